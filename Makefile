@@ -1,0 +1,84 @@
+# innerloop: make, make demo, make check, make check-slow, make bench, make install, make format, make lint
+#
+#   CC=clang  BUILD=build/clang      another compiler, in a folder of its own
+#   SAN=address,undefined            sanitizers
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+VERSION := 0.1.0
+SAN     ?=
+
+ARCH := $(shell uname -m)
+OS   := $(shell uname -s)
+
+WARN   := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wfloat-conversion
+# -ffp-contract=off: a fused multiply-add is written where it is meant, so compilers agree bit for bit
+OPT    ?= -O3
+CFLAGS ?= -g
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPT) -fno-math-errno -fno-trapping-math -ffp-contract=off \
+             -fPIC $(WARN) -Iinclude -Isrc -DIL_VERSION='"$(VERSION)"' $(CFLAGS)
+LDLIBS = -lyaml -ljansson -llapacke -llapack -lblas -lm -lpthread
+ifneq ($(SAN),)
+ALL_CFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=$(SAN)
+endif
+ifeq ($(OS),Darwin)
+LAPACK_PREFIX ?= $(shell brew --prefix lapack 2>/dev/null)
+ALL_CFLAGS += $(shell pkg-config --cflags yaml-0.1 jansson 2>/dev/null) -I$(LAPACK_PREFIX)/include
+LDFLAGS += $(shell pkg-config --libs-only-L yaml-0.1 jansson 2>/dev/null) -L$(LAPACK_PREFIX)/lib
+endif
+
+# ---- sources ---------------------------------------------------------------------------------
+# src/la/kernels.c is compiled once per instruction set; everything else once per real type.
+SRC     := $(filter-out src/la/kernels.c,$(wildcard src/*/*.c))
+CLI_SRC := $(wildcard cli/*.c)
+
+ISAS := plain
+ifneq ($(filter x86_64 amd64,$(ARCH)),)
+ISAS += baseline avx2 avx512
+endif
+ifneq ($(filter aarch64 arm64,$(ARCH)),)
+ISAS += neon
+endif
+ISA_plain    := -DIL_ISA=plain
+ISA_baseline := -DIL_ISA=baseline
+ISA_avx2     := -DIL_ISA=avx2 -march=x86-64-v3
+ISA_avx512   := -DIL_ISA=avx512 -march=x86-64-v4 -mprefer-vector-width=512
+ISA_neon     := -DIL_ISA=neon
+ISA_DEFS     := $(foreach i,$(ISAS),-DIL_HAVE_$(i))
+
+REAL_float  :=
+REAL_double := -DIL_DOUBLE
+
+define variant
+OBJ_$(1) := $$(SRC:%.c=$$(BUILD)/$(1)/%.o) $$(ISAS:%=$$(BUILD)/$(1)/src/la/kernels-%.o)
+$$(BUILD)/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) $$(ISA_DEFS) $$(REAL_$(1)) -MMD -MP -c $$< -o $$@
+$$(BUILD)/$(1)/src/la/kernels-%.o: src/la/kernels.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) $$(ISA_DEFS) $$(ISA_$$*) $$(REAL_$(1)) -MMD -MP -c $$< -o $$@
+$$(BUILD)/$(1)/libinnerloop.a: $$(OBJ_$(1))
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+$$(BUILD)/$(1)/test/%: tests/unit/$(1)/%.c tests/unit/check.h $$(BUILD)/$(1)/libinnerloop.a
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) $$(ISA_DEFS) $$(REAL_$(1)) -Itests/unit $$< $$(BUILD)/$(1)/libinnerloop.a $$(LDFLAGS) $$(LDLIBS) -lcmocka -o $$@
+TESTS_$(1) := $$(patsubst tests/unit/$(1)/%.c,$$(BUILD)/$(1)/test/%,$$(wildcard tests/unit/$(1)/*.c))
+endef
+$(eval $(call variant,float))
+$(eval $(call variant,double))
+
+CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/float/%.o)
+
+.PHONY: all tests clean
+.SECONDARY:
+all: $(BUILD)/innerloop
+$(BUILD)/innerloop: $(CLI_OBJ) $(BUILD)/float/libinnerloop.a
+	$(CC) $(ALL_CFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
+tests: $(TESTS_float) $(TESTS_double)
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,377 @@
+/* innerloop.h - the public interface of innerloop
+ *
+ * innerloop trains, runs and compares transformers that learn learning algorithms in context.
+ * Tier one uses a model (load, answer, predict); tier two builds and trains one.
+ *
+ *   - A function that can fail returns il_status and writes one sentence into `err`
+ *     (which may be NULL). On failure its outputs are as they were.
+ *   - The library never prints, exits or aborts.
+ *   - What a `_new`, `_load` or `_read` hands out, the matching `_free` takes back (NULL is fine).
+ *   - Letters for sizes: B prompts, N points, D dimensions, T tokens, C width, R loops.
+ *   - Arrays are dense and row-major; (B,N,D) means x[(b * N + n) * D + d].
+ */
+#ifndef INNERLOOP_H
+#define INNERLOOP_H
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifdef IL_DOUBLE
+typedef double il_real; /* constructions and gradient checks */
+#else
+typedef float il_real; /* training and inference */
+#endif
+
+/* ---- status and error ------------------------------------------------------------------ */
+
+/* A status is also the program's exit code. */
+typedef enum {
+    IL_OK = 0,
+    IL_EFAIL = 1,       /* out of memory, or a fault with no better name */
+    IL_EUSAGE = 2,      /* the command line */
+    IL_ECONFIG = 3,     /* a recipe, a checkpoint's contents or a table */
+    IL_ENUMERIC = 4,    /* training met a value that is not finite */
+    IL_EIO = 5,         /* a file or folder could not be read or written */
+    IL_ECLAIM = 6,      /* a claim is out of its tolerance */
+    IL_EINTERRUPT = 130 /* stopped on request, after saving */
+} il_status;
+
+typedef struct {
+    il_status status;
+    char text[512]; /* one sentence: file, line or key; what is wrong; what to do */
+} il_error;
+
+const char *il_version(void);     /* "0.1.0" */
+const char *il_kernel_name(void); /* the instruction set in use: "avx512", "avx2", ... */
+int il_threads(void);             /* IL_THREADS, or the machine's processors */
+
+/* ---- options: a struct described by a table ---------------------------------------------- */
+
+enum { IL_TEXT = 128 }; /* bytes of a text option, with its terminating zero */
+
+typedef enum {
+    IL_OPT_END,
+    IL_OPT_INT,   /* int */
+    IL_OPT_REAL,  /* double */
+    IL_OPT_BOOL,  /* int, 0 or 1 */
+    IL_OPT_CHOICE, /* int, index into `words` = "first|second|..." */
+    IL_OPT_TEXT   /* char[IL_TEXT]; `words` is the default */
+} il_opt_type;
+
+typedef struct {
+    const char *name; /* may be a path: "curriculum.dims.start" */
+    il_opt_type type;
+    size_t offset;         /* in the struct the table describes */
+    double init, min, max; /* default and range of a number */
+    const char *help;
+    const char *words;
+} il_opt;
+
+/* ---- recipes ----------------------------------------------------------------------------- */
+
+/* A value that grows with the step: `start`, then + `inc` every `interval` steps, up to `end`. */
+typedef struct {
+    int start, end, inc, interval;
+} il_ramp;
+
+/* The value of a ramp at a step (counted from 0). Source: the published curriculum's update
+ * rule: after step s, with s + 1 a multiple of `interval`, add `inc` and cap at `end`. */
+int il_ramp_at(const il_ramp *ramp, int64_t step);
+
+enum { IL_GPT2, IL_GPT2_LOOP, IL_GPT2_TYING }; /* il_config.model.family */
+enum { IL_INJECT_ADD, IL_INJECT_MUL };         /* il_config.model.loop_func */
+enum { IL_RATE_CONSTANT, IL_RATE_COSINE };     /* il_config.training.schedule */
+enum { IL_FP32, IL_BF16 };                     /* il_config.training.precision */
+
+typedef struct {
+    struct {
+        int family;      /* gpt2 | gpt2_loop | gpt2_tying */
+        int n_dims;      /* D: width of an input token */
+        int n_positions; /* points in the longest prompt; wpe has 2 n_positions + 1 rows */
+        int n_embd;      /* C */
+        int n_layer;     /* blocks in the body; gpt2_tying: times its one block runs */
+        int n_head;
+        int loop_func; /* gpt2_loop: z=f(x+z) | z=f(x*z) */
+    } model;
+    struct {
+        char task_name[IL_TEXT];
+        double task_opts[16]; /* the task's own options struct, described by its table */
+        int batch_size;
+        double learning_rate;
+        int schedule;     /* constant | cosine (to min_learning_rate at train_steps) */
+        int warmup_steps; /* linear from 0 */
+        double min_learning_rate;
+        double weight_decay; /* decoupled (AdamW), on matrices; 0 is Adam */
+        double beta1, beta2, adam_eps;
+        double clip; /* largest gradient norm; 0 is off */
+        int train_steps;
+        int seed;
+        int n_loop_window; /* loops that carry loss and gradient */
+        int save_every_steps, keep_every_steps, log_every_steps;
+        int shard;     /* prompts that run together on one core: part of the numerical definition */
+        int slots;     /* gradient sums, added in order: likewise; bounds the useful threads */
+        int recompute; /* 0 keep all, 1 recompute what is cheap, 2 recompute whole loops */
+        int precision; /* fp32 | bf16 */
+        struct {
+            il_ramp dims, points, loops;
+        } curriculum;
+    } training;
+    char out_dir[IL_TEXT];
+} il_config;
+
+/* Every default of a recipe. */
+void il_config_init(il_config *config);
+
+/* Reads a YAML recipe, with `inherit:`. `notes` receives sentences about accepted keys that
+ * mean nothing here (`wandb`, `gpu`), one per line; it may be NULL.
+ * Errors: IL_EIO unreadable; IL_ECONFIG with file, line, column, and the nearest known key. */
+il_status il_config_read(il_config *config, const char *path, char *notes, size_t size,
+                         il_error *err);
+
+/* Applies one "model.n_embd=64". Errors: IL_ECONFIG naming the key. */
+il_status il_config_set(il_config *config, const char *assignment, il_error *err);
+
+/* Checks what no single key can: heads divide width, points fit positions, ... */
+il_status il_config_check(const il_config *config, il_error *err);
+
+/* The resolved recipe as YAML, which il_config_read reads back to the same struct. */
+void il_config_write(const il_config *config, FILE *f);
+
+/* ---- tasks and prompts -------------------------------------------------------------------- */
+
+typedef struct il_task il_task;
+
+/* B prompts of N points in D dimensions, of which the first `dims` are alive. A prompt asks, for
+ * every n: given (x_0,y_0) .. (x_{n-1},y_{n-1}), what is y at query n? */
+typedef struct {
+    int prompts, points, dim;
+    il_real *x; /* (B,N,D) examples */
+    il_real *y; /* (B,N) */
+    il_real *w; /* (B,D) the task's weights where it has some, else zeros */
+    il_real *xq, *yq; /* (B,N,D), (B,N): queries where they differ from the examples; else NULL */
+} il_batch;
+
+/* Where prompts are drawn from: random numbers are f(seed, stream, step, index). */
+typedef struct {
+    uint64_t seed;
+    uint32_t stream; /* IL_STREAM_* */
+    uint32_t step;
+    uint32_t first; /* index of the batch's first prompt */
+} il_draw;
+
+enum { IL_STREAM_INIT, IL_STREAM_TRAIN, IL_STREAM_EVAL, IL_STREAM_BOOTSTRAP, IL_STREAM_USER };
+
+const il_task *il_task_find(const char *name); /* NULL if there is none */
+il_status il_batch_new(il_batch **batch, int prompts, int points, int dim, il_error *err);
+void il_batch_free(il_batch *batch);
+
+/* Fills a batch. `opts` is the task's options struct (il_config.training.task_opts); `shift`
+ * NULL or "standard" for none, or a row of il_list("shifts"), as "scaled_x=2" where it has a
+ * parameter. Cost O(B N D). Errors: IL_ECONFIG for an unknown shift. */
+il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
+                        const char *shift, int dims, il_draw at, il_error *err);
+
+/* What a task's squared error is divided by, so that predicting zero scores 1. */
+double il_task_scale(const il_task *task, const void *opts, int dims);
+
+/* ---- algorithms ---------------------------------------------------------------------------- */
+
+typedef struct il_algo il_algo; /* an algorithm with its options set */
+
+/* `text` is a name with options: "gd", "ridge alpha=0.1", "knn k=3". */
+il_status il_algo_new(il_algo **algo, const char *text, il_error *err);
+void il_algo_free(il_algo *algo);
+const char *il_algo_text(const il_algo *algo);
+int il_algo_steps(const il_algo *algo); /* the steps it can take; 0: a closed form */
+
+/* The answers of a learning algorithm at every point of every prompt, step by step.
+ *
+ *   batch  B prompts of N points in D dimensions
+ *   yhat   (steps+1, B, N) out: answer n uses points 0..n-1 only; units of batch->y.
+ *          A closed form answers the same after every step; step 0 of an iteration is its start.
+ *   what   (steps+1, B, N, D) out: the weights behind the answers, or NULL
+ *
+ * Errors: IL_ECONFIG if `what` is asked of an algorithm that has no weights. */
+il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int steps, il_real *yhat,
+                          il_real *what, il_error *err);
+
+/* ---- models --------------------------------------------------------------------------------- */
+
+typedef struct il_model il_model;
+
+typedef struct {
+    int64_t backbone; /* blocks and final norm: what the papers report */
+    int64_t embedding; /* positions, read-in, read-out */
+    int64_t all;
+} il_counts;
+
+/* A model with the recipe's initial weights, drawn from its seed. */
+il_status il_model_new(il_model **model, const il_config *config, il_error *err);
+
+/* `path`: a .safetensors file or a run folder (its newest checkpoint). The file is checked in
+ * every offset, shape, dtype and value before a model exists. */
+il_status il_model_load(il_model **model, const char *path, il_error *err);
+il_status il_model_save(const il_model *model, const char *path, il_error *err);
+void il_model_free(il_model *model);
+
+const il_config *il_model_config(const il_model *model);
+il_counts il_model_counts(const il_model *model);
+int64_t il_model_step(const il_model *model);  /* training steps taken */
+uint64_t il_model_hash(const il_model *model); /* FNV-1a over names, shapes and weights */
+int il_model_loops(const il_model *model);     /* loops at the end of training; 1 for gpt2 */
+
+/* Weights by name: *data (rows, cols) borrowed from the model; NULL data when there is none. */
+int il_model_weights(const il_model *model); /* how many */
+void il_model_weight(const il_model *model, int index, const char **name, const il_real **data,
+                     int *rows, int *cols);
+
+/* Answers after each of the loops first..last (counted from 1).
+ *   yhat  (last-first+1, B, N) out; for batch->xq, point n is asked with query n
+ * Errors: IL_ECONFIG if the prompts do not fit the model. */
+il_status il_model_answer(const il_model *model, const il_batch *batch, int first, int last,
+                          il_real *yhat, il_error *err);
+
+/* ---- training -------------------------------------------------------------------------------- */
+
+typedef struct {
+    int64_t step, steps;
+    double loss;       /* this step's, in the task's units */
+    double floor;      /* the least-squares error at this step's dims and points; NaN if unknown */
+    double grad_norm;  /* before clipping */
+    double rate;       /* learning rate */
+    double per_second; /* steps, over the last second or so */
+    int dims, points, loops;
+} il_progress;
+
+typedef struct {
+    void (*progress)(void *context, const il_progress *p); /* after every step; may be NULL */
+    void *context;
+    volatile sig_atomic_t *stop; /* set to 1 to save and stop; may be NULL */
+} il_watch;
+
+typedef struct {
+    int64_t step;
+    double loss, seconds;
+    size_t bytes; /* memory of the plan: weights, moments, gradients, states */
+    uint64_t hash;
+} il_trained;
+
+/* Trains a recipe in a run folder (made if missing): config.yaml, env.json, metrics.jsonl,
+ * checkpoints/. `resume` continues the folder's newest checkpoint bit for bit.
+ * Errors: IL_ENUMERIC when the loss is not finite (the last good checkpoint stays),
+ * IL_EINTERRUPT after saving on request, IL_ECONFIG when resuming with another recipe. */
+il_status il_train(const il_config *config, const char *folder, int resume,
+                   const il_watch *watch, il_trained *result, il_error *err);
+
+/* ---- tables ------------------------------------------------------------------------------------ */
+
+/* Named columns of numbers or text; a missing number is NaN, a missing text "". */
+typedef struct il_table il_table;
+
+il_status il_table_new(il_table **table, const char *name, il_error *err);
+void il_table_free(il_table *table);
+int il_table_rows(const il_table *table);
+int il_table_cols(const il_table *table);
+const char *il_table_name(const il_table *table);
+const char *il_table_col(const il_table *table, int col);
+int il_table_find(const il_table *table, const char *col); /* -1 if there is none */
+int il_table_is_text(const il_table *table, int col);
+double il_table_number(const il_table *table, int row, int col);
+const char *il_table_text(const il_table *table, int row, int col);
+
+/* Columns first, then rows; a new row is all missing. */
+il_status il_table_add_col(il_table *table, const char *name, int is_text, il_error *err);
+il_status il_table_add_row(il_table *table, il_error *err);
+void il_table_set(il_table *table, int row, int col, double value);
+il_status il_table_set_text(il_table *table, int row, int col, const char *text, il_error *err);
+
+/* A CSV file with a header (RFC 4180 quoting; `,`, `;` or tab). A column is numbers when every
+ * cell that is not missing ("", NA, NaN, ?, null, any case) is one. Errors name file and line. */
+il_status il_table_read(il_table **table, const char *path, il_error *err);
+void il_table_write_csv(const il_table *table, FILE *f);
+void il_table_write_text(const il_table *table, FILE *f); /* aligned, for a terminal */
+void il_table_write_json(const il_table *table, FILE *f); /* {"name","columns","rows"} */
+
+/* ---- evaluation ----------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *task;      /* NULL: the model's own, with its options */
+    const char *shift;     /* NULL: none */
+    const char *against;   /* algorithms, separated by commas: "ols,ridge alpha=0.1,gd@10"
+                              (name@n: after n steps, default its last); NULL: none */
+    int prompts;           /* 1280 */
+    int points;            /* 0: the end of the points curriculum */
+    int dims;              /* 0: the end of the dims curriculum */
+    int loops;             /* the loop that is read; 0: the model's */
+    int loops_to;          /* last loop of the table by loops; 0: 4 x the model's */
+    uint64_t seed;
+} il_eval_options;
+
+/* Normalised error by number of examples: columns k, model, model_low, model_high (5 % and 95 %
+ * bootstrap quantiles of 1000 resamples), then one column per algorithm. */
+il_status il_eval_points(const il_model *model, const il_eval_options *options, il_table **table,
+                         il_error *err);
+
+/* Normalised error at the last point by loop: columns loop, model, model_low, model_high, then
+ * one column per algorithm with steps (its error after `loop` steps). */
+il_status il_eval_loops(const il_model *model, const il_eval_options *options, il_table **table,
+                        il_error *err);
+
+/* ---- prediction on the user's own table -------------------------------------------------------------- */
+
+typedef struct {
+    const char *target; /* the column to predict */
+    int loops;          /* 0: the model's */
+    int prompts;        /* at most this many prompts are averaged when examples do not fit; 0: 32 */
+    uint64_t seed;      /* which examples go into which prompt */
+} il_predict_options;
+
+typedef struct {
+    int features;     /* columns the model saw */
+    int prompts;      /* prompts averaged */
+    int per_prompt;   /* examples in each */
+    double rmse, rmse_ridge, rmse_ols, rmse_mean; /* NaN unless the queries hold the target */
+    char notes[2048]; /* what was done to the tables, one sentence a line */
+} il_prediction;
+
+/* Predicts the target of every row of `queries` in context of `examples`. `answers` gets the
+ * columns row, prediction (and target where queries hold it). docs/predict.md says what happens
+ * to missing cells, text, constant columns and tables larger than the model. */
+il_status il_predict(const il_model *model, const il_table *examples, const il_table *queries,
+                     const il_predict_options *options, il_table **answers,
+                     il_prediction *summary, il_error *err);
+
+/* ---- figures and reports --------------------------------------------------------------------------------- */
+
+/* A line figure of a table: column `x` against the `n` columns `y`; writes PATH.csv and PATH.gp
+ * and, where gnuplot runs, PATH.svg. A column with NAME_low and NAME_high gets a band. */
+typedef struct {
+    const char *title, *x_label, *y_label;
+    int log_x, log_y;
+    const char *marker; /* a vertical line's label at marker_x; NULL: none */
+    double marker_x;
+} il_figure;
+
+il_status il_figure_write(const il_figure *figure, const il_table *table, const char *path,
+                          il_error *err);
+
+/* One self-contained HTML file about a run folder: recipe, loss curve, and every table in
+ * `tables` with the figure of the same name in FOLDER/figures. */
+il_status il_report_write(const char *folder, const il_table *const *tables, int n,
+                          il_error *err);
+
+/* ---- what there is ------------------------------------------------------------------------------------------ */
+
+/* kind: "tasks", "shifts", "algos", "ops", "models": a table of name, summary, options. */
+il_status il_list(il_table **table, const char *kind, il_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,105 @@
+/* la.h - vectors and matrix products, one table of kernels per instruction set
+ *
+ * Every table computes the same bits: a product's output is one fused multiply-add chain over k
+ * in rising order, a reduction runs in IL_LANES virtual lanes that are summed by a fixed tree,
+ * and exp, tanh, log and erf are our own polynomials. `plain` is the readable twin of all.
+ */
+#ifndef IL_LA_H
+#define IL_LA_H
+
+#include "base/base.h"
+
+enum { IL_LANES = 16 }; /* lane l of a reduction holds elements l, l+16, l+32, ... */
+
+/* What is done to a finished product while it is in cache: C = residual + act(A B + bias) */
+typedef struct {
+    const il_real *bias;     /* (N), or NULL */
+    const il_real *residual; /* (M,N), or NULL */
+    int ldr;
+    int gelu;     /* tanh form */
+    il_real *pre; /* (M,N) gets A B + bias, or NULL */
+    int ldp;
+} il_epilogue;
+
+typedef struct {
+    const char *name;
+    int (*runs_here)(void);
+
+    /* Elements of scratch that gemm, gemm_tn and attention need, for prompts of T tokens and
+     * heads of size K; the pointer handed in is 64-byte aligned. */
+    size_t (*work_size)(int T, int K);
+
+    /* A matrix B (K,N) in the table's own panel layout. `transposed`: W holds B^T, (N,K). */
+    size_t (*packed_size)(int K, int N);
+    void (*pack)(il_real *packed, const il_real *W, int ldw, int K, int N, int transposed);
+
+    /* C (M,N) = A (M,K) B, plus C when `add` (the chain starts from C). `e` may be NULL. */
+    void (*gemm)(il_real *C, int ldc, const il_real *A, int lda, const il_real *packed, int M,
+                 int N, int K, int add, const il_epilogue *e, il_real *work);
+    /* C (K,N) += X (M,K)^T Y (M,N): the chain starts from C and runs over m. */
+    void (*gemm_tn)(il_real *C, int ldc, const il_real *X, int ldx, const il_real *Y, int ldy,
+                    int M, int K, int N, il_real *work);
+
+    /* Causal softmax attention of one head of one prompt; q, k, v (T,K) with row stride ld.
+     * stat (T,2): row maximum and 1 / sum. out (T,K; ldo). */
+    void (*attention_forward)(il_real *out, int ldo, il_real *stat, const il_real *q,
+                              const il_real *k, const il_real *v, int ld, int T, int K,
+                              il_real scale, il_real *work);
+    /* dq, dk, dv (T,K; ldd) += */
+    void (*attention_backward)(il_real *dq, il_real *dk, il_real *dv, int ldd,
+                               const il_real *dout, const il_real *out, int ldo,
+                               const il_real *stat, const il_real *q, const il_real *k,
+                               const il_real *v, int ld, int T, int K, il_real scale,
+                               il_real *work);
+
+    /* y = gain (x - mean) rstd + bias; stat (M,2): mean, rstd. stat_given: read, not computed. */
+    void (*layernorm_forward)(il_real *y, il_real *stat, int stat_given, const il_real *x,
+                              const il_real *gain, const il_real *bias, int M, int C,
+                              il_real eps);
+    void (*layernorm_backward)(il_real *dx, il_real *dgain, il_real *dbias, const il_real *dy,
+                               const il_real *x, const il_real *gain, const il_real *stat, int M,
+                               int C); /* all three += */
+    /* y = gain x rstd; stat (M): rstd */
+    void (*rmsnorm_forward)(il_real *y, il_real *stat, int stat_given, const il_real *x,
+                            const il_real *gain, int M, int C, il_real eps);
+    void (*rmsnorm_backward)(il_real *dx, il_real *dgain, const il_real *dy, const il_real *x,
+                             const il_real *gain, const il_real *stat, int M, int C);
+
+    void (*gelu_forward)(il_real *y, const il_real *x, size_t n);                      /* y = gelu(x) */
+    void (*gelu_backward)(il_real *dx, const il_real *dy, const il_real *x, size_t n); /* dx += */
+
+    il_real (*dot)(const il_real *x, const il_real *y, int n);
+    void (*axpy)(il_real *y, il_real a, const il_real *x, size_t n); /* y += a x, fused */
+    void (*add)(il_real *y, const il_real *a, const il_real *b, size_t n); /* y = a + b; y may be a */
+    void (*mul)(il_real *y, const il_real *a, const il_real *b, size_t n); /* y = a b */
+    void (*muladd)(il_real *y, const il_real *a, const il_real *b, size_t n); /* y += a b, fused */
+    void (*colsum)(il_real *y, const il_real *X, int ldx, int M, int N); /* y (N) += sum over rows */
+    void (*exp)(il_real *y, const il_real *x, size_t n);
+    void (*tanh)(il_real *y, const il_real *x, size_t n);
+    void (*log)(il_real *y, const il_real *x, size_t n);
+    void (*erf)(il_real *y, const il_real *x, size_t n);
+
+    /* g = sum of `slots` gradients (stride apart) in order, times `scale`; then Adam:
+     * m, v moving averages, w -= rate * (m c1 / (sqrt(v c2) + eps) + decay w). */
+    void (*adam)(il_real *w, il_real *m, il_real *v, const il_real *grads, size_t stride,
+                 int slots, size_t n, il_real scale, il_real beta1, il_real beta2, il_real c1,
+                 il_real c2, il_real eps, il_real rate, il_real decay);
+    /* sum of squares of the same summed gradient, in double, in fixed order (for its norm) */
+    double (*grad_squares)(const il_real *grads, size_t stride, int slots, size_t n);
+} il_kernels;
+
+/* The table in use: IL_KERNEL, or the best this machine runs. Never NULL. */
+const il_kernels *il_kernel(void);
+/* By name; NULL if unknown or not runnable here. il_kernel_at enumerates all that run here. */
+const il_kernels *il_kernel_find(const char *name);
+const il_kernels *il_kernel_at(int i);
+/* Errors: IL_EUSAGE when IL_KERNEL names none. The program asks once at its start. */
+il_status il_kernel_check(il_error *err);
+void il_kernel_use(const il_kernels *kernels); /* tests */
+
+static inline il_real il_dot(const il_real *x, const il_real *y, int n)
+{
+    return il_kernel()->dot(x, y, n);
+}
+
+#endif
