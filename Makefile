@@ -3,6 +3,8 @@
 #   CC=clang  BUILD=build/clang      another compiler, in a folder of its own
 #   SAN=address,undefined            sanitizers
 
+MAKEFLAGS += --no-builtin-rules # else make would link an object to make a .d file
+
 BUILD   ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
