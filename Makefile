@@ -79,6 +79,9 @@ CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/float/%.o)
 all: $(BUILD)/innerloop
 $(BUILD)/innerloop: $(CLI_OBJ) $(BUILD)/float/libinnerloop.a
 	$(CC) $(ALL_CFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
+$(BUILD)/bench/%: bench/%.c $(BUILD)/float/libinnerloop.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ISA_DEFS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 tests: $(TESTS_float) $(TESTS_double)
 clean:
 	rm -rf $(BUILD)
