@@ -22,7 +22,7 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPT) -fno-math-errno -fno-trapping-math -f
              -fPIC $(WARN) -Iinclude -Isrc -DIL_VERSION='"$(VERSION)"' $(CFLAGS)
 LDLIBS = -lyaml -ljansson -llapacke -llapack -lblas -lm -lpthread
 ifneq ($(SAN),)
-ALL_CFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+ALL_CFLAGS += -O1 -DIL_SANITIZE -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SAN)
 endif
 ifeq ($(OS),Darwin)

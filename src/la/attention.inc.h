@@ -98,41 +98,50 @@ static void pair_products(il_real *pairs, const il_real *left, const il_real *ri
             const il_real *a = left + (size_t)(c / KC) * T * AST;
             int kc = il_min(KC, K - c);
             for (int j = 0; j < keys; j += MR)
-                tile_by_rows(il_min(MR, keys - j), nv, kc, a + (size_t)j * AST, 1, right, 0,
+                tile_by_rows(il_min(MR, keys - j), nv, kc, a + (size_t)j * AST, right,
                              pairs + (size_t)j * AST + i, AST, nv * VL, c > 0);
             right += (size_t)kc * nv * VL;
         }
     }
 }
 
-/* y_i (+)= sum over j <= i of pairs[j][i] right_j, for the queries i0 .. i0+n-1 */
+/* y_i (+)= sum over j <= i of pairs[j][i] right_j, for the queries i0 .. i0+n-1: the keys that
+ * all MR queries of a tile see, then each query's own */
 static void sum_over_keys(il_real *y, int ldy, const il_real *pairs, const il_real *right,
                           int i0, int n, int T, int K, int add_to)
 {
     for (int c = 0; c < K; c += NR) {
-        int cols = il_min(NR, K - c), nv = panel_vectors(cols);
-        for (int i = 0; i < n; i += MR)
-            tile_by_cols_tail(il_min(MR, n - i), nv, i0 + i + 1, pairs + i, AST, right, 0,
-                              y + (size_t)(i0 + i) * ldy + c, ldy, cols, add_to);
-        right += (size_t)T * nv * VL;
+        int cols = il_min(NR, K - c), nv = panel_vectors(cols), width = nv * VL;
+        for (int i = 0; i < n; i += MR) {
+            int mr = il_min(MR, n - i), seen = i0 + i + 1;
+            il_real *at = y + (size_t)(i0 + i) * ldy + c;
+            tile_by_cols(mr, nv, seen, pairs + i, AST, right, width, at, ldy, cols, add_to);
+            triangle_by_cols(mr, nv, pairs + (size_t)seen * AST + i,
+                             right + (size_t)seen * width, at, ldy, cols);
+        }
+        right += (size_t)T * width;
     }
 }
 
-/* y_j += sum over i >= j of pairs[j][i] right_i, for the queries i0 .. i0+n-1 */
+/* y_j += sum over i >= j of pairs[j][i] right_i, for the queries i0 .. i0+n-1: each key's own
+ * queries, then those that see all MR keys of a tile */
 static void sum_over_queries(il_real *y, int ldy, const il_real *pairs,
                              const il_real *right, int i0, int n, int K)
 {
     for (int c = 0; c < K; c += NR) {
         int cols = il_min(NR, K - c), nv = panel_vectors(cols), width = nv * VL;
         for (int j = 0; j < i0 + n; j += MR) {
-            int mr = il_min(MR, i0 + n - j), from = il_max(j - i0, 0);
-            const il_real *a = pairs + (size_t)j * AST + from,
-                          *b = right + (size_t)from * width;
+            int mr = il_min(MR, i0 + n - j), from = 0;
+            const il_real *a = pairs + (size_t)j * AST;
             il_real *at = y + (size_t)j * ldy + c;
-            if (j < i0)
-                tile_by_rows(mr, nv, n, a, 1, b, 0, at, ldy, cols, 1);
-            else
-                tile_by_rows_head(mr, nv, n - from, a, 1, b, 0, at, ldy, cols, 1);
+            if (j >= i0) {
+                from = j - i0;
+                triangle_by_rows(mr, nv, a + from, right + (size_t)from * width, at, ldy,
+                                 cols);
+                from += mr - 1;
+            }
+            tile_by_rows(mr, nv, n - from, a + from, right + (size_t)from * width, at, ldy,
+                         cols, 1);
         }
         right += (size_t)n * width;
     }

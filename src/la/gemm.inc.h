@@ -62,7 +62,7 @@ static void gemm(il_real *C, int ldc, const il_real *A, int lda, const il_real *
             copy_rows(work, AST, A + k0, lda, mr, kc, padded(kc));
             for (int n0 = 0; n0 < N; n0 += NR) {
                 int n = il_min(NR, N - n0), nv = panel_vectors(n);
-                tile_by_rows(mr, nv, kc, work, 1, B, 0, C + n0, ldc, n, add || k0 > 0);
+                tile_by_rows(mr, nv, kc, work, B, C + n0, ldc, n, add || k0 > 0);
                 if (e && k0 + kc == K) finish(C + n0, ldc, e, m, n0, mr, n);
                 B += (size_t)kc * nv * VL;
             }

@@ -6,16 +6,12 @@
 
 /* at: index of the vector's first element; b: which of the block's vectors; n: elements left,
  * none or less beyond the row's end */
+/* clang-format off */
 #define EACH_LANE_VECTOR(C)                                                                \
     for (int start = 0; start < (C); start += IL_LANES)                                    \
-    UNROLL_LANES for (int b = 0, at = start, n = (C)-at; b < LANE_VECTORS;                 \
+    UNROLL for (int b = 0, at = start, n = (C) - at; b < LANE_VECTORS;                 \
                       b++, at += VL, n -= VL)
-#ifdef __clang__
-#define UNROLL_LANES _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL_LANES _Pragma("GCC unroll 8")
-#endif
-
+/* clang-format on */
 /* The lanes of x below n keep their value, the others become 0. */
 INLINE vf vfirst(vf x, int n)
 {

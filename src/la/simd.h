@@ -12,7 +12,9 @@
 #include <math.h>
 
 #define INLINE static inline __attribute__((always_inline))
-#ifdef __clang__
+#if defined IL_SANITIZE
+#define UNROLL /* checked code is slow to compile as it is */
+#elif defined __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
@@ -25,8 +27,8 @@
 #define EACH_12(F, ...)                                                                    \
     EACH_6(F, __VA_ARGS__)                                                                 \
     F(7, __VA_ARGS__)                                                                      \
-    F(8, __VA_ARGS__) F(9, __VA_ARGS__) F(10, __VA_ARGS__) F(11, __VA_ARGS__)              \
-        F(12, __VA_ARGS__)
+    F(8, __VA_ARGS__)                                                                      \
+    F(9, __VA_ARGS__) F(10, __VA_ARGS__) F(11, __VA_ARGS__) F(12, __VA_ARGS__)
 #if IL_LEVEL == LEVEL_avx512
 #include <immintrin.h>
 #define BYTES   64
@@ -112,7 +114,8 @@ INLINE vd2 fma_to_odd(vd2 a, vd2 b, vd2 c)
     return (vd2)((vi2)s + ((inexact & even) & ((away & 2) - 1)));
 }
 
-INLINE vf vfma(vf a, vf b, vf c)
+/* not inline: a tile of these would be slow to compile, and no faster */
+static __attribute__((noinline)) vf vfma(vf a, vf b, vf c)
 {
     __m128 ha = _mm_movehl_ps(a, a), hb = _mm_movehl_ps(b, b), hc = _mm_movehl_ps(c, c);
     vd2 lo = fma_to_odd(_mm_cvtps_pd(a), _mm_cvtps_pd(b), _mm_cvtps_pd(c));
