@@ -29,7 +29,7 @@ typedef struct {
 
 typedef struct {
     char name[IL_NAME];
-    int rows, cols; /* as stored: a linear map is (out, in) */
+    int rows, cols; /* as stored: a linear map is (out, in); a vector has 0 rows */
     il_init init;
     double scale;  /* NORMAL: standard deviation; UNIFORM: bound */
     size_t offset; /* in the weights, in elements */
@@ -65,6 +65,11 @@ struct il_op_kind {
         const il_op *op, const il_plan *plan, int side, const il_real *weights,
         il_real *packed); /* side 0, 1; measures when packed is NULL; NULL: nothing */
 };
+
+static inline size_t il_param_size(const il_param *w)
+{
+    return (size_t)(w->rows ? w->rows : 1) * (size_t)w->cols;
+}
 
 /* One step of a loop's schedule. Forward is the op list itself. */
 typedef enum { IL_DO_ZERO, IL_DO_AGAIN, IL_DO_BACKWARD } il_action;
@@ -118,6 +123,9 @@ static inline int il_width(const il_plan *plan, int slot)
 {
     return plan->slots[slot].width;
 }
+/* The shape of an element-wise op: every input as wide as the output, which is cheap to have
+ * again. Errors: IL_ECONFIG when widths differ. */
+il_status il_shape_same(il_plan *plan, il_op *op, il_error *err);
 const il_op_kind *il_op_at(int i); /* NULL past the last row of ops.def */
 const il_op_kind *il_op_find(const char *name);
 
@@ -177,6 +185,11 @@ static inline const il_real *il_w(const il_op *op, const il_state *s, int i)
 static inline il_real *il_dw(const il_op *op, const il_state *s, int i)
 {
     return s->grad + s->plan->params[op->par[i]].offset;
+}
+static inline size_t il_size(const il_op *op,
+                             const il_state *s) /* elements of the output */
+{
+    return (size_t)s->rows * (size_t)s->plan->slots[op->out].width;
 }
 static inline int il_columns(const il_op *op, const il_state *s,
                              int i) /* width of input i */

@@ -101,7 +101,7 @@ int il_param_new(il_plan *p, il_op *op, const char *suffix, il_init init, double
         .rows = rows, .cols = cols, .init = init, .scale = scale, .offset = p->n_weights
     };
     path(w->name, op->name, suffix);
-    p->n_weights += ((size_t)rows * (size_t)cols + 15) / 16 * 16; /* whole vectors */
+    p->n_weights += (il_param_size(w) + 15) / 16 * 16; /* whole vectors */
     return p->n_params++;
 }
 
@@ -135,5 +135,18 @@ il_status il_plan_add(il_plan *p, il_section section, const char *kind, const ch
     for (int i = 0; i < n_in; i++) grad |= p->slots[in[i]].needs_grad;
     for (int i = slots; i < p->n_slots; i++) p->slots[i].needs_grad = grad;
     if (out) *out = op->out;
+    return IL_OK;
+}
+
+il_status il_shape_same(il_plan *p, il_op *op, il_error *err)
+{
+    int C = il_width(p, op->in[0]);
+    for (int i = 1; i < op->n_in; i++)
+        if (il_width(p, op->in[i]) != C)
+            return il_fail(err, IL_ECONFIG, "%s: inputs are %d and %d wide", op->name, C,
+                           il_width(p, op->in[i]));
+    op->out = il_slot_new(p, op, "", C);
+    op->again_reads = (1u << op->n_in) - 1;
+    op->cheap = 1;
     return IL_OK;
 }
