@@ -144,6 +144,14 @@ static il_status read_into(const il_tensors *file, const char *path, il_model *m
     if (step && (end == step || *end || errno || model->step < 0))
         return il_fail(err, IL_ECONFIG, "%s: metadata step '%s' is not a count", path,
                        il_show(step).text);
+    const char *hash = il_tensors_meta(file, "hash");
+    char now[24];
+    snprintf(now, sizeof now, "%016" PRIx64, il_model_hash(model));
+    if (hash && strcmp(hash, now))
+        return il_fail(err, IL_ECONFIG,
+                       "%s: the weights' hash is %s, the metadata say %s: the file "
+                       "was damaged or edited",
+                       path, now, il_show(hash).text);
     il_model_pack(model);
     return IL_OK;
 }
