@@ -70,11 +70,6 @@ int il_opt_equal(const il_opt *opt, const void *a, const void *b);
 il_status il_opt_parse(const il_opt *table, void *target, const char *text, const char *what,
                        il_error *err);
 
-/* ---- text ---------------------------------------------------------------------------------------- */
-
-/* The word of `words` closest to `word` in edit distance, or NULL if none is near. */
-const char *il_nearest(const char *word, const char *const *words, int n);
-
 /* ---- threads --------------------------------------------------------------------------------------- */
 
 /* Runs work(context, i, worker) for i = 0..n-1 on il_threads() threads; worker < il_threads().
