@@ -63,11 +63,11 @@ enum { IL_TEXT = 128 }; /* bytes of a text option, with its terminating zero */
 
 typedef enum {
     IL_OPT_END,
-    IL_OPT_INT,   /* int */
-    IL_OPT_REAL,  /* double */
-    IL_OPT_BOOL,  /* int, 0 or 1 */
+    IL_OPT_INT,    /* int */
+    IL_OPT_REAL,   /* double */
+    IL_OPT_BOOL,   /* int, 0 or 1 */
     IL_OPT_CHOICE, /* int, index into `words` = "first|second|..." */
-    IL_OPT_TEXT   /* char[IL_TEXT]; `words` is the default */
+    IL_OPT_TEXT    /* char[IL_TEXT]; `words` is the default */
 } il_opt_type;
 
 typedef struct {
@@ -120,8 +120,8 @@ typedef struct {
         int seed;
         int n_loop_window; /* loops that carry loss and gradient */
         int save_every_steps, keep_every_steps, log_every_steps;
-        int shard;     /* prompts that run together on one core: part of the numerical definition */
-        int slots;     /* gradient sums, added in order: likewise; bounds the useful threads */
+        int shard; /* prompts that run together on one core: part of the numerical definition */
+        int slots; /* gradient sums, added in order: likewise; bounds the useful threads */
         int recompute; /* 0 keep all, 1 recompute what is cheap, 2 recompute whole loops */
         int precision; /* fp32 | bf16 */
         struct {
@@ -160,7 +160,8 @@ typedef struct {
     il_real *x; /* (B,N,D) examples */
     il_real *y; /* (B,N) */
     il_real *w; /* (B,D) the task's weights where it has some, else zeros */
-    il_real *xq, *yq; /* (B,N,D), (B,N): queries where they differ from the examples; else NULL */
+    il_real *xq,
+        *yq; /* (B,N,D), (B,N): queries where they differ from the examples; else NULL */
 } il_batch;
 
 /* Where prompts are drawn from: random numbers are f(seed, stream, step, index). */
@@ -171,7 +172,13 @@ typedef struct {
     uint32_t first; /* index of the batch's first prompt */
 } il_draw;
 
-enum { IL_STREAM_INIT, IL_STREAM_TRAIN, IL_STREAM_EVAL, IL_STREAM_BOOTSTRAP, IL_STREAM_USER };
+enum {
+    IL_STREAM_INIT,
+    IL_STREAM_TRAIN,
+    IL_STREAM_EVAL,
+    IL_STREAM_BOOTSTRAP,
+    IL_STREAM_USER
+};
 
 const il_task *il_task_find(const char *name); /* NULL if there is none */
 il_status il_batch_new(il_batch **batch, int prompts, int points, int dim, il_error *err);
@@ -204,15 +211,15 @@ int il_algo_steps(const il_algo *algo); /* the steps it can take; 0: a closed fo
  *   what   (steps+1, B, N, D) out: the weights behind the answers, or NULL
  *
  * Errors: IL_ECONFIG if `what` is asked of an algorithm that has no weights. */
-il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int steps, il_real *yhat,
-                          il_real *what, il_error *err);
+il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int steps,
+                          il_real *yhat, il_real *what, il_error *err);
 
 /* ---- models --------------------------------------------------------------------------------- */
 
 typedef struct il_model il_model;
 
 typedef struct {
-    int64_t backbone; /* blocks and final norm: what the papers report */
+    int64_t backbone;  /* blocks and final norm: what the papers report */
     int64_t embedding; /* positions, read-in, read-out */
     int64_t all;
 } il_counts;
@@ -230,12 +237,12 @@ const il_config *il_model_config(const il_model *model);
 il_counts il_model_counts(const il_model *model);
 int64_t il_model_step(const il_model *model);  /* training steps taken */
 uint64_t il_model_hash(const il_model *model); /* FNV-1a over names, shapes and weights */
-int il_model_loops(const il_model *model);     /* loops at the end of training; 1 for gpt2 */
+int il_model_loops(const il_model *model); /* loops at the end of training; 1 for gpt2 */
 
 /* Weights by name: *data (rows, cols) borrowed from the model; NULL data when there is none. */
 int il_model_weights(const il_model *model); /* how many */
-void il_model_weight(const il_model *model, int index, const char **name, const il_real **data,
-                     int *rows, int *cols);
+void il_model_weight(const il_model *model, int index, const char **name,
+                     const il_real **data, int *rows, int *cols);
 
 /* Answers after each of the loops first..last (counted from 1).
  *   yhat  (last-first+1, B, N) out; for batch->xq, point n is asked with query n
@@ -247,8 +254,9 @@ il_status il_model_answer(const il_model *model, const il_batch *batch, int firs
 
 typedef struct {
     int64_t step, steps;
-    double loss;       /* this step's, in the task's units */
-    double floor;      /* the least-squares error at this step's dims and points; NaN if unknown */
+    double loss; /* this step's, in the task's units */
+    double
+        floor; /* the least-squares error at this step's dims and points; NaN if unknown */
     double grad_norm;  /* before clipping */
     double rate;       /* learning rate */
     double per_second; /* steps, over the last second or so */
@@ -256,7 +264,8 @@ typedef struct {
 } il_progress;
 
 typedef struct {
-    void (*progress)(void *context, const il_progress *p); /* after every step; may be NULL */
+    void (*progress)(void *context,
+                     const il_progress *p); /* after every step; may be NULL */
     void *context;
     volatile sig_atomic_t *stop; /* set to 1 to save and stop; may be NULL */
 } il_watch;
@@ -295,7 +304,8 @@ const char *il_table_text(const il_table *table, int row, int col);
 il_status il_table_add_col(il_table *table, const char *name, int is_text, il_error *err);
 il_status il_table_add_row(il_table *table, il_error *err);
 void il_table_set(il_table *table, int row, int col, double value);
-il_status il_table_set_text(il_table *table, int row, int col, const char *text, il_error *err);
+il_status il_table_set_text(il_table *table, int row, int col, const char *text,
+                            il_error *err);
 
 /* A CSV file with a header (RFC 4180 quoting; `,`, `;` or tab). A column is numbers when every
  * cell that is not missing ("", NA, NaN, ?, null, any case) is one. Errors name file and line. */
@@ -307,51 +317,52 @@ void il_table_write_json(const il_table *table, FILE *f); /* {"name","columns","
 /* ---- evaluation ----------------------------------------------------------------------------------- */
 
 typedef struct {
-    const char *task;      /* NULL: the model's own, with its options */
-    const char *shift;     /* NULL: none */
-    const char *against;   /* algorithms, separated by commas: "ols,ridge alpha=0.1,gd@10"
+    const char *task;    /* NULL: the model's own, with its options */
+    const char *shift;   /* NULL: none */
+    const char *against; /* algorithms, separated by commas: "ols,ridge alpha=0.1,gd@10"
                               (name@n: after n steps, default its last); NULL: none */
-    int prompts;           /* 1280 */
-    int points;            /* 0: the end of the points curriculum */
-    int dims;              /* 0: the end of the dims curriculum */
-    int loops;             /* the loop that is read; 0: the model's */
-    int loops_to;          /* last loop of the table by loops; 0: 4 x the model's */
+    int prompts;         /* 1280 */
+    int points;          /* 0: the end of the points curriculum */
+    int dims;            /* 0: the end of the dims curriculum */
+    int loops;           /* the loop that is read; 0: the model's */
+    int loops_to;        /* last loop of the table by loops; 0: 4 x the model's */
     uint64_t seed;
 } il_eval_options;
 
 /* Normalised error by number of examples: columns k, model, model_low, model_high (5 % and 95 %
  * bootstrap quantiles of 1000 resamples), then one column per algorithm. */
-il_status il_eval_points(const il_model *model, const il_eval_options *options, il_table **table,
-                         il_error *err);
+il_status il_eval_points(const il_model *model, const il_eval_options *options,
+                         il_table **table, il_error *err);
 
 /* Normalised error at the last point by loop: columns loop, model, model_low, model_high, then
  * one column per algorithm with steps (its error after `loop` steps). */
-il_status il_eval_loops(const il_model *model, const il_eval_options *options, il_table **table,
-                        il_error *err);
+il_status il_eval_loops(const il_model *model, const il_eval_options *options,
+                        il_table **table, il_error *err);
 
 /* ---- prediction on the user's own table -------------------------------------------------------------- */
 
 typedef struct {
     const char *target; /* the column to predict */
     int loops;          /* 0: the model's */
-    int prompts;        /* at most this many prompts are averaged when examples do not fit; 0: 32 */
-    uint64_t seed;      /* which examples go into which prompt */
+    int prompts; /* at most this many prompts are averaged when examples do not fit; 0: 32 */
+    uint64_t seed; /* which examples go into which prompt */
 } il_predict_options;
 
 typedef struct {
-    int features;     /* columns the model saw */
-    int prompts;      /* prompts averaged */
-    int per_prompt;   /* examples in each */
-    double rmse, rmse_ridge, rmse_ols, rmse_mean; /* NaN unless the queries hold the target */
+    int features;   /* columns the model saw */
+    int prompts;    /* prompts averaged */
+    int per_prompt; /* examples in each */
+    double rmse, rmse_ridge, rmse_ols,
+        rmse_mean;    /* NaN unless the queries hold the target */
     char notes[2048]; /* what was done to the tables, one sentence a line */
 } il_prediction;
 
 /* Predicts the target of every row of `queries` in context of `examples`. `answers` gets the
  * columns row, prediction (and target where queries hold it). docs/predict.md says what happens
  * to missing cells, text, constant columns and tables larger than the model. */
-il_status il_predict(const il_model *model, const il_table *examples, const il_table *queries,
-                     const il_predict_options *options, il_table **answers,
-                     il_prediction *summary, il_error *err);
+il_status il_predict(const il_model *model, const il_table *examples,
+                     const il_table *queries, const il_predict_options *options,
+                     il_table **answers, il_prediction *summary, il_error *err);
 
 /* ---- figures and reports --------------------------------------------------------------------------------- */
 

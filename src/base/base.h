@@ -12,10 +12,10 @@
 il_status il_fail(il_error *err, il_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-#define IL_TRY(call)                                                                             \
-    do {                                                                                         \
-        il_status try_status_ = (call);                                                          \
-        if (try_status_ != IL_OK) return try_status_;                                            \
+#define IL_TRY(call)                                                                       \
+    do {                                                                                   \
+        il_status try_status_ = (call);                                                    \
+        if (try_status_ != IL_OK) return try_status_;                                      \
     } while (0)
 
 #define IL_COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
@@ -31,8 +31,10 @@ typedef struct {
     size_t used, size, peak;
 } il_arena;
 
-void *il_arena_take(il_arena *arena, size_t bytes); /* 64-byte aligned; NULL while measuring */
-il_status il_arena_fill(il_arena *arena, il_error *err); /* after measuring: get the memory, zeroed */
+void *il_arena_take(il_arena *arena,
+                    size_t bytes); /* 64-byte aligned; NULL while measuring */
+il_status il_arena_fill(il_arena *arena,
+                        il_error *err); /* after measuring: get the memory, zeroed */
 void il_arena_free(il_arena *arena);
 #define il_take(arena, type, n) ((type *)il_arena_take((arena), sizeof(type) * (size_t)(n)))
 
@@ -53,9 +55,9 @@ typedef struct {
 /* The generator at (seed, stream, step, index); its draws are numbered by counter[0]. */
 il_rng il_rng_at(uint64_t seed, uint32_t stream, uint32_t step, uint32_t index);
 uint32_t il_bits(il_rng *rng);
-double il_uniform(il_rng *rng);        /* in (0,1), 53 bits, never 0 or 1 */
-double il_normal(il_rng *rng);         /* N(0,1): inverse distribution function of one uniform */
-int il_below(il_rng *rng, int n);      /* uniform in 0..n-1, without bias */
+double il_uniform(il_rng *rng);   /* in (0,1), 53 bits, never 0 or 1 */
+double il_normal(il_rng *rng);    /* N(0,1): inverse distribution function of one uniform */
+int il_below(il_rng *rng, int n); /* uniform in 0..n-1, without bias */
 
 /* ---- options ---------------------------------------------------------------------------------- */
 
@@ -67,8 +69,8 @@ il_status il_opt_set(const il_opt *opt, void *target, const char *name, const ch
 void il_opt_print(const il_opt *opt, const void *target, char *text, size_t size);
 int il_opt_equal(const il_opt *opt, const void *a, const void *b);
 /* Applies "a=1 b=2" (spaces between). `what` names the owner in errors. */
-il_status il_opt_parse(const il_opt *table, void *target, const char *text, const char *what,
-                       il_error *err);
+il_status il_opt_parse(const il_opt *table, void *target, const char *text,
+                       const char *what, il_error *err);
 
 /* ---- threads --------------------------------------------------------------------------------------- */
 

@@ -34,11 +34,11 @@ typedef struct {
     void (*pack)(il_real *packed, const il_real *W, int ldw, int K, int N, int transposed);
 
     /* C (M,N) = A (M,K) B, plus C when `add` (the chain starts from C). `e` may be NULL. */
-    void (*gemm)(il_real *C, int ldc, const il_real *A, int lda, const il_real *packed, int M,
-                 int N, int K, int add, const il_epilogue *e, il_real *work);
+    void (*gemm)(il_real *C, int ldc, const il_real *A, int lda, const il_real *packed,
+                 int M, int N, int K, int add, const il_epilogue *e, il_real *work);
     /* C (K,N) += X (M,K)^T Y (M,N): the chain starts from C and runs over m. */
-    void (*gemm_tn)(il_real *C, int ldc, const il_real *X, int ldx, const il_real *Y, int ldy,
-                    int M, int K, int N, il_real *work);
+    void (*gemm_tn)(il_real *C, int ldc, const il_real *X, int ldx, const il_real *Y,
+                    int ldy, int M, int K, int N, il_real *work);
 
     /* Causal softmax attention of one head of one prompt; q, k, v (T,K) with row stride ld.
      * stat (T,2): row maximum and 1 / sum. out (T,K; ldo). */
@@ -56,24 +56,29 @@ typedef struct {
     void (*layernorm_forward)(il_real *y, il_real *stat, int stat_given, const il_real *x,
                               const il_real *gain, const il_real *bias, int M, int C,
                               il_real eps);
-    void (*layernorm_backward)(il_real *dx, il_real *dgain, il_real *dbias, const il_real *dy,
-                               const il_real *x, const il_real *gain, const il_real *stat, int M,
-                               int C); /* all three += */
+    void (*layernorm_backward)(il_real *dx, il_real *dgain, il_real *dbias,
+                               const il_real *dy, const il_real *x, const il_real *gain,
+                               const il_real *stat, int M, int C); /* all three += */
     /* y = gain x rstd; stat (M): rstd */
     void (*rmsnorm_forward)(il_real *y, il_real *stat, int stat_given, const il_real *x,
                             const il_real *gain, int M, int C, il_real eps);
-    void (*rmsnorm_backward)(il_real *dx, il_real *dgain, const il_real *dy, const il_real *x,
-                             const il_real *gain, const il_real *stat, int M, int C);
+    void (*rmsnorm_backward)(il_real *dx, il_real *dgain, const il_real *dy,
+                             const il_real *x, const il_real *gain, const il_real *stat,
+                             int M, int C);
 
-    void (*gelu_forward)(il_real *y, const il_real *x, size_t n);                      /* y = gelu(x) */
-    void (*gelu_backward)(il_real *dx, const il_real *dy, const il_real *x, size_t n); /* dx += */
+    void (*gelu_forward)(il_real *y, const il_real *x, size_t n); /* y = gelu(x) */
+    void (*gelu_backward)(il_real *dx, const il_real *dy, const il_real *x,
+                          size_t n); /* dx += */
 
     il_real (*dot)(const il_real *x, const il_real *y, int n);
     void (*axpy)(il_real *y, il_real a, const il_real *x, size_t n); /* y += a x, fused */
-    void (*add)(il_real *y, const il_real *a, const il_real *b, size_t n); /* y = a + b; y may be a */
+    void (*add)(il_real *y, const il_real *a, const il_real *b,
+                size_t n); /* y = a + b; y may be a */
     void (*mul)(il_real *y, const il_real *a, const il_real *b, size_t n); /* y = a b */
-    void (*muladd)(il_real *y, const il_real *a, const il_real *b, size_t n); /* y += a b, fused */
-    void (*colsum)(il_real *y, const il_real *X, int ldx, int M, int N); /* y (N) += sum over rows */
+    void (*muladd)(il_real *y, const il_real *a, const il_real *b,
+                   size_t n); /* y += a b, fused */
+    void (*colsum)(il_real *y, const il_real *X, int ldx, int M,
+                   int N); /* y (N) += sum over rows */
     void (*exp)(il_real *y, const il_real *x, size_t n);
     void (*tanh)(il_real *y, const il_real *x, size_t n);
     void (*log)(il_real *y, const il_real *x, size_t n);
@@ -82,8 +87,8 @@ typedef struct {
     /* g = sum of `slots` gradients (stride apart) in order, times `scale`; then Adam:
      * m, v moving averages, w -= rate * (m c1 / (sqrt(v c2) + eps) + decay w). */
     void (*adam)(il_real *w, il_real *m, il_real *v, const il_real *grads, size_t stride,
-                 int slots, size_t n, il_real scale, il_real beta1, il_real beta2, il_real c1,
-                 il_real c2, il_real eps, il_real rate, il_real decay);
+                 int slots, size_t n, il_real scale, il_real beta1, il_real beta2,
+                 il_real c1, il_real c2, il_real eps, il_real rate, il_real decay);
     /* sum of squares of the same summed gradient, in double, in fixed order (for its norm) */
     double (*grad_squares)(const il_real *grads, size_t stride, int slots, size_t n);
 } il_kernels;

@@ -1,0 +1,36 @@
+/* arena.c - one block of memory per owner
+ *
+ * Layout code runs twice over an arena: the first time it measures (no memory, il_take gives
+ * NULL), then il_arena_fill gets the block, then the same code carves it.
+ */
+#include "base/base.h"
+
+#include <stdlib.h>
+
+enum { LINE = 64 }; /* a cache line, and the widest vector */
+
+void *il_arena_take(il_arena *arena, size_t bytes)
+{
+    size_t at = arena->used;
+    arena->used = at + (bytes + LINE - 1) / LINE * LINE;
+    if (arena->used > arena->peak) arena->peak = arena->used;
+    return arena->base ? arena->base + at : NULL;
+}
+
+il_status il_arena_fill(il_arena *arena, il_error *err)
+{
+    size_t size = arena->peak ? arena->peak : LINE;
+    char *base = aligned_alloc(LINE, size);
+    if (!base)
+        return il_fail(err, IL_EFAIL, "out of memory: %.1f MB were asked for",
+                       (double)size / 1e6);
+    memset(base, 0, size);
+    *arena = (il_arena){ .base = base, .size = size };
+    return IL_OK;
+}
+
+void il_arena_free(il_arena *arena)
+{
+    free(arena->base);
+    *arena = (il_arena){ 0 };
+}

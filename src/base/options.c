@@ -1,0 +1,197 @@
+/* options.c - a struct described by a table: defaults, parsing, printing
+ *
+ * Numbers are read and written without regard to the locale.
+ */
+#include "base/base.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdlib.h>
+
+void il_opt_init(const il_opt *table, void *target)
+{
+    for (const il_opt *o = table; o && o->type != IL_OPT_END; o++) {
+        char *field = (char *)target + o->offset;
+        switch (o->type) {
+        case IL_OPT_REAL:
+            memcpy(field, &o->init, sizeof(double));
+            break;
+        case IL_OPT_TEXT:
+            snprintf(field, IL_TEXT, "%s", o->words ? o->words : "");
+            break;
+        default: {
+            int init = (int)o->init;
+            memcpy(field, &init, sizeof init);
+        }
+        }
+    }
+}
+
+const il_opt *il_opt_find(const il_opt *table, const char *name)
+{
+    for (const il_opt *o = table; o && o->type != IL_OPT_END; o++)
+        if (!strcmp(o->name, name)) return o;
+    return NULL;
+}
+
+/* The i-th of "first|second|...": its start and length, or NULL past the last. */
+static const char *word_at(const char *words, int i, size_t *length)
+{
+    while (words && i-- > 0) {
+        words = strchr(words, '|');
+        if (words) words++;
+    }
+    if (words) *length = strcspn(words, "|");
+    return words;
+}
+
+static int word_index(const char *words, const char *value)
+{
+    size_t length;
+    const char *word;
+    for (int i = 0; (word = word_at(words, i, &length)); i++)
+        if (strlen(value) == length && !strncmp(word, value, length)) return i;
+    return -1;
+}
+
+/* strtod with a point, whatever the locale's decimal separator is. The whole text must count. */
+static int parse_real(const char *text, double *value)
+{
+    char copy[64];
+    const char *point = localeconv()->decimal_point;
+    size_t length = strlen(text), width = strlen(point);
+    if (!length || length + width >= sizeof copy) return 0;
+    const char *dot = strchr(text, '.');
+    size_t before = dot ? (size_t)(dot - text) : length;
+    memcpy(copy, text, before);
+    if (dot) {
+        memcpy(copy + before, point, width);
+        memcpy(copy + before + width, dot + 1, length - before); /* with the zero */
+    } else {
+        copy[length] = 0;
+    }
+    if (copy[0] == ' ' || copy[0] == '\t') return 0;
+    char *end;
+    *value = strtod(copy, &end);
+    return !*end;
+}
+
+static il_status not_a(il_error *err, const char *name, const char *value, const char *type,
+                       const il_opt *o)
+{
+    return il_fail(err, IL_ECONFIG, "%s = '%s' is not %s (%s)", name, value, type, o->help);
+}
+
+il_status il_opt_set(const il_opt *o, void *target, const char *name, const char *value,
+                     il_error *err)
+{
+    char *field = (char *)target + o->offset;
+    if (o->type == IL_OPT_TEXT) {
+        if (strlen(value) >= IL_TEXT)
+            return il_fail(err, IL_ECONFIG, "%s is longer than %d characters", name,
+                           IL_TEXT - 1);
+        snprintf(field, IL_TEXT, "%s", value);
+        return IL_OK;
+    }
+    int number;
+    if (o->type == IL_OPT_CHOICE) {
+        number = word_index(o->words, value);
+        if (number < 0)
+            return il_fail(err, IL_ECONFIG, "%s = '%s' is none of %s", name, value,
+                           o->words);
+    } else if (o->type == IL_OPT_BOOL) {
+        static const char *const words[] = { "false", "False", "no",  "0",
+                                             "true",  "True",  "yes", "1" };
+        for (number = 0; number < 8 && strcmp(value, words[number]); number++) {
+        }
+        if (number == 8) return not_a(err, name, value, "true or false", o);
+        number /= 4;
+    } else {
+        double real;
+        if (!parse_real(value, &real) || !isfinite(real))
+            return not_a(err, name, value, "a number", o);
+        if (o->type == IL_OPT_INT && real != floor(real))
+            return not_a(err, name, value, "a whole number", o);
+        if (real < o->min || real > o->max)
+            return il_fail(err, IL_ECONFIG,
+                           "%s = %s is out of its range %.15g to %.15g (%s)", name, value,
+                           o->min, o->max, o->help);
+        if (o->type == IL_OPT_REAL) {
+            memcpy(field, &real, sizeof real);
+            return IL_OK;
+        }
+        number = (int)real;
+    }
+    memcpy(field, &number, sizeof number);
+    return IL_OK;
+}
+
+void il_opt_print(const il_opt *o, const void *target, char *text, size_t size)
+{
+    const char *field = (const char *)target + o->offset;
+    int number = 0;
+    if (o->type == IL_OPT_TEXT) {
+        snprintf(text, size, "%s", field);
+    } else if (o->type == IL_OPT_REAL) {
+        double real, back;
+        memcpy(&real, field, sizeof real);
+        for (int digits = 1; digits <= 17; digits++) { /* the shortest that reads back */
+            snprintf(text, size, "%.*g", digits, real);
+            char *point = strstr(text, localeconv()->decimal_point);
+            if (point && *point != '.') *point = '.';
+            if (parse_real(text, &back) && back == real) break;
+        }
+    } else {
+        memcpy(&number, field, sizeof number);
+        size_t length = 0;
+        const char *word =
+            o->type == IL_OPT_CHOICE ? word_at(o->words, number, &length) : NULL;
+        if (word)
+            snprintf(text, size, "%.*s", (int)length, word);
+        else if (o->type == IL_OPT_BOOL)
+            snprintf(text, size, "%s", number ? "true" : "false");
+        else
+            snprintf(text, size, "%d", number);
+    }
+}
+
+int il_opt_equal(const il_opt *o, const void *a, const void *b)
+{
+    char x[IL_TEXT], y[IL_TEXT];
+    il_opt_print(o, a, x, sizeof x);
+    il_opt_print(o, b, y, sizeof y);
+    return !strcmp(x, y);
+}
+
+il_status il_opt_parse(const il_opt *table, void *target, const char *text,
+                       const char *what, il_error *err)
+{
+    while (*(text += strspn(text, " "))) {
+        char item[2 * IL_TEXT];
+        size_t length = strcspn(text, " ");
+        if (length >= sizeof item)
+            return il_fail(err, IL_ECONFIG, "%s: an option is too long", what);
+        memcpy(item, text, length);
+        item[length] = 0;
+        text += length;
+        char *value = strchr(item, '=');
+        if (!value)
+            return il_fail(err, IL_ECONFIG, "%s: '%s' is not of the form option=value",
+                           what, item);
+        *value++ = 0;
+        const il_opt *o = il_opt_find(table, item);
+        if (!o) {
+            const char *names[64];
+            int n = 0;
+            for (const il_opt *p = table; p && p->type != IL_OPT_END && n < 64; p++)
+                names[n++] = p->name;
+            const char *near = il_nearest(item, names, n);
+            return il_fail(err, IL_ECONFIG, "%s has no option '%s'%s%s%s", what, item,
+                           near ? "; did you mean '" : "", near ? near : "",
+                           near ? "'?" : "");
+        }
+        IL_TRY(il_opt_set(o, target, item, value, err));
+    }
+    return IL_OK;
+}

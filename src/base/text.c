@@ -1,0 +1,37 @@
+/* text.c - the nearest word, for "did you mean" */
+#include "base/base.h"
+
+enum { LONGEST = 96 };
+
+/* Levenshtein distance: the fewest insertions, deletions and replacements. O(|a| |b|). */
+static int distance(const char *a, const char *b)
+{
+    int row[LONGEST + 1], m = (int)strlen(b);
+    if (m > LONGEST) return LONGEST;
+    for (int j = 0; j <= m; j++) row[j] = j;
+    for (int i = 1; *a; a++, i++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (int j = 1; j <= m; j++) {
+            int replace = diagonal + (*a != b[j - 1]);
+            diagonal = row[j];
+            row[j] = il_min(replace, 1 + il_min(row[j], row[j - 1]));
+        }
+    }
+    return row[m];
+}
+
+const char *il_nearest(const char *word, const char *const *words, int n)
+{
+    const char *best = NULL;
+    int least =
+        1 + il_max(1, (int)strlen(word) / 3); /* a third of the letters may be wrong */
+    for (int i = 0; i < n; i++) {
+        int d = distance(word, words[i]);
+        if (d < least) {
+            least = d;
+            best = words[i];
+        }
+    }
+    return best;
+}

@@ -1,0 +1,110 @@
+/* threads.c - one parallel region at a time
+ *
+ * Workers sleep until a region opens, then take indices from a shared counter until none is
+ * left. Who takes which index is left to chance; a region's result must not depend on it.
+ */
+#include "base/base.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { MOST = 256 };
+
+static struct {
+    pthread_mutex_t region, lock; /* one region at a time; the fields below */
+    pthread_cond_t start, end;
+    int threads, running;
+    unsigned round;
+    int n;
+    atomic_int next;
+    void (*work)(void *, int, int);
+    void *context;
+} pool = {
+    .region = PTHREAD_MUTEX_INITIALIZER,
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .start = PTHREAD_COND_INITIALIZER,
+    .end = PTHREAD_COND_INITIALIZER,
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int wanted = 1;
+static _Thread_local int worker_here = -1; /* >= 0 inside a region */
+
+static void count(void)
+{
+    const char *text = getenv("IL_THREADS");
+    long n = text ? strtol(text, NULL, 10) : sysconf(_SC_NPROCESSORS_ONLN);
+    wanted = n < 1 ? 1 : n > MOST ? MOST : (int)n;
+}
+
+int il_threads(void)
+{
+    pthread_once(&once, count);
+    return wanted;
+}
+
+static void take_all(int worker)
+{
+    worker_here = worker;
+    for (int i; (i = atomic_fetch_add(&pool.next, 1)) < pool.n;)
+        pool.work(pool.context, i, worker);
+    worker_here = -1;
+}
+
+static void *serve(void *arg)
+{
+    int worker = (int)(intptr_t)arg;
+    unsigned seen = 0;
+    pthread_mutex_lock(&pool.lock);
+    for (;;) {
+        while (pool.round == seen) pthread_cond_wait(&pool.start, &pool.lock);
+        seen = pool.round;
+        pthread_mutex_unlock(&pool.lock);
+        take_all(worker);
+        pthread_mutex_lock(&pool.lock);
+        if (--pool.running == 0) pthread_cond_signal(&pool.end);
+    }
+    return NULL;
+}
+
+/* Starts the workers that are missing; a machine that gives fewer simply has fewer. */
+static void start_workers(void)
+{
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    while (pool.threads < il_threads() - 1) {
+        pthread_t thread;
+        if (pthread_create(&thread, &attr, serve, (void *)(intptr_t)(pool.threads + 1)))
+            break;
+        pool.threads++;
+    }
+    pthread_attr_destroy(&attr);
+}
+
+void il_parallel(int n, void (*work)(void *context, int i, int worker), void *context)
+{
+    if (worker_here >= 0 || n <= 1 || il_threads() == 1) {
+        int worker = worker_here >= 0 ? worker_here : 0;
+        for (int i = 0; i < n; i++) work(context, i, worker);
+        return;
+    }
+    pthread_mutex_lock(&pool.region);
+    pthread_mutex_lock(&pool.lock);
+    if (pool.round == 0) start_workers();
+    pool.n = n;
+    pool.work = work;
+    pool.context = context;
+    atomic_store(&pool.next, 0);
+    pool.running = pool.threads;
+    pool.round++;
+    pthread_cond_broadcast(&pool.start);
+    pthread_mutex_unlock(&pool.lock);
+    take_all(0);
+    pthread_mutex_lock(&pool.lock);
+    while (pool.running) pthread_cond_wait(&pool.end, &pool.lock);
+    pthread_mutex_unlock(&pool.lock);
+    pthread_mutex_unlock(&pool.region);
+}
