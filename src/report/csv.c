@@ -53,10 +53,17 @@ static int next(reader *in)
     return c;
 }
 
-/* One row into in->row, through quoted line breaks. *more = 0 at the end of the file. */
+/* While the header is read, any of the three may be the separator. */
+static int separates(const reader *in, int c)
+{
+    return in->separator ? c == in->separator : c == ',' || c == ';' || c == '\t';
+}
+
+/* One row into in->row, through quoted line breaks. *more = 0 at the end of the file.
+ * A quote may open a cell, close one, or double itself; `fresh`: the cell holds nothing yet. */
 static il_status read_row(reader *in, int *more, il_error *err)
 {
-    int quoted = 0, before = 0, c;
+    int quoted = 0, fresh = 1, before = 0, c;
     in->row_line = in->line;
     in->row_size = 0;
     while ((c = next(in)) != EOF && (quoted || c != '\n')) {
@@ -74,12 +81,13 @@ static il_status read_row(reader *in, int *more, il_error *err)
             return bad(in, in->line, err,
                        "the file is larger than 64 MiB; take a sample of it");
         if (c == '"') {
-            if (!quoted && before != '"' && before && !strchr(",;\t ", before))
+            if (!quoted && !fresh && before != '"')
                 return bad(
                     in, in->line, err,
                     "a quote inside an unquoted cell; quote the cell and double the quote");
             quoted = !quoted;
         }
+        fresh = !quoted && (separates(in, c) || (fresh && c == ' '));
         in->row[in->row_size++] = (char)c;
         before = c;
     }
@@ -115,12 +123,12 @@ static const char *take_cell(reader *in, const char *at)
     char *out = in->cells + in->cells_size, *start = out;
     while (*at == ' ') at++;
     if (*at == '"') {
-        for (at++; *at != '"' || at[1] == '"'; at++) {
+        for (at++; *at && (*at != '"' || at[1] == '"'); at++) {
             if (*at == '"') at++; /* a doubled quote is one */
             *out++ = *at;
         }
-        for (at++; *at == ' '; at++) {
-        }
+        if (*at) at++;
+        while (*at == ' ') at++;
     } else {
         while (*at && *at != in->separator) *out++ = *at++;
         while (out > start && out[-1] == ' ') out--;

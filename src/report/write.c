@@ -13,9 +13,10 @@
 static void csv_text(FILE *f, const char *text)
 {
     size_t size = strlen(text);
-    /* what would read back trimmed or split is quoted */
-    if (!text[strcspn(text, ",;\t\"\r\n")] &&
-        !(size && (*text == ' ' || text[size - 1] == ' '))) {
+    int plain = !text[strcspn(text, ",;\t\"\r\n")];
+    if (size && (*text == ' ' || text[size - 1] == ' ')) plain = 0; /* would be trimmed */
+    if (!strncmp(text, "\xEF\xBB\xBF", 3)) plain = 0;               /* a byte-order mark */
+    if (plain) {
         fputs(text, f);
         return;
     }
