@@ -12,7 +12,7 @@ SAN     ?=
 ARCH := $(shell uname -m)
 OS   := $(shell uname -s)
 
-WARN   := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wfloat-conversion
+WARN   := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wfloat-conversion -Wno-missing-field-initializers
 # -ffp-contract=off: a fused multiply-add is written where it is meant, so compilers agree bit for bit
 OPT    ?= -O3
 CFLAGS ?= -g

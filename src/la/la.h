@@ -70,6 +70,8 @@ typedef struct {
     void (*gelu_backward)(il_real *dx, const il_real *dy, const il_real *x,
                           size_t n); /* dx += */
 
+    void (*gelu_scale)(il_real *dy, const il_real *x, size_t n); /* dy *= gelu'(x) */
+
     il_real (*dot)(const il_real *x, const il_real *y, int n);
     void (*axpy)(il_real *y, il_real a, const il_real *x, size_t n); /* y += a x, fused */
     void (*add)(il_real *y, const il_real *a, const il_real *b,
