@@ -2,9 +2,7 @@
 #ifndef IL_TRAIN_H
 #define IL_TRAIN_H
 
-#include "algo/algo.h"
 #include "model/model.h"
-#include "report/report.h"
 
 /* ---- schedules: functions of the step --------------------------------------------------------- */
 
