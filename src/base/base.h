@@ -77,8 +77,9 @@ il_status il_opt_parse(const il_opt *table, void *target, const char *text,
 /* The word of `words` closest to `word` in edit distance, or NULL if none is near. */
 const char *il_nearest(const char *word, const char *const *words, int n);
 
-/* Where `text` stops being text: the first byte that is not UTF-8, or that is a control
- * character other than tab and line end; `bytes` if all is well. */
+/* Where `text` stops being text: the first byte that is not UTF-8, or begins a character that
+ * cannot be seen (controls other than tab and line end, U+2028, byte order marks); `bytes` if
+ * all is well. */
 size_t il_utf8_bad(const char *text, size_t bytes);
 
 /* A stranger's text, fit for a sentence: one line, at most 60 bytes. Use as il_show(x).text. */

@@ -4,10 +4,11 @@
  */
 #include "base/base.h"
 
-/* Bytes of the character that starts at p, of which `left` bytes exist; 0 if there is none. */
+/* Bytes of the character that starts at p, of which `left` bytes exist; 0 if there is none, or
+ * one that nobody can see: a C1 control, a line or paragraph separator, a byte order mark. */
 static size_t character(const unsigned char *p, size_t left)
 {
-    static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
+    static const uint32_t least[5] = { 0, 0, 0xa0, 0x800, 0x10000 };
     size_t length = p[0] < 0x80   ? 1
                     : p[0] < 0xc0 ? 0
                     : p[0] < 0xe0 ? 2
@@ -21,9 +22,9 @@ static size_t character(const unsigned char *p, size_t left)
         if ((p[i] & 0xc0) != 0x80) return 0;
         code = code << 6 | (p[i] & 0x3fu);
     }
-    if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-        return 0;
-    return length;
+    int surrogate = code >= 0xd800 && code < 0xe000;
+    int unseen = code == 0x2028 || code == 0x2029 || code == 0xfeff || (code | 1) == 0xffff;
+    return code < least[length] || code > 0x10ffff || surrogate || unseen ? 0 : length;
 }
 
 static int is_control(unsigned char c) { return c < 0x20 || c == 0x7f; }

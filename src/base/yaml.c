@@ -97,9 +97,6 @@ static il_status fail_syntax(const reader *r, il_error *err)
 {
     const yaml_parser_t *p = &r->parser;
     if (p->error == YAML_MEMORY_ERROR) return no_memory(r, err);
-    if (p->error == YAML_READER_ERROR)
-        return fail_offset(r, p->problem_offset, err,
-                           "this character is not allowed in YAML");
     char what[256];
     snprintf(what, sizeof what, "this is not YAML: %s%s", p->problem ? p->problem : "?",
              indented_by_tab(r, p->problem_mark.line) ? " (indent with spaces, not tabs)"
@@ -312,6 +309,10 @@ static il_status read_text(reader *r, il_error *err)
     if (r->bytes > IL_YAML_BYTES)
         return il_fail(err, IL_ECONFIG, "%s is larger than a recipe may be (%d bytes)",
                        r->file, IL_YAML_BYTES);
+    if (r->bytes >= 3 && !memcmp(r->text, "\xef\xbb\xbf", 3)) { /* a byte order mark */
+        r->text += 3;
+        r->bytes -= 3;
+    }
     size_t bad = il_utf8_bad(r->text, r->bytes);
     if (bad < r->bytes)
         return fail_offset(r, bad, err, "this is not text; a recipe is YAML in UTF-8");
