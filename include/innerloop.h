@@ -141,8 +141,8 @@ il_status il_config_read(il_config *config, const char *path, char *notes, size_
                          il_error *err);
 
 /* The same from memory, where `inherit` is refused; `name` stands for the file in errors. */
-il_status il_config_read_text(il_config *config, const char *text, size_t bytes,
-                              const char *name, char *notes, size_t size, il_error *err);
+il_status il_config_parse(il_config *config, const char *text, size_t bytes,
+                          const char *name, il_error *err);
 
 /* Applies one "model.n_embd=64". Errors: IL_ECONFIG naming the key. */
 il_status il_config_set(il_config *config, const char *assignment, il_error *err);

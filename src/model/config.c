@@ -1,8 +1,8 @@
 /* config.c - recipes: the table of keys drives reading, overriding and writing
  *
- * The options of the task follow `training.` like the
- * others (the field also writes them below `training.task_kwargs`). Setting the task's name sets
- * its options to their defaults, so in a file the name counts first, wherever it stands.
+ * The options of the task follow `training.` like the others (the field also writes them below
+ * `training.task_kwargs`). Setting the task's name sets its options to their defaults, so in a
+ * file the name counts first, wherever it stands.
  */
 #include "base/base.h"
 #include "task/task.h"
@@ -17,7 +17,7 @@ static const struct {
     { "gpu", "innerloop computes on the processor" },
     { "debug_mode", "there is no such mode" },
 };
-static const char log_alias[] = "wandb.log_every_steps";
+static const char log_alias[] = "wandb.log_every_steps"; /* the one that has a meaning */
 
 /* ---- finding a key ----------------------------------------------------------------------------- */
 
@@ -74,13 +74,13 @@ static il_status unknown(const il_config *c, const char *path, il_error *err)
     }
     for (int i = 0; i < n; i++) /* the right word in the wrong place? */
         if (!strcmp(last_word(all[i]), key)) same[nsame++] = all[i];
-    const char *near = nsame ? il_nearest(path, same, nsame) : il_nearest(path, all, n);
-    if (nsame && !near) near = same[0];
     const il_task *task;
-    for (int i = 0; !near && (task = il_task_at(i)); i++)
+    for (int i = 0; !nsame && (task = il_task_at(i)); i++)
         if (below(path, "training") && il_opt_find(task->opts, key))
             return il_fail(err, IL_ECONFIG, "%s is an option of the task %s, not of %s",
                            path, task->name, c->training.task_name);
+    const char *near = nsame ? il_nearest(path, same, nsame) : il_nearest(path, all, n);
+    if (nsame && !near) near = same[0];
     return il_fail(err, IL_ECONFIG, "there is no key '%s'%s%s%s", il_show(path).text,
                    near ? "; did you mean '" : "; docs/formats.md lists them",
                    near ? near : "", near ? "'?" : "");
@@ -208,7 +208,7 @@ static il_status apply_all(il_config *c, const il_yaml *yaml, char *notes, size_
     return IL_OK;
 }
 
-/* Takes the yaml over; a NULL one is that of a failed read. */
+/* Takes the yaml over. */
 static il_status finish(il_config *config, il_yaml *yaml, char *notes, size_t size,
                         il_error *err)
 {
@@ -229,12 +229,12 @@ il_status il_config_read(il_config *config, const char *path, char *notes, size_
     return finish(config, yaml, notes, size, err);
 }
 
-il_status il_config_read_text(il_config *config, const char *text, size_t bytes,
-                              const char *name, char *notes, size_t size, il_error *err)
+il_status il_config_parse(il_config *config, const char *text, size_t bytes,
+                          const char *name, il_error *err)
 {
     il_yaml *yaml;
     IL_TRY(il_yaml_parse(&yaml, text, bytes, name, err));
-    return finish(config, yaml, notes, size, err);
+    return finish(config, yaml, NULL, 0, err);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------- */
