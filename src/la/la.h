@@ -70,6 +70,8 @@ typedef struct {
     void (*gelu_backward)(il_real *dx, const il_real *dy, const il_real *x,
                           size_t n); /* dx += */
 
+    void (*gelu_scale)(il_real *dy, const il_real *x, size_t n); /* dy *= gelu'(x) */
+
     il_real (*dot)(const il_real *x, const il_real *y, int n);
     void (*axpy)(il_real *y, il_real a, const il_real *x, size_t n); /* y += a x, fused */
     void (*add)(il_real *y, const il_real *a, const il_real *b,
@@ -98,8 +100,6 @@ const il_kernels *il_kernel(void);
 /* By name; NULL if unknown or not runnable here. il_kernel_at enumerates all that run here. */
 const il_kernels *il_kernel_find(const char *name);
 const il_kernels *il_kernel_at(int i);
-/* Errors: IL_EUSAGE when IL_KERNEL names none. The program asks once at its start. */
-il_status il_kernel_check(il_error *err);
 void il_kernel_use(const il_kernels *kernels); /* tests */
 
 static inline il_real il_dot(const il_real *x, const il_real *y, int n)

@@ -1,0 +1,94 @@
+/* attention.c - causal softmax attention from one projection's output
+ *
+ *   x = [q | k | v] (3C), H heads of K = C/H channels each:
+ *   y_i = sum_{j<=i} p_ij v_j,   p_i = softmax_j(q_i . k_j / sqrt(K))
+ *
+ * One fused kernel a head; of the probabilities only each row's maximum and 1/sum are kept, and
+ * the backward pass computes them again. With g_ij = dy_i . v_j and D_i = dy_i . y_i:
+ *   dv_j += sum_i p_ij dy_i,  ds_ij = p_ij (g_ij - D_i),  dq_i += ds_ij k_j / sqrt(K), ...
+ * Source: Vaswani et al. 2017, arXiv:1706.03762; the recomputation, Dao et al. 2022,
+ * arXiv:2205.14135.
+ */
+#include "op/op.h"
+
+#include <math.h>
+
+typedef struct {
+    int heads;
+} options;
+static const il_opt opts[] = {
+    { "heads", IL_OPT_INT, offsetof(options, heads), 1, 1, 1024, "attention heads" },
+    { 0 },
+};
+static const char *const cases[] = { "width=12 heads=2", "width=9 heads=1",
+                                     "width=24 heads=1", NULL };
+
+static il_status shape(il_plan *p, il_op *op, il_error *err)
+{
+    int H = ((const options *)op->opts)->heads, width = il_width(p, op->in[0]);
+    if (width % (3 * H))
+        return il_fail(err, IL_ECONFIG, "%s: %d heads do not divide q, k, v of %d columns",
+                       op->name, H, width);
+    op->save[0] = il_slot_new(p, op, "stat", 2 * H);
+    op->out = il_slot_new(p, op, "", width / 3);
+    op->reads = 1 | IL_READS_OUT;
+    p->most_heads_key = il_max(p->most_heads_key, width / 3 / H);
+    return IL_OK;
+}
+
+/* The addresses of head h of prompt b: q, k, v and their adjoints share one layout. */
+typedef struct {
+    size_t qkv, y, stat;
+} head;
+
+static head head_at(const il_op *op, const il_state *s, int b, int h)
+{
+    size_t T = (size_t)s->tokens, C = (size_t)il_width(s->plan, op->out);
+    int H = ((const options *)op->opts)->heads;
+    size_t column = C / (size_t)H * (size_t)h;
+    return (head){ .qkv = (size_t)b * T * 3 * C + column,
+                   .y = (size_t)b * T * C + column,
+                   .stat = ((size_t)b * (size_t)H + (size_t)h) * 2 * T };
+}
+
+static void forward(const il_op *op, il_state *s)
+{
+    int H = ((const options *)op->opts)->heads, C = il_width(s->plan, op->out), K = C / H;
+    il_real scale = (il_real)(1 / sqrt(K));
+    for (int b = 0; b < s->prompts; b++)
+        for (int h = 0; h < H; h++) {
+            head a = head_at(op, s, b, h);
+            const il_real *q = il_x(op, s, 0) + a.qkv;
+            il_kernel()->attention_forward(il_y(op, s) + a.y, C, il_save(op, s, 0) + a.stat,
+                                           q, q + C, q + 2 * C, 3 * C, s->tokens, K, scale,
+                                           s->work);
+        }
+}
+
+static void backward(const il_op *op, il_state *s)
+{
+    int H = ((const options *)op->opts)->heads, C = il_width(s->plan, op->out), K = C / H;
+    il_real scale = (il_real)(1 / sqrt(K));
+    for (int b = 0; b < s->prompts; b++)
+        for (int h = 0; h < H; h++) {
+            head a = head_at(op, s, b, h);
+            const il_real *q = il_x(op, s, 0) + a.qkv;
+            il_real *dq = il_dx(op, s, 0) + a.qkv;
+            il_kernel()->attention_backward(dq, dq + C, dq + 2 * C, 3 * C,
+                                            il_dy(op, s) + a.y, il_y(op, s) + a.y, C,
+                                            il_save(op, s, 0) + a.stat, q, q + C, q + 2 * C,
+                                            3 * C, s->tokens, K, scale, s->work);
+        }
+}
+
+const il_op_kind il_op_attention = {
+    .name = "attention",
+    .summary = "causal softmax attention of H heads",
+    .opts = opts,
+    .cases = cases,
+    .least_in = 1,
+    .most_in = 1,
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,200 @@
+/* op.h - coarse ops with hand-written backward, and the plan they stand in
+ *
+ * A plan is three lists of ops over named slots: `pre` reads the prompt in, `body` runs once a
+ * loop on the carried residual stream, `post` reads out and measures the loss. A slot holds
+ * `width` numbers for every token (row). An op is one file and one row of ops.def.
+ */
+#ifndef IL_OP_H
+#define IL_OP_H
+
+#include "la/la.h"
+
+typedef struct il_op_kind il_op_kind;
+typedef struct il_plan il_plan;
+typedef struct il_state il_state;
+typedef enum { IL_PRE, IL_BODY, IL_POST } il_section;
+typedef enum { IL_INIT_ZERO, IL_INIT_ONE, IL_INIT_NORMAL, IL_INIT_UNIFORM } il_init;
+
+enum { IL_NAME = 64, IL_NONE = -1 };
+
+typedef struct {
+    char name[IL_NAME];
+    int width;
+    il_section section;
+    int producer;   /* op, or IL_NONE for what the runner fills: inputs and the carry */
+    int needs_grad; /* some weight or the carry is behind it */
+    int kept;       /* its value waits for the backward pass */
+    int at, dat;    /* columns: where value and gradient lie in their memory (plan.c) */
+} il_slot;
+
+typedef struct {
+    char name[IL_NAME];
+    int rows, cols; /* as stored: a linear map is (out, in); a vector has 0 rows */
+    il_init init;
+    double scale;  /* NORMAL: standard deviation; UNIFORM: bound */
+    size_t offset; /* in the weights, in elements */
+} il_param;
+
+typedef struct {
+    const il_op_kind *kind;
+    char name[IL_NAME];
+    il_section section;
+    int n_in, in[3], out, save[2],
+        par[2];     /* slots; slots; weights; IL_NONE where there is none */
+    unsigned reads; /* bit i: backward reads the value of input i; bit 3: of its output */
+    unsigned again_reads; /* likewise for `again` */
+    int cheap;            /* `again` can have the output again from saves and again_reads */
+    size_t packed[2];     /* linear: offsets of the packed weights, forward and backward */
+    double opts[8];       /* the kind's options struct */
+} il_op;
+
+enum { IL_READS_OUT = 8 };
+
+struct il_op_kind {
+    const char *name, *summary;
+    const il_opt *opts; /* of a struct of at most sizeof((il_op){0}.opts) bytes; or NULL */
+    const char *const
+        *cases; /* for the gradient test: "width=8 eps=0.1 ...", NULL at the end */
+    int least_in, most_in;
+    il_status (*shape)(il_plan *plan, il_op *op, il_error *err);
+    void (*forward)(const il_op *op, il_state *s); /* sets the output and the saves */
+    void (*again)(const il_op *op, il_state *s); /* sets the output; NULL if never cheap */
+    void (*backward)(const il_op *op,
+                     il_state *s); /* adds to gradients of inputs and weights */
+    size_t (*pack)(
+        const il_op *op, const il_plan *plan, int side, const il_real *weights,
+        il_real *packed); /* side 0, 1; measures when packed is NULL; NULL: nothing */
+};
+
+static inline size_t il_param_size(const il_param *w)
+{
+    return (size_t)(w->rows ? w->rows : 1) * (size_t)w->cols;
+}
+
+/* One step of a loop's schedule. Forward is the op list itself. */
+typedef enum { IL_DO_ZERO, IL_DO_AGAIN, IL_DO_BACKWARD } il_action;
+typedef struct {
+    il_action action;
+    int index; /* op; for IL_DO_ZERO the slot whose gradient is set to zero */
+} il_step;
+
+typedef enum { IL_CARRY_NONE, IL_CARRY_ZEROS, IL_CARRY_ONES, IL_CARRY_SLOT } il_carry;
+
+struct il_plan {
+    il_op *ops; /* pre, then body, then post */
+    il_slot *slots;
+    il_param *params;
+    int n_ops, n_slots, n_params;
+    int end[3];                         /* ops of a section end here */
+    int tokens, target, weight, answer; /* slots: what goes in, what comes out */
+    il_carry carry;                     /* what the first loop carries in */
+    int carry_slot, carry_in, carry_out;
+    int loops,
+        loss_loops;   /* defaults: loops to run; of those, the last that carry a loss */
+    size_t n_weights; /* elements, padded */
+    size_t n_packed;
+    il_step *backward;             /* of one loop: post, then body */
+    int n_backward, post_backward; /* steps; of these, how many belong to post */
+    int recompute;
+    int kept, shared, lasting; /* columns: of a frame, of shared scratch, of pre slots */
+    int most_heads_key;        /* largest key size, for scratch */
+};
+
+/* ---- building a plan ---------------------------------------------------------------------- */
+
+void il_plan_init(il_plan *plan);
+void il_plan_free(il_plan *plan);
+int il_plan_input(il_plan *plan, const char *name, int width, int needs_grad);
+/* Declares the residual stream that a loop hands to the next. */
+int il_plan_carry(il_plan *plan, il_carry start, int slot, int width);
+/* Adds an op; its output slot goes to *out. `opts` as "a=1 b=2". Errors: IL_ECONFIG. */
+il_status il_plan_add(il_plan *plan, il_section section, const char *kind, const char *name,
+                      const char *opts, int n_in, const int *in, int *out, il_error *err);
+/* Ends the building: which slots are kept, the backward schedule, where everything lies.
+ * `recompute`: 0 keeps every slot a backward reads, 1 recomputes what is cheap,
+ * 2 recomputes whole loops from their carry. The result's bits do not depend on it. */
+il_status il_plan_finish(il_plan *plan, int recompute, il_error *err);
+
+/* For shape functions: */
+int il_slot_new(il_plan *plan, il_op *op, const char *suffix, int width);
+int il_param_new(il_plan *plan, il_op *op, const char *suffix, il_init init, double scale,
+                 int rows, int cols);
+static inline int il_width(const il_plan *plan, int slot)
+{
+    return plan->slots[slot].width;
+}
+/* The shape of an element-wise op: every input as wide as the output, which is cheap to have
+ * again. Errors: IL_ECONFIG when widths differ. */
+il_status il_shape_same(il_plan *plan, il_op *op, il_error *err);
+const il_op_kind *il_op_at(int i); /* NULL past the last row of ops.def */
+const il_op_kind *il_op_find(const char *name);
+
+/* ---- models and states ----------------------------------------------------------------------- */
+
+/* What is learnt: constant while it runs, shared by all threads. */
+struct il_model {
+    il_config config;
+    il_plan plan;
+    il_real *weights; /* (n_weights) */
+    il_real *packed;  /* (n_packed) */
+    int64_t step;
+    il_arena arena;
+};
+
+/* What is computed: one shard's activations, gradients and scratch, for one thread. */
+struct il_state {
+    const il_model *model;
+    const il_plan *plan;
+    int prompts, tokens, rows;          /* now: rows = prompts * tokens */
+    int most_rows, most_tokens, window; /* what the memory holds */
+    il_real **value, **dvalue; /* by slot, for the current loop; dvalue NULL if unneeded */
+    il_real *lasting, *dlasting, *frames, *shared, *carries, *dcarry[2];
+    il_real *work; /* kernels' scratch */
+    il_real *grad; /* (n_weights) where weights' gradients are added */
+    double loss;   /* sum over loss loops and rows of weight * loss */
+    il_real loss_scale;
+    il_arena arena;
+};
+
+/* For adapters: pointers of an op's inputs, output, saves, weights and their adjoints. */
+static inline int il_rows(const il_state *s) { return s->rows; }
+static inline const il_real *il_x(const il_op *op, const il_state *s, int i)
+{
+    return s->value[op->in[i]];
+}
+static inline il_real *il_y(const il_op *op, const il_state *s)
+{
+    return s->value[op->out];
+}
+static inline il_real *il_save(const il_op *op, const il_state *s, int i)
+{
+    return s->value[op->save[i]];
+}
+static inline il_real *il_dx(const il_op *op, const il_state *s, int i) /* may be NULL */
+{
+    return s->dvalue[op->in[i]];
+}
+static inline const il_real *il_dy(const il_op *op, const il_state *s)
+{
+    return s->dvalue[op->out];
+}
+static inline const il_real *il_w(const il_op *op, const il_state *s, int i)
+{
+    return s->model->weights + s->plan->params[op->par[i]].offset;
+}
+static inline il_real *il_dw(const il_op *op, const il_state *s, int i)
+{
+    return s->grad + s->plan->params[op->par[i]].offset;
+}
+static inline size_t il_size(const il_op *op,
+                             const il_state *s) /* elements of the output */
+{
+    return (size_t)s->rows * (size_t)s->plan->slots[op->out].width;
+}
+static inline int il_columns(const il_op *op, const il_state *s,
+                             int i) /* width of input i */
+{
+    return s->plan->slots[op->in[i]].width;
+}
+
+#endif
