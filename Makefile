@@ -36,17 +36,17 @@ CLI_SRC := $(wildcard cli/*.c)
 
 ISAS := plain
 ifneq ($(filter x86_64 amd64,$(ARCH)),)
-ISAS += baseline avx2 avx512
+# ISAS += baseline avx2 avx512
 endif
 ifneq ($(filter aarch64 arm64,$(ARCH)),)
-ISAS += neon
+# ISAS += neon
 endif
 ISA_plain    := -DIL_ISA=plain
 ISA_baseline := -DIL_ISA=baseline
 ISA_avx2     := -DIL_ISA=avx2 -march=x86-64-v3
 ISA_avx512   := -DIL_ISA=avx512 -march=x86-64-v4 -mprefer-vector-width=512
 ISA_neon     := -DIL_ISA=neon
-ISA_DEFS     := $(foreach i,$(ISAS),-DIL_HAVE_$(i))
+ISA_DEFS     := -D'IL_TABLES(T)=$(foreach i,$(ISAS),T($(i)))'
 
 REAL_float  :=
 REAL_double := -DIL_DOUBLE

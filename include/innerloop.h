@@ -140,14 +140,22 @@ void il_config_init(il_config *config);
 il_status il_config_read(il_config *config, const char *path, char *notes, size_t size,
                          il_error *err);
 
+/* The same from memory, where `inherit` is refused; `name` stands for the file in errors. */
+il_status il_config_read_text(il_config *config, const char *text, size_t bytes,
+                              const char *name, char *notes, size_t size, il_error *err);
+
 /* Applies one "model.n_embd=64". Errors: IL_ECONFIG naming the key. */
 il_status il_config_set(il_config *config, const char *assignment, il_error *err);
 
-/* Checks what no single key can: heads divide width, points fit positions, ... */
+/* Checks what no single key can: heads divide width, points fit positions, ...
+ * Errors: IL_ECONFIG naming the keys and their values. */
 il_status il_config_check(const il_config *config, il_error *err);
 
 /* The resolved recipe as YAML, which il_config_read reads back to the same struct. */
 void il_config_write(const il_config *config, FILE *f);
+
+/* The table of all keys but the task's own options. */
+const il_opt *il_config_opts(void);
 
 /* ---- tasks and prompts -------------------------------------------------------------------- */
 

@@ -34,22 +34,17 @@ static void read_answers(void *context, il_state *s, int loop)
     }
 }
 
-static void run(job *j, il_state *s, visit v, int points)
+static void run(job *j, il_state *s, visit v)
 {
-    const il_batch *batch = j->batch;
     const il_plan *p = s->plan;
-    int D = batch->dim, width = il_width(p, p->tokens), tokens = 2 * points;
-    il_state_shape(s, v.prompts, tokens);
-    il_tokens_fill(batch, v.prompt, v.prompts, points, width, s->value[p->tokens],
-                   s->value[p->target], s->value[p->weight]);
-    if (v.point >= 0)
-        for (int b = 0; b < v.prompts; b++)
-            memcpy(s->value[p->tokens] +
-                       ((size_t)b * (size_t)tokens + 2 * (size_t)v.point) * (size_t)width,
-                   batch->xq +
-                       ((size_t)(v.prompt + b) * (size_t)batch->points + (size_t)v.point) *
-                           (size_t)D,
-                   sizeof(il_real) * (size_t)D);
+    int points = v.point < 0 ? j->batch->points : v.point + 1,
+        width = il_width(p, p->tokens);
+    il_state_shape(s, v.prompts, 2 * points);
+    if (v.point < 0)
+        il_tokens_fill(j->batch, v.prompt, v.prompts, points, width, s->value[p->tokens],
+                       s->value[p->target], s->value[p->weight]);
+    else
+        il_tokens_ask(j->batch, v.prompt, v.prompts, v.point, width, s->value[p->tokens]);
     il_forward(s, &(il_run){ .loops = j->last,
                              .post = j->last - j->first + 1,
                              .visit = read_answers,
@@ -64,12 +59,11 @@ static void run_shard(void *context, int i, int worker)
                 .prompt = first,
                 .point = -1,
                 .prompts = il_min(SHARD, j->batch->prompts - first) };
-    if (!j->batch->xq) {
-        run(j, j->states[worker], v, j->batch->points);
-        return;
-    }
-    for (v.point = 0; v.point < j->batch->points; v.point++)
-        run(j, j->states[worker], v, v.point + 1);
+    if (!j->batch->xq)
+        run(j, j->states[worker], v);
+    else
+        for (v.point = 0; v.point < j->batch->points; v.point++)
+            run(j, j->states[worker], v);
 }
 
 static il_status check(const il_model *m, const il_batch *batch, int first, int last,

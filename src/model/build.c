@@ -89,7 +89,7 @@ il_status il_model_build(il_plan *p, const il_config *c, il_error *err)
         return il_fail(err, IL_ECONFIG, "training.task_name = '%s' is no task",
                        c->training.task_name);
     int loss[3] = { x, p->target, p->weight };
-    IL_TRY(il_plan_add(p, IL_POST, il_task_loss(task), "loss", "", 3, loss, NULL, err));
+    IL_TRY(il_plan_add(p, IL_POST, task->loss, "loss", "", 3, loss, NULL, err));
     return il_plan_finish(p, c->training.recompute, err);
 }
 #undef OPTS

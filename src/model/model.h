@@ -46,4 +46,24 @@ void il_state_shape(il_state *s, int prompts, int tokens);
 void il_forward(il_state *s, const il_run *run);
 void il_backward(il_state *s, const il_run *run);
 
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+/* Adam's moving averages, laid out like the weights; NULL where there are none. */
+typedef struct {
+    il_real *m, *v;
+} il_moments;
+
+/* Writes weights, moments and metadata (config, step, seed, hash, version), atomically. */
+il_status il_checkpoint_write(const char *path, const il_model *model, il_moments moments,
+                              il_error *err);
+
+/* Reads the weights (and, where moments->m is not NULL, the moments) of a file into a model of
+ * the same shapes, and its step. Errors: IL_EIO, or IL_ECONFIG naming file and tensor; the model
+ * may then be half-read and must be freed. */
+il_status il_checkpoint_read(const char *path, il_model *model, il_moments moments,
+                             il_error *err);
+
+/* The newest checkpoint of a run folder: FOLDER/checkpoints/last.safetensors. */
+void il_checkpoint_path(char *path, size_t size, const char *folder);
+
 #endif

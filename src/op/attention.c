@@ -23,9 +23,11 @@ static const il_opt opts[] = {
 static const char *const cases[] = { "width=12 heads=2", "width=9 heads=1",
                                      "width=24 heads=1", NULL };
 
+static const options *of(const il_op *op) { return op->opts; }
+
 static il_status shape(il_plan *p, il_op *op, il_error *err)
 {
-    int H = ((const options *)op->opts)->heads, width = il_width(p, op->in[0]);
+    int H = of(op)->heads, width = il_width(p, op->in[0]);
     if (width % (3 * H))
         return il_fail(err, IL_ECONFIG, "%s: %d heads do not divide q, k, v of %d columns",
                        op->name, H, width);
@@ -44,7 +46,7 @@ typedef struct {
 static head head_at(const il_op *op, const il_state *s, int b, int h)
 {
     size_t T = (size_t)s->tokens, C = (size_t)il_width(s->plan, op->out);
-    int H = ((const options *)op->opts)->heads;
+    int H = of(op)->heads;
     size_t column = C / (size_t)H * (size_t)h;
     return (head){ .qkv = (size_t)b * T * 3 * C + column,
                    .y = (size_t)b * T * C + column,
@@ -53,7 +55,7 @@ static head head_at(const il_op *op, const il_state *s, int b, int h)
 
 static void forward(const il_op *op, il_state *s)
 {
-    int H = ((const options *)op->opts)->heads, C = il_width(s->plan, op->out), K = C / H;
+    int H = of(op)->heads, C = il_width(s->plan, op->out), K = C / H;
     il_real scale = (il_real)(1 / sqrt(K));
     for (int b = 0; b < s->prompts; b++)
         for (int h = 0; h < H; h++) {
@@ -67,7 +69,7 @@ static void forward(const il_op *op, il_state *s)
 
 static void backward(const il_op *op, il_state *s)
 {
-    int H = ((const options *)op->opts)->heads, C = il_width(s->plan, op->out), K = C / H;
+    int H = of(op)->heads, C = il_width(s->plan, op->out), K = C / H;
     il_real scale = (il_real)(1 / sqrt(K));
     for (int b = 0; b < s->prompts; b++)
         for (int h = 0; h < H; h++) {

@@ -31,7 +31,7 @@ static const char *const cases[] = { "width=8 out=5",
                                      "width=6 out=6 inputs=2 act=gelu init=fan",
                                      NULL };
 
-static const options *of(const il_op *op) { return (const options *)op->opts; }
+static const options *of(const il_op *op) { return op->opts; }
 static int in_width(const il_op *op, const il_plan *p) { return p->slots[op->in[0]].width; }
 
 static il_status shape(il_plan *p, il_op *op, il_error *err)

@@ -15,7 +15,7 @@ typedef struct il_state il_state;
 typedef enum { IL_PRE, IL_BODY, IL_POST } il_section;
 typedef enum { IL_INIT_ZERO, IL_INIT_ONE, IL_INIT_NORMAL, IL_INIT_UNIFORM } il_init;
 
-enum { IL_NAME = 64, IL_NONE = -1 };
+enum { IL_NAME = 64, IL_OPTS = 64, IL_NONE = -1 };
 
 typedef struct {
     char name[IL_NAME];
@@ -45,14 +45,14 @@ typedef struct {
     unsigned again_reads; /* likewise for `again` */
     int cheap;            /* `again` can have the output again from saves and again_reads */
     size_t packed[2];     /* linear: offsets of the packed weights, forward and backward */
-    double opts[8];       /* the kind's options struct */
+    void *opts;           /* the kind's options struct */
 } il_op;
 
 enum { IL_READS_OUT = 8 };
 
 struct il_op_kind {
     const char *name, *summary;
-    const il_opt *opts; /* of a struct of at most sizeof((il_op){0}.opts) bytes; or NULL */
+    const il_opt *opts; /* of a struct of at most IL_OPTS bytes; or NULL */
     const char *const
         *cases; /* for the gradient test: "width=8 eps=0.1 ...", NULL at the end */
     int least_in, most_in;

@@ -44,6 +44,7 @@ void il_plan_init(il_plan *p)
 
 void il_plan_free(il_plan *p)
 {
+    for (int i = 0; i < p->n_ops; i++) free(p->ops[i].opts);
     free(p->ops);
     free(p->slots);
     free(p->params);
@@ -64,7 +65,7 @@ static int slot(il_plan *p, il_section section, int producer, int width, int nee
 
 static void path(char *name, const char *first, const char *second)
 {
-    snprintf(name, IL_NAME, "%s%s%s", first, *second ? "." : "", second);
+    snprintf(name, IL_NAME, "%.40s%s%.20s", first, *second ? "." : "", second);
 }
 
 int il_slot_new(il_plan *p, il_op *op, const char *suffix, int width)
@@ -117,7 +118,8 @@ il_status il_plan_add(il_plan *p, il_section section, const char *kind, const ch
     if (!ops) return il_fail(err, IL_EFAIL, "out of memory for the plan");
     p->ops = ops;
     il_op *op = &ops[p->n_ops++];
-    *op = (il_op){ .kind = k,
+    *op = (il_op){ .opts = calloc(1, IL_OPTS),
+                   .kind = k,
                    .section = section,
                    .n_in = n_in,
                    .out = IL_NONE,
@@ -126,6 +128,7 @@ il_status il_plan_add(il_plan *p, il_section section, const char *kind, const ch
     path(op->name, name, "");
     for (int i = 0; i < 3; i++) op->in[i] = i < n_in ? in[i] : IL_NONE;
     for (int s = section; s <= IL_POST; s++) p->end[s] = p->n_ops;
+    if (!op->opts) return il_fail(err, IL_EFAIL, "out of memory for the plan");
     il_opt_init(k->opts, op->opts);
     IL_TRY(il_opt_parse(k->opts, op->opts, opts ? opts : "", kind, err));
 

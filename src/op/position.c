@@ -20,7 +20,7 @@ static const char *const cases[] = { "width=5", "width=3 inputs=2 positions=9", 
 
 static il_status shape(il_plan *p, il_op *op, il_error *err)
 {
-    const options *o = (const options *)op->opts;
+    const options *o = op->opts;
     op->par[0] = il_param_new(p, op, "weight", IL_INIT_NORMAL, o->std, o->positions,
                               il_width(p, op->in[0]));
     return il_shape_same(p, op, err);

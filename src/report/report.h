@@ -37,7 +37,4 @@ il_status il_outfile_open(il_outfile *out, const char *path, il_error *err);
 /* Closes; what was written replaces `path` unless a write failed or `status` is not IL_OK. */
 il_status il_outfile_close(il_outfile *out, il_status status, il_error *err);
 
-/* The bytes of a file of at most `limit` bytes, ending in a zero; the caller frees them. */
-il_status il_file_read(char **text, const char *path, size_t limit, il_error *err);
-
 #endif
