@@ -15,10 +15,10 @@
 
 enum { CLI_PATH = 1024 };
 
-#define CLI_TRY(call)                                                                            \
-    do {                                                                                         \
-        il_status try_status_ = (call);                                                          \
-        if (try_status_ != IL_OK) return try_status_;                                            \
+#define CLI_TRY(call)                                                                      \
+    do {                                                                                   \
+        il_status try_status_ = (call);                                                    \
+        if (try_status_ != IL_OK) return try_status_;                                      \
     } while (0)
 #define CLI_COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
@@ -45,7 +45,8 @@ typedef struct {
     const char *usage;         /* "RECIPE [key=value ...]" */
     const char *help;          /* a paragraph, or NULL */
     const cli_option *options; /* up to CLI_END, or NULL */
-    il_status (*run)(int argc, char **argv, il_error *err); /* argv[0]: the command's name */
+    il_status (*run)(int argc, char **argv,
+                     il_error *err); /* argv[0]: the command's name */
 } cli_command;
 
 typedef struct {
@@ -61,8 +62,8 @@ const cli_row *cli_command_find(const char *name, il_error *err);
 
 /* Reads the options in argv[1..] into `target`; the other words, `least` to `most` of them, move
  * to argv[1..*words]. Errors: IL_EUSAGE with the nearest option. */
-il_status cli_parse(const cli_command *command, int argc, char **argv, void *target, int least,
-                    int most, int *words, il_error *err);
+il_status cli_parse(const cli_command *command, int argc, char **argv, void *target,
+                    int least, int most, int *words, il_error *err);
 
 il_status cli_fail(il_error *err, il_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -70,7 +71,8 @@ il_status cli_fail(il_error *err, il_status status, const char *format, ...)
 /* ---- files ---------------------------------------------------------------------------------- */
 
 /* The file `name` in FOLDER/ of the program's data: IL_DATA, the installed folder, or here. */
-il_status cli_data(char path[CLI_PATH], const char *folder, const char *name, il_error *err);
+il_status cli_data(char path[CLI_PATH], const char *folder, const char *name,
+                   il_error *err);
 /* RECIPE: a path, or a name in recipes/. */
 il_status cli_find_recipe(char path[CLI_PATH], const char *recipe, il_error *err);
 /* MODEL: a checkpoint, a run folder, or a name in models/. */
@@ -81,7 +83,8 @@ il_status cli_make_folder(const char *path, il_error *err); /* and its parents *
 int cli_is_folder(const char *path);
 int cli_is_file(const char *path);
 int cli_ends_with(const char *text, const char *tail);
-il_status cli_join(char path[CLI_PATH], const char *folder, const char *name, il_error *err);
+il_status cli_join(char path[CLI_PATH], const char *folder, const char *name,
+                   il_error *err);
 
 /* ---- training with progress -------------------------------------------------------------------- */
 
@@ -104,17 +107,25 @@ cli_progress *cli_progress_new(void); /* NULL without memory, which the others a
 void cli_progress_show(cli_progress *progress, const il_progress *p);
 void cli_progress_free(cli_progress *progress); /* ends the line */
 
+/* ---- text ------------------------------------------------------------------------------------ */
+
+const char *cli_grouped(char text[32], int64_t n); /* 1234567 as 1,234,567 */
+void cli_notes(const char *notes);                 /* sentences, one a line, to stderr */
+/* Writes a table to stdout: as one JSON object, as CSV, or as text. */
+typedef enum { CLI_AS_TEXT, CLI_AS_CSV, CLI_AS_JSON } cli_form;
+void cli_write(const il_table *table, cli_form form);
+
 /* ---- measuring ------------------------------------------------------------------------------------ */
 
-/* Sentences, one a line, to stderr. */
-void cli_notes(const char *notes);
-/* Measures a run's newest checkpoint by examples and by loops (NULL for a model of one loop). */
-il_status cli_measure(const il_model *model, il_table **points, il_table **loops, il_error *err);
-/* Draws a table of il_eval_points or il_eval_loops; says on stderr when gnuplot is missing. */
-il_status cli_draw(const il_model *model, const il_table *table, const char *path, int by_loops,
-                   int dims, il_error *err);
-/* Tables, figures and FOLDER/report.html. */
-il_status cli_report(const char *folder, const il_model *model, const il_table *points,
-                     const il_table *loops, il_error *err);
+/* Measures a model on its own task: `points` by number of examples, `loops` by loop (NULL for a
+ * model of one loop), with the algorithms every report shows. */
+il_status cli_measure(const il_model *model, il_table **points, il_table **loops,
+                      il_error *err);
+/* Draws such a table; says on stderr when gnuplot is missing. dims 0: the model's own. */
+il_status cli_draw(const il_model *model, const il_table *table, const char *path,
+                   int by_loops, int dims, il_error *err);
+/* The tables' figures and FOLDER/report.html, whose path goes to `path`. `loops` may be NULL. */
+il_status cli_report(char path[CLI_PATH], const char *folder, const il_model *model,
+                     const il_table *points, const il_table *loops, il_error *err);
 
 #endif

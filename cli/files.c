@@ -57,7 +57,8 @@ static int data_folder(char path[CLI_PATH], const char *folder)
 #endif
     roots[n++] = ".";
     for (int i = 0; i < n; i++)
-        if (snprintf(path, CLI_PATH, "%s/%s", roots[i], folder) < CLI_PATH && cli_is_folder(path))
+        if (snprintf(path, CLI_PATH, "%s/%s", roots[i], folder) < CLI_PATH &&
+            cli_is_folder(path))
             return 1;
     return 0;
 }
@@ -67,7 +68,8 @@ il_status cli_data(char path[CLI_PATH], const char *folder, const char *name, il
     char at[CLI_PATH];
     if (!data_folder(at, folder))
         return cli_fail(err, IL_EIO,
-                        "no folder '%s' here; set IL_DATA to the folder that holds it", folder);
+                        "no folder '%s' here; set IL_DATA to the folder that holds it",
+                        folder);
     return cli_join(path, at, name, err);
 }
 
@@ -105,8 +107,9 @@ static il_status find(char path[CLI_PATH], const char *what, const char *name,
     if (!cli_data(path, folder, file, err) && cli_is_file(path)) return IL_OK;
     int n = names_in(names, folder, tail);
     const char *near = il_nearest(name, (const char *const *)names, n);
-    cli_fail(err, IL_EIO, "no %s '%.64s': neither a file nor a name in %s/%s%s%s", what, name,
-             folder, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    cli_fail(err, IL_EIO, "no %s '%.64s': neither a file nor a name in %s/%s%s%s", what,
+             name, folder, near ? "; did you mean '" : "", near ? near : "",
+             near ? "'?" : "");
     free_names(names, n);
     return IL_EIO;
 }

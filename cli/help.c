@@ -17,13 +17,16 @@ static void one(const cli_row *row)
 
 static void all(void)
 {
-    printf("innerloop trains, runs and compares transformers that learn algorithms in context.\n\n"
+    printf("innerloop trains, runs and compares transformers that learn algorithms in "
+           "context.\n\n"
            "usage: innerloop COMMAND [ARGUMENTS]\n\n");
     for (int i = 0; cli_commands[i].name; i++)
         printf("  %-10s %s\n", cli_commands[i].name, cli_commands[i].summary);
     printf("\n`innerloop help COMMAND` says more. Exit codes: 0 fine, 1 failure, 2 usage,\n"
-           "3 recipe, checkpoint or table, 4 not finite, 5 files, 130 interrupted after saving.\n"
-           "Environment: IL_THREADS, IL_KERNEL, IL_DATA (where recipes/ and examples/ are).\n");
+           "3 recipe, checkpoint or table, 4 not finite, 5 files, 130 interrupted after "
+           "saving.\n"
+           "Environment: IL_THREADS, IL_KERNEL, IL_DATA (where recipes/ and examples/ "
+           "are).\n");
 }
 
 static il_status run(int argc, char **argv, il_error *err)

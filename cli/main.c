@@ -32,7 +32,8 @@ const cli_row *cli_command_find(const char *name, il_error *err)
         names[n] = cli_commands[n].name;
     }
     const char *near = il_nearest(name, names, n);
-    cli_fail(err, IL_EUSAGE, "unknown command '%.64s'%s%s%s; `innerloop help` lists them all", name,
+    cli_fail(err, IL_EUSAGE,
+             "unknown command '%.64s'%s%s%s; `innerloop help` lists them all", name,
              near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return NULL;
 }

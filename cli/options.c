@@ -22,7 +22,8 @@ static il_status unknown(const parser *p, const char *name, size_t size, il_erro
                     near ? "; did you mean '--" : "", near ? near : "", near ? "'?" : "");
 }
 
-static il_status set(const parser *p, const cli_option *option, const char *value, il_error *err)
+static il_status set(const parser *p, const cli_option *option, const char *value,
+                     il_error *err)
 {
     char *field = (char *)p->target + option->offset, *end;
     errno = 0;
@@ -40,8 +41,9 @@ static il_status set(const parser *p, const cli_option *option, const char *valu
     }
     long v = strtol(value, &end, 10);
     if (errno || *end || end == value || v < option->min || v > 1000000000)
-        return cli_fail(err, IL_EUSAGE, "%s: --%s takes a whole number from %d up, not '%.64s'",
-                        p->command, option->name, option->min, value);
+        return cli_fail(err, IL_EUSAGE,
+                        "%s: --%s takes a whole number from %d up, not '%.64s'", p->command,
+                        option->name, option->min, value);
     *(int *)(void *)field = (int)v;
     return IL_OK;
 }
@@ -66,8 +68,8 @@ static il_status take(const parser *p, int argc, char **argv, int *i, il_error *
     return set(p, o, argv[++*i], err);
 }
 
-il_status cli_parse(const cli_command *command, int argc, char **argv, void *target, int least,
-                    int most, int *words, il_error *err)
+il_status cli_parse(const cli_command *command, int argc, char **argv, void *target,
+                    int least, int most, int *words, il_error *err)
 {
     parser state = { argv[0], command->options, target }, *p = &state;
     int n = 0, literal = 0;
@@ -78,7 +80,8 @@ il_status cli_parse(const cli_command *command, int argc, char **argv, void *tar
         } else if (!strcmp(word, "--")) {
             literal = 1; /* what follows is no option, whatever it looks like */
         } else if (word[1] != '-') {
-            return cli_fail(err, IL_EUSAGE, "%s: unknown option '%.64s'; options begin with '--'",
+            return cli_fail(err, IL_EUSAGE,
+                            "%s: unknown option '%.64s'; options begin with '--'",
                             p->command, word);
         } else {
             CLI_TRY(take(p, argc, argv, &i, err));
