@@ -42,21 +42,22 @@ static bench build(const il_op_kind *kind, const char *text)
     bench b = { 0 };
     char opts[128];
     snprintf(opts, sizeof opts, "%s", text);
-    int width = take(opts, "width", 4), n = take(opts, "inputs", kind->least_in), out, loss[3];
+    int width = take(opts, "width", 4), n = take(opts, "inputs", kind->least_in), out,
+        loss[3];
     int is_loss = kind->least_in == 3;
     il_plan p;
     il_plan_init(&p);
     b.n_inputs = is_loss ? 2 : n;
     for (int i = 0; i < b.n_inputs; i++)
         b.inputs[i] = il_plan_input(&p, i ? "b" : "a", width, 1);
-    CHECK_OK(il_plan_add(&p, IL_BODY, is_loss ? "add" : kind->name, "op", is_loss ? "" : opts,
-                         b.n_inputs, b.inputs, &out, &err));
+    CHECK_OK(il_plan_add(&p, IL_BODY, is_loss ? "add" : kind->name, "op",
+                         is_loss ? "" : opts, b.n_inputs, b.inputs, &out, &err));
     p.carry_out = out;
     loss[0] = out;
     loss[1] = p.target = il_plan_input(&p, "target", il_width(&p, out), 0);
     loss[2] = p.weight = il_plan_input(&p, "weight", 1, 0);
-    CHECK_OK(il_plan_add(&p, IL_POST, is_loss ? kind->name : "mse", "loss", is_loss ? opts : "", 3,
-                         loss, NULL, &err));
+    CHECK_OK(il_plan_add(&p, IL_POST, is_loss ? kind->name : "mse", "loss",
+                         is_loss ? opts : "", 3, loss, NULL, &err));
     CHECK_OK(il_plan_finish(&p, 1, &err));
     CHECK_OK(il_model_from_plan(&b.model, &p, &err));
     fill(b.model->weights, b.model->plan.n_weights, 1);
@@ -94,7 +95,8 @@ static void compare(bench *b, il_real *x, const il_real *grad, size_t n, const c
 {
     double error = 0, size = 0, h = 1e-5;
     for (size_t i = 0; i < n; i++) {
-        double slope = (loss_at(b, x + i, x[i] + h) - loss_at(b, x + i, x[i] - h)) / (2 * h);
+        double slope =
+            (loss_at(b, x + i, x[i] + h) - loss_at(b, x + i, x[i] - h)) / (2 * h);
         error += (slope - grad[i]) * (slope - grad[i]);
         size += slope * slope;
     }
@@ -121,7 +123,8 @@ static void check_case(const il_op_kind *kind, const char *text)
     for (int i = 0; i < p->n_params; i++) {
         const il_param *w = &p->params[i];
         snprintf(where, sizeof where, "%s %s, %s", kind->name, text, w->name);
-        compare(&b, b.model->weights + w->offset, b.grad + w->offset, il_param_size(w), where);
+        compare(&b, b.model->weights + w->offset, b.grad + w->offset, il_param_size(w),
+                where);
     }
     il_state_free(b.s);
     il_model_free(b.model);
@@ -142,7 +145,8 @@ int main(void)
     size_t n = 0;
     for (const il_op_kind *kind; (kind = il_op_at((int)n)); n++) {
         snprintf(names[n], sizeof names[n], "op_gradient_%s", kind->name);
-        tests[n] = (struct CMUnitTest){ .name = names[n], .test_func = op_gradient,
+        tests[n] = (struct CMUnitTest){ .name = names[n],
+                                        .test_func = op_gradient,
                                         .initial_state = (void *)(uintptr_t)kind };
     }
     return _cmocka_run_group_tests("ops", tests, n, NULL, NULL);
