@@ -175,7 +175,7 @@ static il_status load(il_model **out, const il_tensors *file, const char *path,
                        "%s: the metadata hold no 'config', so its model is unknown", path);
     il_config config;
     il_config_init(&config);
-    IL_TRY(il_config_read_text(&config, text, strlen(text), path, NULL, 0, err));
+    IL_TRY(il_config_parse(&config, text, strlen(text), path, err));
     il_model *m;
     il_error why = { 0 };
     il_status status = il_model_new(&m, &config, &why);

@@ -21,7 +21,7 @@ typedef struct {
     FILE *metrics;
     double started, counted; /* seconds; since `counted`, `steps` steps were taken */
     int64_t steps;
-    double per_second;
+    double per_second, loss;
 } runner;
 
 static double now(void)
@@ -251,6 +251,7 @@ static il_status one_step(runner *r, const il_config *c, il_error *err)
     int last = taken == c->training.train_steps;
     int log = last || every(taken, c->training.log_every_steps);
     IL_TRY(il_trainer_step(r->t, log, &p, err));
+    r->loss = p.loss;
     if (log) IL_TRY(log_metrics(r, &p, err));
     report_progress(r, &p);
     if (last || every(taken, c->training.save_every_steps))
@@ -282,7 +283,7 @@ static il_status run(runner *r, const il_config *c, il_trained *result, il_error
 il_status il_train(const il_config *config, const char *folder, int resume,
                    const il_watch *watch, il_trained *result, il_error *err)
 {
-    runner r = { .folder = folder, .watch = watch, .per_second = NAN };
+    runner r = { .folder = folder, .watch = watch, .per_second = NAN, .loss = NAN };
     IL_TRY(il_trainer_new(&r.t, config, err));
     il_status status = prepare(&r, config, resume, err);
     if (status == IL_OK) status = run(&r, config, result, err);
