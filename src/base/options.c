@@ -55,13 +55,15 @@ static int word_index(const char *words, const char *value)
     return -1;
 }
 
-/* strtod with a point, whatever the locale's decimal separator is. The whole text must count. */
+/* strtod with a point, whatever the locale's decimal separator is. The whole text must count,
+ * and it must be decimal: no spaces, no hexadecimal, no comma of a locale. */
 static int parse_real(const char *text, double *value)
 {
     char copy[64];
     const char *point = localeconv()->decimal_point;
     size_t length = strlen(text), width = strlen(point);
     if (!length || length + width >= sizeof copy) return 0;
+    if (text[strspn(text, "0123456789+-.eE")]) return 0;
     const char *dot = strchr(text, '.');
     size_t before = dot ? (size_t)(dot - text) : length;
     memcpy(copy, text, before);
@@ -71,7 +73,6 @@ static int parse_real(const char *text, double *value)
     } else {
         copy[length] = 0;
     }
-    if (copy[0] == ' ' || copy[0] == '\t') return 0;
     char *end;
     *value = strtod(copy, &end);
     return !*end;
