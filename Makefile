@@ -36,10 +36,10 @@ CLI_SRC := $(wildcard cli/*.c)
 
 ISAS := plain
 ifneq ($(filter x86_64 amd64,$(ARCH)),)
-# ISAS += baseline avx2 avx512
+ISAS += baseline avx2 avx512
 endif
 ifneq ($(filter aarch64 arm64,$(ARCH)),)
-# ISAS += neon
+ISAS += neon
 endif
 ISA_plain    := -DIL_ISA=plain
 ISA_baseline := -DIL_ISA=baseline

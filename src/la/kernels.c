@@ -5,17 +5,46 @@
  */
 #include "la/la.h"
 
-#define PLAIN_plain 1
 #define JOIN_(a, b) a##b
-#define JOIN(a, b)  JOIN_(a, b)
-#define TEXT_(a)    #a
-#define TEXT(a)     TEXT_(a)
+#define JOIN(a, b) JOIN_(a, b)
+#define TEXT_(a) #a
+#define TEXT(a) TEXT_(a)
 
-#if JOIN(PLAIN_, IL_ISA)
+#define LEVEL_plain 0
+#define LEVEL_baseline 1 /* SSE2, which every x86-64 has */
+#define LEVEL_neon 2     /* which every aarch64 has */
+#define LEVEL_avx2 3     /* x86-64-v3 */
+#define LEVEL_avx512 4   /* x86-64-v4 */
+#define IL_LEVEL JOIN(LEVEL_, IL_ISA)
+
+#if IL_LEVEL == LEVEL_plain
 #include "la/plain.inc.h"
 #else
-#error "not yet"
+#include "la/simd.h"
+#include "la/vmath.inc.h"
+#include "la/map.inc.h"
+#include "la/norm.inc.h"
+#include "la/tile.inc.h"
+#include "la/gemm.inc.h"
+#include "la/attention.inc.h"
 #endif
+
+static int runs_here(void)
+{
+#if IL_LEVEL == LEVEL_avx512
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi2");
+#elif IL_LEVEL == LEVEL_avx2
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi2");
+#else
+    return 1;
+#endif
+}
 
 extern const il_kernels JOIN(il_kernels_, IL_ISA);
 const il_kernels JOIN(il_kernels_, IL_ISA) = {

@@ -288,5 +288,3 @@ static double grad_squares(const il_real *grads, size_t stride, int slots, size_
         for (int l = 0; l < w; l++) lane[l] += lane[l + w];
     return lane[0];
 }
-
-static int runs_here(void) { return 1; }

@@ -118,7 +118,7 @@ static void write_axes(FILE *f, const il_figure *figure, const il_table *table)
 }
 
 /* Bands lie under lines, so they come first. */
-static int write_lines(FILE *f, const il_table *table, const char *name)
+static void write_lines(FILE *f, const il_table *table, const char *name)
 {
     const char *style = il_table_rows(table) > IL_FIGURE_MARKS
                             ? "lines"
@@ -148,32 +148,35 @@ static int write_lines(FILE *f, const il_table *table, const char *name)
         }
     }
     fputc('\n', f);
-    return plots;
 }
 
-/* `name`: the figure's path without its folder */
-static il_status write_script(const il_figure *figure, const il_table *table,
-                              const char *path, const char *name, il_error *err)
+typedef struct {
+    const il_figure *figure;
+    const il_table *table;
+    const char *name; /* the figure's path without its folder */
+} drawing;
+
+static void write_script(const void *context, FILE *f)
 {
-    il_outfile out;
+    const drawing *d = context;
     char file[1024];
-    IL_TRY(il_outfile_open(&out, path, err));
-    fprintf(out.f, "# Run `gnuplot %s.gp` in this folder to draw %s.svg again.\n", name,
-            name);
+    fprintf(f, "# Run `gnuplot %s.gp` in this folder to draw %s.svg again.\n", d->name,
+            d->name);
     fputs("set terminal svg size 860,460 dynamic enhanced font "
           "'Helvetica,Arial,sans-serif,13'"
           " name ",
-          out.f);
-    quoted(out.f, name);
-    fputs("\nset output ", out.f);
-    snprintf(file, sizeof file, "%s.svg", name);
-    quoted(out.f, file);
-    fputs("\nset datafile separator comma columnheaders\n", out.f);
-    write_axes(out.f, figure, table);
-    snprintf(file, sizeof file, "%s.csv", name);
-    write_lines(out.f, table, file);
-    return il_outfile_close(&out, IL_OK, err);
+          f);
+    quoted(f, d->name);
+    fputs("\nset output ", f);
+    snprintf(file, sizeof file, "%s.svg", d->name);
+    quoted(f, file);
+    fputs("\nset datafile separator comma columnheaders\n", f);
+    write_axes(f, d->figure, d->table);
+    snprintf(file, sizeof file, "%s.csv", d->name);
+    write_lines(f, d->table, file);
 }
+
+static void write_data(const void *table, FILE *f) { il_table_write_csv(table, f); }
 
 /* gnuplot in the script's folder, without a shell. What it complains of goes to `words`.
  * Returns its exit status; 127: there is no gnuplot, or no process for it. */
@@ -232,21 +235,19 @@ il_status il_figure_write(const il_figure *figure, const il_table *table, const 
                           il_error *err)
 {
     char file[1024];
-    il_outfile out;
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    drawing d = { figure, table, name };
     int lines = 0;
     if (!*name || strlen(path) + 8 > sizeof file)
-        return il_fail(err, IL_EUSAGE, "'%.64s': not a path for a figure", path);
+        return il_fail(err, IL_EUSAGE, "'%s': not a path for a figure", il_show(path).text);
     for (int c = 1; c < il_table_cols(table); c++) lines += is_line(table, c);
     if (!lines || il_table_is_text(table, 0))
         return il_fail(err, IL_ECONFIG, "table %s: no numbers to draw a figure of",
                        il_table_name(table));
     snprintf(file, sizeof file, "%s.csv", path);
-    IL_TRY(il_outfile_open(&out, file, err));
-    il_table_write_csv(table, out.f);
-    IL_TRY(il_outfile_close(&out, IL_OK, err));
+    IL_TRY(il_file_write_atomic(file, write_data, table, err));
     snprintf(file, sizeof file, "%s.gp", path);
-    IL_TRY(write_script(figure, table, file, name, err));
+    IL_TRY(il_file_write_atomic(file, write_script, &d, err));
     if (err) err->text[0] = 0;
     return draw(path, name, err);
 }

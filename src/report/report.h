@@ -21,20 +21,5 @@ int il_text_missing(const char *text);
 
 /* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void il_json_text(FILE *f, const char *text);
-/* Bytes of the UTF-8 character at `text`; 0 if it is none. */
-int il_utf8_size(const char *text);
-
-/* ---- files ------------------------------------------------------------------------------------- */
-
-/* A file that appears whole or not at all: written beside itself, renamed when all is well. */
-typedef struct {
-    FILE *f;
-    char path[1024], temp[1032];
-} il_outfile;
-
-/* Errors: IL_EIO with the path and the reason. */
-il_status il_outfile_open(il_outfile *out, const char *path, il_error *err);
-/* Closes; what was written replaces `path` unless a write failed or `status` is not IL_OK. */
-il_status il_outfile_close(il_outfile *out, il_status status, il_error *err);
 
 #endif

@@ -106,7 +106,8 @@ void il_table_write_text(const il_table *table, FILE *f)
 
 /* ---- JSON --------------------------------------------------------------------------------------- */
 
-int il_utf8_size(const char *text)
+/* Bytes of the UTF-8 character at `text`; 0 if it is none. */
+static int utf8_size(const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;
     if (s[0] < 0x80) return 1;
@@ -128,7 +129,7 @@ void il_json_text(FILE *f, const char *text)
 {
     fputc('"', f);
     while (*text) {
-        int size = il_utf8_size(text);
+        int size = utf8_size(text);
         unsigned char c = (unsigned char)*text;
         if (size == 0) {
             fputs("\\ufffd", f);

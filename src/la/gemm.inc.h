@@ -1,0 +1,108 @@
+/* gemm.inc.h - products of matrices with packed weights
+ *
+ * The loops around the tile (after Goto & van de Geijn 2008, "Anatomy of high-performance matrix
+ * multiplication"): a panel of B, KC by NR, stays in the first cache while the rows of a block of
+ * A, copied to a fixed stride, pass by from the second.
+ */
+
+enum {
+    MB = 192,              /* rows of A in a block */
+    KB = 264 / MR * MR,    /* columns of X in a block of gemm_tn */
+    GEMM_WORK = MB * AST,  /* the block of A */
+    TN_LEFT = KC * KB + (KB / MR) * VL, /* the block of X, a spare vector after each panel */
+    TN_WORK = TN_LEFT + KC * NR         /* and one panel of Y */
+};
+
+/* Layout of a packed matrix: for each block of KC rows, for each panel, its rows one by one. */
+static size_t packed_size(int K, int N) { return (size_t)K * (size_t)padded(N); }
+
+static void pack(il_real *packed, const il_real *W, int ldw, int K, int N, int transposed)
+{
+    for (int k0 = 0; k0 < K; k0 += KC) {
+        int kc = il_min(KC, K - k0);
+        for (int n0 = 0; n0 < N; n0 += NR) {
+            int n = il_min(NR, N - n0), width = panel_vectors(n) * VL;
+            if (transposed)
+                copy_transposed(packed, width, W + (size_t)n0 * ldw + k0, ldw, n, kc, 1);
+            else
+                copy_rows(packed, width, W + (size_t)k0 * ldw + n0, ldw, kc, n, width);
+            packed += (size_t)kc * width;
+        }
+    }
+}
+
+/* The epilogue of a tile of finished sums at (m, n) of C, while it is in the first cache */
+static void finish(il_real *C, int ldc, const il_epilogue *e, int m, int n, int rows, int cols)
+{
+    for (int c = 0; c < cols; c += VL) {
+        int left = cols - c;
+        vf bias = e->bias ? vload_n(e->bias + n + c, left) : (vf){ 0 };
+        for (int i = 0; i < rows; i++) {
+            il_real *at = C + (size_t)i * ldc + c;
+            vf v = vload_n(at, left);
+            if (e->bias) v += bias;
+            if (e->pre) vstore_n(e->pre + (size_t)(m + i) * e->ldp + n + c, v, left);
+            if (e->gelu) v = vgelu(v);
+            if (e->residual) v += vload_n(e->residual + (size_t)(m + i) * e->ldr + n + c, left);
+            vstore_n(at, v, left);
+        }
+    }
+}
+
+static void gemm(il_real *C, int ldc, const il_real *A, int lda, const il_real *packed, int M,
+                 int N, int K, int add, const il_epilogue *e, il_real *work)
+{
+    for (int m0 = 0; m0 < M; m0 += MB) {
+        int rows = il_min(MB, M - m0);
+        const il_real *B = packed;
+        for (int k0 = 0; k0 < K; k0 += KC) {
+            int kc = il_min(KC, K - k0);
+            copy_rows(work, AST, A + (size_t)m0 * lda + k0, lda, rows, kc, padded(kc));
+            for (int n0 = 0; n0 < N; n0 += NR) {
+                int n = il_min(NR, N - n0), nv = panel_vectors(n);
+                for (int i = 0; i < rows; i += MR) {
+                    int mr = il_min(MR, rows - i);
+                    il_real *c = C + (size_t)(m0 + i) * ldc + n0;
+                    tile_rows(mr, nv, kc, work + i * AST, 1, B, c, ldc, n, add || k0 > 0);
+                    if (e && k0 + kc == K) finish(c, ldc, e, m0 + i, n0, mr, n);
+                }
+                B += (size_t)kc * nv * VL;
+            }
+        }
+    }
+}
+
+/* X (rows, cols) to panels of MR columns; rows of a panel lie MR apart. A row is stored in whole
+ * vectors; what they write beyond MR is overwritten by the next row or falls into the spare. */
+static void pack_left(il_real *to, const il_real *X, int ldx, int rows, int cols)
+{
+    size_t panel = (size_t)rows * MR + VL;
+    for (int i = 0; i < rows; i++, X += ldx, to += MR)
+        for (int c = 0; c < cols; c += MR) {
+            il_real *t = to + (size_t)(c / MR) * panel;
+            UNROLL
+            for (int j = 0; j < MR; j += VL) vstore(t + j, vload_n(X + c + j, cols - c - j));
+        }
+}
+
+static void gemm_tn(il_real *C, int ldc, const il_real *X, int ldx, const il_real *Y, int ldy,
+                    int M, int K, int N, il_real *work)
+{
+    il_real *left = work, *right = work + (TN_LEFT + 15) / 16 * 16;
+    int runs = (M + KC - 1) / KC, mc = runs ? (M + runs - 1) / runs : 0; /* runs of equal length */
+    for (int m0 = 0; m0 < M; m0 += mc) {
+        int rows = il_min(mc, M - m0);
+        for (int k0 = 0; k0 < K; k0 += KB) {
+            int cols = il_min(KB, K - k0);
+            pack_left(left, X + (size_t)m0 * ldx + k0, ldx, rows, cols);
+            for (int n0 = 0; n0 < N; n0 += NR) {
+                int n = il_min(NR, N - n0), nv = panel_vectors(n), width = nv * VL;
+                copy_rows(right, width, Y + (size_t)m0 * ldy + n0, ldy, rows, n, width);
+                const il_real *x = left;
+                for (int i = 0; i < cols; i += MR, x += (size_t)rows * MR + VL)
+                    tile_cols(il_min(MR, cols - i), nv, rows, x, MR, right,
+                              C + (size_t)(k0 + i) * ldc + n0, ldc, n, 1);
+            }
+        }
+    }
+}

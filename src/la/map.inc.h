@@ -1,0 +1,121 @@
+/* map.inc.h - kernels that go through arrays once: element by element, sums, the optimiser
+ *
+ * plain.inc.h states what they compute; the last, partial vector of an array is loaded and
+ * stored without touching what follows it.
+ */
+
+/* The body of EACH_VECTOR runs for i = 0, VL, ...; `left` lanes of it exist. */
+#define LOAD(array) vload_n((array) + i, left)
+#define EACH_VECTOR(n)                                                                           \
+    for (size_t i = 0, count = (n); i < count; i += VL)                                          \
+        for (int left = count - i < VL ? (int)(count - i) : VL; left > 0; left = 0)
+#define STORE(array, value) vstore_n((array) + i, (value), left)
+
+#define MAP(name, value)                                                                         \
+    static void name(il_real *y, const il_real *x, size_t n)                                     \
+    {                                                                                            \
+        EACH_VECTOR(n) STORE(y, value(LOAD(x)));                                                 \
+    }
+MAP(exp_map, vexp)
+MAP(tanh_map, vtanh)
+MAP(log_map, vlog)
+MAP(erf_map, verf)
+MAP(gelu_forward, vgelu)
+#undef MAP
+
+static void gelu_backward(il_real *dx, const il_real *dy, const il_real *x, size_t n)
+{
+    EACH_VECTOR(n) STORE(dx, vfma(LOAD(dy), vgelu_slope(LOAD(x)), LOAD(dx)));
+}
+
+static void axpy(il_real *y, il_real a, const il_real *x, size_t n)
+{
+    EACH_VECTOR(n) STORE(y, vfma(vsplat(a), LOAD(x), LOAD(y)));
+}
+
+static void add(il_real *y, const il_real *a, const il_real *b, size_t n)
+{
+    EACH_VECTOR(n) STORE(y, LOAD(a) + LOAD(b));
+}
+
+static void mul(il_real *y, const il_real *a, const il_real *b, size_t n)
+{
+    EACH_VECTOR(n) STORE(y, LOAD(a) * LOAD(b));
+}
+
+static void muladd(il_real *y, const il_real *a, const il_real *b, size_t n)
+{
+    EACH_VECTOR(n) STORE(y, vfma(LOAD(a), LOAD(b), LOAD(y)));
+}
+
+/* A few rows at a time, so that y is not loaded and stored for each. */
+static void colsum(il_real *y, const il_real *X, int ldx, int M, int N)
+{
+    enum { ROWS = 8 };
+    for (int m = 0; m < M; m += ROWS, X += (size_t)ROWS * ldx) {
+        int rows = il_min(ROWS, M - m);
+        EACH_VECTOR((size_t)N)
+        {
+            vf sum = LOAD(y);
+            for (int r = 0; r < rows; r++) sum += LOAD(X + (size_t)r * ldx);
+            STORE(y, sum);
+        }
+    }
+}
+
+static il_real dot(const il_real *x, const il_real *y, int n)
+{
+    vf lane[LANE_VECTORS] = { { 0 } };
+    for (int i = 0; i < n; i += IL_LANES) {
+        UNROLL
+        for (int b = 0; b < LANE_VECTORS; b++) {
+            int at = i + b * VL;
+            lane[b] = vfma(vload_n(x + at, n - at), vload_n(y + at, n - at), lane[b]);
+        }
+    }
+    return lanes_sum(lane);
+}
+
+/* ---- the optimiser's step ---------------------------------------------------------------------- */
+
+INLINE vf slots_sum(const il_real *grads, size_t stride, int slots, size_t i, int left)
+{
+    vf g = LOAD(grads);
+    for (int s = 1; s < slots; s++) g += LOAD(grads + (size_t)s * stride);
+    return g;
+}
+
+static void adam(il_real *w, il_real *m, il_real *v, const il_real *grads, size_t stride,
+                 int slots, size_t n, il_real scale, il_real beta1, il_real beta2, il_real c1,
+                 il_real c2, il_real eps, il_real rate, il_real decay)
+{
+    EACH_VECTOR(n)
+    {
+        vf g = slots_sum(grads, stride, slots, i, left) * scale, old = LOAD(w);
+        vf mean = vfma(vsplat(beta1), LOAD(m), (1 - beta1) * g);
+        vf square = vfma(vsplat(beta2), LOAD(v), (1 - beta2) * (g * g));
+        vf u = mean * c1 / (vsqrt(square * c2) + eps);
+        STORE(m, mean);
+        STORE(v, square);
+        STORE(w, vfma(vsplat(-rate), vfma(vsplat(decay), old, u), old));
+    }
+}
+
+static double grad_squares(const il_real *grads, size_t stride, int slots, size_t n)
+{
+    double lane[IL_LANES] = { 0 };
+    size_t whole = n / IL_LANES * IL_LANES;
+    for (size_t start = 0; start < whole; start += IL_LANES)
+        for (int b = 0; b < IL_LANES; b += VL) {
+            vf g = slots_sum(grads, stride, slots, start + (size_t)b, VL);
+            for (int l = 0; l < VL; l++) lane[b + l] += (double)g[l] * (double)g[l];
+        }
+    for (size_t i = whole; i < n; i++) {
+        il_real g = grads[i];
+        for (int s = 1; s < slots; s++) g += grads[(size_t)s * stride + i];
+        lane[i - whole] += (double)g * (double)g;
+    }
+    for (int w = IL_LANES / 2; w > 0; w /= 2)
+        for (int l = 0; l < w; l++) lane[l] += lane[l + w];
+    return lane[0];
+}

@@ -1,0 +1,149 @@
+/* tile.inc.h - the inner loop: a tile of MR rows by NV vectors of a product, held in registers
+ *
+ * Every element is one chain c = fma(a, b, c) over k in rising order, from zero or from C. Cutting
+ * k into runs and storing between them therefore changes nothing.
+ */
+
+/* The left factor's element (row i, step k) is A[i * rs + k * ks]. A constant rs lets the compiler
+ * put the MR row offsets into the instructions. AST is an odd number of cache lines, so that
+ * rows do not compete for the same cache sets. */
+enum { KC = 256, AST = KC + 64 / (int)sizeof(il_real) };
+
+/* Causal sums are shorter for some rows. The steps of a triangle belong to some rows only:
+ *   TAIL   after k steps for all rows, row i has i more
+ *   HEAD   row i begins at step i; k counts the steps of row 0 */
+typedef enum { FULL, HEAD, TAIL } triangle;
+
+INLINE void tile_step(vf (*c)[NV], const il_real *A, const int rs, const il_real *B,
+                      const int first, const int end, const int nv)
+{
+    vf b[NV];
+    UNROLL
+    for (int j = 0; j < nv; j++) b[j] = vload(B + j * VL);
+    UNROLL
+    for (int i = first; i < end; i++) {
+        vf a = vsplat(A[i * rs]);
+        UNROLL
+        for (int j = 0; j < nv; j++) c[i][j] = vfma(a, b[j], c[i][j]);
+    }
+}
+
+/* C (mr, n) = A B, plus C when `add`. B: k rows of nv vectors; n <= nv VL columns are stored. */
+INLINE void tile(const int mr, const int nv, const int rs, const int ks, const triangle shape,
+                 int k, const il_real *A, const il_real *B, il_real *C, int ldc, int n, int add)
+{
+    vf c[MR][NV];
+    const int last = nv - 1, left = n - last * VL;
+    UNROLL
+    for (int i = 0; i < mr; i++) {
+        UNROLL
+        for (int j = 0; j < nv; j++) c[i][j] = (vf){ 0 };
+    }
+    if (add) {
+        UNROLL
+        for (int i = 0; i < mr; i++) {
+            UNROLL
+            for (int j = 0; j < last; j++) c[i][j] = vload(C + (size_t)i * ldc + j * VL);
+            c[i][last] = vload_n(C + (size_t)i * ldc + last * VL, left);
+        }
+    } else { /* the lines of C are needed at the end: fetch them now, for writing */
+        UNROLL
+        for (int i = 0; i < mr; i++) {
+            __builtin_prefetch(C + (size_t)i * ldc, 1, 3);
+            __builtin_prefetch(C + (size_t)i * ldc + n - 1, 1, 3);
+        }
+    }
+    if (shape == HEAD) {
+        UNROLL
+        for (int d = 0; d < mr - 1; d++, A += ks, B += nv * VL)
+            tile_step(c, A, rs, B, 0, d + 1, nv);
+        k -= mr - 1;
+    }
+    for (; k > 0; k--, A += ks, B += nv * VL) tile_step(c, A, rs, B, 0, mr, nv);
+    if (shape == TAIL) {
+        UNROLL
+        for (int d = 1; d < mr; d++, A += ks, B += nv * VL) tile_step(c, A, rs, B, d, mr, nv);
+    }
+    UNROLL
+    for (int i = 0; i < mr; i++) {
+        UNROLL
+        for (int j = 0; j < last; j++) vstore(C + (size_t)i * ldc + j * VL, c[i][j]);
+        vstore_n(C + (size_t)i * ldc + last * VL, c[i][last], left);
+    }
+}
+
+/* One copy of the tile for each number of rows and vectors. A's steps lie side by side with rows
+ * AST apart (tile_rows), or its rows side by side with steps ks apart (tile_cols). */
+#define CASE(m)                                                                                  \
+    case 2 * m:                                                                                  \
+        tile(m, 1, TILE_RS, TILE_KS, TILE_SHAPE, k, A, B, C, ldc, n, add);                       \
+        break;                                                                                   \
+    case 2 * m + 1:                                                                              \
+        tile(m, 2, TILE_RS, TILE_KS, TILE_SHAPE, k, A, B, C, ldc, n, add);                       \
+        break;
+#define TILE(name)                                                                               \
+    static __attribute__((noinline)) void name(int mr, int nv, int k, const il_real *A, int ks, \
+                                               const il_real *B, il_real *C, int ldc, int n,     \
+                                               int add)                                          \
+    {                                                                                            \
+        (void)ks;                                                                                \
+        switch (2 * mr + nv - 1) { EACH_MR(CASE) }                                               \
+    }
+
+#define TILE_RS AST
+#define TILE_KS 1
+#define TILE_SHAPE FULL
+TILE(tile_rows)
+#undef TILE_SHAPE
+#define TILE_SHAPE HEAD
+TILE(tile_rows_head)
+#undef TILE_RS
+#undef TILE_KS
+#undef TILE_SHAPE
+#define TILE_RS 1
+#define TILE_KS ks
+#define TILE_SHAPE FULL
+TILE(tile_cols)
+#undef TILE_SHAPE
+#define TILE_SHAPE TAIL
+TILE(tile_cols_tail)
+#undef TILE_RS
+#undef TILE_KS
+#undef TILE_SHAPE
+#undef TILE
+#undef CASE
+
+/* ---- copies that put operands where the tile wants them ------------------------------------------ */
+
+/* rows of `cols` numbers to rows of `width`, a multiple of VL; the rest is zero */
+static void copy_rows(il_real *to, int ldt, const il_real *from, int ldf, int rows, int cols,
+                      int width)
+{
+    for (int i = 0; i < rows; i++, to += ldt, from += ldf)
+        for (int c = 0; c < width; c += VL) vstore(to + c, vload_n(from + c, cols - c));
+}
+
+/* to[c * ldt + i] = scale from[i * ldf + c], i padded with zeros to a multiple of VL */
+static void copy_transposed(il_real *to, int ldt, const il_real *from, int ldf, int rows,
+                            int cols, il_real scale)
+{
+    for (int i = 0; i < rows; i += VL)
+        for (int c = 0; c < cols; c += VL) {
+            vf r[VL];
+            UNROLL
+            for (int l = 0; l < VL; l++)
+                r[l] = i + l < rows ? vload_n(from + (size_t)(i + l) * ldf + c, cols - c) * scale
+                                    : (vf){ 0 };
+            vtranspose(r);
+            il_real *t = to + (size_t)c * ldt + i;
+            if (cols - c >= VL) {
+                UNROLL
+                for (int l = 0; l < VL; l++) vstore(t + (size_t)l * ldt, r[l]);
+            } else
+                for (int l = 0; l < cols - c; l++) vstore(t + (size_t)l * ldt, r[l]);
+        }
+}
+
+/* A right factor is cut into panels of NR columns, the last of as many vectors as it needs. */
+INLINE int panel_vectors(int n) { return n > VL ? NV : 1; }
+INLINE int padded(int n) { return (n + VL - 1) / VL * VL; }
