@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -52,14 +53,17 @@ static inline int count_files(void)
     return n - 2; /* . and .. */
 }
 
+static inline int remove_one(const char *path, const struct stat *info, int type,
+                             struct FTW *where)
+{
+    (void)info, (void)type, (void)where;
+    return remove(path);
+}
+
 static inline int folder_remove(void **state)
 {
     (void)state;
-    DIR *d = opendir(folder);
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (e->d_name[0] != '.') remove(in_folder(e->d_name));
-    if (d) closedir(d);
-    return rmdir(folder);
+    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 #endif
