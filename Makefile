@@ -3,6 +3,8 @@
 #   CC=clang  BUILD=build/clang      another compiler, in a folder of its own
 #   SAN=address,undefined            sanitizers
 
+MAKEFLAGS += --no-builtin-rules # else make would link an object to make a .d file
+
 BUILD   ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -81,6 +83,9 @@ CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/float/%.o)
 all: $(BUILD)/innerloop
 $(BUILD)/innerloop: $(CLI_OBJ) $(BUILD)/float/libinnerloop.a
 	$(CC) $(ALL_CFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
+$(BUILD)/bench/%: bench/%.c $(BUILD)/float/libinnerloop.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ISA_DEFS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 tests: $(TESTS_float) $(TESTS_double)
 clean:
 	rm -rf $(BUILD)
