@@ -68,6 +68,11 @@ il_status il_opt_set(const il_opt *opt, void *target, const char *name, const ch
                      il_error *err);
 void il_opt_print(const il_opt *opt, const void *target, char *text, size_t size);
 int il_opt_equal(const il_opt *opt, const void *a, const void *b);
+/* A number as the shortest text that reads back to it, whatever the locale: il_digits(x).text */
+typedef struct {
+    char text[32];
+} il_number;
+il_number il_digits(double value);
 /* Applies "a=1 b=2" (spaces between). `what` names the owner in errors. */
 il_status il_opt_parse(const il_opt *table, void *target, const char *text,
                        const char *what, il_error *err);

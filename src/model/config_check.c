@@ -43,9 +43,9 @@ static il_status check_ranges(const il_opt *table, const void *target, const cha
         if (o->type == IL_OPT_BOOL) max = 1;
         if (o->type == IL_OPT_CHOICE) max = count_words(o->words) - 1;
         if (!(value >= min && value <= max))
-            return il_fail(err, IL_ECONFIG,
-                           "%s%s = %.15g is out of its range %.15g to %.15g (%s)", prefix,
-                           o->name, value, min, max, o->help);
+            return il_fail(err, IL_ECONFIG, "%s%s = %s is out of its range %s to %s (%s)",
+                           prefix, o->name, il_digits(value).text, il_digits(min).text,
+                           il_digits(max).text, o->help);
     }
     return IL_OK;
 }

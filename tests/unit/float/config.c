@@ -438,7 +438,8 @@ static const char *row_of(const il_opt *o, char *row, size_t size)
         for (const char *w = o->words; *w && n < sizeof range - 8; w++)
             n += (size_t)snprintf(range + n, 8, *w == '|' ? "`, `" : "%c", *w);
     } else if (o->type != IL_OPT_TEXT) {
-        snprintf(range, sizeof range, "%.15g to %.15g", o->min, o->max);
+        snprintf(range, sizeof range, "%s to %s", il_digits(o->min).text,
+                 il_digits(o->max).text);
     }
     const char *tick = o->type == IL_OPT_CHOICE ? "`" : "";
     snprintf(row, size, "| `%s` | %s%s%s | %s%s%s | %s |", o->name, *init ? "`" : "", init,
