@@ -70,6 +70,10 @@ endef
 $(eval $(call variant,float))
 $(eval $(call variant,double))
 
+# programs for tests and benchmarks: one source each, on the float library
+$(BUILD)/float/parity: tests/parity/parity.c $(BUILD)/float/libinnerloop.a
+	$(CC) $(ALL_CFLAGS) $(ISA_DEFS) $^ $(LDFLAGS) $(LDLIBS) -o $@
+
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/float/%.o)
 
 .PHONY: all tests clean
