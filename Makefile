@@ -78,6 +78,7 @@ $(BUILD)/float/parity: tests/parity/parity.c $(BUILD)/float/libinnerloop.a
 
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/float/%.o)
 
+.DEFAULT_GOAL := all
 .PHONY: all tests clean
 .SECONDARY:
 all: $(BUILD)/innerloop

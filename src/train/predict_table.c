@@ -5,6 +5,7 @@
  * stay when there are more than the model has dimensions. Everything is decided on the examples
  * alone; the queries are only encoded.
  */
+#include "report/report.h"
 #include "train/predict.h"
 
 #include <math.h>
@@ -216,10 +217,8 @@ static il_status find_target(const encoder *e, const il_table *t, int *col)
     if (*col < 0 || !il_table_is_text(t, *col) || is_empty(t, *col)) return IL_OK;
     for (int r = 0;; r++) {
         double v;
-        char *end;
         const char *text = il_table_text(t, r, *col);
-        v = strtod(text, &end);
-        if (*text && (*end || end == text || !isfinite(v)))
+        if (*text && !il_number_parse(text, &v))
             return il_fail(
                 e->err, IL_ECONFIG,
                 "%s: column '%s' holds '%s' in row %d; only numbers can be predicted",
