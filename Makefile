@@ -3,6 +3,8 @@
 #   CC=clang  BUILD=build/clang      another compiler, in a folder of its own
 #   SAN=address,undefined            sanitizers
 
+MAKEFLAGS += --no-builtin-rules # else make would link an object to make a .d file
+
 BUILD   ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -70,6 +72,10 @@ endef
 $(eval $(call variant,float))
 $(eval $(call variant,double))
 
+# programs for tests and benchmarks: one source each, on the float library
+$(BUILD)/float/parity: tests/parity/parity.c $(BUILD)/float/libinnerloop.a
+	$(CC) $(ALL_CFLAGS) $(ISA_DEFS) $^ $(LDFLAGS) $(LDLIBS) -o $@
+
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/float/%.o)
 
 .PHONY: all tests clean
@@ -77,6 +83,9 @@ CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/float/%.o)
 all: $(BUILD)/innerloop
 $(BUILD)/innerloop: $(CLI_OBJ) $(BUILD)/float/libinnerloop.a
 	$(CC) $(ALL_CFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
+$(BUILD)/bench/%: bench/%.c $(BUILD)/float/libinnerloop.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ISA_DEFS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 tests: $(TESTS_float) $(TESTS_double)
 clean:
 	rm -rf $(BUILD)
