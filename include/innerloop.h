@@ -192,9 +192,10 @@ const il_task *il_task_find(const char *name); /* NULL if there is none */
 il_status il_batch_new(il_batch **batch, int prompts, int points, int dim, il_error *err);
 void il_batch_free(il_batch *batch);
 
-/* Fills a batch. `opts` is the task's options struct (il_config.training.task_opts); `shift`
- * NULL or "standard" for none, or a row of il_list("shifts"), as "scaled_x=2" where it has a
- * parameter. Cost O(B N D). Errors: IL_ECONFIG for an unknown shift. */
+/* Fills a batch made by il_batch_new. `opts` is the task's options struct
+ * (il_config.training.task_opts); `shift` NULL or "standard" for none, or a row of
+ * il_list("shifts"), as "scaled_x=2" where it has a parameter. Cost O(B N D).
+ * Errors: IL_ECONFIG for an unknown shift, or for dims outside 1..D. */
 il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
                         const char *shift, int dims, il_draw at, il_error *err);
 
@@ -209,7 +210,7 @@ typedef struct il_algo il_algo; /* an algorithm with its options set */
 il_status il_algo_new(il_algo **algo, const char *text, il_error *err);
 void il_algo_free(il_algo *algo);
 const char *il_algo_text(const il_algo *algo);
-int il_algo_steps(const il_algo *algo); /* the steps it can take; 0: a closed form */
+int il_algo_steps(const il_algo *algo); /* its option `steps`; 0: a closed form */
 
 /* The answers of a learning algorithm at every point of every prompt, step by step.
  *
