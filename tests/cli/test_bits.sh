@@ -21,12 +21,10 @@ training:
     loops: {start: 4, end: 6, inc: 1, interval: 10}
 R
 
-n=0
 train() { # train PROGRAM [key=value ...]: prints the hash
     local program=$1
     shift
-    n=$((n + 1))
-    "$program" train "$folder/tiny.yaml" "$@" --out "$folder/run$n" 2>/dev/null | sed -n 's/^weights //p'
+    "$program" train "$folder/tiny.yaml" "$@" --out "$(mktemp -du "$folder/XXXXXX")" 2>/dev/null | sed -n 's/^weights //p'
 }
 same() { # same NAME HASH
     if [ -n "$2" ] && [ "$2" = "$want" ]; then echo "ok bits_$1"; else echo "not ok bits_$1 ($2, not $want)"; fi
