@@ -192,8 +192,8 @@ static il_status encode_text(encoder *e, int col)
         snprintf(label, sizeof label, "%.40s=%.40s", name, level[l]);
         keep(e, x, label);
     }
-    note(e, "column '%s' is text: %d indicators against '%s'", il_show(name).text, n - 1,
-         il_show(level[0]).text);
+    note(e, "column '%s' is text: %d indicator%s against '%s'", il_show(name).text, n - 1,
+         n == 2 ? "" : "s", il_show(level[0]).text);
     if (missing)
         note(e, "%d missing or unknown cell%s of '%s' became the examples' mean", missing,
              missing == 1 ? "" : "s", il_show(name).text);
@@ -251,8 +251,9 @@ static il_status read_targets(encoder *e)
         if (isfinite(f->y[f->M + r])) f->has_target = 1;
     }
     if (f->M < rows)
-        note(e, "%d example%s without '%s' left out", rows - f->M,
-             rows - f->M == 1 ? " was" : "s were", il_show(e->target).text);
+        note(e, "%d example%s without '%s' %s left out", rows - f->M,
+             rows - f->M == 1 ? "" : "s", il_show(e->target).text,
+             rows - f->M == 1 ? "was" : "were");
     if (f->M < 2 || f->Q < 1)
         return il_fail(e->err, IL_ECONFIG,
                        "%s: at least two examples with '%s' and one query are needed",
