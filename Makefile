@@ -78,6 +78,7 @@ $(BUILD)/float/parity: tests/parity/parity.c $(BUILD)/float/libinnerloop.a
 
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/float/%.o)
 
+.DEFAULT_GOAL := all
 .PHONY: all tests clean
 .SECONDARY:
 all: $(BUILD)/innerloop
@@ -88,6 +89,65 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/float/libinnerloop.a
 	$(CC) $(ALL_CFLAGS) $(ISA_DEFS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 tests: $(TESTS_float) $(TESTS_double)
 
+# ---- what people call --------------------------------------------------------------------------
+.PHONY: demo check check-slow bench install uninstall format lint
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+
+demo:
+	@tools/setup.sh build
+	@$(MAKE) -s all
+	$(BUILD)/innerloop demo
+
+# Sanitized tests run at -O1; the float build by clang must train to the same bits as gcc's.
+check:
+	@tools/setup.sh build check
+	@$(MAKE) -s all tests
+	@$(MAKE) -s tests SAN=address,undefined OPT=-O1 BUILD=$(BUILD)/san
+	@$(MAKE) -s all CC=clang BUILD=$(BUILD)/clang
+	@$(MAKE) -s fuzz FUZZ_SECONDS=10
+	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_CLANG=$(BUILD)/clang/innerloop tests/run.sh \
+	    $(BUILD)/logs tests/layers.sh $(TESTS_float) $(TESTS_double) \
+	    $(TESTS_float:$(BUILD)/%=$(BUILD)/san/%) $(TESTS_double:$(BUILD)/%=$(BUILD)/san/%) \
+	    $(sort $(wildcard tests/cli/test_*.sh))
+
+# Minutes to hours: parity with PyTorch, long fuzzing, what training reaches.
+check-slow: check
+	@tools/setup.sh slow
+	@$(MAKE) -s $(BUILD)/float/parity fuzz FUZZ_SECONDS=120
+	@INNERLOOP=$(BUILD)/innerloop PARITY=$(BUILD)/float/parity tests/run.sh $(BUILD)/logs \
+	    $(sort $(wildcard tests/slow/test_*.sh))
+
+bench:
+	@tools/setup.sh build
+	@$(MAKE) -s all
+	$(BUILD)/innerloop bench
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	    $(DESTDIR)$(PREFIX)/share/innerloop/recipes $(DESTDIR)$(PREFIX)/share/innerloop/examples
+	install -m 755 $(BUILD)/innerloop $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 include/innerloop.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(BUILD)/float/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 recipes/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/
+	install -m 644 examples/*.csv examples/README.md $(DESTDIR)$(PREFIX)/share/innerloop/examples/
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' \
+	    tools/innerloop.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop.pc
+
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/bin/innerloop $(DESTDIR)$(PREFIX)/include/innerloop.h \
+	    $(DESTDIR)$(PREFIX)/lib/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop.pc \
+	    $(DESTDIR)$(PREFIX)/share/innerloop
+
+format:
+	clang-format -i $(FORMATTED)
+
+# Formatting, layers, and both compilers without a warning.
+lint:
+	@tools/setup.sh build check lint
+	@clang-format --dry-run -Werror $(FORMATTED)
+	@tools/layers.sh
+	@$(MAKE) -s all tests CC=gcc CFLAGS='-g -Werror' BUILD=$(BUILD)
+	@$(MAKE) -s all CC=clang CFLAGS='-g -Werror' BUILD=$(BUILD)/clang
 # ---- fuzzing: make fuzz FUZZ_SECONDS=120, or one target: make fuzz-csv --------------------------
 # Every tests/fuzz/fuzz_NAME.c starts from tests/fuzz/corpus/NAME; what it finds stays in $(FUZZ).
 FUZZ_SECONDS ?= 10

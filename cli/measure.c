@@ -36,7 +36,7 @@ il_status cli_draw(const il_model *model, const il_table *table, const char *pat
                           .x_label = "loops (steps of an algorithm)",
                           .y_label = "squared error (predicting zero: 1)",
                           .log_y = 1,
-                          .marker = "trained",
+                          .marker = "loops trained",
                           .marker_x = il_model_loops(model) };
     by_point.marker_x = dims ? dims : il_model_config(model)->training.curriculum.dims.end;
     CLI_TRY(il_figure_write(by_loops ? &by_loop : &by_point, table, path, err));

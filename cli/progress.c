@@ -77,13 +77,14 @@ static void print_line(cli_progress *p)
 {
     char a[32], b[32];
     const il_progress *n = &p->now;
+    int64_t done = n->step + 1;
     if (p->terminal) fputc('\r', stderr);
-    fprintf(stderr, "step %s of %s  loss %.4g", cli_grouped(a, n->step),
+    fprintf(stderr, "step %s of %s  loss %.4g", cli_grouped(a, done),
             cli_grouped(b, n->steps), n->loss);
     if (n->floor > 1e-9) fprintf(stderr, " (%.3g x least squares)", n->loss / n->floor);
     if (n->per_second > 0) {
         fprintf(stderr, "  %.3g steps/s", n->per_second);
-        print_left((double)(n->steps - n->step) / n->per_second);
+        print_left((double)(n->steps - done) / n->per_second);
     }
     if (p->utf8) print_sparkline(p);
     fputs(p->terminal ? "\x1b[K" : "\n", stderr);
@@ -94,14 +95,14 @@ static void print_line(cli_progress *p)
 void cli_progress_show(cli_progress *p, const il_progress *now)
 {
     if (!p) return;
-    int64_t bin = now->steps > 0 ? (now->step - 1) * BINS / now->steps : 0;
+    int64_t bin = now->steps > 0 ? now->step * BINS / now->steps : 0;
     double t = seconds();
     if (bin >= 0 && bin < BINS && isfinite(now->loss)) {
         p->bin_steps[bin]++;
         p->bin_loss[bin] += now->loss;
     }
     p->now = *now;
-    if (t - p->last < (p->terminal ? redraw : repeat) && now->step != now->steps) return;
+    if (t - p->last < (p->terminal ? redraw : repeat) && now->step + 1 < now->steps) return;
     p->last = t;
     print_line(p);
 }

@@ -102,7 +102,11 @@ static void show_text(const il_model *model, int trained, const char *recipe,
         const il_real *data;
         int rows, cols;
         il_model_weight(model, i, &name, &data, &rows, &cols);
-        printf("  %-28s %6d x %d\n", name, rows, cols);
+        if (rows) {
+            printf("  %-28s %6d x %d\n", name, rows, cols);
+        } else {
+            printf("  %-28s %6d\n", name, cols);
+        }
     }
 }
 

@@ -151,16 +151,12 @@ static il_status run(int argc, char **argv, il_error *err)
                               .folder = o.out,
                               .resume = o.resume };
     il_status status = cli_train(&training, folder, &result, err);
-    if (status == IL_EINTERRUPT) {
-        return cli_fail(err, status,
-                        "stopped at step %" PRId64
-                        ", saved in %s; the same command with --resume "
-                        "continues it",
-                        result.step, folder);
-    }
+    if (status == IL_EINTERRUPT)
+        return cli_fail(err, status, "%s in %s; the same command with --resume goes on",
+                        err->text, folder);
     CLI_TRY(status);
-    fprintf(stderr, "%" PRId64 " steps in %.1f s, loss %.4g, %.1f MB, in %s\n", result.step,
-            result.seconds, result.loss, (double)result.bytes / 1e6, folder);
+    fprintf(stderr, "at step %" PRId64 " after %.1f s: loss %.4g, %.1f MB, in %s\n",
+            result.step, result.seconds, result.loss, (double)result.bytes / 1e6, folder);
     printf("weights %016" PRIx64 "\n", result.hash);
     return IL_OK;
 }

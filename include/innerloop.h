@@ -192,9 +192,10 @@ const il_task *il_task_find(const char *name); /* NULL if there is none */
 il_status il_batch_new(il_batch **batch, int prompts, int points, int dim, il_error *err);
 void il_batch_free(il_batch *batch);
 
-/* Fills a batch. `opts` is the task's options struct (il_config.training.task_opts); `shift`
- * NULL or "standard" for none, or a row of il_list("shifts"), as "scaled_x=2" where it has a
- * parameter. Cost O(B N D). Errors: IL_ECONFIG for an unknown shift. */
+/* Fills a batch made by il_batch_new. `opts` is the task's options struct
+ * (il_config.training.task_opts); `shift` NULL or "standard" for none, or a row of
+ * il_list("shifts"), as "scaled_x=2" where it has a parameter. Cost O(B N D).
+ * Errors: IL_ECONFIG for an unknown shift, or for dims outside 1..D. */
 il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
                         const char *shift, int dims, il_draw at, il_error *err);
 
@@ -209,7 +210,7 @@ typedef struct il_algo il_algo; /* an algorithm with its options set */
 il_status il_algo_new(il_algo **algo, const char *text, il_error *err);
 void il_algo_free(il_algo *algo);
 const char *il_algo_text(const il_algo *algo);
-int il_algo_steps(const il_algo *algo); /* the steps it can take; 0: a closed form */
+int il_algo_steps(const il_algo *algo); /* its option `steps`; 0: a closed form */
 
 /* The answers of a learning algorithm at every point of every prompt, step by step.
  *
@@ -257,6 +258,24 @@ void il_model_weight(const il_model *model, int index, const char **name,
  * Errors: IL_ECONFIG if the prompts do not fit the model. */
 il_status il_model_answer(const il_model *model, const il_batch *batch, int first, int last,
                           il_real *yhat, il_error *err);
+
+/* One prompt, example by example: what earlier tokens left behind is remembered, so that one more
+ * example or query costs one token in every loop, not the whole prompt again. The answers are
+ * bit for bit those of il_model_answer. */
+typedef struct il_context il_context;
+
+/* Room for the model's n_positions points; `loops` 0: the model's. The model must outlive it.
+ * Errors: IL_ECONFIG when the model cannot run so. */
+il_status il_context_new(il_context **context, const il_model *model, int loops,
+                         il_error *err);
+void il_context_free(il_context *context);
+void il_context_clear(il_context *context);
+int il_context_points(const il_context *context);
+/* x: (n_dims). Errors: IL_ECONFIG when the context is full. */
+il_status il_context_add(il_context *context, const il_real *x, il_real y, il_error *err);
+/* Leaves the context as it is. */
+il_status il_context_ask(il_context *context, const il_real *x, il_real *yhat,
+                         il_error *err);
 
 /* ---- training -------------------------------------------------------------------------------- */
 

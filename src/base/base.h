@@ -211,6 +211,10 @@ il_status il_tensors_write(const char *path, const il_tensor *tensors, int n,
  * a nested call runs on the calling thread alone, as that worker. */
 void il_parallel(int n, void (*work)(void *context, int i, int worker), void *context);
 
+/* Changes il_threads() from here on (benchmarks, tests); not while a region runs. What was made
+ * for more threads serves fewer, not the reverse. */
+void il_threads_use(int n);
+
 /* ---- hash -------------------------------------------------------------------------------------------- */
 
 #define IL_HASH_START 14695981039346656037ull

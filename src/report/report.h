@@ -22,4 +22,11 @@ int il_text_missing(const char *text);
 /* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void il_json_text(FILE *f, const char *text);
 
+/* ---- a run's own files ------------------------------------------------------------------------ */
+
+/* FOLDER/metrics.jsonl as a table `loss` of a few hundred rows at most, each the mean of a
+ * stretch of the run: step, loss, least squares. A torn last line is skipped.
+ * Errors: IL_EIO unreadable; IL_ECONFIG without a single record. */
+il_status il_metrics_read(il_table **table, const char *folder, il_error *err);
+
 #endif

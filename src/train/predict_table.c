@@ -5,6 +5,7 @@
  * stay when there are more than the model has dimensions. Everything is decided on the examples
  * alone; the queries are only encoded.
  */
+#include "report/report.h"
 #include "train/predict.h"
 
 #include <math.h>
@@ -191,8 +192,8 @@ static il_status encode_text(encoder *e, int col)
         snprintf(label, sizeof label, "%.40s=%.40s", name, level[l]);
         keep(e, x, label);
     }
-    note(e, "column '%s' is text: %d indicators against '%s'", il_show(name).text, n - 1,
-         il_show(level[0]).text);
+    note(e, "column '%s' is text: %d indicator%s against '%s'", il_show(name).text, n - 1,
+         n == 2 ? "" : "s", il_show(level[0]).text);
     if (missing)
         note(e, "%d missing or unknown cell%s of '%s' became the examples' mean", missing,
              missing == 1 ? "" : "s", il_show(name).text);
@@ -216,10 +217,8 @@ static il_status find_target(const encoder *e, const il_table *t, int *col)
     if (*col < 0 || !il_table_is_text(t, *col) || is_empty(t, *col)) return IL_OK;
     for (int r = 0;; r++) {
         double v;
-        char *end;
         const char *text = il_table_text(t, r, *col);
-        v = strtod(text, &end);
-        if (*text && (*end || end == text || !isfinite(v)))
+        if (*text && !il_number_parse(text, &v))
             return il_fail(
                 e->err, IL_ECONFIG,
                 "%s: column '%s' holds '%s' in row %d; only numbers can be predicted",
@@ -252,8 +251,9 @@ static il_status read_targets(encoder *e)
         if (isfinite(f->y[f->M + r])) f->has_target = 1;
     }
     if (f->M < rows)
-        note(e, "%d example%s without '%s' left out", rows - f->M,
-             rows - f->M == 1 ? " was" : "s were", il_show(e->target).text);
+        note(e, "%d example%s without '%s' %s left out", rows - f->M,
+             rows - f->M == 1 ? "" : "s", il_show(e->target).text,
+             rows - f->M == 1 ? "was" : "were");
     if (f->M < 2 || f->Q < 1)
         return il_fail(e->err, IL_ECONFIG,
                        "%s: at least two examples with '%s' and one query are needed",

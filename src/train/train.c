@@ -274,6 +274,7 @@ static il_status run(runner *r, const il_config *c, il_trained *result, il_error
     }
     if (result)
         *result = (il_trained){ .step = m->step,
+                                .loss = r->loss,
                                 .seconds = now() - r->started,
                                 .bytes = il_trainer_bytes(r->t),
                                 .hash = il_model_hash(m) };

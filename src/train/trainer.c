@@ -20,6 +20,7 @@ typedef struct {
 struct il_trainer {
     il_model *model;
     il_state **states; /* one a thread */
+    int n_states;
     il_batch *batch;
     const il_task *task;
     il_real *grads; /* (slots, n_weights) */
@@ -43,7 +44,7 @@ static void layout(il_trainer *t)
     t->losses = il_take(&t->arena, double, slots);
     t->squares = il_take(&t->arena, double, t->n_chunks);
     t->chunks = il_take(&t->arena, chunk, t->n_chunks);
-    t->states = il_take(&t->arena, il_state *, il_threads());
+    t->states = il_take(&t->arena, il_state *, t->n_states);
 }
 
 /* Cuts every weight into chunks; counts them when there is no memory for them yet. */
@@ -72,6 +73,7 @@ static il_status fill(il_trainer *t, const il_config *c, il_error *err)
 {
     IL_TRY(il_model_new(&t->model, c, err));
     t->task = il_task_find(c->training.task_name);
+    t->n_states = il_threads();
     cut_chunks(t);
     layout(t);
     IL_TRY(il_arena_fill(&t->arena, err));
@@ -79,7 +81,7 @@ static il_status fill(il_trainer *t, const il_config *c, il_error *err)
     cut_chunks(t);
     int points = c->training.curriculum.points.end;
     IL_TRY(il_batch_new(&t->batch, c->training.batch_size, points, c->model.n_dims, err));
-    for (int i = 0; i < il_threads(); i++)
+    for (int i = 0; i < t->n_states; i++)
         IL_TRY(il_state_new(&t->states[i], t->model, c->training.shard, 2 * points,
                             most_window(t->model), err));
     return IL_OK;
@@ -100,7 +102,7 @@ il_status il_trainer_new(il_trainer **out, const il_config *config, il_error *er
 void il_trainer_free(il_trainer *t)
 {
     if (!t) return;
-    for (int i = 0; t->arena.base && i < il_threads(); i++) il_state_free(t->states[i]);
+    for (int i = 0; t->arena.base && i < t->n_states; i++) il_state_free(t->states[i]);
     il_batch_free(t->batch);
     il_arena_free(&t->arena);
     il_model_free(t->model);
@@ -116,7 +118,7 @@ size_t il_trainer_bytes(const il_trainer *t)
     size_t state =
         il_state_bytes(t->model, c->training.shard, 2 * c->training.curriculum.points.end,
                        most_window(t->model));
-    return t->arena.size + t->model->arena.size + state * (size_t)il_threads();
+    return t->arena.size + t->model->arena.size + state * (size_t)t->n_states;
 }
 
 /* ---- the gradient ---------------------------------------------------------------------------- */
