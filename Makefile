@@ -148,6 +148,24 @@ lint:
 	@tools/layers.sh
 	@$(MAKE) -s all tests CC=gcc CFLAGS='-g -Werror' BUILD=$(BUILD)
 	@$(MAKE) -s all CC=clang CFLAGS='-g -Werror' BUILD=$(BUILD)/clang
+# ---- fuzzing: make fuzz FUZZ_SECONDS=120, or one target: make fuzz-csv --------------------------
+# Every tests/fuzz/fuzz_NAME.c starts from tests/fuzz/corpus/NAME; what it finds stays in $(FUZZ).
+FUZZ_SECONDS ?= 10
+FUZZ_CC      ?= clang
+FUZZ         := $(BUILD)/fuzz
+FUZZ_NAMES   := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_MAKE     = $(MAKE) CC=$(FUZZ_CC) BUILD=$(FUZZ) SAN=address,undefined OPT=-O1 ISAS=plain
+.PHONY: fuzz fuzz-library $(FUZZ_NAMES:%=fuzz-%)
+fuzz: $(FUZZ_NAMES:%=fuzz-%)
+fuzz-library:
+	+$(FUZZ_MAKE) CFLAGS='-g -fsanitize=fuzzer-no-link' $(FUZZ)/float/libinnerloop.a
+$(FUZZ_NAMES:%=fuzz-%): fuzz-%: fuzz-library
+	+$(FUZZ_MAKE) CFLAGS='-g -fsanitize=fuzzer' $(FUZZ)/float/fuzz_$*
+	@mkdir -p $(FUZZ)/corpus/$*
+	$(FUZZ)/float/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 -print_final_stats=1 \
+	    -artifact_prefix=$(FUZZ)/$*- $(FUZZ)/corpus/$* tests/fuzz/corpus/$*
+$(BUILD)/float/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/float/libinnerloop.a
+	$(CC) $(ALL_CFLAGS) $(ISA_DEFS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 
 clean:
 	rm -rf $(BUILD)

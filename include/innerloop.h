@@ -259,6 +259,24 @@ void il_model_weight(const il_model *model, int index, const char **name,
 il_status il_model_answer(const il_model *model, const il_batch *batch, int first, int last,
                           il_real *yhat, il_error *err);
 
+/* One prompt, example by example: what earlier tokens left behind is remembered, so that one more
+ * example or query costs one token in every loop, not the whole prompt again. The answers are
+ * bit for bit those of il_model_answer. */
+typedef struct il_context il_context;
+
+/* Room for the model's n_positions points; `loops` 0: the model's. The model must outlive it.
+ * Errors: IL_ECONFIG when the model cannot run so. */
+il_status il_context_new(il_context **context, const il_model *model, int loops,
+                         il_error *err);
+void il_context_free(il_context *context);
+void il_context_clear(il_context *context);
+int il_context_points(const il_context *context);
+/* x: (n_dims). Errors: IL_ECONFIG when the context is full. */
+il_status il_context_add(il_context *context, const il_real *x, il_real y, il_error *err);
+/* Leaves the context as it is. */
+il_status il_context_ask(il_context *context, const il_real *x, il_real *yhat,
+                         il_error *err);
+
 /* ---- training -------------------------------------------------------------------------------- */
 
 typedef struct {

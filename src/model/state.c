@@ -144,6 +144,7 @@ void il_forward(il_state *s, const il_run *run)
     run_ops(s, 0, p->end[IL_PRE]);
     for (int loop = 0; loop < run->loops; loop++) {
         enter_loop(s, loop - (run->loops - window_of(run)));
+        s->loop = loop;
         if (loop == 0) start_carry(s);
         run_ops(s, p->end[IL_PRE], p->end[IL_BODY]);
         if (loop < run->loops - run->post) continue;

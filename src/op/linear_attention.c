@@ -109,4 +109,5 @@ const il_op_kind il_op_linear_attention = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .mixes = 1,
 };

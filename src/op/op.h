@@ -45,7 +45,8 @@ typedef struct {
     unsigned again_reads; /* likewise for `again` */
     int cheap;            /* `again` can have the output again from saves and again_reads */
     size_t packed[2];     /* linear: offsets of the packed weights, forward and backward */
-    void *opts;           /* the kind's options struct */
+    int memory, remembers; /* columns remembered of every token: the first, how many */
+    void *opts;            /* the kind's options struct */
 } il_op;
 
 enum { IL_READS_OUT = 8 };
@@ -64,6 +65,8 @@ struct il_op_kind {
     size_t (*pack)(
         const il_op *op, const il_plan *plan, int side, const il_real *weights,
         il_real *packed); /* side 0, 1; measures when packed is NULL; NULL: nothing */
+    int mixes; /* tokens. Such an op declares what it remembers of each (il_memory_new), or a
+                  model cannot run token by token. */
 };
 
 static inline size_t il_param_size(const il_param *w)
@@ -98,6 +101,7 @@ struct il_plan {
     int recompute;
     int kept, shared, lasting; /* columns: of a frame, of shared scratch, of pre slots */
     int most_heads_key;        /* largest key size, for scratch */
+    int memory; /* columns a token-by-token run remembers of every token and loop */
 };
 
 /* ---- building a plan ---------------------------------------------------------------------- */
@@ -119,6 +123,8 @@ il_status il_plan_finish(il_plan *plan, int recompute, il_error *err);
 int il_slot_new(il_plan *plan, il_op *op, const char *suffix, int width);
 int il_param_new(il_plan *plan, il_op *op, const char *suffix, il_init init, double scale,
                  int rows, int cols);
+/* `columns` numbers that the op remembers of every token in token-by-token runs */
+void il_memory_new(il_plan *plan, il_op *op, int columns);
 static inline int il_width(const il_plan *plan, int slot)
 {
     return plan->slots[slot].width;
@@ -151,7 +157,10 @@ struct il_state {
     il_real *lasting, *dlasting, *frames, *shared, *carries, *dcarry[2];
     il_real *work; /* kernels' scratch */
     il_real *grad; /* (n_weights) where weights' gradients are added */
-    double loss;   /* sum over loss loops and rows of weight * loss */
+    /* token by token: one prompt, `past` tokens are remembered, at most `most_tokens` */
+    il_real *memory; /* NULL: whole prompts */
+    int past, loop;
+    double loss; /* sum over loss loops and rows of weight * loss */
     il_real loss_scale;
     il_arena arena;
 };
@@ -190,6 +199,13 @@ static inline size_t il_size(const il_op *op,
                              const il_state *s) /* elements of the output */
 {
     return (size_t)s->rows * (size_t)s->plan->slots[op->out].width;
+}
+static inline il_real *il_memory(const il_op *op,
+                                 const il_state *s) /* NULL: whole prompts */
+{
+    if (!s->memory) return NULL;
+    size_t column = (size_t)s->loop * (size_t)s->plan->memory + (size_t)op->memory;
+    return s->memory + column * (size_t)s->most_tokens;
 }
 static inline int il_columns(const il_op *op, const il_state *s,
                              int i) /* width of input i */

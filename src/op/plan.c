@@ -153,3 +153,10 @@ il_status il_shape_same(il_plan *p, il_op *op, il_error *err)
     op->cheap = 1;
     return IL_OK;
 }
+
+void il_memory_new(il_plan *p, il_op *op, int columns)
+{
+    op->memory = p->memory;
+    op->remembers = columns;
+    p->memory += columns;
+}

@@ -38,7 +38,7 @@ static void forward(const il_op *op, il_state *s)
             k->add(y, x, il_x(op, s, 1) + at, size);
             x = y;
         }
-        k->add(y, x, il_w(op, s, 0), size);
+        k->add(y, x, il_w(op, s, 0) + (size_t)s->past * (size_t)il_columns(op, s, 0), size);
     }
 }
 

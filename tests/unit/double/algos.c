@@ -358,8 +358,39 @@ static void iterations_reach_least_squares(void **state)
     il_batch_free(batch);
 }
 
-/* 1 - lambda mu squares at every step, so the residual |b - A w| does at least that in the end:
- * with e = 1 - lambda_min mu_0, the largest coordinate shrinks by e^(2^t) */
+/* Left to themselves, gd and momentum take the best constants for the extreme eigenvalues */
+static void default_steps_are_the_best_constants(void **state)
+{
+    (void)state;
+    enum { STEPS = 5 };
+    il_batch *batch = usual();
+    double *gd = answers("gd", batch, STEPS, NULL),
+           *momentum = answers("momentum", batch, STEPS, NULL);
+    for (int n = D; n < N; n += 4) {
+        double A[D * D], rhs[D], lambda[D];
+        normal_equations(A, rhs, batch->x, batch->y, n);
+        LAPACKE_dsyevd(LAPACK_ROW_MAJOR, 'N', 'U', D, A, D, lambda);
+        double small = sqrt(lambda[0]), large = sqrt(lambda[D - 1]), sum = small + large;
+        char text[IL_TEXT];
+        snprintf(text, sizeof text, "gd step_size=%.17g", 2 / (lambda[0] + lambda[D - 1]));
+        double *gd_told = answers(text, batch, STEPS, NULL);
+        snprintf(text, sizeof text, "momentum step_size=%.17g momentum=%.17g",
+                 4 / sum / sum, pow((large - small) / sum, 2));
+        double *momentum_told = answers(text, batch, STEPS, NULL);
+        for (int t = 0; t <= STEPS; t++) { /* prompt 0 alone has these eigenvalues */
+            CHECK_NEAR(gd[t * B * N + n], gd_told[t * B * N + n], 1e-11, "gd");
+            CHECK_NEAR(momentum[t * B * N + n], momentum_told[t * B * N + n], 1e-11,
+                       "momentum");
+        }
+        free(gd_told);
+        free(momentum_told);
+    }
+    free(gd);
+    free(momentum);
+    il_batch_free(batch);
+}
+
+/* Along an eigenvector of A the part that is missing, 1 - lambda mu, squares at every step */
 static void newton_squares_its_error(void **state)
 {
     (void)state;
@@ -475,6 +506,7 @@ int main(void)
         cmocka_unit_test(averaging_averages),
         cmocka_unit_test(iterations_agree_with_their_definitions),
         cmocka_unit_test(iterations_reach_least_squares),
+        cmocka_unit_test(default_steps_are_the_best_constants),
         cmocka_unit_test(newton_squares_its_error),
         cmocka_unit_test(neighbours_by_hand),
         cmocka_unit_test(closed_forms_repeat_their_answer),

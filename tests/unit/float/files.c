@@ -159,10 +159,10 @@ static void large_files_are_refused(void **state)
     (void)state;
     char *text = NULL;
     size_t size;
-    il_error err = { 0 };
+    il_error why = { 0 };
     const char *path = put_text("a", "12345");
-    assert_int_equal(il_file_read(&text, &size, path, 4, &err), IL_EIO);
-    CHECK(strstr(err.text, "it is larger than"), "%s", err.text);
+    assert_int_equal(il_file_read(&text, &size, path, 4, &why), IL_EIO);
+    CHECK(strstr(why.text, "it is larger than"), "%s", why.text);
     CHECK_OK(il_file_read(&text, &size, path, 5, &err));
     assert_string_equal(text, "12345");
     free(text);

@@ -224,6 +224,30 @@ static void overlapping_queries_were_seen(void **state)
     il_batch_free(batch);
 }
 
+/* The same point asked again has the same function and other noise */
+static void queries_have_noise_of_their_own(void **state)
+{
+    (void)state;
+    const il_task *task = il_task_find("noisy_linear_regression");
+    double opts[16] = { 0 };
+    il_opt_init(task->opts, opts);
+    il_batch *batch = NULL;
+    CHECK_OK(il_batch_new(&batch, 100, N, D, &err));
+    CHECK_OK(il_batch_draw(batch, task, opts, "overlapping", D, here, &err));
+    double together = 0, query = 0;
+    for (int p = 0; p < 100 * N; p++) {
+        const il_real *w = batch->w + p / N * D;
+        double e = (double)batch->y[p] - il_prompt_dot(w, batch->x + p * D, D);
+        double q = (double)batch->yq[p] - il_prompt_dot(w, batch->xq + p * D, D);
+        together += e * q / (100 * N);
+        query += q * q / (100 * N);
+    }
+    double se = 0.01 / sqrt(100 * N); /* noise of 0.1: products and squares */
+    CHECK_NEAR(together, 0, 4 * se, "correlation");
+    CHECK_NEAR(query, 0.01, 4 * sqrt(2) * se, "variance");
+    il_batch_free(batch);
+}
+
 /* A shift with queries leaves none behind for the next draw */
 static void queries_come_and_go(void **state)
 {
@@ -289,6 +313,7 @@ int main(void)
         cmocka_unit_test(orthants_keep_their_signs),
         cmocka_unit_test(orthogonal_queries_are_orthogonal),
         cmocka_unit_test(overlapping_queries_were_seen),
+        cmocka_unit_test(queries_have_noise_of_their_own),
         cmocka_unit_test(queries_come_and_go),
         cmocka_unit_test(faults_are_named),
     };

@@ -251,6 +251,23 @@ static void noise_has_its_size(void **state)
     il_batch_free(batch);
 }
 
+/* renormalize_ys multiplies every y and every weight of the batch by one factor */
+static void renormalising_is_one_factor(void **state)
+{
+    (void)state;
+    il_batch *plain = drawn("noisy_linear_regression", "noise_std=1", 50, N, D, here);
+    il_batch *scaled =
+        drawn("noisy_linear_regression", "noise_std=1 renormalize_ys=1", 50, N, D, here);
+    double factor = (double)scaled->y[0] / (double)plain->y[0];
+    assert_true(fabs(factor - 1) > 1e-3);
+    for (int i = 0; i < 50 * N; i++) /* rounding to float */
+        CHECK_NEAR((double)scaled->y[i] / (double)plain->y[i], factor, 1e-6, "y");
+    for (int i = 0; i < 50 * D; i++)
+        CHECK_NEAR((double)scaled->w[i] / (double)plain->w[i], factor, 1e-6, "w");
+    il_batch_free(plain);
+    il_batch_free(scaled);
+}
+
 static void formulas_hold_point_by_point(void **state)
 {
     (void)state;
@@ -350,6 +367,7 @@ int main(void)
         cmocka_unit_test(inputs_are_normal_where_alive),
         cmocka_unit_test(sparse_weights_lie_where_they_should),
         cmocka_unit_test(noise_has_its_size),
+        cmocka_unit_test(renormalising_is_one_factor),
         cmocka_unit_test(formulas_hold_point_by_point),
         cmocka_unit_test(floors_are_the_papers),
         cmocka_unit_test(tokens_interleave),
