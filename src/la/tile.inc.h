@@ -35,8 +35,8 @@ INLINE void tile_step(vf (*c)[NV], const il_real *A, const int rs, const il_real
 /* C (mr, n) = A B, plus C when `add`. B: k rows of nv vectors, ldb apart; n <= nv VL columns of C
  * are stored. */
 INLINE void tile(const int mr, const int nv, const int rs, const int ks, const int ldb,
-                 const triangle shape, int k, const il_real *A, const il_real *B, il_real *C,
-                 int ldc, int n, int add)
+                 const triangle shape, int k, const il_real *A, const il_real *B,
+                 il_real *C, int ldc, int n, int add)
 {
     vf c[MR][NV];
     const int last = nv - 1, left = n - last * VL;
@@ -61,7 +61,8 @@ INLINE void tile(const int mr, const int nv, const int rs, const int ks, const i
     }
     if (shape == HEAD) {
         UNROLL
-        for (int d = 0; d < mr - 1; d++, A += ks, B += ldb) tile_step(c, A, rs, B, 0, d + 1, nv);
+        for (int d = 0; d < mr - 1; d++, A += ks, B += ldb)
+            tile_step(c, A, rs, B, 0, d + 1, nv);
         k -= mr - 1;
     }
     const il_real *A2 = A + ks, *B2 = B + ldb;
@@ -92,18 +93,24 @@ INLINE void tile(const int mr, const int nv, const int rs, const int ks, const i
 /* One copy of the tile for each number of rows and vectors:
  *   by_rows   rows of A are AST apart, its steps side by side; rows of B side by side
  *   by_cols   rows of A are side by side, its steps ks apart; rows of B ldb apart */
-#define TILE(name, RS, KS, LDB, shape)                                                           \
-    static __attribute__((noinline)) void name(int mr, int nv, int k, const il_real *A, int ks, \
-                                               const il_real *B, int ldb, il_real *C, int ldc,   \
-                                               int n, int add)                                   \
-    {                                                                                            \
-        (void)ks, (void)ldb;                                                                     \
-        switch (2 * mr + nv - 1) { EACH_MR(CASE, RS, KS, LDB, shape) }                           \
+#define TILE(name, RS, KS, LDB, shape)                                                     \
+    static __attribute__((noinline)) void name(int mr, int nv, int k, const il_real *A,    \
+                                               int ks, const il_real *B, int ldb,          \
+                                               il_real *C, int ldc, int n, int add)        \
+    {                                                                                      \
+        (void)ks, (void)ldb;                                                               \
+        switch (2 * mr + nv - 1) {                                                         \
+            EACH_MR(CASE, RS, KS, LDB, shape)                                              \
+        }                                                                                  \
     }
-#define CASE(m, RS, KS, LDB, shape)                                                              \
-    case 2 * m: tile(m, 1, RS, KS, LDB(1), shape, k, A, B, C, ldc, n, add); break;               \
-    case 2 * m + 1: tile(m, 2, RS, KS, LDB(2), shape, k, A, B, C, ldc, n, add); break;
-#define TIGHT(nv) ((nv) * VL)
+#define CASE(m, RS, KS, LDB, shape)                                                        \
+    case 2 * m:                                                                            \
+        tile(m, 1, RS, KS, LDB(1), shape, k, A, B, C, ldc, n, add);                        \
+        break;                                                                             \
+    case 2 * m + 1:                                                                        \
+        tile(m, 2, RS, KS, LDB(2), shape, k, A, B, C, ldc, n, add);                        \
+        break;
+#define TIGHT(nv) ((nv)*VL)
 #define GIVEN(nv) ldb
 
 TILE(tile_by_rows, AST, 1, TIGHT, FULL)
@@ -116,8 +123,8 @@ TILE(tile_by_cols_tail, 1, AST, TIGHT, TAIL)
 /* ---- copies that put operands where the tile wants them ------------------------------------------ */
 
 /* rows of `cols` numbers to rows of `width`, a multiple of VL; the rest is zero */
-static void copy_rows(il_real *to, int ldt, const il_real *from, int ldf, int rows, int cols,
-                      int width)
+static void copy_rows(il_real *to, int ldt, const il_real *from, int ldf, int rows,
+                      int cols, int width)
 {
     for (int i = 0; i < rows; i++, to += ldt, from += ldf)
         for (int c = 0; c < width; c += VL) vstore(to + c, vload_n(from + c, cols - c));
@@ -132,8 +139,9 @@ static void copy_transposed(il_real *to, int ldt, const il_real *from, int ldf, 
             vf r[VL];
             UNROLL
             for (int l = 0; l < VL; l++)
-                r[l] = i + l < rows ? vload_n(from + (size_t)(i + l) * ldf + c, cols - c) * scale
-                                    : (vf){ 0 };
+                r[l] = i + l < rows
+                           ? vload_n(from + (size_t)(i + l) * ldf + c, cols - c) * scale
+                           : (vf){ 0 };
             vtranspose(r);
             il_real *t = to + (size_t)c * ldt + i;
             if (cols - c >= VL) {
