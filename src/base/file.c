@@ -92,11 +92,23 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
+/* Syncs, closes and renames; 0, or the reason why not, and then the new file is gone. */
+static int settle(FILE *f, const char *name, const char *path)
+{
+    int reason = 0;
+    if (ferror(f) || fflush(f) || fsync(fileno(f))) reason = errno ? errno : EIO;
+    if (fclose(f) && !reason) reason = errno;
+    if (!reason && rename(name, path)) reason = errno;
+    if (reason) unlink(name);
+    return reason;
+}
+
 il_status il_file_write_atomic(const char *path, void (*fill)(const void *context, FILE *f),
                                const void *context, il_error *err)
 {
     struct stat info;
-    if (!stat(path, &info) && !S_ISREG(info.st_mode))
+    int exists = !stat(path, &info);
+    if (exists && !S_ISREG(info.st_mode))
         return unwritable(err, path,
                           S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a file");
     size_t room = strlen(path) + 32;
@@ -108,24 +120,12 @@ il_status il_file_write_atomic(const char *path, void (*fill)(const void *contex
         free(name);
         return status;
     }
+    if (exists) fchmod(fileno(f), info.st_mode & 0777); /* a private file stays private */
     errno = 0;
     fill(context, f);
-    int failed = ferror(f) || fflush(f) || fsync(fileno(f)), reason = errno;
-    if (fclose(f) && !failed) {
-        failed = 1;
-        reason = errno;
-    }
-    if (!failed && rename(name, path)) {
-        failed = 1;
-        reason = errno;
-    }
-    il_status status = IL_OK;
-    if (failed) {
-        unlink(name);
-        status = unwritable(err, path, strerror(reason ? reason : EIO));
-    } else {
-        sync_folder(path);
-    }
+    int reason = settle(f, name, path);
     free(name);
-    return status;
+    if (reason) return unwritable(err, path, strerror(reason));
+    sync_folder(path);
+    return IL_OK;
 }

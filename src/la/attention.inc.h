@@ -90,7 +90,7 @@ static void pair_products(il_real *pairs, const il_real *left, const il_real *ri
             const il_real *a = left + (size_t)(c / KC) * T * AST;
             int kc = il_min(KC, K - c);
             for (int j = 0; j < keys; j += MR)
-                tile_rows(il_min(MR, keys - j), nv, kc, a + (size_t)j * AST, 1, right,
+                tile_by_rows(il_min(MR, keys - j), nv, kc, a + (size_t)j * AST, 1, right, 0,
                           pairs + (size_t)j * AST + i, AST, nv * VL, c > 0);
             right += (size_t)kc * nv * VL;
         }
@@ -104,7 +104,7 @@ static void sum_over_keys(il_real *y, int ldy, const il_real *pairs, const il_re
     for (int c = 0; c < K; c += NR) {
         int cols = il_min(NR, K - c), nv = panel_vectors(cols);
         for (int i = 0; i < n; i += MR)
-            tile_cols_tail(il_min(MR, n - i), nv, i0 + i + 1, pairs + i, AST, right,
+            tile_by_cols_tail(il_min(MR, n - i), nv, i0 + i + 1, pairs + i, AST, right, 0,
                            y + (size_t)(i0 + i) * ldy + c, ldy, cols, add_to);
         right += (size_t)T * nv * VL;
     }
@@ -121,9 +121,9 @@ static void sum_over_queries(il_real *y, int ldy, const il_real *pairs, const il
             const il_real *a = pairs + (size_t)j * AST + from, *b = right + (size_t)from * width;
             il_real *at = y + (size_t)j * ldy + c;
             if (j < i0)
-                tile_rows(mr, nv, n, a, 1, b, at, ldy, cols, 1);
+                tile_by_rows(mr, nv, n, a, 1, b, 0, at, ldy, cols, 1);
             else
-                tile_rows_head(mr, nv, n - from, a, 1, b, at, ldy, cols, 1);
+                tile_by_rows_head(mr, nv, n - from, a, 1, b, 0, at, ldy, cols, 1);
         }
         right += (size_t)n * width;
     }

@@ -6,9 +6,8 @@
  */
 
 enum {
-    MB = 192,              /* rows of A in a block */
     KB = 264 / MR * MR,    /* columns of X in a block of gemm_tn */
-    GEMM_WORK = MB * AST,  /* the block of A */
+    GEMM_WORK = MR * AST,  /* MR rows of A */
     TN_LEFT = KC * KB + (KB / MR) * VL, /* the block of X, a spare vector after each panel */
     TN_WORK = TN_LEFT + KC * NR         /* and one panel of Y */
 };
@@ -52,20 +51,16 @@ static void finish(il_real *C, int ldc, const il_epilogue *e, int m, int n, int 
 static void gemm(il_real *C, int ldc, const il_real *A, int lda, const il_real *packed, int M,
                  int N, int K, int add, const il_epilogue *e, il_real *work)
 {
-    for (int m0 = 0; m0 < M; m0 += MB) {
-        int rows = il_min(MB, M - m0);
+    for (int m = 0; m < M; m += MR, A += (size_t)MR * lda, C += (size_t)MR * ldc) {
+        int mr = il_min(MR, M - m);
         const il_real *B = packed;
         for (int k0 = 0; k0 < K; k0 += KC) {
             int kc = il_min(KC, K - k0);
-            copy_rows(work, AST, A + (size_t)m0 * lda + k0, lda, rows, kc, padded(kc));
+            copy_rows(work, AST, A + k0, lda, mr, kc, padded(kc));
             for (int n0 = 0; n0 < N; n0 += NR) {
                 int n = il_min(NR, N - n0), nv = panel_vectors(n);
-                for (int i = 0; i < rows; i += MR) {
-                    int mr = il_min(MR, rows - i);
-                    il_real *c = C + (size_t)(m0 + i) * ldc + n0;
-                    tile_rows(mr, nv, kc, work + i * AST, 1, B, c, ldc, n, add || k0 > 0);
-                    if (e && k0 + kc == K) finish(c, ldc, e, m0 + i, n0, mr, n);
-                }
+                tile_by_rows(mr, nv, kc, work, 1, B, 0, C + n0, ldc, n, add || k0 > 0);
+                if (e && k0 + kc == K) finish(C + n0, ldc, e, m, n0, mr, n);
                 B += (size_t)kc * nv * VL;
             }
         }
@@ -74,34 +69,42 @@ static void gemm(il_real *C, int ldc, const il_real *A, int lda, const il_real *
 
 /* X (rows, cols) to panels of MR columns; rows of a panel lie MR apart. A row is stored in whole
  * vectors; what they write beyond MR is overwritten by the next row or falls into the spare. */
+static size_t panel_size(int rows) { return (size_t)rows * MR + VL; }
+
 static void pack_left(il_real *to, const il_real *X, int ldx, int rows, int cols)
 {
-    size_t panel = (size_t)rows * MR + VL;
     for (int i = 0; i < rows; i++, X += ldx, to += MR)
         for (int c = 0; c < cols; c += MR) {
-            il_real *t = to + (size_t)(c / MR) * panel;
+            il_real *t = to + (size_t)(c / MR) * panel_size(rows);
             UNROLL
             for (int j = 0; j < MR; j += VL) vstore(t + j, vload_n(X + c + j, cols - c - j));
         }
 }
 
+/* Factors whose rows lie close are read where they are, unless enough tiles share them to repay
+ * a copy; far rows would compete for few cache sets. */
 static void gemm_tn(il_real *C, int ldc, const il_real *X, int ldx, const il_real *Y, int ldy,
                     int M, int K, int N, il_real *work)
 {
+    enum { NEAR = 256 };
     il_real *left = work, *right = work + (TN_LEFT + 15) / 16 * 16;
-    int runs = (M + KC - 1) / KC, mc = runs ? (M + runs - 1) / runs : 0; /* runs of equal length */
-    for (int m0 = 0; m0 < M; m0 += mc) {
+    int copy_left = ldx > NEAR || N > 4 * NR, copy_right = ldy > NEAR || K > 8 * MR;
+    int runs = (M + KC - 1) / KC, mc = runs ? (M + runs - 1) / runs : 0; /* of equal length */
+    for (int m0 = 0; m0 < M; m0 += mc, X += (size_t)mc * ldx, Y += (size_t)mc * ldy) {
         int rows = il_min(mc, M - m0);
         for (int k0 = 0; k0 < K; k0 += KB) {
             int cols = il_min(KB, K - k0);
-            pack_left(left, X + (size_t)m0 * ldx + k0, ldx, rows, cols);
+            if (copy_left) pack_left(left, X + k0, ldx, rows, cols);
             for (int n0 = 0; n0 < N; n0 += NR) {
                 int n = il_min(NR, N - n0), nv = panel_vectors(n), width = nv * VL;
-                copy_rows(right, width, Y + (size_t)m0 * ldy + n0, ldy, rows, n, width);
-                const il_real *x = left;
-                for (int i = 0; i < cols; i += MR, x += (size_t)rows * MR + VL)
-                    tile_cols(il_min(MR, cols - i), nv, rows, x, MR, right,
-                              C + (size_t)(k0 + i) * ldc + n0, ldc, n, 1);
+                int copied = copy_right || n < width; /* nothing is read beyond a row */
+                if (copied) copy_rows(right, width, Y + n0, ldy, rows, n, width);
+                for (int i = 0; i < cols; i += MR) {
+                    const il_real *x = copy_left ? left + (size_t)(i / MR) * panel_size(rows) : X + k0 + i;
+                    tile_by_cols(il_min(MR, cols - i), nv, rows, x, copy_left ? MR : ldx,
+                                 copied ? right : Y + n0, copied ? width : ldy,
+                                 C + (size_t)(k0 + i) * ldc + n0, ldc, n, 1);
+                }
             }
         }
     }

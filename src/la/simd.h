@@ -18,27 +18,33 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* MR x NV vectors of a product are in registers at once. */
+/* MR x NV vectors of a product are in registers at once; EACH_MR(F, ...) is F(m, ...) for m <= MR */
+#define EACH_4(F, ...) F(1, __VA_ARGS__) F(2, __VA_ARGS__) F(3, __VA_ARGS__) F(4, __VA_ARGS__)
+#define EACH_6(F, ...) EACH_4(F, __VA_ARGS__) F(5, __VA_ARGS__) F(6, __VA_ARGS__)
+#define EACH_12(F, ...)                                                                          \
+    EACH_6(F, __VA_ARGS__)                                                                       \
+    F(7, __VA_ARGS__) F(8, __VA_ARGS__) F(9, __VA_ARGS__)                                        \
+    F(10, __VA_ARGS__) F(11, __VA_ARGS__) F(12, __VA_ARGS__)
 #if IL_LEVEL == LEVEL_avx512
 #include <immintrin.h>
 #define BYTES 64
 #define MR 12
-#define EACH_MR(F) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12)
+#define EACH_MR EACH_12
 #elif IL_LEVEL == LEVEL_avx2
 #include <immintrin.h>
 #define BYTES 32
 #define MR 6
-#define EACH_MR(F) F(1) F(2) F(3) F(4) F(5) F(6)
+#define EACH_MR EACH_6
 #elif IL_LEVEL == LEVEL_neon
 #include <arm_neon.h>
 #define BYTES 16
 #define MR 12
-#define EACH_MR(F) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12)
+#define EACH_MR EACH_12
 #else
 #include <emmintrin.h>
 #define BYTES 16
 #define MR 4
-#define EACH_MR(F) F(1) F(2) F(3) F(4)
+#define EACH_MR EACH_4
 #endif
 
 #ifdef IL_DOUBLE

@@ -28,9 +28,15 @@ INLINE void tile_step(vf (*c)[NV], const il_real *A, const int rs, const il_real
     }
 }
 
-/* C (mr, n) = A B, plus C when `add`. B: k rows of nv vectors; n <= nv VL columns are stored. */
-INLINE void tile(const int mr, const int nv, const int rs, const int ks, const triangle shape,
-                 int k, const il_real *A, const il_real *B, il_real *C, int ldc, int n, int add)
+/* The compiler shall not know where p points: else it keeps the distance of two pointers in a
+ * register for every row, and runs out of them. */
+#define OPAQUE(p) __asm__("" : "+r"(p))
+
+/* C (mr, n) = A B, plus C when `add`. B: k rows of nv vectors, ldb apart; n <= nv VL columns of C
+ * are stored. */
+INLINE void tile(const int mr, const int nv, const int rs, const int ks, const int ldb,
+                 const triangle shape, int k, const il_real *A, const il_real *B, il_real *C,
+                 int ldc, int n, int add)
 {
     vf c[MR][NV];
     const int last = nv - 1, left = n - last * VL;
@@ -55,14 +61,25 @@ INLINE void tile(const int mr, const int nv, const int rs, const int ks, const t
     }
     if (shape == HEAD) {
         UNROLL
-        for (int d = 0; d < mr - 1; d++, A += ks, B += nv * VL)
-            tile_step(c, A, rs, B, 0, d + 1, nv);
+        for (int d = 0; d < mr - 1; d++, A += ks, B += ldb) tile_step(c, A, rs, B, 0, d + 1, nv);
         k -= mr - 1;
     }
-    for (; k > 0; k--, A += ks, B += nv * VL) tile_step(c, A, rs, B, 0, mr, nv);
+    const il_real *A2 = A + ks, *B2 = B + ldb;
+    if (rs == 1) {
+        OPAQUE(A2);
+        OPAQUE(B2);
+    }
+    for (; k >= 2; k -= 2, A += 2 * ks, A2 += 2 * ks, B += 2 * ldb, B2 += 2 * ldb) {
+        tile_step(c, A, rs, B, 0, mr, nv);
+        tile_step(c, A2, rs, B2, 0, mr, nv);
+    }
+    if (k) {
+        tile_step(c, A, rs, B, 0, mr, nv);
+        A += ks, B += ldb;
+    }
     if (shape == TAIL) {
         UNROLL
-        for (int d = 1; d < mr; d++, A += ks, B += nv * VL) tile_step(c, A, rs, B, d, mr, nv);
+        for (int d = 1; d < mr; d++, A += ks, B += ldb) tile_step(c, A, rs, B, d, mr, nv);
     }
     UNROLL
     for (int i = 0; i < mr; i++) {
@@ -72,44 +89,27 @@ INLINE void tile(const int mr, const int nv, const int rs, const int ks, const t
     }
 }
 
-/* One copy of the tile for each number of rows and vectors. A's steps lie side by side with rows
- * AST apart (tile_rows), or its rows side by side with steps ks apart (tile_cols). */
-#define CASE(m)                                                                                  \
-    case 2 * m:                                                                                  \
-        tile(m, 1, TILE_RS, TILE_KS, TILE_SHAPE, k, A, B, C, ldc, n, add);                       \
-        break;                                                                                   \
-    case 2 * m + 1:                                                                              \
-        tile(m, 2, TILE_RS, TILE_KS, TILE_SHAPE, k, A, B, C, ldc, n, add);                       \
-        break;
-#define TILE(name)                                                                               \
+/* One copy of the tile for each number of rows and vectors:
+ *   by_rows   rows of A are AST apart, its steps side by side; rows of B side by side
+ *   by_cols   rows of A are side by side, its steps ks apart; rows of B ldb apart */
+#define TILE(name, RS, KS, LDB, shape)                                                           \
     static __attribute__((noinline)) void name(int mr, int nv, int k, const il_real *A, int ks, \
-                                               const il_real *B, il_real *C, int ldc, int n,     \
-                                               int add)                                          \
+                                               const il_real *B, int ldb, il_real *C, int ldc,   \
+                                               int n, int add)                                   \
     {                                                                                            \
-        (void)ks;                                                                                \
-        switch (2 * mr + nv - 1) { EACH_MR(CASE) }                                               \
+        (void)ks, (void)ldb;                                                                     \
+        switch (2 * mr + nv - 1) { EACH_MR(CASE, RS, KS, LDB, shape) }                           \
     }
+#define CASE(m, RS, KS, LDB, shape)                                                              \
+    case 2 * m: tile(m, 1, RS, KS, LDB(1), shape, k, A, B, C, ldc, n, add); break;               \
+    case 2 * m + 1: tile(m, 2, RS, KS, LDB(2), shape, k, A, B, C, ldc, n, add); break;
+#define TIGHT(nv) ((nv) * VL)
+#define GIVEN(nv) ldb
 
-#define TILE_RS AST
-#define TILE_KS 1
-#define TILE_SHAPE FULL
-TILE(tile_rows)
-#undef TILE_SHAPE
-#define TILE_SHAPE HEAD
-TILE(tile_rows_head)
-#undef TILE_RS
-#undef TILE_KS
-#undef TILE_SHAPE
-#define TILE_RS 1
-#define TILE_KS ks
-#define TILE_SHAPE FULL
-TILE(tile_cols)
-#undef TILE_SHAPE
-#define TILE_SHAPE TAIL
-TILE(tile_cols_tail)
-#undef TILE_RS
-#undef TILE_KS
-#undef TILE_SHAPE
+TILE(tile_by_rows, AST, 1, TIGHT, FULL)
+TILE(tile_by_rows_head, AST, 1, TIGHT, HEAD)
+TILE(tile_by_cols, 1, ks, GIVEN, FULL)
+TILE(tile_by_cols_tail, 1, AST, TIGHT, TAIL)
 #undef TILE
 #undef CASE
 

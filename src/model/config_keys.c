@@ -37,7 +37,7 @@ static const il_opt table[] = {
 
     TEXT(training.task_name, "linear_regression", "functions to learn; its options stand beside it"),
     INT(training.batch_size, 64, 1, 1048576, "prompts in a step"),
-    REAL(training.learning_rate, 1e-4, 0, 10, "of Adam"),
+    REAL(training.learning_rate, 1e-4, 0, 1e30, "of Adam"),
     CHOICE(training.schedule, "constant|cosine", "cosine falls to min_learning_rate at train_steps"),
     INT(training.warmup_steps, 0, 0, INT_MAX, "the learning rate first rises from 0"),
     REAL(training.min_learning_rate, 0, 0, 10, "where cosine ends"),
