@@ -14,7 +14,7 @@ SAN     ?=
 ARCH := $(shell uname -m)
 OS   := $(shell uname -s)
 
-WARN   := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wfloat-conversion
+WARN   := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wfloat-conversion -Wno-missing-field-initializers
 # -ffp-contract=off: a fused multiply-add is written where it is meant, so compilers agree bit for bit
 OPT    ?= -O3
 CFLAGS ?= -g
@@ -72,8 +72,13 @@ endef
 $(eval $(call variant,float))
 $(eval $(call variant,double))
 
+# programs for tests and benchmarks: one source each, on the float library
+$(BUILD)/float/parity: tests/parity/parity.c $(BUILD)/float/libinnerloop.a
+	$(CC) $(ALL_CFLAGS) $(ISA_DEFS) $^ $(LDFLAGS) $(LDLIBS) -o $@
+
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/float/%.o)
 
+.DEFAULT_GOAL := all
 .PHONY: all tests clean
 .SECONDARY:
 all: $(BUILD)/innerloop
@@ -83,6 +88,87 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/float/libinnerloop.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ISA_DEFS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 tests: $(TESTS_float) $(TESTS_double)
+
+# ---- what people call --------------------------------------------------------------------------
+.PHONY: demo check check-slow bench install uninstall format lint
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+
+demo:
+	@tools/setup.sh build
+	@$(MAKE) -s all
+	$(BUILD)/innerloop demo
+
+# Sanitized tests run at -O1; the float build by clang must train to the same bits as gcc's.
+check:
+	@tools/setup.sh build check
+	@$(MAKE) -s all tests
+	@$(MAKE) -s tests SAN=address,undefined OPT=-O1 BUILD=$(BUILD)/san
+	@$(MAKE) -s all CC=clang BUILD=$(BUILD)/clang
+	@$(MAKE) -s fuzz FUZZ_SECONDS=10
+	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_CLANG=$(BUILD)/clang/innerloop tests/run.sh \
+	    $(BUILD)/logs tests/layers.sh $(TESTS_float) $(TESTS_double) \
+	    $(TESTS_float:$(BUILD)/%=$(BUILD)/san/%) $(TESTS_double:$(BUILD)/%=$(BUILD)/san/%) \
+	    $(sort $(wildcard tests/cli/test_*.sh))
+
+# Minutes to hours: parity with PyTorch, long fuzzing, what training reaches.
+check-slow: check
+	@tools/setup.sh slow
+	@$(MAKE) -s $(BUILD)/float/parity fuzz FUZZ_SECONDS=120
+	@INNERLOOP=$(BUILD)/innerloop PARITY=$(BUILD)/float/parity tests/run.sh $(BUILD)/logs \
+	    $(sort $(wildcard tests/slow/test_*.sh))
+
+bench:
+	@tools/setup.sh build
+	@$(MAKE) -s all
+	$(BUILD)/innerloop bench
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	    $(DESTDIR)$(PREFIX)/share/innerloop/recipes $(DESTDIR)$(PREFIX)/share/innerloop/examples
+	install -m 755 $(BUILD)/innerloop $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 include/innerloop.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(BUILD)/float/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 recipes/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/
+	install -m 644 examples/*.csv examples/README.md $(DESTDIR)$(PREFIX)/share/innerloop/examples/
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' \
+	    tools/innerloop.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop.pc
+
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/bin/innerloop $(DESTDIR)$(PREFIX)/include/innerloop.h \
+	    $(DESTDIR)$(PREFIX)/lib/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop.pc \
+	    $(DESTDIR)$(PREFIX)/share/innerloop
+
+format:
+	clang-format -i $(FORMATTED)
+
+# Formatting, layers, and both compilers without a warning.
+lint:
+	@tools/setup.sh build check lint
+	@clang-format --dry-run -Werror $(FORMATTED)
+	@tools/layers.sh
+	@$(MAKE) -s all tests CC=gcc CFLAGS='-g -Werror' BUILD=$(BUILD)
+	@$(MAKE) -s all CC=clang CFLAGS='-g -Werror' BUILD=$(BUILD)/clang
+# ---- fuzzing: make fuzz FUZZ_SECONDS=120, or one target: make fuzz-csv --------------------------
+# Every tests/fuzz/fuzz_NAME.c starts from tests/fuzz/corpus/NAME; what it finds stays in $(FUZZ).
+FUZZ_SECONDS ?= 10
+FUZZ_CC      ?= clang
+FUZZ         := $(BUILD)/fuzz
+FUZZ_NAMES   := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_MAKE     = $(MAKE) CC=$(FUZZ_CC) BUILD=$(FUZZ) SAN=address,undefined OPT=-O1 ISAS=plain
+.PHONY: fuzz fuzz-library $(FUZZ_NAMES:%=fuzz-%)
+fuzz: $(FUZZ_NAMES:%=fuzz-%)
+fuzz-library:
+	+$(FUZZ_MAKE) CFLAGS='-g -fsanitize=fuzzer-no-link' $(FUZZ)/float/libinnerloop.a
+$(FUZZ_NAMES:%=fuzz-%): fuzz-%: fuzz-library
+	+$(FUZZ_MAKE) CFLAGS='-g -fsanitize=fuzzer' $(FUZZ)/float/fuzz_$*
+	@mkdir -p $(FUZZ)/corpus/$*
+	@$(FUZZ)/float/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 \
+	    -artifact_prefix=$(FUZZ)/$*- $(FUZZ)/corpus/$* tests/fuzz/corpus/$* > $(FUZZ)/$*.log 2>&1 \
+	    || { tail -n 40 $(FUZZ)/$*.log; false; }
+	@echo "fuzz $*: $$(grep '^Done' $(FUZZ)/$*.log)"
+$(BUILD)/float/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/float/libinnerloop.a
+	$(CC) $(ALL_CFLAGS) $(ISA_DEFS) $^ $(LDFLAGS) $(LDLIBS) -o $@
+
 clean:
 	rm -rf $(BUILD)
 

@@ -51,6 +51,12 @@ const char *il_version(void);     /* "0.1.0" */
 const char *il_kernel_name(void); /* the instruction set in use: "avx512", "avx2", ... */
 int il_threads(void);             /* IL_THREADS, or the machine's processors */
 
+/* Errors: IL_EUSAGE when IL_KERNEL names none. A program asks once, at its start. */
+il_status il_kernel_check(il_error *err);
+
+/* The word of `words` closest to `word` in edit distance, or NULL if none is near. */
+const char *il_nearest(const char *word, const char *const *words, int n);
+
 /* ---- options: a struct described by a table ---------------------------------------------- */
 
 enum { IL_TEXT = 128 }; /* bytes of a text option, with its terminating zero */
@@ -134,14 +140,22 @@ void il_config_init(il_config *config);
 il_status il_config_read(il_config *config, const char *path, char *notes, size_t size,
                          il_error *err);
 
+/* The same from memory, where `inherit` is refused; `name` stands for the file in errors. */
+il_status il_config_parse(il_config *config, const char *text, size_t bytes,
+                          const char *name, il_error *err);
+
 /* Applies one "model.n_embd=64". Errors: IL_ECONFIG naming the key. */
 il_status il_config_set(il_config *config, const char *assignment, il_error *err);
 
-/* Checks what no single key can: heads divide width, points fit positions, ... */
+/* Checks what no single key can: heads divide width, points fit positions, ...
+ * Errors: IL_ECONFIG naming the keys and their values. */
 il_status il_config_check(const il_config *config, il_error *err);
 
 /* The resolved recipe as YAML, which il_config_read reads back to the same struct. */
 void il_config_write(const il_config *config, FILE *f);
+
+/* The table of all keys but the task's own options. */
+const il_opt *il_config_opts(void);
 
 /* ---- tasks and prompts -------------------------------------------------------------------- */
 
@@ -178,9 +192,10 @@ const il_task *il_task_find(const char *name); /* NULL if there is none */
 il_status il_batch_new(il_batch **batch, int prompts, int points, int dim, il_error *err);
 void il_batch_free(il_batch *batch);
 
-/* Fills a batch. `opts` is the task's options struct (il_config.training.task_opts); `shift`
- * NULL or "standard" for none, or a row of il_list("shifts"), as "scaled_x=2" where it has a
- * parameter. Cost O(B N D). Errors: IL_ECONFIG for an unknown shift. */
+/* Fills a batch made by il_batch_new. `opts` is the task's options struct
+ * (il_config.training.task_opts); `shift` NULL or "standard" for none, or a row of
+ * il_list("shifts"), as "scaled_x=2" where it has a parameter. Cost O(B N D).
+ * Errors: IL_ECONFIG for an unknown shift, or for dims outside 1..D. */
 il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
                         const char *shift, int dims, il_draw at, il_error *err);
 
@@ -195,7 +210,7 @@ typedef struct il_algo il_algo; /* an algorithm with its options set */
 il_status il_algo_new(il_algo **algo, const char *text, il_error *err);
 void il_algo_free(il_algo *algo);
 const char *il_algo_text(const il_algo *algo);
-int il_algo_steps(const il_algo *algo); /* the steps it can take; 0: a closed form */
+int il_algo_steps(const il_algo *algo); /* its option `steps`; 0: a closed form */
 
 /* The answers of a learning algorithm at every point of every prompt, step by step.
  *
@@ -244,13 +259,30 @@ void il_model_weight(const il_model *model, int index, const char **name,
 il_status il_model_answer(const il_model *model, const il_batch *batch, int first, int last,
                           il_real *yhat, il_error *err);
 
+/* One prompt, example by example: what earlier tokens left behind is remembered, so that one more
+ * example or query costs one token in every loop, not the whole prompt again. The answers are
+ * bit for bit those of il_model_answer. */
+typedef struct il_context il_context;
+
+/* Room for the model's n_positions points; `loops` 0: the model's. The model must outlive it.
+ * Errors: IL_ECONFIG when the model cannot run so. */
+il_status il_context_new(il_context **context, const il_model *model, int loops,
+                         il_error *err);
+void il_context_free(il_context *context);
+void il_context_clear(il_context *context);
+int il_context_points(const il_context *context);
+/* x: (n_dims). Errors: IL_ECONFIG when the context is full. */
+il_status il_context_add(il_context *context, const il_real *x, il_real y, il_error *err);
+/* Leaves the context as it is. */
+il_status il_context_ask(il_context *context, const il_real *x, il_real *yhat,
+                         il_error *err);
+
 /* ---- training -------------------------------------------------------------------------------- */
 
 typedef struct {
     int64_t step, steps;
     double loss; /* this step's, in the task's units */
-    double
-        floor; /* the least-squares error at this step's dims and points; NaN if unknown */
+    double floor;      /* the least-squares error at these dims and points; NaN if unknown */
     double grad_norm;  /* before clipping */
     double rate;       /* learning rate */
     double per_second; /* steps, over the last second or so */
@@ -258,8 +290,10 @@ typedef struct {
 } il_progress;
 
 typedef struct {
-    void (*progress)(void *context,
-                     const il_progress *p); /* after every step; may be NULL */
+    /* Once, before the first step: the step it starts from, and the plan's memory: weights,
+     * moments, gradients and one state a thread. May be NULL. */
+    void (*start)(void *context, int64_t step, size_t bytes);
+    void (*progress)(void *context, const il_progress *p); /* after every step; or NULL */
     void *context;
     volatile sig_atomic_t *stop; /* set to 1 to save and stop; may be NULL */
 } il_watch;

@@ -68,6 +68,11 @@ il_status il_opt_set(const il_opt *opt, void *target, const char *name, const ch
                      il_error *err);
 void il_opt_print(const il_opt *opt, const void *target, char *text, size_t size);
 int il_opt_equal(const il_opt *opt, const void *a, const void *b);
+/* A number as the shortest text that reads back to it, whatever the locale: il_digits(x).text */
+typedef struct {
+    char text[32];
+} il_number;
+il_number il_digits(double value);
 /* Applies "a=1 b=2" (spaces between). `what` names the owner in errors. */
 il_status il_opt_parse(const il_opt *table, void *target, const char *text,
                        const char *what, il_error *err);
@@ -77,12 +82,138 @@ il_status il_opt_parse(const il_opt *table, void *target, const char *text,
 /* The word of `words` closest to `word` in edit distance, or NULL if none is near. */
 const char *il_nearest(const char *word, const char *const *words, int n);
 
+/* Where `text` stops being text: the first byte that is not UTF-8, or begins a character that
+ * cannot be seen (controls other than tab and line end, U+2028, byte order marks); `bytes` if
+ * all is well. */
+size_t il_utf8_bad(const char *text, size_t bytes);
+
+/* A stranger's text, fit for a sentence: one line, at most 60 bytes. Use as il_show(x).text. */
+typedef struct {
+    char text[64];
+} il_shown;
+il_shown il_show(const char *text);
+
+/* ---- files ---------------------------------------------------------------------------------------- */
+
+/* The whole of a file or pipe, with a zero byte behind it; free(*text) gives it back.
+ * Errors: IL_EIO naming the path: missing, not readable, a folder, more than `limit` bytes. */
+il_status il_file_read(char **text, size_t *bytes, const char *path, size_t limit,
+                       il_error *err);
+
+/* Replaces a file as a whole or leaves it as it was. `fill` writes to a temporary file in the
+ * same folder, which is synced and renamed over `path`. `fill` need not look for errors.
+ * Errors: IL_EIO naming the path and the system's reason; the temporary file is gone then. */
+il_status il_file_write_atomic(const char *path, void (*fill)(const void *context, FILE *f),
+                               const void *context, il_error *err);
+
+/* ---- YAML: a flat list of leaves -------------------------------------------------------------------- */
+
+enum {
+    IL_YAML_BYTES = 1 << 20, /* in one file */
+    IL_YAML_KEYS = 4096,     /* in one file, and in all of them together */
+    IL_YAML_PATH = 256,      /* bytes of a path, with its zero */
+    IL_YAML_DEPTH = 16,      /* of mappings, and of files that inherit files */
+    IL_YAML_FILES = 64
+};
+
+typedef struct {
+    char *path;  /* "training.curriculum.dims.start" */
+    char *value; /* the scalar's text; NULL where there is none (empty, ~, null) */
+    const char *file;
+    int line, column; /* of the key, counted from 1 */
+} il_leaf;
+
+typedef struct il_yaml il_yaml;
+
+/* Reads a file of nested mappings. A key `inherit` at the top names one file or a list of files,
+ * relative to this one, whose leaves come first; a later leaf of the same path replaces an
+ * earlier one. Errors: IL_EIO for a file, IL_ECONFIG with file, line and column for its text:
+ * sequences, anchors, aliases, tags and keys given twice are refused, so are the limits above. */
+il_status il_yaml_read(il_yaml **yaml, const char *path, il_error *err);
+
+/* The same from memory, where `inherit` is refused; `name` stands for the file in errors. */
+il_status il_yaml_parse(il_yaml **yaml, const char *text, size_t bytes, const char *name,
+                        il_error *err);
+void il_yaml_free(il_yaml *yaml);
+int il_yaml_count(const il_yaml *yaml);
+const il_leaf *il_yaml_at(const il_yaml *yaml, int i); /* no two have the same path */
+
+/* ---- safetensors: named arrays in a file -------------------------------------------------------------- */
+
+typedef enum {
+    IL_DTYPE_BOOL,
+    IL_DTYPE_U8,
+    IL_DTYPE_I8,
+    IL_DTYPE_F8_E5M2,
+    IL_DTYPE_F8_E4M3,
+    IL_DTYPE_I16,
+    IL_DTYPE_U16,
+    IL_DTYPE_F16,
+    IL_DTYPE_BF16,
+    IL_DTYPE_I32,
+    IL_DTYPE_U32,
+    IL_DTYPE_F32,
+    IL_DTYPE_F64,
+    IL_DTYPE_I64,
+    IL_DTYPE_U64
+} il_dtype;
+
+#define IL_DTYPE_REAL (sizeof(il_real) == 4 ? IL_DTYPE_F32 : IL_DTYPE_F64)
+enum { IL_TENSOR_DIMS = 8 };
+
+typedef struct {
+    const char *name;
+    il_dtype dtype;
+    int ndim; /* 0: a scalar */
+    int64_t shape[IL_TENSOR_DIMS];
+    const void *data; /* dense, row-major, in this machine's byte order */
+} il_tensor;
+
+typedef struct {
+    const char *key, *value;
+} il_meta;
+
+typedef struct il_tensors il_tensors;
+
+const char *il_dtype_name(il_dtype dtype); /* as the file has it: "F32" */
+size_t il_dtype_bytes(il_dtype dtype);
+/* n elements of `size` bytes between this machine's byte order and little-endian */
+void il_copy_little_endian(void *to, const void *from, size_t n, size_t size);
+
+size_t il_tensor_count(const il_tensor *t); /* of elements */
+size_t il_tensor_bytes(const il_tensor *t);
+/* F32 or F64 elements as il_real. Errors: IL_ECONFIG naming the tensor for another dtype. */
+il_status il_tensor_reals(const il_tensor *t, il_real *y, il_error *err);
+
+/* Reads a whole file; every tensor's data is 64-byte aligned and lives as long as `tensors`.
+ * Errors: IL_EIO for the file; IL_ECONFIG naming file and tensor when the contents are not
+ * exactly what the format asks for (header, dtypes, shapes, offsets without hole or overlap). */
+il_status il_tensors_read(il_tensors **tensors, const char *path, il_error *err);
+/* The same from memory, which is copied; `name` stands for the file in errors. */
+il_status il_tensors_parse(il_tensors **tensors, const void *bytes, size_t size,
+                           const char *name, il_error *err);
+void il_tensors_free(il_tensors *tensors);
+int il_tensors_count(const il_tensors *tensors);
+const il_tensor *il_tensors_at(const il_tensors *tensors,
+                               int i); /* in the order of the file */
+const il_tensor *il_tensors_find(const il_tensors *tensors, const char *name); /* or NULL */
+const char *il_tensors_meta(const il_tensors *tensors, const char *key);       /* or NULL */
+
+/* Writes tensors and metadata to a file, which is replaced as a whole or left as it was.
+ * Errors: as il_file_write_atomic; IL_ECONFIG for a name that is not UTF-8 or given twice. */
+il_status il_tensors_write(const char *path, const il_tensor *tensors, int n,
+                           const il_meta *meta, int nmeta, il_error *err);
+
 /* ---- threads --------------------------------------------------------------------------------------- */
 
 /* Runs work(context, i, worker) for i = 0..n-1 on il_threads() threads; worker < il_threads().
  * Which worker takes which i is left to chance: results must not depend on it. Not reentrant:
  * a nested call runs on the calling thread alone, as that worker. */
 void il_parallel(int n, void (*work)(void *context, int i, int worker), void *context);
+
+/* Changes il_threads() from here on (benchmarks, tests); not while a region runs. What was made
+ * for more threads serves fewer, not the reverse. */
+void il_threads_use(int n);
 
 /* ---- hash -------------------------------------------------------------------------------------------- */
 

@@ -55,13 +55,15 @@ static int word_index(const char *words, const char *value)
     return -1;
 }
 
-/* strtod with a point, whatever the locale's decimal separator is. The whole text must count. */
+/* strtod with a point, whatever the locale's decimal separator is. The whole text must count,
+ * and it must be decimal: no spaces, no hexadecimal, no comma of a locale. */
 static int parse_real(const char *text, double *value)
 {
     char copy[64];
     const char *point = localeconv()->decimal_point;
     size_t length = strlen(text), width = strlen(point);
     if (!length || length + width >= sizeof copy) return 0;
+    if (text[strspn(text, "0123456789+-.eE")]) return 0;
     const char *dot = strchr(text, '.');
     size_t before = dot ? (size_t)(dot - text) : length;
     memcpy(copy, text, before);
@@ -71,10 +73,26 @@ static int parse_real(const char *text, double *value)
     } else {
         copy[length] = 0;
     }
-    if (copy[0] == ' ' || copy[0] == '\t') return 0;
     char *end;
     *value = strtod(copy, &end);
     return !*end;
+}
+
+il_number il_digits(double value)
+{
+    il_number number;
+    double back;
+    if (fabs(value) < 1e15 && value == floor(value)) {
+        snprintf(number.text, sizeof number.text, "%.0f", value);
+        return number;
+    }
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(number.text, sizeof number.text, "%.*g", digits, value);
+        char *point = strstr(number.text, localeconv()->decimal_point);
+        if (point && *point != '.') *point = '.';
+        if (parse_real(number.text, &back) && back == value) break;
+    }
+    return number;
 }
 
 static il_status not_a(il_error *err, const char *name, const char *value, const char *type,
@@ -114,9 +132,9 @@ il_status il_opt_set(const il_opt *o, void *target, const char *name, const char
         if (o->type == IL_OPT_INT && real != floor(real))
             return not_a(err, name, value, "a whole number", o);
         if (real < o->min || real > o->max)
-            return il_fail(err, IL_ECONFIG,
-                           "%s = %s is out of its range %.15g to %.15g (%s)", name, value,
-                           o->min, o->max, o->help);
+            return il_fail(err, IL_ECONFIG, "%s = %s is out of its range %s to %s (%s)",
+                           name, value, il_digits(o->min).text, il_digits(o->max).text,
+                           o->help);
         if (o->type == IL_OPT_REAL) {
             memcpy(field, &real, sizeof real);
             return IL_OK;
@@ -134,14 +152,9 @@ void il_opt_print(const il_opt *o, const void *target, char *text, size_t size)
     if (o->type == IL_OPT_TEXT) {
         snprintf(text, size, "%s", field);
     } else if (o->type == IL_OPT_REAL) {
-        double real, back;
+        double real;
         memcpy(&real, field, sizeof real);
-        for (int digits = 1; digits <= 17; digits++) { /* the shortest that reads back */
-            snprintf(text, size, "%.*g", digits, real);
-            char *point = strstr(text, localeconv()->decimal_point);
-            if (point && *point != '.') *point = '.';
-            if (parse_real(text, &back) && back == real) break;
-        }
+        snprintf(text, size, "%s", il_digits(real).text);
     } else {
         memcpy(&number, field, sizeof number);
         size_t length = 0;

@@ -45,6 +45,12 @@ int il_threads(void)
     return wanted;
 }
 
+void il_threads_use(int n)
+{
+    pthread_once(&once, count);
+    wanted = n < 1 ? 1 : n > MOST ? MOST : n;
+}
+
 static void take_all(int worker)
 {
     worker_here = worker;
@@ -62,7 +68,7 @@ static void *serve(void *arg)
         while (pool.round == seen) pthread_cond_wait(&pool.start, &pool.lock);
         seen = pool.round;
         pthread_mutex_unlock(&pool.lock);
-        take_all(worker);
+        if (worker < wanted) take_all(worker);
         pthread_mutex_lock(&pool.lock);
         if (--pool.running == 0) pthread_cond_signal(&pool.end);
     }
@@ -93,7 +99,7 @@ void il_parallel(int n, void (*work)(void *context, int i, int worker), void *co
     }
     pthread_mutex_lock(&pool.region);
     pthread_mutex_lock(&pool.lock);
-    if (pool.round == 0) start_workers();
+    if (pool.threads < il_threads() - 1) start_workers();
     pool.n = n;
     pool.work = work;
     pool.context = context;

@@ -65,6 +65,7 @@ const il_kernels JOIN(il_kernels_, IL_ISA) = {
     .rmsnorm_backward = rmsnorm_backward,
     .gelu_forward = gelu_forward,
     .gelu_backward = gelu_backward,
+    .gelu_scale = gelu_scale,
     .dot = dot,
     .axpy = axpy,
     .add = add,

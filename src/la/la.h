@@ -100,8 +100,6 @@ const il_kernels *il_kernel(void);
 /* By name; NULL if unknown or not runnable here. il_kernel_at enumerates all that run here. */
 const il_kernels *il_kernel_find(const char *name);
 const il_kernels *il_kernel_at(int i);
-/* Errors: IL_EUSAGE when IL_KERNEL names none. The program asks once at its start. */
-il_status il_kernel_check(il_error *err);
 void il_kernel_use(const il_kernels *kernels); /* tests */
 
 static inline il_real il_dot(const il_real *x, const il_real *y, int n)

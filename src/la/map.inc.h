@@ -28,6 +28,11 @@ static void gelu_backward(il_real *dx, const il_real *dy, const il_real *x, size
     EACH_VECTOR(n) STORE(dx, vfma(LOAD(dy), vgelu_slope(LOAD(x)), LOAD(dx)));
 }
 
+static void gelu_scale(il_real *dy, const il_real *x, size_t n)
+{
+    EACH_VECTOR(n) STORE(dy, LOAD(dy) * vgelu_slope(LOAD(x)));
+}
+
 static void axpy(il_real *y, il_real a, const il_real *x, size_t n)
 {
     EACH_VECTOR(n) STORE(y, vfma(vsplat(a), LOAD(x), LOAD(y)));

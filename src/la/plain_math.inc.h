@@ -131,3 +131,8 @@ static void gelu_backward(il_real *dx, const il_real *dy, const il_real *x, size
 {
     for (size_t i = 0; i < n; i++) dx[i] = fused(dy[i], gelu_slope(x[i]), dx[i]);
 }
+
+static void gelu_scale(il_real *dy, const il_real *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) dy[i] *= gelu_slope(x[i]);
+}

@@ -23,15 +23,18 @@ static const il_opt opts[] = {
 static const char *const cases[] = { "width=12 heads=2", "width=9 heads=1",
                                      "width=24 heads=1", NULL };
 
+static const options *of(const il_op *op) { return op->opts; }
+
 static il_status shape(il_plan *p, il_op *op, il_error *err)
 {
-    int H = ((const options *)op->opts)->heads, width = il_width(p, op->in[0]);
+    int H = of(op)->heads, width = il_width(p, op->in[0]);
     if (width % (3 * H))
         return il_fail(err, IL_ECONFIG, "%s: %d heads do not divide q, k, v of %d columns",
                        op->name, H, width);
     op->save[0] = il_slot_new(p, op, "stat", 2 * H);
     op->out = il_slot_new(p, op, "", width / 3);
     op->reads = 1 | IL_READS_OUT;
+    il_memory_new(p, op, 2 * (width / 3));
     p->most_heads_key = il_max(p->most_heads_key, width / 3 / H);
     return IL_OK;
 }
@@ -44,17 +47,59 @@ typedef struct {
 static head head_at(const il_op *op, const il_state *s, int b, int h)
 {
     size_t T = (size_t)s->tokens, C = (size_t)il_width(s->plan, op->out);
-    int H = ((const options *)op->opts)->heads;
+    int H = of(op)->heads;
     size_t column = C / (size_t)H * (size_t)h;
     return (head){ .qkv = (size_t)b * T * 3 * C + column,
                    .y = (size_t)b * T * C + column,
                    .stat = ((size_t)b * (size_t)H + (size_t)h) * 2 * T };
 }
 
+/* Token by token, keys are remembered transposed (C, tokens) and values as (tokens, C).
+ * One head of one new token, number `n` (from 0): the same chains as the kernel's. */
+static void attend(il_real *y, const il_real *q, const il_real *keys, const il_real *values,
+                   int n, int tokens, int K, int C, il_real scale, il_real *p)
+{
+    const il_kernels *k = il_kernel();
+    size_t seen = (size_t)n + 1;
+    memset(p, 0, seen * sizeof *p);
+    for (int c = 0; c < K; c++)
+        k->axpy(p, scale * q[c], keys + (size_t)c * (size_t)tokens, seen);
+    il_real max = -INFINITY, sum = 0;
+    for (size_t j = 0; j < seen; j++) max = p[j] > max ? p[j] : max;
+    max += 0;
+    for (size_t j = 0; j < seen; j++) p[j] -= max;
+    k->exp(p, p, seen);
+    for (size_t j = 0; j < seen; j++) sum += p[j];
+    sum = 1 / sum;
+    memset(y, 0, (size_t)K * sizeof *y);
+    for (size_t j = 0; j < seen; j++)
+        k->axpy(y, p[j] * sum, values + j * (size_t)C, (size_t)K);
+}
+
+static void remember_and_attend(const il_op *op, il_state *s, il_real *keys)
+{
+    int H = of(op)->heads, C = il_width(s->plan, op->out), K = C / H, T = s->most_tokens;
+    il_real *values = keys + (size_t)C * (size_t)T, scale = (il_real)(1 / sqrt(K));
+    for (int t = 0; t < s->tokens; t++) {
+        const il_real *q = il_x(op, s, 0) + (size_t)t * 3 * (size_t)C;
+        int n = s->past + t;
+        for (int c = 0; c < C; c++) keys[(size_t)c * (size_t)T + (size_t)n] = q[C + c];
+        memcpy(values + (size_t)n * (size_t)C, q + 2 * C, sizeof *q * (size_t)C);
+        for (int h = 0; h < H; h++)
+            attend(il_y(op, s) + (size_t)t * (size_t)C + h * K, q + h * K,
+                   keys + (size_t)(h * K) * (size_t)T, values + h * K, n, T, K, C, scale,
+                   s->work);
+    }
+}
+
 static void forward(const il_op *op, il_state *s)
 {
-    int H = ((const options *)op->opts)->heads, C = il_width(s->plan, op->out), K = C / H;
-    il_real scale = (il_real)(1 / sqrt(K));
+    int H = of(op)->heads, C = il_width(s->plan, op->out), K = C / H;
+    il_real scale = (il_real)(1 / sqrt(K)), *remembered = il_memory(op, s);
+    if (remembered) {
+        remember_and_attend(op, s, remembered);
+        return;
+    }
     for (int b = 0; b < s->prompts; b++)
         for (int h = 0; h < H; h++) {
             head a = head_at(op, s, b, h);
@@ -67,7 +112,7 @@ static void forward(const il_op *op, il_state *s)
 
 static void backward(const il_op *op, il_state *s)
 {
-    int H = ((const options *)op->opts)->heads, C = il_width(s->plan, op->out), K = C / H;
+    int H = of(op)->heads, C = il_width(s->plan, op->out), K = C / H;
     il_real scale = (il_real)(1 / sqrt(K));
     for (int b = 0; b < s->prompts; b++)
         for (int h = 0; h < H; h++) {
@@ -91,4 +136,5 @@ const il_op_kind il_op_attention = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .mixes = 1,
 };

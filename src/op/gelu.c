@@ -10,26 +10,19 @@ static const char *const cases[] = { "width=5", NULL };
 
 static il_status shape(il_plan *p, il_op *op, il_error *err)
 {
-    (void)err; /* every width is welcome */
-    op->out = il_slot_new(p, op, "", il_width(p, op->in[0]));
-    op->reads = op->again_reads = 1;
-    op->cheap = 1;
-    return IL_OK;
-}
-
-static size_t size(const il_op *op, const il_state *s)
-{
-    return (size_t)il_rows(s) * (size_t)il_columns(op, s, 0);
+    op->reads = 1;
+    return il_shape_same(p, op, err);
 }
 
 static void forward(const il_op *op, il_state *s)
 {
-    il_kernel()->gelu_forward(il_y(op, s), il_x(op, s, 0), size(op, s));
+    il_kernel()->gelu_forward(il_y(op, s), il_x(op, s, 0), il_size(op, s));
 }
 
 static void backward(const il_op *op, il_state *s)
 {
-    il_kernel()->gelu_backward(il_dx(op, s, 0), il_dy(op, s), il_x(op, s, 0), size(op, s));
+    il_kernel()->gelu_backward(il_dx(op, s, 0), il_dy(op, s), il_x(op, s, 0),
+                               il_size(op, s));
 }
 
 const il_op_kind il_op_gelu = {

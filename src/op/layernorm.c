@@ -21,8 +21,8 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
     (void)err; /* every width is welcome */
     int C = il_width(p, op->in[0]);
     op->save[0] = il_slot_new(p, op, "stat", 2);
-    op->par[0] = il_param_new(p, op, "weight", IL_INIT_ONE, 0, 1, C);
-    op->par[1] = il_param_new(p, op, "bias", IL_INIT_ZERO, 0, 1, C);
+    op->par[0] = il_param_new(p, op, "weight", IL_INIT_ONE, 0, 0, C);
+    op->par[1] = il_param_new(p, op, "bias", IL_INIT_ZERO, 0, 0, C);
     op->out = il_slot_new(p, op, "", C);
     op->reads = op->again_reads = 1;
     op->cheap = 1;
@@ -31,7 +31,7 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
 
 static void normalise(const il_op *op, il_state *s, int stat_given)
 {
-    const options *o = (const options *)op->opts;
+    const options *o = op->opts;
     il_kernel()->layernorm_forward(il_y(op, s), il_save(op, s, 0), stat_given,
                                    il_x(op, s, 0), il_w(op, s, 0), il_w(op, s, 1),
                                    il_rows(s), il_columns(op, s, 0), (il_real)o->eps);

@@ -31,7 +31,7 @@ static const char *const cases[] = { "width=8 out=5",
                                      "width=6 out=6 inputs=2 act=gelu init=fan",
                                      NULL };
 
-static const options *of(const il_op *op) { return (const options *)op->opts; }
+static const options *of(const il_op *op) { return op->opts; }
 static int in_width(const il_op *op, const il_plan *p) { return p->slots[op->in[0]].width; }
 
 static il_status shape(il_plan *p, il_op *op, il_error *err)
@@ -45,7 +45,7 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
     double scale = o->fan ? 1 / sqrt(in) : o->std;
     op->par[0] = il_param_new(p, op, "weight", init, scale, o->out, in);
     op->par[1] =
-        il_param_new(p, op, "bias", o->fan ? init : IL_INIT_ZERO, scale, 1, o->out);
+        il_param_new(p, op, "bias", o->fan ? init : IL_INIT_ZERO, scale, 0, o->out);
     if (o->gelu) op->save[0] = il_slot_new(p, op, "pre", o->out);
     op->out = il_slot_new(p, op, "", o->out);
     op->reads = 1;

@@ -21,7 +21,7 @@ static const il_opt opts[] = {
 static const char *const cases[] = { "width=12 heads=2", "width=9 heads=1 scale=0.3",
                                      NULL };
 
-static const options *of(const il_op *op) { return (const options *)op->opts; }
+static const options *of(const il_op *op) { return op->opts; }
 
 static il_status shape(il_plan *p, il_op *op, il_error *err)
 {
@@ -109,4 +109,5 @@ const il_op_kind il_op_linear_attention = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .mixes = 1,
 };

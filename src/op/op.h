@@ -15,7 +15,7 @@ typedef struct il_state il_state;
 typedef enum { IL_PRE, IL_BODY, IL_POST } il_section;
 typedef enum { IL_INIT_ZERO, IL_INIT_ONE, IL_INIT_NORMAL, IL_INIT_UNIFORM } il_init;
 
-enum { IL_NAME = 64, IL_NONE = -1 };
+enum { IL_NAME = 64, IL_OPTS = 64, IL_NONE = -1 };
 
 typedef struct {
     char name[IL_NAME];
@@ -29,7 +29,7 @@ typedef struct {
 
 typedef struct {
     char name[IL_NAME];
-    int rows, cols; /* as stored: a linear map is (out, in) */
+    int rows, cols; /* as stored: a linear map is (out, in); a vector has 0 rows */
     il_init init;
     double scale;  /* NORMAL: standard deviation; UNIFORM: bound */
     size_t offset; /* in the weights, in elements */
@@ -45,14 +45,15 @@ typedef struct {
     unsigned again_reads; /* likewise for `again` */
     int cheap;            /* `again` can have the output again from saves and again_reads */
     size_t packed[2];     /* linear: offsets of the packed weights, forward and backward */
-    double opts[8];       /* the kind's options struct */
+    int memory, remembers; /* columns remembered of every token: the first, how many */
+    void *opts;            /* the kind's options struct */
 } il_op;
 
 enum { IL_READS_OUT = 8 };
 
 struct il_op_kind {
     const char *name, *summary;
-    const il_opt *opts; /* of a struct of at most sizeof((il_op){0}.opts) bytes; or NULL */
+    const il_opt *opts; /* of a struct of at most IL_OPTS bytes; or NULL */
     const char *const
         *cases; /* for the gradient test: "width=8 eps=0.1 ...", NULL at the end */
     int least_in, most_in;
@@ -64,7 +65,14 @@ struct il_op_kind {
     size_t (*pack)(
         const il_op *op, const il_plan *plan, int side, const il_real *weights,
         il_real *packed); /* side 0, 1; measures when packed is NULL; NULL: nothing */
+    int mixes; /* tokens. Such an op declares what it remembers of each (il_memory_new), or a
+                  model cannot run token by token. */
 };
+
+static inline size_t il_param_size(const il_param *w)
+{
+    return (size_t)(w->rows ? w->rows : 1) * (size_t)w->cols;
+}
 
 /* One step of a loop's schedule. Forward is the op list itself. */
 typedef enum { IL_DO_ZERO, IL_DO_AGAIN, IL_DO_BACKWARD } il_action;
@@ -93,6 +101,7 @@ struct il_plan {
     int recompute;
     int kept, shared, lasting; /* columns: of a frame, of shared scratch, of pre slots */
     int most_heads_key;        /* largest key size, for scratch */
+    int memory; /* columns a token-by-token run remembers of every token and loop */
 };
 
 /* ---- building a plan ---------------------------------------------------------------------- */
@@ -114,10 +123,15 @@ il_status il_plan_finish(il_plan *plan, int recompute, il_error *err);
 int il_slot_new(il_plan *plan, il_op *op, const char *suffix, int width);
 int il_param_new(il_plan *plan, il_op *op, const char *suffix, il_init init, double scale,
                  int rows, int cols);
+/* `columns` numbers that the op remembers of every token in token-by-token runs */
+void il_memory_new(il_plan *plan, il_op *op, int columns);
 static inline int il_width(const il_plan *plan, int slot)
 {
     return plan->slots[slot].width;
 }
+/* The shape of an element-wise op: every input as wide as the output, which is cheap to have
+ * again. Errors: IL_ECONFIG when widths differ. */
+il_status il_shape_same(il_plan *plan, il_op *op, il_error *err);
 const il_op_kind *il_op_at(int i); /* NULL past the last row of ops.def */
 const il_op_kind *il_op_find(const char *name);
 
@@ -143,7 +157,10 @@ struct il_state {
     il_real *lasting, *dlasting, *frames, *shared, *carries, *dcarry[2];
     il_real *work; /* kernels' scratch */
     il_real *grad; /* (n_weights) where weights' gradients are added */
-    double loss;   /* sum over loss loops and rows of weight * loss */
+    /* token by token: one prompt, `past` tokens are remembered, at most `most_tokens` */
+    il_real *memory; /* NULL: whole prompts */
+    int past, loop;
+    double loss; /* sum over loss loops and rows of weight * loss */
     il_real loss_scale;
     il_arena arena;
 };
@@ -177,6 +194,18 @@ static inline const il_real *il_w(const il_op *op, const il_state *s, int i)
 static inline il_real *il_dw(const il_op *op, const il_state *s, int i)
 {
     return s->grad + s->plan->params[op->par[i]].offset;
+}
+static inline size_t il_size(const il_op *op,
+                             const il_state *s) /* elements of the output */
+{
+    return (size_t)s->rows * (size_t)s->plan->slots[op->out].width;
+}
+static inline il_real *il_memory(const il_op *op,
+                                 const il_state *s) /* NULL: whole prompts */
+{
+    if (!s->memory) return NULL;
+    size_t column = (size_t)s->loop * (size_t)s->plan->memory + (size_t)op->memory;
+    return s->memory + column * (size_t)s->most_tokens;
 }
 static inline int il_columns(const il_op *op, const il_state *s,
                              int i) /* width of input i */

@@ -44,6 +44,7 @@ void il_plan_init(il_plan *p)
 
 void il_plan_free(il_plan *p)
 {
+    for (int i = 0; i < p->n_ops; i++) free(p->ops[i].opts);
     free(p->ops);
     free(p->slots);
     free(p->params);
@@ -64,7 +65,7 @@ static int slot(il_plan *p, il_section section, int producer, int width, int nee
 
 static void path(char *name, const char *first, const char *second)
 {
-    snprintf(name, IL_NAME, "%s%s%s", first, *second ? "." : "", second);
+    snprintf(name, IL_NAME, "%.40s%s%.20s", first, *second ? "." : "", second);
 }
 
 int il_slot_new(il_plan *p, il_op *op, const char *suffix, int width)
@@ -101,7 +102,7 @@ int il_param_new(il_plan *p, il_op *op, const char *suffix, il_init init, double
         .rows = rows, .cols = cols, .init = init, .scale = scale, .offset = p->n_weights
     };
     path(w->name, op->name, suffix);
-    p->n_weights += ((size_t)rows * (size_t)cols + 15) / 16 * 16; /* whole vectors */
+    p->n_weights += (il_param_size(w) + 15) / 16 * 16; /* whole vectors */
     return p->n_params++;
 }
 
@@ -117,7 +118,8 @@ il_status il_plan_add(il_plan *p, il_section section, const char *kind, const ch
     if (!ops) return il_fail(err, IL_EFAIL, "out of memory for the plan");
     p->ops = ops;
     il_op *op = &ops[p->n_ops++];
-    *op = (il_op){ .kind = k,
+    *op = (il_op){ .opts = calloc(1, IL_OPTS),
+                   .kind = k,
                    .section = section,
                    .n_in = n_in,
                    .out = IL_NONE,
@@ -126,6 +128,7 @@ il_status il_plan_add(il_plan *p, il_section section, const char *kind, const ch
     path(op->name, name, "");
     for (int i = 0; i < 3; i++) op->in[i] = i < n_in ? in[i] : IL_NONE;
     for (int s = section; s <= IL_POST; s++) p->end[s] = p->n_ops;
+    if (!op->opts) return il_fail(err, IL_EFAIL, "out of memory for the plan");
     il_opt_init(k->opts, op->opts);
     IL_TRY(il_opt_parse(k->opts, op->opts, opts ? opts : "", kind, err));
 
@@ -136,4 +139,24 @@ il_status il_plan_add(il_plan *p, il_section section, const char *kind, const ch
     for (int i = slots; i < p->n_slots; i++) p->slots[i].needs_grad = grad;
     if (out) *out = op->out;
     return IL_OK;
+}
+
+il_status il_shape_same(il_plan *p, il_op *op, il_error *err)
+{
+    int C = il_width(p, op->in[0]);
+    for (int i = 1; i < op->n_in; i++)
+        if (il_width(p, op->in[i]) != C)
+            return il_fail(err, IL_ECONFIG, "%s: inputs are %d and %d wide", op->name, C,
+                           il_width(p, op->in[i]));
+    op->out = il_slot_new(p, op, "", C);
+    op->again_reads = (1u << op->n_in) - 1;
+    op->cheap = 1;
+    return IL_OK;
+}
+
+void il_memory_new(il_plan *p, il_op *op, int columns)
+{
+    op->memory = p->memory;
+    op->remembers = columns;
+    p->memory += columns;
 }

@@ -20,16 +20,10 @@ static const char *const cases[] = { "width=5", "width=3 inputs=2 positions=9", 
 
 static il_status shape(il_plan *p, il_op *op, il_error *err)
 {
-    const options *o = (const options *)op->opts;
-    int C = il_width(p, op->in[0]);
-    if (op->n_in == 2 && il_width(p, op->in[1]) != C)
-        return il_fail(err, IL_ECONFIG, "%s: inputs are %d and %d wide", op->name, C,
-                       il_width(p, op->in[1]));
-    op->par[0] = il_param_new(p, op, "weight", IL_INIT_NORMAL, o->std, o->positions, C);
-    op->out = il_slot_new(p, op, "", C);
-    op->again_reads = op->n_in == 2 ? 3 : 1;
-    op->cheap = 1;
-    return IL_OK;
+    const options *o = op->opts;
+    op->par[0] = il_param_new(p, op, "weight", IL_INIT_NORMAL, o->std, o->positions,
+                              il_width(p, op->in[0]));
+    return il_shape_same(p, op, err);
 }
 
 static void forward(const il_op *op, il_state *s)
@@ -44,7 +38,7 @@ static void forward(const il_op *op, il_state *s)
             k->add(y, x, il_x(op, s, 1) + at, size);
             x = y;
         }
-        k->add(y, x, il_w(op, s, 0), size);
+        k->add(y, x, il_w(op, s, 0) + (size_t)s->past * (size_t)il_columns(op, s, 0), size);
     }
 }
 

@@ -5,23 +5,15 @@ static const char *const cases[] = { "width=5", NULL };
 
 static il_status shape(il_plan *p, il_op *op, il_error *err)
 {
-    (void)err; /* every width is welcome */
-    op->out = il_slot_new(p, op, "", il_width(p, op->in[0]));
-    op->reads = op->again_reads = 1;
-    op->cheap = 1;
-    return IL_OK;
-}
-
-static int size(const il_op *op, const il_state *s)
-{
-    return il_rows(s) * il_columns(op, s, 0);
+    op->reads = 1;
+    return il_shape_same(p, op, err);
 }
 
 static void forward(const il_op *op, il_state *s)
 {
     const il_real *x = il_x(op, s, 0);
     il_real *y = il_y(op, s);
-    for (int i = 0, n = size(op, s); i < n; i++)
+    for (size_t i = 0, n = il_size(op, s); i < n; i++)
         y[i] = x[i] < 0 ? 0 : x[i]; /* NaN stays NaN */
 }
 
@@ -29,7 +21,7 @@ static void backward(const il_op *op, il_state *s)
 {
     const il_real *x = il_x(op, s, 0), *dy = il_dy(op, s);
     il_real *dx = il_dx(op, s, 0);
-    for (int i = 0, n = size(op, s); i < n; i++) dx[i] += x[i] > 0 ? dy[i] : 0;
+    for (size_t i = 0, n = il_size(op, s); i < n; i++) dx[i] += x[i] > 0 ? dy[i] : 0;
 }
 
 const il_op_kind il_op_relu = {

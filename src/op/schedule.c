@@ -202,8 +202,22 @@ static void give_addresses(scheduler *s, life **list, life **placed)
     }
 }
 
+/* Post runs only where the stream is read, so of the body it may read the stream alone. */
+static il_status check_post(const il_plan *p, il_error *err)
+{
+    for (int j = p->end[IL_BODY]; j < p->n_ops; j++)
+        for (int i = 0; i < p->ops[j].n_in; i++) {
+            int slot = p->ops[j].in[i];
+            if (p->slots[slot].section == IL_BODY && slot != p->carry_out)
+                return il_fail(err, IL_ECONFIG, "%s reads %s, which is inside the loop",
+                               p->ops[j].name, p->slots[slot].name);
+        }
+    return IL_OK;
+}
+
 il_status il_plan_finish(il_plan *p, int recompute, il_error *err)
 {
+    IL_TRY(check_post(p, err));
     size_t n = (size_t)p->n_slots, steps = (size_t)(p->n_ops * 2 + p->n_slots * 2);
     life *lives = calloc(2 * n, sizeof *lives);
     life **lists = calloc(4 * n, sizeof(life *));

@@ -1,0 +1,131 @@
+/* cli.h - what the commands share
+ *
+ * The program is the library's first customer: it includes innerloop.h and nothing of src/.
+ * Results go to stdout, progress and notes to stderr; a command returns its exit code.
+ */
+#ifndef IL_CLI_H
+#define IL_CLI_H
+
+#include "innerloop.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CLI_PATH = 1024 };
+
+#define CLI_TRY(call)                                                                      \
+    do {                                                                                   \
+        il_status try_status_ = (call);                                                    \
+        if (try_status_ != IL_OK) return try_status_;                                      \
+    } while (0)
+#define CLI_COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+/* ---- commands and their options ---------------------------------------------------------- */
+
+typedef enum {
+    CLI_END,
+    CLI_FLAG, /* int, set to 1 */
+    CLI_TEXT, /* const char *, borrowed from argv */
+    CLI_INT,  /* int of at least `min` */
+    CLI_SEED  /* uint64_t */
+} cli_kind;
+
+typedef struct {
+    const char *name; /* without its dashes */
+    cli_kind kind;
+    size_t offset; /* in the command's options struct */
+    int min;
+    const char *value; /* what stands for the value in the help */
+    const char *help;
+} cli_option;
+
+typedef struct {
+    const char *usage;         /* "RECIPE [key=value ...]" */
+    const char *help;          /* a paragraph, or NULL */
+    const cli_option *options; /* up to CLI_END, or NULL */
+    il_status (*run)(int argc, char **argv,
+                     il_error *err); /* argv[0]: the command's name */
+} cli_command;
+
+typedef struct {
+    const char *name, *summary;
+    const cli_command *command;
+} cli_row;
+
+#define CMD(name, summary) extern const cli_command cmd_##name;
+#include "commands.def"
+#undef CMD
+extern const cli_row cli_commands[]; /* ends in a NULL name */
+const cli_row *cli_command_find(const char *name, il_error *err);
+
+/* Reads the options in argv[1..] into `target`; the other words, `least` to `most` of them, move
+ * to argv[1..*words]. Errors: IL_EUSAGE with the nearest option. */
+il_status cli_parse(const cli_command *command, int argc, char **argv, void *target,
+                    int least, int most, int *words, il_error *err);
+
+il_status cli_fail(il_error *err, il_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+/* The file `name` in FOLDER/ of the program's data: IL_DATA, the installed folder, or here. */
+il_status cli_data(char path[CLI_PATH], const char *folder, const char *name,
+                   il_error *err);
+/* RECIPE: a path, or a name in recipes/. */
+il_status cli_find_recipe(char path[CLI_PATH], const char *recipe, il_error *err);
+/* MODEL: a checkpoint, a run folder, or a name in models/. */
+il_status cli_load_model(il_model **model, const char *name, il_error *err);
+/* What the data's recipes/ hold: name and summary (a recipe's first comment). */
+il_status cli_list_recipes(il_table **table, il_error *err);
+il_status cli_make_folder(const char *path, il_error *err); /* and its parents */
+int cli_is_folder(const char *path);
+int cli_is_file(const char *path);
+int cli_ends_with(const char *text, const char *tail);
+il_status cli_join(char path[CLI_PATH], const char *folder, const char *name,
+                   il_error *err);
+
+/* ---- training with progress -------------------------------------------------------------------- */
+
+typedef struct {
+    const char *recipe; /* as the user gave it */
+    char *const *assignments;
+    int n_assignments;
+    const char *folder; /* NULL: the recipe's out_dir, or runs/<recipe's name> */
+    int resume;
+} cli_training;
+
+/* Reads, checks and trains a recipe with a progress line; `folder` gets where. SIGINT and
+ * SIGTERM save and stop: IL_EINTERRUPT. */
+il_status cli_train(const cli_training *training, char folder[CLI_PATH], il_trained *result,
+                    il_error *err);
+il_status cli_read_recipe(il_config *config, const cli_training *training, il_error *err);
+
+typedef struct cli_progress cli_progress;
+cli_progress *cli_progress_new(void); /* NULL without memory, which the others accept */
+void cli_progress_show(cli_progress *progress, const il_progress *p);
+void cli_progress_free(cli_progress *progress); /* ends the line */
+
+/* ---- text ------------------------------------------------------------------------------------ */
+
+const char *cli_grouped(char text[32], int64_t n); /* 1234567 as 1,234,567 */
+void cli_notes(const char *notes);                 /* sentences, one a line, to stderr */
+/* Writes a table to stdout: as one JSON object, as CSV, or as text. */
+typedef enum { CLI_AS_TEXT, CLI_AS_CSV, CLI_AS_JSON } cli_form;
+void cli_write(const il_table *table, cli_form form);
+
+/* ---- measuring ------------------------------------------------------------------------------------ */
+
+/* Measures a model on its own task: `points` by number of examples, `loops` by loop (NULL for a
+ * model of one loop), with the algorithms every report shows. */
+il_status cli_measure(const il_model *model, il_table **points, il_table **loops,
+                      il_error *err);
+/* Draws such a table; says on stderr when gnuplot is missing. dims 0: the model's own. */
+il_status cli_draw(const il_model *model, const il_table *table, const char *path,
+                   int by_loops, int dims, il_error *err);
+/* The tables' figures and FOLDER/report.html, whose path goes to `path`. `loops` may be NULL. */
+il_status cli_report(char path[CLI_PATH], const char *folder, const il_model *model,
+                     const il_table *points, const il_table *loops, il_error *err);
+
+#endif

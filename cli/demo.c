@@ -1,0 +1,94 @@
+/* demo.c - innerloop demo: the whole road, from a recipe to a report, in a few minutes */
+#include "cli.h"
+
+typedef struct {
+    const char *out;
+} options;
+static const cli_option opts[] = {
+    { "out", CLI_TEXT, offsetof(options, out), 0, "FOLDER", "the run folder (runs/demo)" },
+    { 0 },
+};
+
+/* A step of the tour, on stdout between its results. */
+static void say(const char *text)
+{
+    printf("\n%s\n\n", text);
+    fflush(stdout); /* before what stderr says about it */
+}
+
+static il_status predict_penguins(const il_model *model, il_error *err)
+{
+    char a[CLI_PATH], b[CLI_PATH];
+    il_table *examples = NULL, *queries = NULL, *answers = NULL;
+    il_prediction p;
+    il_predict_options ask = { .target = "body_mass_g" };
+    CLI_TRY(cli_data(a, "examples", "penguins_examples.csv", err));
+    CLI_TRY(cli_data(b, "examples", "penguins_queries.csv", err));
+    il_status status = il_table_read(&examples, a, err);
+    if (!status) status = il_table_read(&queries, b, err);
+    if (!status) status = il_predict(model, examples, queries, &ask, &answers, &p, err);
+    if (!status)
+        printf("Error (rmse, grams) on %d penguins it is asked about, given %d others:\n"
+               "model %.0f, ridge %.0f, ols %.0f, always the mean %.0f\n",
+               il_table_rows(queries), il_table_rows(examples), p.rmse, p.rmse_ridge,
+               p.rmse_ols, p.rmse_mean);
+    il_table_free(examples);
+    il_table_free(queries);
+    il_table_free(answers);
+    return status;
+}
+
+static il_status tour(const char *folder, const il_model *model, il_error *err)
+{
+    il_table *points, *loops;
+    char path[CLI_PATH];
+    CLI_TRY(cli_measure(model, &points, &loops, err));
+    say("2. Its squared error by number of examples in the prompt (predicting zero scores "
+        "1),\n"
+        "   next to learning algorithms that see the same examples:");
+    cli_write(points, CLI_AS_TEXT);
+    if (loops) {
+        say("3. Its error at the last point by loops, next to algorithms by steps:");
+        cli_write(loops, CLI_AS_TEXT);
+    }
+    say("4. A real table it never saw: the body mass of penguins (examples/README.md).");
+    il_status status = predict_penguins(model, err);
+    if (!status) status = cli_report(path, folder, model, points, loops, err);
+    if (!status) printf("\nThe report with figures: %s\n", path);
+    il_table_free(points);
+    il_table_free(loops);
+    return status;
+}
+
+static il_status run(int argc, char **argv, il_error *err)
+{
+    options o = { .out = "runs/demo" };
+    int words;
+    char folder[CLI_PATH];
+    il_trained trained = { 0 };
+    il_model *model;
+    CLI_TRY(cli_parse(&cmd_demo, argc, argv, &o, 0, 0, &words, err));
+    cli_training training = { .recipe = "quick", .folder = o.out };
+    training.resume =
+        cli_is_folder(o.out); /* a second demo goes on where the first one ended */
+    say("1. Training recipes/quick.yaml: a transformer that learns to regress in context.");
+    il_status status = cli_train(&training, folder, &trained, err);
+    if (status == IL_EINTERRUPT)
+        return cli_fail(err, status,
+                        "stopped and saved in %s; `innerloop demo` continues it", folder);
+    CLI_TRY(status);
+    printf("weights %016" PRIx64 "\n", trained.hash);
+    CLI_TRY(il_model_load(&model, folder, err));
+    status = tour(folder, model, err);
+    il_model_free(model);
+    return status;
+}
+
+const cli_command cmd_demo = {
+    .usage = "[--out FOLDER]",
+    .help = "Trains recipes/quick.yaml, prints its error by examples and by loops, "
+            "predicts on\n"
+            "examples/penguins_*.csv and writes a report with figures.",
+    .options = opts,
+    .run = run,
+};

@@ -1,0 +1,70 @@
+/* list.c - innerloop list KIND: what there is to choose from */
+#include "cli.h"
+
+typedef struct {
+    int json;
+} options;
+static const cli_option opts[] = {
+    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
+    { 0 },
+};
+
+static const char *const kinds[] = { "tasks",  "shifts",  "algos",   "ops",
+                                     "models", "recipes", "commands" };
+
+static il_status fill_commands(il_table *table, il_error *err)
+{
+    CLI_TRY(il_table_add_col(table, "name", 1, err));
+    CLI_TRY(il_table_add_col(table, "summary", 1, err));
+    for (int i = 0; cli_commands[i].name; i++) {
+        CLI_TRY(il_table_add_row(table, err));
+        CLI_TRY(il_table_set_text(table, i, 0, cli_commands[i].name, err));
+        CLI_TRY(il_table_set_text(table, i, 1, cli_commands[i].summary, err));
+    }
+    return IL_OK;
+}
+
+static il_status list_commands(il_table **table, il_error *err)
+{
+    il_table *t;
+    CLI_TRY(il_table_new(&t, "commands", err));
+    il_status status = fill_commands(t, err);
+    if (status) {
+        il_table_free(t);
+    } else {
+        *table = t;
+    }
+    return status;
+}
+
+static il_status list(il_table **table, const char *kind, il_error *err)
+{
+    int known = 0;
+    for (int i = 0; i < CLI_COUNT(kinds); i++) known |= !strcmp(kind, kinds[i]);
+    if (!known) {
+        const char *near = il_nearest(kind, kinds, CLI_COUNT(kinds));
+        return cli_fail(err, IL_EUSAGE, "list: unknown kind '%.64s'%s%s%s", kind,
+                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    if (!strcmp(kind, "recipes")) return cli_list_recipes(table, err);
+    if (!strcmp(kind, "commands")) return list_commands(table, err);
+    return il_list(table, kind, err);
+}
+
+static il_status run(int argc, char **argv, il_error *err)
+{
+    options o = { 0 };
+    il_table *table;
+    int words;
+    CLI_TRY(cli_parse(&cmd_list, argc, argv, &o, 1, 1, &words, err));
+    CLI_TRY(list(&table, argv[1], err));
+    cli_write(table, o.json ? CLI_AS_JSON : CLI_AS_TEXT);
+    il_table_free(table);
+    return IL_OK;
+}
+
+const cli_command cmd_list = {
+    .usage = "tasks|shifts|algos|ops|models|recipes|commands [--json]",
+    .options = opts,
+    .run = run,
+};

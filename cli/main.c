@@ -1,0 +1,75 @@
+/* main.c - innerloop: finds the command, runs it, and turns its outcome into an exit code */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+#define CMD(name, summary) { #name, summary, &cmd_##name },
+const cli_row cli_commands[] = {
+#include "commands.def"
+    { 0 }
+};
+#undef CMD
+
+il_status cli_fail(il_error *err, il_status status, const char *format, ...)
+{
+    char text[sizeof err->text]; /* the arguments may point into err itself */
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    err->status = status;
+    memcpy(err->text, text, sizeof text);
+    return status;
+}
+
+const cli_row *cli_command_find(const char *name, il_error *err)
+{
+    const char *names[CLI_COUNT(cli_commands)];
+    int n = 0;
+    for (; cli_commands[n].name; n++) {
+        if (!strcmp(cli_commands[n].name, name)) return cli_commands + n;
+        names[n] = cli_commands[n].name;
+    }
+    const char *near = il_nearest(name, names, n);
+    cli_fail(err, IL_EUSAGE,
+             "unknown command '%.64s'%s%s%s; `innerloop help` lists them all", name,
+             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return NULL;
+}
+
+/* What stdout could not take is an error, however late it shows. */
+static il_status finish(il_status status, il_error *err)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+    if (status) return status;
+    return cli_fail(err, IL_EIO, "standard output: cannot be written: %s",
+                    errno ? strerror(errno) : "an earlier write failed");
+}
+
+int main(int argc, char **argv)
+{
+    il_error err = { 0 };
+    char help[] = "help", version[] = "version", *alone[] = { help, NULL };
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error we report */
+    argc = argc > 1 ? argc - 1 : 1;
+    argv = argv[0] && argv[1] ? argv + 1 : alone;
+    if (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")) argv[0] = help;
+    if (!strcmp(argv[0], "--version")) argv[0] = version;
+    if (argc == 2 && !strcmp(argv[1], "--help")) { /* COMMAND --help is help COMMAND */
+        argv[1] = argv[0];
+        argv[0] = help;
+    }
+    const cli_row *row = cli_command_find(argv[0], &err);
+    il_status status = row ? il_kernel_check(&err) : IL_EUSAGE;
+    if (!status) status = row->command->run(argc, argv, &err);
+    status = finish(status, &err);
+    if (status) {
+        fprintf(stderr, "innerloop: %s\n", err.text);
+        if (status == IL_EUSAGE)
+            fprintf(stderr, "usage: innerloop %s %s\n", row ? row->name : "COMMAND",
+                    row ? row->command->usage : "[ARGUMENTS]");
+    }
+    return (int)status;
+}

@@ -1,0 +1,61 @@
+/* measure.c - what `report` and `demo` measure, and how their figures look */
+#include "cli.h"
+
+static const char *const yardsticks = "zero,averaging,knn,gd@1,gd@10,newton,ols";
+static const char *const steppers =
+    "gd,newton"; /* those whose steps a loop is held against */
+
+il_status cli_measure(const il_model *model, il_table **points, il_table **loops,
+                      il_error *err)
+{
+    il_eval_options options = { .against = yardsticks, .prompts = 1280, .seed = 1 };
+    il_table *by_points, *by_loops = NULL;
+    CLI_TRY(il_eval_points(model, &options, &by_points, err));
+    options.against = steppers;
+    if (il_model_loops(model) > 1) {
+        il_status status = il_eval_loops(model, &options, &by_loops, err);
+        if (status) {
+            il_table_free(by_points);
+            return status;
+        }
+    }
+    *points = by_points;
+    *loops = by_loops;
+    return IL_OK;
+}
+
+il_status cli_draw(const il_model *model, const il_table *table, const char *path,
+                   int by_loops, int dims, il_error *err)
+{
+    il_figure by_point = { .title = "Error by number of examples",
+                           .x_label = "examples in the prompt",
+                           .y_label = "squared error (predicting zero: 1)",
+                           .log_y = 1,
+                           .marker = "dimensions" };
+    il_figure by_loop = { .title = "Error at the last point by loop",
+                          .x_label = "loops (steps of an algorithm)",
+                          .y_label = "squared error (predicting zero: 1)",
+                          .log_y = 1,
+                          .marker = "loops trained",
+                          .marker_x = il_model_loops(model) };
+    by_point.marker_x = dims ? dims : il_model_config(model)->training.curriculum.dims.end;
+    CLI_TRY(il_figure_write(by_loops ? &by_loop : &by_point, table, path, err));
+    if (err->text[0]) fprintf(stderr, "note: %s\n", err->text);
+    return IL_OK;
+}
+
+il_status cli_report(char path[CLI_PATH], const char *folder, const il_model *model,
+                     const il_table *points, const il_table *loops, il_error *err)
+{
+    const il_table *tables[] = { points, loops };
+    int n = loops ? 2 : 1;
+    char figures[CLI_PATH], name[CLI_PATH];
+    CLI_TRY(cli_join(figures, folder, "figures", err));
+    CLI_TRY(cli_make_folder(figures, err));
+    for (int i = 0; i < n; i++) {
+        CLI_TRY(cli_join(name, figures, il_table_name(tables[i]), err));
+        CLI_TRY(cli_draw(model, tables[i], name, i, 0, err));
+    }
+    CLI_TRY(il_report_write(folder, tables, n, err));
+    return cli_join(path, folder, "report.html", err);
+}

@@ -1,0 +1,140 @@
+/* predict.c - innerloop predict MODEL: the user's own table, in context */
+#include "cli.h"
+
+#include <jansson.h>
+
+typedef struct {
+    const char *examples, *queries, *target;
+    int score, loops, prompts, json;
+    uint64_t seed;
+} options;
+static const cli_option opts[] = {
+    { "examples", CLI_TEXT, offsetof(options, examples), 0, "A.csv",
+      "rows with known targets" },
+    { "queries", CLI_TEXT, offsetof(options, queries), 0, "B.csv", "rows to predict" },
+    { "target", CLI_TEXT, offsetof(options, target), 0, "y", "the column to predict" },
+    { "score", CLI_FLAG, offsetof(options, score), 0, NULL,
+      "print rmse next to ridge, ols and the mean instead of predictions" },
+    { "loops", CLI_INT, offsetof(options, loops), 1, "R", "loops (as trained)" },
+    { "prompts", CLI_INT, offsetof(options, prompts), 1, "P",
+      "prompts averaged when the examples do not fit one (32)" },
+    { "seed", CLI_SEED, offsetof(options, seed), 0, "S",
+      "which examples go into which prompt" },
+    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object with both" },
+    { 0 },
+};
+
+static il_status write_scores(const il_prediction *p, il_error *err)
+{
+    const char *const names[] = { "model", "ridge", "ols", "mean" };
+    const double rmse[] = { p->rmse, p->rmse_ridge, p->rmse_ols, p->rmse_mean };
+    il_table *table;
+    CLI_TRY(il_table_new(&table, "scores", err));
+    il_status status = il_table_add_col(table, "predictor", 1, err);
+    if (!status) status = il_table_add_col(table, "rmse", 0, err);
+    for (int i = 0; i < CLI_COUNT(names) && !status; i++) {
+        status = il_table_add_row(table, err);
+        if (!status) status = il_table_set_text(table, i, 0, names[i], err);
+        if (!status) il_table_set(table, i, 1, rmse[i]);
+    }
+    if (!status) cli_write(table, CLI_AS_TEXT);
+    il_table_free(table);
+    return status;
+}
+
+static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+
+static json_t *lines(const char *notes)
+{
+    json_t *list = json_array();
+    while (*notes) {
+        size_t size = strcspn(notes, "\n");
+        if (size) json_array_append_new(list, json_stringn(notes, size));
+        notes += size + (notes[size] == '\n');
+    }
+    return list;
+}
+
+/* The summary and the table of answers in one object. */
+static il_status write_json(const il_table *answers, const il_prediction *p, il_error *err)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) return cli_fail(err, IL_EFAIL, "out of memory");
+    il_table_write_json(answers, f);
+    fclose(f);
+    json_t *o =
+        json_pack("{s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "features", p->features,
+                  "prompts", p->prompts, "per_prompt", p->per_prompt, "rmse",
+                  number(p->rmse), "rmse_ridge", number(p->rmse_ridge), "rmse_ols",
+                  number(p->rmse_ols), "rmse_mean", number(p->rmse_mean), "notes",
+                  lines(p->notes), "answers", json_loads(text, 0, NULL));
+    free(text);
+    int failed = !o || json_dumpf(o, stdout, 0);
+    json_decref(o);
+    putchar('\n');
+    return failed ? cli_fail(err, IL_EIO, "standard output: the JSON could not be written")
+                  : IL_OK;
+}
+
+static il_status predict(const il_model *model, const il_table *examples,
+                         const il_table *queries, const options *o, il_error *err)
+{
+    il_prediction summary;
+    il_table *answers;
+    il_predict_options p = {
+        .target = o->target, .loops = o->loops, .prompts = o->prompts, .seed = o->seed
+    };
+    CLI_TRY(il_predict(model, examples, queries, &p, &answers, &summary, err));
+    il_status status = IL_OK;
+    if (!o->json) {
+        cli_notes(summary.notes);
+        fprintf(stderr, "%d features, %d example%s in each of %d prompt%s\n",
+                summary.features, summary.per_prompt, summary.per_prompt == 1 ? "" : "s",
+                summary.prompts, summary.prompts == 1 ? "" : "s");
+    }
+    if (o->score && isnan(summary.rmse)) {
+        status =
+            cli_fail(err, IL_ECONFIG,
+                     "--score: the queries hold no '%.64s' to score against", o->target);
+    } else if (o->json) {
+        status = write_json(answers, &summary, err);
+    } else if (o->score) {
+        status = write_scores(&summary, err);
+    } else {
+        cli_write(answers, CLI_AS_CSV);
+    }
+    il_table_free(answers);
+    return status;
+}
+
+static il_status run(int argc, char **argv, il_error *err)
+{
+    options o = { 0 };
+    il_table *examples = NULL, *queries = NULL;
+    il_model *model = NULL;
+    int words;
+    CLI_TRY(cli_parse(&cmd_predict, argc, argv, &o, 1, 1, &words, err));
+    const char *missing = !o.examples ? "examples" : !o.queries ? "queries" : NULL;
+    if (!missing && !o.target) missing = "target";
+    if (missing) return cli_fail(err, IL_EUSAGE, "predict: --%s is missing", missing);
+    il_status status = il_table_read(&examples, o.examples, err);
+    if (!status) status = il_table_read(&queries, o.queries, err);
+    if (!status) status = cli_load_model(&model, argv[1], err);
+    if (!status) status = predict(model, examples, queries, &o, err);
+    il_table_free(examples);
+    il_table_free(queries);
+    il_model_free(model);
+    return status;
+}
+
+const cli_command cmd_predict = {
+    .usage = "MODEL --examples A.csv --queries B.csv --target y [--score] [--loops R] "
+             "[--prompts P] [--seed S] [--json]",
+    .help =
+        "Predictions go to stdout as CSV, notes on what was done to the tables to stderr.\n"
+        "Text, missing cells and tables larger than the model: docs/predict.md.",
+    .options = opts,
+    .run = run,
+};

@@ -1,0 +1,193 @@
+/* show.c - innerloop show MODEL|RECIPE: what it is, in words and numbers */
+#include "cli.h"
+
+#include <jansson.h>
+
+typedef struct {
+    int json;
+} options;
+static const cli_option opts[] = {
+    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
+    { 0 },
+};
+
+/* ---- the plan in words -------------------------------------------------------------------- */
+
+static void describe(char *text, size_t size, const il_config *c)
+{
+    int n = snprintf(
+        text, size,
+        "A prompt of up to %d points in %d dimensions is read in as tokens of width "
+        "%d, one for each x and one for each y. ",
+        c->model.n_positions, c->model.n_dims, c->model.n_embd);
+    char *rest = text + n;
+    size_t left = size - (size_t)n;
+    switch (c->model.family) {
+    case IL_GPT2:
+        snprintf(rest, left, "%d blocks of %d heads transform them once. ",
+                 c->model.n_layer, c->model.n_head);
+        break;
+    case IL_GPT2_TYING:
+        snprintf(rest, left,
+                 "One block of %d heads, tied over depth, transforms them %d times. ",
+                 c->model.n_head, c->model.n_layer);
+        break;
+    default:
+        snprintf(
+            rest, left,
+            "%d block%s of %d heads run%s in a loop, with the read-in %s at its start; it "
+            "is "
+            "trained with up to %d loops, of which the last %d carry loss and gradient. ",
+            c->model.n_layer, c->model.n_layer == 1 ? "" : "s", c->model.n_head,
+            c->model.n_layer == 1 ? "s" : "",
+            c->model.loop_func == IL_INJECT_MUL ? "multiplied in" : "added",
+            c->training.curriculum.loops.end, c->training.n_loop_window);
+    }
+    n = (int)strlen(text);
+    snprintf(text + n, size - (size_t)n,
+             "The answer for point n is read out at its x token, which sees the points "
+             "before it. "
+             "Trained on %s: %d steps of %d prompts.",
+             c->training.task_name, c->training.train_steps, c->training.batch_size);
+}
+
+/* The resolved recipe as YAML; the caller frees it. NULL without memory. */
+static char *recipe_text(const il_config *config)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) return NULL;
+    il_config_write(config, f);
+    fclose(f);
+    return text;
+}
+
+/* ---- output ---------------------------------------------------------------------------------- */
+
+/* Words wrapped at 90 columns. */
+static void print_wrapped(const char *text)
+{
+    int column = 0;
+    while (*text) {
+        int size = (int)strcspn(text, " ");
+        if (column && column + 1 + size > 90) {
+            putchar('\n');
+            column = 0;
+        }
+        column += printf("%s%.*s", column ? " " : "", size, text);
+        text += size;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
+}
+
+static void show_text(const il_model *model, int trained, const char *recipe,
+                      const char *words)
+{
+    char number[32];
+    il_counts counts = il_model_counts(model);
+    printf("%s\n", recipe);
+    print_wrapped(words);
+    printf("\nparameters  %12s  backbone, as papers report it\n",
+           cli_grouped(number, counts.backbone));
+    printf("            %12s  embedding: positions, read-in, read-out\n",
+           cli_grouped(number, counts.embedding));
+    printf("            %12s  all\n", cli_grouped(number, counts.all));
+    if (!trained) return;
+    printf("\nstep        %12s\nweights %016" PRIx64 "\n\n",
+           cli_grouped(number, il_model_step(model)), il_model_hash(model));
+    for (int i = 0; i < il_model_weights(model); i++) {
+        const char *name;
+        const il_real *data;
+        int rows, cols;
+        il_model_weight(model, i, &name, &data, &rows, &cols);
+        if (rows) {
+            printf("  %-28s %6d x %d\n", name, rows, cols);
+        } else {
+            printf("  %-28s %6d\n", name, cols);
+        }
+    }
+}
+
+static il_status show_json(const il_model *model, int trained, const char *recipe,
+                           const char *words, il_error *err)
+{
+    char hash[20];
+    il_counts counts = il_model_counts(model);
+    json_t *o =
+        json_pack("{s:s, s:s, s:s, s:{s:I, s:I, s:I}}", "kind",
+                  trained ? "model" : "recipe", "recipe", recipe, "plan", words,
+                  "parameters", "backbone", (json_int_t)counts.backbone, "embedding",
+                  (json_int_t)counts.embedding, "all", (json_int_t)counts.all);
+    if (trained) {
+        json_t *weights = json_array();
+        for (int i = 0; i < il_model_weights(model); i++) {
+            const char *name;
+            const il_real *data;
+            int rows, cols;
+            il_model_weight(model, i, &name, &data, &rows, &cols);
+            json_array_append_new(weights, json_pack("{s:s, s:i, s:i}", "name", name,
+                                                     "rows", rows, "cols", cols));
+        }
+        snprintf(hash, sizeof hash, "%016" PRIx64, il_model_hash(model));
+        json_object_set_new(o, "step", json_integer((json_int_t)il_model_step(model)));
+        json_object_set_new(o, "hash", json_string(hash));
+        json_object_set_new(o, "weights", weights);
+    }
+    int failed = json_dumpf(o, stdout, JSON_INDENT(1));
+    json_decref(o);
+    putchar('\n');
+    return failed ? cli_fail(err, IL_EIO, "standard output: the JSON could not be written")
+                  : IL_OK;
+}
+
+/* A recipe becomes a model with its initial weights, so that it can be counted. */
+static il_status open_subject(il_model **model, int *trained, const char *name,
+                              il_error *err)
+{
+    char path[CLI_PATH];
+    il_config config;
+    *trained = cli_is_folder(name) || cli_ends_with(name, ".safetensors");
+    if (*trained) return cli_load_model(model, name, err);
+    if (cli_find_recipe(path, name, err)) { /* then a shipped model, or neither */
+        il_error why;
+        *trained = 1;
+        return cli_load_model(model, name, &why) ? err->status : IL_OK;
+    }
+    cli_training training = { .recipe = name };
+    CLI_TRY(cli_read_recipe(&config, &training, err));
+    return il_model_new(model, &config, err);
+}
+
+static il_status run(int argc, char **argv, il_error *err)
+{
+    options o = { 0 };
+    il_model *model;
+    int words, trained;
+    char plan[1024];
+    CLI_TRY(cli_parse(&cmd_show, argc, argv, &o, 1, 1, &words, err));
+    CLI_TRY(open_subject(&model, &trained, argv[1], err));
+    describe(plan, sizeof plan, il_model_config(model));
+    char *recipe = recipe_text(il_model_config(model));
+    il_status status = IL_OK;
+    if (!recipe) {
+        status = cli_fail(err, IL_EFAIL, "out of memory");
+    } else if (o.json) {
+        status = show_json(model, trained, recipe, plan, err);
+    } else {
+        show_text(model, trained, recipe, plan);
+    }
+    free(recipe);
+    il_model_free(model);
+    return status;
+}
+
+const cli_command cmd_show = {
+    .usage = "MODEL|RECIPE [--json]",
+    .help = "MODEL is a .safetensors file, a run folder (its newest checkpoint), or a "
+            "shipped model;\n"
+            "RECIPE a YAML file or a name from `innerloop list recipes`.",
+    .options = opts,
+    .run = run,
+};

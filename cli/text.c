@@ -1,0 +1,38 @@
+/* text.c - how the program writes numbers, notes and tables */
+#include "cli.h"
+
+const char *cli_grouped(char text[32], int64_t n)
+{
+    char digits[24];
+    int size = snprintf(digits, sizeof digits, "%" PRId64, n), out = 0;
+    for (int i = 0; i < size; i++) {
+        if (i && (size - i) % 3 == 0 && digits[i - 1] != '-') text[out++] = ',';
+        text[out++] = digits[i];
+    }
+    text[out] = 0;
+    return text;
+}
+
+void cli_notes(const char *notes)
+{
+    while (*notes) {
+        int size = (int)strcspn(notes, "\n");
+        if (size) fprintf(stderr, "note: %.*s\n", size, notes);
+        notes += size + (notes[size] == '\n');
+    }
+}
+
+void cli_write(const il_table *table, cli_form form)
+{
+    switch (form) {
+    case CLI_AS_JSON:
+        il_table_write_json(table, stdout);
+        putchar('\n');
+        break;
+    case CLI_AS_CSV:
+        il_table_write_csv(table, stdout);
+        break;
+    case CLI_AS_TEXT:
+        il_table_write_text(table, stdout);
+    }
+}

@@ -1,0 +1,180 @@
+/* train.c - innerloop train RECIPE [key=value ...] */
+#include "cli.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct {
+    int resume;
+    const char *out;
+} options;
+static const cli_option opts[] = {
+    { "resume", CLI_FLAG, offsetof(options, resume), 0, NULL,
+      "continue the folder's newest checkpoint, bit for bit" },
+    { "out", CLI_TEXT, offsetof(options, out), 0, "FOLDER",
+      "the run folder (the recipe's out_dir, or runs/RECIPE)" },
+    { 0 },
+};
+
+/* ---- stopping on request ------------------------------------------------------------------ */
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int signal_number)
+{
+    stop = 1;
+    signal(signal_number, SIG_DFL); /* the second request is not ours to refuse */
+}
+
+/* ---- the run folder -------------------------------------------------------------------------- */
+
+/* RECIPE without folders and .yaml */
+static void recipe_name(char name[IL_TEXT], const char *recipe)
+{
+    const char *slash = strrchr(recipe, '/');
+    snprintf(name, IL_TEXT, "%s", slash ? slash + 1 : recipe);
+    if (cli_ends_with(name, ".yaml")) name[strlen(name) - strlen(".yaml")] = 0;
+}
+
+static int holds_checkpoints(const char *folder)
+{
+    char path[CLI_PATH];
+    il_error err;
+    int found = 0;
+    DIR *dir = cli_join(path, folder, "checkpoints", &err) ? NULL : opendir(path);
+    for (struct dirent *e; dir && !found && (e = readdir(dir));)
+        found = cli_ends_with(e->d_name, ".safetensors");
+    if (dir) closedir(dir);
+    return found;
+}
+
+static il_status choose_folder(char folder[CLI_PATH], const cli_training *training,
+                               const il_config *config, il_error *err)
+{
+    char name[IL_TEXT];
+    recipe_name(name, training->recipe);
+    if (training->folder) {
+        if (snprintf(folder, CLI_PATH, "%s", training->folder) >= CLI_PATH || !*folder)
+            return cli_fail(err, IL_EUSAGE, "--out: '%.64s' is no usable path",
+                            training->folder);
+    } else if (config->out_dir[0]) {
+        snprintf(folder, CLI_PATH, "%s", config->out_dir);
+    } else {
+        CLI_TRY(cli_join(folder, "runs", name, err));
+    }
+    for (size_t n = strlen(folder); n > 1 && folder[n - 1] == '/';) folder[--n] = 0;
+    if (!training->resume && holds_checkpoints(folder))
+        return cli_fail(
+            err, IL_EUSAGE,
+            "%s: holds checkpoints already; add --resume to continue them or --out "
+            "FOLDER to start elsewhere",
+            folder);
+    return IL_OK;
+}
+
+/* `latest` beside a run folder inside runs/ points to it; a link that cannot be made is no loss. */
+static void link_latest(const char *folder)
+{
+    char link[CLI_PATH];
+    const char *slash = strrchr(folder, '/');
+    size_t size = slash ? (size_t)(slash - folder) : 0;
+    if (size < 4 || size + 8 >= sizeof link || strncmp(slash - 4, "runs", 4)) return;
+    if (size > 4 && slash[-5] != '/') return;
+    snprintf(link, sizeof link, "%.*s/latest", (int)size, folder);
+    struct stat s;
+    if (!lstat(link, &s) && !S_ISLNK(s.st_mode)) return; /* the user's own */
+    unlink(link);
+    if (symlink(slash + 1, link)) return;
+}
+
+/* ---- training ----------------------------------------------------------------------------------- */
+
+il_status cli_read_recipe(il_config *config, const cli_training *training, il_error *err)
+{
+    char path[CLI_PATH], notes[1024] = "";
+    CLI_TRY(cli_find_recipe(path, training->recipe, err));
+    CLI_TRY(il_config_read(config, path, notes, sizeof notes, err));
+    cli_notes(notes);
+    for (int i = 0; i < training->n_assignments; i++) {
+        if (!strchr(training->assignments[i], '='))
+            return cli_fail(err, IL_EUSAGE, "'%.64s': expected key=value after the recipe",
+                            training->assignments[i]);
+        CLI_TRY(il_config_set(config, training->assignments[i], err));
+    }
+    return il_config_check(config, err);
+}
+
+typedef struct {
+    cli_progress *line;
+    const char *folder;
+} watcher;
+
+static void on_start(void *context, int64_t step, size_t bytes)
+{
+    watcher *w = context;
+    link_latest(w->folder);
+    fprintf(stderr, "%s: from step %" PRId64 ", %.1f MB on %d threads\n", w->folder, step,
+            (double)bytes / 1e6, il_threads());
+}
+
+static void on_progress(void *context, const il_progress *p)
+{
+    watcher *w = context;
+    cli_progress_show(w->line, p);
+}
+
+il_status cli_train(const cli_training *training, char folder[CLI_PATH], il_trained *result,
+                    il_error *err)
+{
+    il_config config;
+    CLI_TRY(cli_read_recipe(&config, training, err));
+    CLI_TRY(choose_folder(folder, training, &config, err));
+    watcher w = { .line = cli_progress_new(), .folder = folder };
+    il_watch watch = {
+        .start = on_start, .progress = on_progress, .context = &w, .stop = &stop
+    };
+    stop = 0;
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    il_status status = il_train(&config, folder, training->resume, &watch, result, err);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    cli_progress_free(w.line);
+    return status;
+}
+
+static il_status run(int argc, char **argv, il_error *err)
+{
+    options o = { 0 };
+    int words;
+    char folder[CLI_PATH];
+    il_trained result = { 0 };
+    CLI_TRY(cli_parse(&cmd_train, argc, argv, &o, 1, 1000, &words, err));
+    cli_training training = { .recipe = argv[1],
+                              .assignments = argv + 2,
+                              .n_assignments = words - 1,
+                              .folder = o.out,
+                              .resume = o.resume };
+    il_status status = cli_train(&training, folder, &result, err);
+    if (status == IL_EINTERRUPT)
+        return cli_fail(err, status, "%s in %s; the same command with --resume goes on",
+                        err->text, folder);
+    CLI_TRY(status);
+    fprintf(stderr, "at step %" PRId64 " after %.1f s: loss %.4g, %.1f MB, in %s\n",
+            result.step, result.seconds, result.loss, (double)result.bytes / 1e6, folder);
+    printf("weights %016" PRIx64 "\n", result.hash);
+    return IL_OK;
+}
+
+const cli_command cmd_train = {
+    .usage = "RECIPE [key=value ...] [--resume] [--out FOLDER]",
+    .help = "RECIPE is a YAML file or a name from `innerloop list recipes`; key=value "
+            "overrides its\n"
+            "keys, as in model.n_embd=64. The same recipe gives the same weights on every "
+            "machine:\n"
+            "the last line of the output is their hash.",
+    .options = opts,
+    .run = run,
+};

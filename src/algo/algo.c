@@ -1,0 +1,168 @@
+/* algo.c - the list of algorithms, and how one answers a batch of prompts */
+#include "algo/algo.h"
+
+#include <stdlib.h>
+
+static const il_algo_kind *const rows[] = {
+#define IL_ALGO(name) &il_algo_##name,
+#include "algo/algos.def"
+#undef IL_ALGO
+};
+
+struct il_algo {
+    const il_algo_kind *kind;
+    char text[IL_TEXT];
+    double opts[16];
+};
+
+const il_algo_kind *il_algo_at(int i)
+{
+    return i >= 0 && i < IL_COUNT(rows) ? rows[i] : NULL;
+}
+
+static const il_algo_kind *find(const char *name, il_error *err)
+{
+    const char *names[IL_COUNT(rows)];
+    for (int i = 0; i < IL_COUNT(rows); i++) {
+        names[i] = rows[i]->name;
+        if (!strcmp(names[i], name)) return rows[i];
+    }
+    const char *near = il_nearest(name, names, IL_COUNT(rows));
+    if (near)
+        il_fail(err, IL_ECONFIG, "there is no algorithm '%s'; did you mean '%s'?", name,
+                near);
+    else
+        il_fail(err, IL_ECONFIG, "there is no algorithm '%s'; see the list of algorithms",
+                name);
+    return NULL;
+}
+
+il_status il_algo_new(il_algo **algo, const char *text, il_error *err)
+{
+    il_algo made = { 0 };
+    text += strspn(text, " ");
+    if (strlen(text) >= sizeof made.text)
+        return il_fail(err, IL_ECONFIG,
+                       "the algorithm '%.20s...' is longer than %d characters", text,
+                       IL_TEXT - 1);
+    strcpy(made.text, text);
+    char name[IL_TEXT];
+    size_t length = strcspn(text, " ");
+    memcpy(name, text, length);
+    name[length] = 0;
+    made.kind = find(name, err);
+    if (!made.kind) return IL_ECONFIG;
+    il_opt_init(made.kind->opts, made.opts);
+    IL_TRY(il_opt_parse(made.kind->opts, made.opts, text + length, name, err));
+    il_algo *kept = malloc(sizeof *kept);
+    if (!kept) return il_fail(err, IL_EFAIL, "out of memory for an algorithm");
+    *kept = made;
+    *algo = kept;
+    return IL_OK;
+}
+
+void il_algo_free(il_algo *algo) { free(algo); }
+const char *il_algo_text(const il_algo *algo) { return algo->text; }
+
+int il_algo_steps(const il_algo *algo)
+{
+    int steps = 0;
+    if (algo->kind->iterates) memcpy(&steps, algo->opts, sizeof steps);
+    return steps;
+}
+
+/* What one thread needs to answer one prompt, in double */
+typedef struct {
+    double *x, *y, *q;   /* (N,D), (N), (N,D) */
+    double *yhat, *what; /* (steps+1), (steps+1,D): one point's answers */
+    double *work;
+} desk;
+
+typedef struct {
+    const il_algo *algo;
+    const il_batch *batch;
+    int steps; /* that the caller wants */
+    int taken; /* that the algorithm takes: 0 for a closed form */
+    il_real *yhat, *what;
+    size_t work;
+    desk *desks; /* one a thread */
+} asking;
+
+static void layout(asking *c, il_arena *arena)
+{
+    size_t N = (size_t)c->batch->points, D = (size_t)c->batch->dim,
+           T = (size_t)c->taken + 1;
+    desk *desks = il_take(arena, desk, il_threads());
+    for (int i = 0; i < il_threads(); i++) {
+        desk d = { 0 };
+        d.x = il_take(arena, double, N *D);
+        d.y = il_take(arena, double, N);
+        d.q = il_take(arena, double, N *D);
+        d.yhat = il_take(arena, double, T);
+        d.what = il_take(arena, double, c->what ? T *D : 0);
+        d.work = il_take(arena, double, c->work);
+        if (desks) desks[i] = d;
+    }
+    c->desks = desks;
+}
+
+static void widen(double *to, const il_real *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++) to[i] = (double)from[i];
+}
+
+/* Hands out the answers to point n of prompt b; a closed form's one answer to every step */
+static void hand_out(const asking *c, const desk *d, int b, int n)
+{
+    size_t B = (size_t)c->batch->prompts, N = (size_t)c->batch->points;
+    size_t D = (size_t)c->batch->dim;
+    for (int t = 0; t <= c->steps; t++) {
+        size_t from = c->taken ? (size_t)t : 0;
+        size_t to = ((size_t)t * B + (size_t)b) * N + (size_t)n;
+        c->yhat[to] = (il_real)d->yhat[from];
+        for (size_t j = 0; c->what && j < D; j++)
+            c->what[to * D + j] = (il_real)d->what[from * D + j];
+    }
+}
+
+static void answer_prompt(void *context, int b, int worker)
+{
+    const asking *c = context;
+    const il_algo_kind *kind = c->algo->kind;
+    const void *opts = c->algo->opts;
+    const desk *d = &c->desks[worker];
+    const il_batch *batch = c->batch;
+    int N = batch->points, D = batch->dim;
+    size_t at = (size_t)b * (size_t)N, size = (size_t)N * (size_t)D;
+    widen(d->x, batch->x + at * (size_t)D, size);
+    widen(d->y, batch->y + at, (size_t)N);
+    widen(d->q, (batch->xq ? batch->xq : batch->x) + at * (size_t)D, size);
+    memset(d->work, 0, sizeof *d->work * c->work);
+    il_learner l = { .D = D, .x = d->x, .y = d->y, .work = d->work };
+    if (kind->start) kind->start(opts, &l);
+    for (; l.n < N; l.n++) {
+        kind->answer(opts, &l, d->q + (size_t)l.n * D, c->taken, d->yhat,
+                     c->what ? d->what : NULL);
+        hand_out(c, d, b, l.n);
+        if (kind->learn) kind->learn(opts, &l, d->x + (size_t)l.n * D, d->y[l.n]);
+    }
+}
+
+il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int steps,
+                          il_real *yhat, il_real *what, il_error *err)
+{
+    if (steps < 0)
+        return il_fail(err, IL_ECONFIG, "%s cannot take %d steps", algo->text, steps);
+    if (what && algo->kind->weightless)
+        return il_fail(err, IL_ECONFIG, "%s has no weights to show", algo->text);
+    asking c = { .algo = algo, .batch = batch, .steps = steps, .yhat = yhat, .what = what };
+    c.taken = algo->kind->iterates ? steps : 0;
+    c.work = algo->kind->work ? algo->kind->work(batch->points, batch->dim) : 0;
+    il_arena arena = { 0 };
+    layout(&c, &arena);
+    IL_TRY(il_arena_fill(&arena, err));
+    layout(&c, &arena);
+    il_parallel(batch->prompts, answer_prompt, &c);
+    il_arena_free(&arena);
+    return IL_OK;
+}

@@ -1,0 +1,43 @@
+/* algo.h - the classical learning algorithms, behind one interface
+ *
+ * An algorithm learns the points of a prompt one by one and answers a query after any number of
+ * them, so that an answer cannot depend on later points. It works in double. One file and one
+ * row in algos.def each.
+ */
+#ifndef IL_ALGO_H
+#define IL_ALGO_H
+
+#include "base/base.h"
+
+/* What an algorithm knows of one prompt */
+typedef struct {
+    int D, n;            /* dimension; points learnt */
+    const double *x, *y; /* (n,D), (n): these points */
+    double *work; /* as many doubles as the row asked for; zeros before the first point */
+    int rank;     /* for the algorithm's use; 0 before the first point */
+} il_learner;
+
+typedef struct {
+    const char *name, *summary;
+    const il_opt *opts;
+    size_t size;    /* of the options struct: at most 16 doubles */
+    int iterates;   /* answers step by step; its options struct begins with `int steps` */
+    int weightless; /* answers without weights */
+
+    size_t (*work)(int N, int D);                   /* doubles of work; NULL: none */
+    void (*start)(const void *opts, il_learner *l); /* before the first point; or NULL */
+    /* Takes in (x, y), which is point l->n; or NULL */
+    void (*learn)(const void *opts, il_learner *l, const double *x, double y);
+    /* Answers the query q (D) from the points learnt: yhat (steps+1) after steps 0..steps, and the
+     * weights behind it, what (steps+1,D), unless NULL. A closed form is asked with steps = 0. */
+    void (*answer)(const void *opts, il_learner *l, const double *q, int steps,
+                   double *yhat, double *what);
+} il_algo_kind;
+
+#define IL_ALGO(name) extern const il_algo_kind il_algo_##name;
+#include "algo/algos.def"
+#undef IL_ALGO
+
+const il_algo_kind *il_algo_at(int i); /* the rows in order; NULL past the last */
+
+#endif

@@ -1,0 +1,24 @@
+/* dense.h - small dense linear algebra in double, the same bits everywhere
+ *
+ * Sums keep one order, nothing but + - * / and sqrt is used, and nothing is allocated.
+ */
+#ifndef IL_DENSE_H
+#define IL_DENSE_H
+
+#include <stddef.h>
+
+double il_ddot(const double *x, const double *y, int n);    /* in four lanes */
+void il_daxpy(double *y, double a, const double *x, int n); /* y += a x */
+
+/* One more row (z, y) of a least-squares problem kept as R s = t, R (n,n; row stride ld) upper
+ * triangular: n Givens rotations. z (n) is used up. Cost 3 n^2. */
+void il_qr_add(double *R, int ld, double *t, int n, double *z, double y);
+/* s with R s = t; R has no zero on its diagonal. Cost n^2. */
+void il_qr_solve(double *s, const double *R, int ld, const double *t, int n);
+
+/* Eigenvalues of a symmetric A (n,n), in no order, and V^T G: the columns of G (n,m) in the basis
+ * of the eigenvectors. A is used up; work (2 n + m). Cost about (4/3 n + 6 m) n^2 + 30 n^2.
+ * Householder tridiagonalisation, then implicit QL: Wilkinson & Reinsch 1971, "tred2", "tql2". */
+void il_eigen(double *lambda, double *A, int n, double *G, int m, double *work);
+
+#endif

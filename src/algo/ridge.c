@@ -1,0 +1,60 @@
+/* ridge.c - w minimises |y - X w|^2 + alpha |w|^2
+ *
+ * That is least squares with the rows sqrt(alpha) I before the first example; Givens rotations
+ * add the examples one by one, O(D^2) each.
+ */
+#include "algo/algo.h"
+#include "algo/dense.h"
+
+#include <math.h>
+
+typedef struct {
+    double alpha;
+} options;
+static const il_opt opts[] = {
+    { "alpha", IL_OPT_REAL, offsetof(options, alpha), 0.1, 1e-12, 1e12, "weight of |w|^2",
+      NULL },
+    { 0 },
+};
+
+/* w (D), t (D), z (D), R (D,D) */
+static size_t work(int N, int D)
+{
+    (void)N;
+    return 3 * (size_t)D + (size_t)D * (size_t)D;
+}
+
+static void start(const void *opt, il_learner *l)
+{
+    double *R = l->work + 3 * l->D;
+    for (int d = 0; d < l->D; d++) R[d * l->D + d] = sqrt(((const options *)opt)->alpha);
+}
+
+static void learn(const void *opt, il_learner *l, const double *x, double y)
+{
+    (void)opt;
+    int D = l->D;
+    double *w = l->work, *t = w + D, *z = t + D, *R = z + D;
+    memcpy(z, x, sizeof *z * (size_t)D);
+    il_qr_add(R, D, t, D, z, y);
+    il_qr_solve(w, R, D, t, D);
+}
+
+static void answer(const void *opt, il_learner *l, const double *q, int steps, double *yhat,
+                   double *what)
+{
+    (void)opt, (void)steps;
+    yhat[0] = il_ddot(l->work, q, l->D);
+    if (what) memcpy(what, l->work, sizeof *what * (size_t)l->D);
+}
+
+const il_algo_kind il_algo_ridge = {
+    .name = "ridge",
+    .summary = "least squares with alpha |w|^2",
+    .opts = opts,
+    .size = sizeof(options),
+    .work = work,
+    .start = start,
+    .learn = learn,
+    .answer = answer,
+};

@@ -1,0 +1,204 @@
+/* checkpoint.c - models in safetensors files
+ *
+ * Weights stand under the field's names with the shapes (out, in) and (n); Adam's averages under
+ * adam.m.NAME and adam.v.NAME. The metadata hold the resolved recipe, step, seed, hash, version.
+ */
+#include "model/model.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+void il_checkpoint_path(char *path, size_t size, const char *folder)
+{
+    snprintf(path, size, "%s/checkpoints/last.safetensors", folder);
+}
+
+enum { PREFIX = 8, KINDS = 3 };
+static const char *const prefixes[KINDS] = { "", "adam.m.", "adam.v." };
+
+typedef struct {
+    char name[IL_NAME + PREFIX];
+} tensor_name;
+
+static int describe(il_tensor *t, tensor_name *name, const il_param *w, int kind,
+                    const il_real *data)
+{
+    snprintf(name->name, sizeof name->name, "%s%s", prefixes[kind], w->name);
+    *t = (il_tensor){ .name = name->name,
+                      .dtype = IL_DTYPE_REAL,
+                      .ndim = w->rows ? 2 : 1,
+                      .data = data + w->offset };
+    t->shape[0] = w->rows ? w->rows : w->cols;
+    t->shape[1] = w->cols;
+    return 1;
+}
+
+il_status il_checkpoint_write(const char *path, const il_model *model, il_moments moments,
+                              il_error *err)
+{
+    const il_plan *p = &model->plan;
+    const il_real *data[KINDS] = { model->weights, moments.m, moments.v };
+    il_tensor *tensors = calloc((size_t)p->n_params * KINDS, sizeof *tensors);
+    tensor_name *names = calloc((size_t)p->n_params * KINDS, sizeof *names);
+    char *config = NULL, step[24], seed[24], hash[24];
+    size_t size;
+    FILE *f = open_memstream(&config, &size);
+    int ok = tensors && names && f, n = 0;
+    if (f) {
+        il_config_write(&model->config, f);
+        ok &= !fclose(f);
+    }
+    il_status status =
+        ok ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for a checkpoint");
+    if (ok) {
+        snprintf(step, sizeof step, "%" PRId64, model->step);
+        snprintf(seed, sizeof seed, "%d", model->config.training.seed);
+        snprintf(hash, sizeof hash, "%016" PRIx64, il_model_hash(model));
+        il_meta meta[] = { { "config", config },
+                           { "step", step },
+                           { "seed", seed },
+                           { "hash", hash },
+                           { "version", il_version() } };
+        for (int kind = 0; kind < KINDS; kind++)
+            for (int i = 0; i < p->n_params && data[kind]; i++)
+                n += describe(&tensors[n], &names[n], &p->params[i], kind, data[kind]);
+        status = il_tensors_write(path, tensors, n, meta, IL_COUNT(meta), err);
+    }
+    free(config);
+    free(tensors);
+    free(names);
+    return status;
+}
+
+il_status il_model_save(const il_model *model, const char *path, il_error *err)
+{
+    return il_checkpoint_write(path, model, (il_moments){ 0 }, err);
+}
+
+/* Copies one tensor of the file into place. */
+static il_status read_tensor(const il_tensors *file, const char *path, const il_param *w,
+                             int kind, il_real *data, il_error *err)
+{
+    il_tensor want;
+    tensor_name name;
+    describe(&want, &name, w, kind, data);
+    const il_tensor *t = il_tensors_find(file, name.name);
+    if (!t) return il_fail(err, IL_ECONFIG, "%s: tensor %s is missing", path, name.name);
+    if (t->ndim != want.ndim || t->shape[0] != want.shape[0] ||
+        (t->ndim == 2 && t->shape[1] != want.shape[1])) {
+        char got[96] = "", *at = got;
+        for (int i = 0; i < t->ndim && at < got + 64; i++)
+            at += snprintf(at, 24, "%s%" PRId64, i ? ", " : "", t->shape[i]);
+        return il_fail(err, IL_ECONFIG,
+                       want.ndim == 2
+                           ? "%s: tensor %s has shape (%s), its recipe asks for (%d, %d)"
+                           : "%s: tensor %s has shape (%s), its recipe asks for (%d)",
+                       path, name.name, got, (int)want.shape[0], (int)want.shape[1]);
+    }
+    il_error why = { 0 };
+    if (il_tensor_reals(t, data + w->offset, &why) != IL_OK)
+        return il_fail(err, IL_ECONFIG, "%s: %s", path, why.text);
+    for (size_t i = 0; i < il_param_size(w); i++)
+        if (!isfinite(data[w->offset + i]))
+            return il_fail(err, IL_ECONFIG, "%s: tensor %s is not finite at element %zu",
+                           path, name.name, i);
+    return IL_OK;
+}
+
+/* A file may hold the moments or not, but nothing that the model does not know. */
+static il_status no_strangers(const il_tensors *file, const char *path, const il_plan *p,
+                              il_error *err)
+{
+    for (int i = 0; i < il_tensors_count(file); i++) {
+        const char *name = il_tensors_at(file, i)->name;
+        int known = 0;
+        for (int kind = 0; kind < KINDS; kind++) {
+            size_t length = strlen(prefixes[kind]);
+            if (strncmp(name, prefixes[kind], length)) continue;
+            for (int j = 0; j < p->n_params; j++)
+                known |= !strcmp(name + length, p->params[j].name);
+        }
+        if (!known)
+            return il_fail(err, IL_ECONFIG, "%s: tensor %s is not one of this model's",
+                           path, il_show(name).text);
+    }
+    return IL_OK;
+}
+
+static il_status read_into(const il_tensors *file, const char *path, il_model *model,
+                           il_moments moments, il_error *err)
+{
+    const il_plan *p = &model->plan;
+    il_real *data[KINDS] = { model->weights, moments.m, moments.v };
+    IL_TRY(no_strangers(file, path, p, err));
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int i = 0; i < p->n_params && data[kind]; i++)
+            IL_TRY(read_tensor(file, path, &p->params[i], kind, data[kind], err));
+    const char *step = il_tensors_meta(file, "step");
+    char *end = NULL;
+    errno = 0;
+    model->step = step ? strtoll(step, &end, 10) : 0;
+    if (step && (end == step || *end || errno || model->step < 0))
+        return il_fail(err, IL_ECONFIG, "%s: metadata step '%s' is not a count", path,
+                       il_show(step).text);
+    const char *hash = il_tensors_meta(file, "hash");
+    char now[24];
+    snprintf(now, sizeof now, "%016" PRIx64, il_model_hash(model));
+    if (hash && strcmp(hash, now))
+        return il_fail(err, IL_ECONFIG,
+                       "%s: the weights' hash is %s, the metadata say %s: the file "
+                       "was damaged or edited",
+                       path, now, il_show(hash).text);
+    il_model_pack(model);
+    return IL_OK;
+}
+
+il_status il_checkpoint_read(const char *path, il_model *model, il_moments moments,
+                             il_error *err)
+{
+    il_tensors *file;
+    IL_TRY(il_tensors_read(&file, path, err));
+    il_status status = read_into(file, path, model, moments, err);
+    il_tensors_free(file);
+    return status;
+}
+
+static il_status load(il_model **out, const il_tensors *file, const char *path,
+                      il_error *err)
+{
+    const char *text = il_tensors_meta(file, "config");
+    if (!text)
+        return il_fail(err, IL_ECONFIG,
+                       "%s: the metadata hold no 'config', so its model is unknown", path);
+    il_config config;
+    il_config_init(&config);
+    IL_TRY(il_config_parse(&config, text, strlen(text), path, err));
+    il_model *m;
+    il_error why = { 0 };
+    il_status status = il_model_new(&m, &config, &why);
+    if (status != IL_OK) return il_fail(err, status, "%s: %s", path, why.text);
+    status = read_into(file, path, m, (il_moments){ 0 }, err);
+    if (status == IL_OK)
+        *out = m;
+    else
+        il_model_free(m);
+    return status;
+}
+
+il_status il_model_load(il_model **out, const char *path, il_error *err)
+{
+    char newest[4096];
+    struct stat info;
+    if (!stat(path, &info) && S_ISDIR(info.st_mode)) {
+        il_checkpoint_path(newest, sizeof newest, path);
+        path = newest;
+    }
+    il_tensors *file;
+    IL_TRY(il_tensors_read(&file, path, err));
+    il_status status = load(out, file, path, err);
+    il_tensors_free(file);
+    return status;
+}

@@ -1,0 +1,291 @@
+/* config.c - recipes: the table of keys drives reading, overriding and writing
+ *
+ * The options of the task follow `training.` like the others (the field also writes them below
+ * `training.task_kwargs`). Setting the task's name sets its options to their defaults, so in a
+ * file the name counts first, wherever it stands.
+ */
+#include "base/base.h"
+#include "task/task.h"
+
+#include <strings.h>
+
+/* Keys of the field's recipes without a meaning here, and why */
+static const struct {
+    const char *key, *why;
+} ignored[] = {
+    { "wandb", "nothing is sent anywhere, a run's numbers are in its metrics.jsonl" },
+    { "gpu", "innerloop computes on the processor" },
+    { "debug_mode", "there is no such mode" },
+};
+static const char log_alias[] = "wandb.log_every_steps"; /* the one that has a meaning */
+
+/* ---- finding a key ----------------------------------------------------------------------------- */
+
+/* `path` without `prefix` and a dot, or NULL if it does not begin so. */
+static const char *below(const char *path, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return !strncmp(path, prefix, length) && path[length] == '.' ? path + length + 1 : NULL;
+}
+
+static const il_opt *task_opts(const il_config *c)
+{
+    const il_task *task = il_task_find(c->training.task_name);
+    return task ? task->opts : NULL;
+}
+
+/* The option at a path and the struct it lives in, or NULL. */
+static const il_opt *find(il_config *c, const char *path, void **target)
+{
+    const il_opt *o = il_opt_find(il_config_opts(), path);
+    *target = c;
+    if (o) return o;
+    const char *name = below(path, "training.task_kwargs");
+    if (!name) name = below(path, "training");
+    *target = c->training.task_opts;
+    return name ? il_opt_find(task_opts(c), name) : NULL;
+}
+
+static int is_group(const char *path)
+{
+    for (const il_opt *o = il_config_opts(); o->type != IL_OPT_END; o++)
+        if (below(o->name, path)) return 1;
+    return !strcmp(path, "training.task_kwargs");
+}
+
+static const char *last_word(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot ? dot + 1 : path;
+}
+
+/* What to say about a key that is not there. */
+static il_status unknown(const il_config *c, const char *path, il_error *err)
+{
+    enum { KEYS = 96, OWN = 16 };
+    const char *key = last_word(path), *all[KEYS], *same[KEYS];
+    char own[OWN][IL_TEXT];
+    int n = 0, nsame = 0, nown = 0;
+    for (const il_opt *o = il_config_opts(); o->type != IL_OPT_END && n < KEYS - OWN; o++)
+        all[n++] = o->name;
+    for (const il_opt *o = task_opts(c); o && o->type != IL_OPT_END && nown < OWN; o++) {
+        snprintf(own[nown], IL_TEXT, "training.%s", o->name);
+        all[n++] = own[nown++];
+    }
+    for (int i = 0; i < n; i++) /* the right word in the wrong place? */
+        if (!strcmp(last_word(all[i]), key)) same[nsame++] = all[i];
+    const il_task *task;
+    for (int i = 0; !nsame && (task = il_task_at(i)); i++)
+        if (below(path, "training") && il_opt_find(task->opts, key))
+            return il_fail(err, IL_ECONFIG, "%s is an option of the task %s, not of %s",
+                           path, task->name, c->training.task_name);
+    const char *near = nsame ? il_nearest(path, same, nsame) : il_nearest(path, all, n);
+    if (nsame && !near) near = same[0];
+    return il_fail(err, IL_ECONFIG, "there is no key '%s'%s%s%s", il_show(path).text,
+                   near ? "; did you mean '" : "; docs/formats.md lists them",
+                   near ? near : "", near ? "'?" : "");
+}
+
+/* ---- setting a key ----------------------------------------------------------------------------- */
+
+static void init_task(il_config *c)
+{
+    memset(c->training.task_opts, 0, sizeof c->training.task_opts);
+    il_opt_init(task_opts(c), c->training.task_opts);
+}
+
+void il_config_init(il_config *config)
+{
+    memset(config, 0, sizeof *config);
+    il_opt_init(il_config_opts(), config);
+    init_task(config);
+}
+
+static il_status set_task(il_config *c, const char *name, il_error *err)
+{
+    if (!strcmp(name, c->training.task_name)) return IL_OK;
+    if (!il_task_find(name)) {
+        const char *names[64];
+        int n = 0;
+        for (const il_task *task; n < 64 && (task = il_task_at(n)); n++)
+            names[n] = task->name;
+        const char *near = il_nearest(name, names, n);
+        return il_fail(err, IL_ECONFIG, "training.task_name = '%s' is no task%s%s%s",
+                       il_show(name).text,
+                       near ? "; did you mean '" : ", see innerloop list tasks",
+                       near ? near : "", near ? "'?" : "");
+    }
+    snprintf(c->training.task_name, IL_TEXT, "%s", name);
+    init_task(c);
+    return IL_OK;
+}
+
+static il_status set(il_config *c, const char *path, const char *value, il_error *err)
+{
+    size_t length = strlen(value);
+    void *target;
+    const il_opt *o = find(c, path, &target);
+    if (!o && is_group(path))
+        return il_fail(err, IL_ECONFIG, "%s is a group of keys and has no value of its own",
+                       path);
+    if (!o) return unknown(c, path, err);
+    if (length >= IL_TEXT || il_utf8_bad(value, length) < length ||
+        strpbrk(value, "\t\r\n"))
+        return il_fail(err, IL_ECONFIG, "%s must be one line of text, at most %d bytes",
+                       path, IL_TEXT - 1);
+    if (!strcmp(path, "training.task_name")) return set_task(c, value, err);
+    return il_opt_set(o, target, path, value, err);
+}
+
+il_status il_config_set(il_config *config, const char *assignment, il_error *err)
+{
+    const char *equals = strchr(assignment, '=');
+    size_t length = equals ? (size_t)(equals - assignment) : 0;
+    char path[IL_YAML_PATH];
+    if (!length || length >= sizeof path)
+        return il_fail(err, IL_ECONFIG,
+                       "'%s' is not of the form key=value, as in "
+                       "model.n_embd=64",
+                       il_show(assignment).text);
+    memcpy(path, assignment, length);
+    path[length] = 0;
+    if (!strcmp(path, log_alias)) snprintf(path, sizeof path, "training.log_every_steps");
+    return set(config, path, equals + 1, err);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------- */
+
+/* The row of `ignored` that a path belongs to, or -1. */
+static int find_ignored(const char *path)
+{
+    for (int i = 0; i < IL_COUNT(ignored); i++)
+        if (!strcmp(path, ignored[i].key) || below(path, ignored[i].key)) return i;
+    return -1;
+}
+
+static void append(char *notes, size_t size, const il_leaf *leaf, int row)
+{
+    size_t used = notes ? strlen(notes) : size;
+    if (used < size)
+        snprintf(notes + used, size - used, "%s:%d: `%s` is accepted and ignored: %s\n",
+                 leaf->file, leaf->line, ignored[row].key, ignored[row].why);
+}
+
+static il_status apply(il_config *c, const il_leaf *leaf, const char *path, il_error *err)
+{
+    il_error inner = { 0 };
+    if (!leaf->value && is_group(path))
+        return IL_OK; /* a block whose keys are commented out */
+    il_status status = leaf->value
+                           ? set(c, path, leaf->value, &inner)
+                           : il_fail(&inner, IL_ECONFIG,
+                                     "%s has no value; write one, or take the line out",
+                                     il_show(path).text);
+    if (status == IL_OK) return IL_OK;
+    return il_fail(err, status, "%s:%d:%d: %s", leaf->file, leaf->line, leaf->column,
+                   inner.text);
+}
+
+static il_status apply_all(il_config *c, const il_yaml *yaml, char *notes, size_t size,
+                           il_error *err)
+{
+    int n = il_yaml_count(yaml), told[IL_COUNT(ignored)] = { 0 };
+    for (int i = 0; i < n; i++) { /* what others stand on, or replace */
+        const il_leaf *leaf = il_yaml_at(yaml, i);
+        if (!strcmp(leaf->path, "training.task_name"))
+            IL_TRY(apply(c, leaf, leaf->path, err));
+        if (!strcmp(leaf->path, log_alias) && leaf->value)
+            IL_TRY(apply(c, leaf, "training.log_every_steps", err));
+    }
+    for (int i = 0; i < n; i++) {
+        const il_leaf *leaf = il_yaml_at(yaml, i);
+        int row = find_ignored(leaf->path);
+        if (row < 0)
+            IL_TRY(apply(c, leaf, leaf->path, err));
+        else if (strcmp(leaf->path, log_alias) && !told[row]++)
+            append(notes, size, leaf, row);
+    }
+    return IL_OK;
+}
+
+/* Takes the yaml over. */
+static il_status finish(il_config *config, il_yaml *yaml, char *notes, size_t size,
+                        il_error *err)
+{
+    il_config c;
+    il_config_init(&c);
+    if (notes && size) *notes = 0;
+    il_status status = apply_all(&c, yaml, notes, size, err);
+    il_yaml_free(yaml);
+    if (status == IL_OK) *config = c;
+    return status;
+}
+
+il_status il_config_read(il_config *config, const char *path, char *notes, size_t size,
+                         il_error *err)
+{
+    il_yaml *yaml;
+    IL_TRY(il_yaml_read(&yaml, path, err));
+    return finish(config, yaml, notes, size, err);
+}
+
+il_status il_config_parse(il_config *config, const char *text, size_t bytes,
+                          const char *name, il_error *err)
+{
+    il_yaml *yaml;
+    IL_TRY(il_yaml_parse(&yaml, text, bytes, name, err));
+    return finish(config, yaml, NULL, 0, err);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------- */
+
+/* A scalar that reads back as the same text: in quotes unless nothing can be misread. */
+static void write_scalar(const char *text, FILE *f)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-";
+    if (*text && *text != '-' && !text[strspn(text, plain)] && strcasecmp(text, "null")) {
+        fputs(text, f);
+        return;
+    }
+    fputc('\'', f);
+    for (; *text; text++) {
+        if (*text == '\'') fputc('\'', f);
+        fputc(*text, f);
+    }
+    fputc('\'', f);
+}
+
+/* One line `key: value`, under the mappings of its path that are not `open` (the path written
+ * before) yet. */
+static void write_option(const il_opt *o, const void *target, const char *path,
+                         const char *open, FILE *f)
+{
+    char value[IL_TEXT];
+    const char *key = path, *dot;
+    int indent = 0;
+    for (; (dot = strchr(key, '.')); key = dot + 1, indent += 2) {
+        size_t length = (size_t)(dot + 1 - path);
+        if (strncmp(path, open, length))
+            fprintf(f, "%*s%.*s:\n", indent, "", (int)(dot - key), key);
+    }
+    il_opt_print(o, target, value, sizeof value);
+    fprintf(f, "%*s%s: ", indent, "", key);
+    write_scalar(value, f);
+    fputc('\n', f);
+}
+
+void il_config_write(const il_config *config, FILE *f)
+{
+    const char *open = "";
+    for (const il_opt *o = il_config_opts(); o->type != IL_OPT_END; o++) {
+        write_option(o, config, o->name, open, f);
+        open = o->name;
+        if (strcmp(open, "training.task_name")) continue;
+        for (const il_opt *t = task_opts(config); t && t->type != IL_OPT_END; t++) {
+            char path[IL_TEXT];
+            snprintf(path, sizeof path, "training.%s", t->name);
+            write_option(t, config->training.task_opts, path, open, f);
+        }
+    }
+}

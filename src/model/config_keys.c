@@ -1,0 +1,68 @@
+/* config_keys.c - every key of a recipe: type, place, default, range, meaning
+ *
+ * A key is the path of its field, and its path in the YAML file. The defaults are the standard
+ * model of Yang et al. 2024 (arXiv:2311.12424). docs/formats.md shows this table; a test holds
+ * the two together.
+ */
+#include "base/base.h"
+
+#include <limits.h>
+
+#define KEY(path, type, init, min, max, help, words)                                       \
+    {                                                                                      \
+#path, IL_OPT_##type, offsetof(il_config, path), init, min, max, help, words       \
+    }
+#define INT(path, init, min, max, help)  KEY(path, INT, init, min, max, help, NULL)
+#define REAL(path, init, min, max, help) KEY(path, REAL, init, min, max, help, NULL)
+#define CHOICE(path, words, help)        KEY(path, CHOICE, 0, 0, 0, help, words)
+#define TEXT(path, init, help)           KEY(path, TEXT, 0, 0, 0, help, init)
+
+/* clang-format off */
+#define RAMP(ramp, start_, end_, inc_, interval_)                                                \
+    INT(training.curriculum.ramp.start, start_, 1, 1000000, "first value"),                      \
+    INT(training.curriculum.ramp.end, end_, 1, 1000000, "last value"),                           \
+    INT(training.curriculum.ramp.inc, inc_, 0, 1000000, "added after every interval"),           \
+    INT(training.curriculum.ramp.interval, interval_, 1, INT_MAX, "steps between two values")
+
+static const il_opt table[] = {
+    CHOICE(model.family, "gpt2|gpt2_loop|gpt2_tying",
+           "n_layer blocks; n_layer blocks in a loop; one block n_layer times"),
+    INT(model.n_dims, 20, 1, 65536, "width of an input token"),
+    INT(model.n_positions, 101, 1, 65536, "points in the longest prompt"),
+    INT(model.n_embd, 256, 1, 65536, "width of the residual stream"),
+    INT(model.n_layer, 12, 1, 1024, "blocks"),
+    INT(model.n_head, 8, 1, 1024, "attention heads; they divide n_embd"),
+    CHOICE(model.loop_func, "z=f(x+z)|z=f(x*z)",
+           "how a loop brings the prompt x into the carried stream z"),
+
+    TEXT(training.task_name, "linear_regression", "functions to learn; its options stand beside it"),
+    INT(training.batch_size, 64, 1, 1048576, "prompts in a step"),
+    REAL(training.learning_rate, 1e-4, 0, 1e30, "of Adam"),
+    CHOICE(training.schedule, "constant|cosine", "cosine falls to min_learning_rate at train_steps"),
+    INT(training.warmup_steps, 0, 0, INT_MAX, "the learning rate first rises from 0"),
+    REAL(training.min_learning_rate, 0, 0, 10, "where cosine ends"),
+    REAL(training.weight_decay, 0, 0, 10, "decoupled (AdamW), on matrices; 0 is Adam"),
+    REAL(training.beta1, 0.9, 0, 0.999999, "of Adam: memory of the mean gradient"),
+    REAL(training.beta2, 0.999, 0, 0.999999, "of Adam: memory of the mean square"),
+    REAL(training.adam_eps, 1e-8, 1e-30, 1, "of Adam: added to the root of the mean square"),
+    REAL(training.clip, 0, 0, 1e9, "largest norm of the gradient; 0 is off"),
+    INT(training.train_steps, 500000, 1, INT_MAX, "steps, each with new prompts"),
+    INT(training.seed, 42, 0, INT_MAX, "of the initial weights and all prompts"),
+    INT(training.n_loop_window, 20, 1, 1000000, "last loops that carry loss and gradient"),
+    INT(training.save_every_steps, 1000, 1, INT_MAX, "the newest checkpoint is replaced"),
+    INT(training.keep_every_steps, 100000, 0, INT_MAX, "a checkpoint is kept for good; 0: none"),
+    INT(training.log_every_steps, 100, 1, INT_MAX, "a line is added to metrics.jsonl"),
+    INT(training.shard, 2, 1, 1048576, "prompts together on one core; touches the last bits"),
+    INT(training.slots, 8, 1, 1024, "gradient sums, bound the threads; touches the last bits"),
+    INT(training.recompute, 1, 0, 2, "0 keep all, 1 recompute what is cheap, 2 whole loops"),
+    CHOICE(training.precision, "fp32|bf16", "of matrix products"),
+    RAMP(dims, 5, 20, 1, 5000),
+    RAMP(points, 11, 41, 2, 5000),
+    RAMP(loops, 1, 1, 2, 500),
+
+    TEXT(out_dir, "", "run folder; empty: runs/ and the recipe's name"),
+    { 0 },
+};
+/* clang-format on */
+
+const il_opt *il_config_opts(void) { return table; }

@@ -1,0 +1,130 @@
+/* model.c - what is learnt: a plan and its weights */
+#include "model/model.h"
+
+#include <stdlib.h>
+
+static void layout(il_model *m)
+{
+    m->weights = il_take(&m->arena, il_real, m->plan.n_weights);
+    m->packed = il_take(&m->arena, il_real, m->plan.n_packed);
+}
+
+il_status il_model_from_plan(il_model **out, il_plan *plan, il_error *err)
+{
+    il_model *m = calloc(1, sizeof *m);
+    if (!m) {
+        il_plan_free(plan);
+        return il_fail(err, IL_EFAIL, "out of memory for a model");
+    }
+    m->plan = *plan;
+    il_plan_init(plan);
+    il_config_init(&m->config);
+    layout(m);
+    il_status status = il_arena_fill(&m->arena, err);
+    if (status != IL_OK) {
+        il_model_free(m);
+        return status;
+    }
+    layout(m);
+    *out = m;
+    return IL_OK;
+}
+
+void il_model_free(il_model *m)
+{
+    if (!m) return;
+    il_plan_free(&m->plan);
+    il_arena_free(&m->arena);
+    free(m);
+}
+
+il_status il_model_new(il_model **out, const il_config *config, il_error *err)
+{
+    il_plan plan;
+    IL_TRY(il_config_check(config, err));
+    il_plan_init(&plan);
+    il_status status = il_model_build(&plan, config, err);
+    if (status != IL_OK) {
+        il_plan_free(&plan);
+        return status;
+    }
+    IL_TRY(il_model_from_plan(out, &plan, err));
+    (*out)->config = *config;
+    il_params_init(&(*out)->plan, (*out)->weights, (uint64_t)config->training.seed);
+    il_model_pack(*out);
+    return IL_OK;
+}
+
+static void pack_one(void *context, int i, int worker)
+{
+    (void)worker;
+    il_model *m = context;
+    const il_op *op = &m->plan.ops[i / 2];
+    if (op->kind->pack)
+        op->kind->pack(op, &m->plan, i % 2, m->weights, m->packed + op->packed[i % 2]);
+}
+
+void il_model_pack(il_model *m) { il_parallel(2 * m->plan.n_ops, pack_one, m); }
+
+const il_config *il_model_config(const il_model *m) { return &m->config; }
+int64_t il_model_step(const il_model *m) { return m->step; }
+int il_model_loops(const il_model *m) { return m->plan.loops; }
+int il_model_weights(const il_model *m) { return m->plan.n_params; }
+
+void il_model_weight(const il_model *m, int i, const char **name, const il_real **data,
+                     int *rows, int *cols)
+{
+    const il_param *w = &m->plan.params[i];
+    if (name) *name = w->name;
+    if (data) *data = m->weights + w->offset;
+    if (rows) *rows = w->rows;
+    if (cols) *cols = w->cols;
+}
+
+static int starts_with(const char *text, const char *start)
+{
+    return !strncmp(text, start, strlen(start));
+}
+
+il_counts il_model_counts(const il_model *m)
+{
+    il_counts n = { 0 };
+    for (int i = 0; i < m->plan.n_params; i++) {
+        const il_param *w = &m->plan.params[i];
+        int embedding = starts_with(w->name, "wpe.") || starts_with(w->name, "read_");
+        *(embedding ? &n.embedding : &n.backbone) += (int64_t)il_param_size(w);
+    }
+    n.all = n.backbone + n.embedding;
+    return n;
+}
+
+/* The same on machines of either byte order: values are hashed as little-endian bytes. */
+static uint64_t hash_values(uint64_t hash, const il_real *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char bytes[sizeof(il_real)];
+#ifdef IL_DOUBLE
+        uint64_t bits;
+#else
+        uint32_t bits;
+#endif
+        memcpy(&bits, &x[i], sizeof bits);
+        for (size_t j = 0; j < sizeof bytes; j++)
+            bytes[j] = (unsigned char)(bits >> (8 * j));
+        hash = il_hash(hash, bytes, sizeof bytes);
+    }
+    return hash;
+}
+
+uint64_t il_model_hash(const il_model *m)
+{
+    uint64_t hash = IL_HASH_START;
+    for (int i = 0; i < m->plan.n_params; i++) {
+        const il_param *w = &m->plan.params[i];
+        char shape[IL_NAME + 32];
+        int n = snprintf(shape, sizeof shape, "%s %d %d\n", w->name, w->rows, w->cols);
+        hash = il_hash(hash, shape, (size_t)n);
+        hash = hash_values(hash, m->weights + w->offset, il_param_size(w));
+    }
+    return hash;
+}

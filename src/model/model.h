@@ -1,0 +1,69 @@
+/* model.h - from a recipe to a plan, and running it */
+#ifndef IL_MODEL_H
+#define IL_MODEL_H
+
+#include "op/op.h"
+#include "task/task.h"
+
+/* Builds the plan of a recipe's model (il_plan_init'ed by the caller). Errors: IL_ECONFIG. */
+il_status il_model_build(il_plan *plan, const il_config *config, il_error *err);
+
+/* Initial weights of a plan: a function of the seed and each weight's place. */
+void il_params_init(const il_plan *plan, il_real *weights, uint64_t seed);
+
+/* A model around a plan that the caller built; the model owns the plan from here on, also when
+ * this fails. Weights are zeros. */
+il_status il_model_from_plan(il_model **model, il_plan *plan, il_error *err);
+
+/* Packs the weights for the products. Call after every change of weights; cost O(weights). */
+void il_model_pack(il_model *model);
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+/* One run of a shard. */
+typedef struct {
+    int loops;  /* how often the body runs */
+    int window; /* the last `window` loops can be walked back; 0: inference */
+    int post;   /* the last `post` loops are read out and measured */
+    void (*visit)(void *context, il_state *s,
+                  int loop); /* after each of those (from 1); or NULL */
+    void *context;
+} il_run;
+
+/* A state for up to `prompts` x `tokens` rows and a window; `tokens` is the longest prompt.
+ * Errors: IL_EFAIL out of memory. il_state_bytes says how much it will take. */
+il_status il_state_new(il_state **s, const il_model *model, int prompts, int tokens,
+                       int window, il_error *err);
+size_t il_state_bytes(const il_model *model, int prompts, int tokens, int window);
+void il_state_free(il_state *s);
+
+/* Sets the shape of what follows; then fill the inputs (s->value[plan->tokens], ...). */
+void il_state_shape(il_state *s, int prompts, int tokens);
+
+/* Forward adds the loss to s->loss. Backward, after a forward with the same run, adds the
+ * gradient of s->loss_scale * loss over the last `window` loops to s->grad; what the window's
+ * first loop carried in counts as a constant, unless the window holds all loops. */
+void il_forward(il_state *s, const il_run *run);
+void il_backward(il_state *s, const il_run *run);
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+/* Adam's moving averages, laid out like the weights; NULL where there are none. */
+typedef struct {
+    il_real *m, *v;
+} il_moments;
+
+/* Writes weights, moments and metadata (config, step, seed, hash, version), atomically. */
+il_status il_checkpoint_write(const char *path, const il_model *model, il_moments moments,
+                              il_error *err);
+
+/* Reads the weights (and, where moments->m is not NULL, the moments) of a file into a model of
+ * the same shapes, and its step. Errors: IL_EIO, or IL_ECONFIG naming file and tensor; the model
+ * may then be half-read and must be freed. */
+il_status il_checkpoint_read(const char *path, il_model *model, il_moments moments,
+                             il_error *err);
+
+/* The newest checkpoint of a run folder: FOLDER/checkpoints/last.safetensors. */
+void il_checkpoint_path(char *path, size_t size, const char *folder);
+
+#endif

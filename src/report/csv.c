@@ -1,0 +1,300 @@
+/* csv.c - reading a CSV file with a header
+ *
+ * Quoting is RFC 4180's; the separator is the one of `,` `;` tab that the header holds most of;
+ * a byte-order mark, CRLF and blank lines at the end are fine. Anything that would make us guess
+ * is refused with its line: ragged rows, stray or unterminated quotes, bytes that are not text.
+ * The file is streamed once into one buffer of cells, each ending in a zero, and never held
+ * in memory beyond IL_CSV_FILE bytes, however long it or a line of it goes on.
+ */
+#include "report/report.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+    IL_CSV_LINE = 1 << 20, /* bytes of a row */
+    IL_CSV_FILE = 64 << 20,
+    IL_CSV_COLS = 4096
+};
+
+typedef struct {
+    FILE *f;
+    const char *path;
+    int ahead[3], n_ahead; /* bytes read in search of a byte-order mark, last first */
+    int line;              /* of the next byte, from 1 */
+    int row_line;          /* where the current row began */
+    size_t taken;          /* bytes of the file so far */
+    char *row;             /* (IL_CSV_LINE + 1) the current row as it stands in the file */
+    size_t row_size;
+    char separator;
+    char *cells; /* all cells of all rows, in order, each ending in a zero */
+    size_t cells_size, cells_room;
+    int cols, rows;
+} reader;
+
+static il_status bad(const reader *in, int line, il_error *err, const char *what)
+{
+    return il_fail(err, IL_ECONFIG, "%s:%d: %s", in->path, line, what);
+}
+
+/* The next byte with every kind of line end as '\n'; EOF at the end. */
+static int next(reader *in)
+{
+    int c = in->n_ahead ? in->ahead[--in->n_ahead] : getc(in->f);
+    if (c == '\r') {
+        int after = in->n_ahead ? in->ahead[--in->n_ahead] : getc(in->f);
+        if (after != '\n' && after != EOF) in->ahead[in->n_ahead++] = after;
+        c = '\n';
+    }
+    if (c == EOF) return EOF;
+    in->taken++;
+    if (c == '\n') in->line++;
+    return c;
+}
+
+/* While the header is read, any of the three may be the separator. */
+static int separates(const reader *in, int c)
+{
+    return in->separator ? c == in->separator : c == ',' || c == ';' || c == '\t';
+}
+
+/* One row into in->row, through quoted line breaks. *more = 0 at the end of the file.
+ * A quote may open a cell, close one, or double itself; `fresh`: the cell holds nothing yet. */
+static il_status read_row(reader *in, int *more, il_error *err)
+{
+    int quoted = 0, fresh = 1, before = 0, c;
+    in->row_line = in->line;
+    in->row_size = 0;
+    while ((c = next(in)) != EOF && (quoted || c != '\n')) {
+        if ((c < ' ' && c != '\t' && c != '\n') || c == 0x7F)
+            return il_fail(
+                err, IL_ECONFIG,
+                "%s:%d: byte 0x%02x is not text; a CSV file in UTF-8 is expected", in->path,
+                in->line, (unsigned)c);
+        if (in->row_size == IL_CSV_LINE)
+            return bad(in, in->row_line, err,
+                       quoted
+                           ? "a quoted cell does not end within 1 MiB; is a quote unclosed?"
+                           : "the line is longer than 1 MiB; is this a CSV file?");
+        if (in->taken > IL_CSV_FILE)
+            return bad(in, in->line, err,
+                       "the file is larger than 64 MiB; take a sample of it");
+        if (c == '"') {
+            if (!quoted && !fresh && before != '"')
+                return bad(
+                    in, in->line, err,
+                    "a quote inside an unquoted cell; quote the cell and double the quote");
+            quoted = !quoted;
+        }
+        fresh = !quoted && (separates(in, c) || (fresh && c == ' '));
+        in->row[in->row_size++] = (char)c;
+        before = c;
+    }
+    in->row[in->row_size] = 0;
+    if (ferror(in->f))
+        return il_fail(err, IL_EIO, "%s: cannot be read: %s", in->path, strerror(errno));
+    if (quoted)
+        return bad(in, in->row_line, err, "a quote is opened here and never closed");
+    *more = c != EOF || in->row_size > 0;
+    return IL_OK;
+}
+
+static int is_blank(const reader *in) { return !in->row[strspn(in->row, " ")]; }
+
+/* The separator that the header holds most of, outside quotes; a comma where it holds none. */
+static char find_separator(const char *row)
+{
+    static const char kinds[] = ",;\t";
+    int count[3] = { 0 }, quoted = 0, best = 0;
+    for (; *row; row++) {
+        if (*row == '"') quoted = !quoted;
+        const char *kind = strchr(kinds, *row);
+        if (kind && !quoted) count[kind - kinds]++;
+    }
+    for (int k = 1; k < 3; k++)
+        if (count[k] > count[best]) best = k;
+    return kinds[best];
+}
+
+/* One cell from `at` to the end of in->cells (there is room). Returns what follows it. */
+static const char *take_cell(reader *in, const char *at)
+{
+    char *out = in->cells + in->cells_size, *start = out;
+    while (*at == ' ') at++;
+    if (*at == '"') {
+        for (at++; *at && (*at != '"' || at[1] == '"'); at++) {
+            if (*at == '"') at++; /* a doubled quote is one */
+            *out++ = *at;
+        }
+        if (*at) at++;
+        while (*at == ' ') at++;
+    } else {
+        while (*at && *at != in->separator) *out++ = *at++;
+        while (out > start && out[-1] == ' ') out--;
+    }
+    *out++ = 0;
+    in->cells_size += (size_t)(out - start);
+    return at;
+}
+
+/* Cuts in->row into cells at the end of in->cells. */
+static il_status split_row(reader *in, int *cols, il_error *err)
+{
+    size_t need = in->cells_size + in->row_size + 2;
+    if (need > in->cells_room) {
+        size_t room = 2 * need;
+        char *more = realloc(in->cells, room);
+        if (!more) return il_fail(err, IL_EFAIL, "%s: out of memory", in->path);
+        in->cells = more;
+        in->cells_room = room;
+    }
+    const char *at = in->row;
+    for (*cols = 1;; ++*cols, at++) {
+        at = take_cell(in, at);
+        if (!*at) return IL_OK;
+        if (*at != in->separator)
+            return bad(in, in->row_line, err, "text after a cell's closing quote");
+    }
+}
+
+static il_status check_header(const reader *in, const char **name, il_error *err)
+{
+    int numbers = 0;
+    double v;
+    const char *at = in->cells;
+    for (int c = 0; c < in->cols; c++, at += strlen(at) + 1) {
+        if (!*at)
+            return il_fail(err, IL_ECONFIG, "%s:%d: column %d has no name", in->path,
+                           in->row_line, c + 1);
+        for (int i = 0; i < c; i++)
+            if (!strcmp(name[i], at))
+                return il_fail(
+                    err, IL_ECONFIG,
+                    "%s:%d: columns %d and %d are both named '%.64s'; rename one", in->path,
+                    in->row_line, i + 1, c + 1, at);
+        name[c] = at;
+        numbers += il_number_parse(at, &v);
+    }
+    if (numbers == in->cols)
+        return bad(in, in->row_line, err,
+                   "the first line holds numbers; it must hold the columns' names");
+    return IL_OK;
+}
+
+/* The bytes EF BB BF at the start of a file say "UTF-8" and belong to no cell. */
+static void skip_mark(reader *in)
+{
+    static const int mark[3] = { 0xEF, 0xBB, 0xBF };
+    int seen[3], n = 0;
+    do {
+        seen[n] = getc(in->f);
+    } while (seen[n] == mark[n] && ++n < 3);
+    if (n == 3) return;
+    for (int i = n; i >= 0; i--)
+        if (seen[i] != EOF) in->ahead[in->n_ahead++] = seen[i];
+}
+
+/* The first row that is not blank, with its separator. */
+static il_status read_header(reader *in, il_error *err)
+{
+    int more;
+    skip_mark(in);
+    do {
+        IL_TRY(read_row(in, &more, err));
+    } while (more && is_blank(in));
+    if (!more)
+        return il_fail(err, IL_ECONFIG, "%s: the file is empty; a header line is expected",
+                       in->path);
+    in->separator = find_separator(in->row);
+    IL_TRY(split_row(in, &in->cols, err));
+    if (in->cols > IL_CSV_COLS)
+        return il_fail(err, IL_ECONFIG, "%s:%d: %d columns are more than %d", in->path,
+                       in->row_line, in->cols, IL_CSV_COLS);
+    return IL_OK;
+}
+
+static il_status read_rows(reader *in, il_error *err)
+{
+    int more, cols, blank = 0; /* line of the first blank row since the last full one */
+    for (;;) {
+        IL_TRY(read_row(in, &more, err));
+        if (!more) break;
+        if (is_blank(in)) {
+            if (!blank) blank = in->row_line;
+            continue;
+        }
+        if (blank) return bad(in, blank, err, "a blank line between rows; remove it");
+        IL_TRY(split_row(in, &cols, err));
+        if (cols != in->cols)
+            return il_fail(err, IL_ECONFIG,
+                           "%s:%d: %d cells where the header has %d columns", in->path,
+                           in->row_line, cols, in->cols);
+        in->rows++;
+    }
+    if (!in->rows)
+        return il_fail(err, IL_ECONFIG, "%s: no rows below the header", in->path);
+    return IL_OK;
+}
+
+/* The cells become columns: numbers where every cell that is not missing is one. */
+static il_status fill(const reader *in, il_table *table, unsigned char *is_text,
+                      il_error *err)
+{
+    const char *first = in->cells, *at;
+    double v;
+    for (int c = 0; c < in->cols; c++) first += strlen(first) + 1;
+    at = first;
+    for (int r = 0; r < in->rows; r++)
+        for (int c = 0; c < in->cols; c++, at += strlen(at) + 1)
+            if (!il_text_missing(at) && !il_number_parse(at, &v)) is_text[c] = 1;
+
+    at = in->cells;
+    for (int c = 0; c < in->cols; c++, at += strlen(at) + 1)
+        IL_TRY(il_table_add_col(table, at, is_text[c], err));
+    for (int r = 0; r < in->rows; r++) {
+        IL_TRY(il_table_add_row(table, err));
+        for (int c = 0; c < in->cols; c++, at += strlen(at) + 1) {
+            if (il_text_missing(at)) continue;
+            if (is_text[c]) {
+                IL_TRY(il_table_set_text(table, r, c, at, err));
+            } else if (il_number_parse(at, &v)) {
+                il_table_set(table, r, c, v);
+            }
+        }
+    }
+    return IL_OK;
+}
+
+static il_status read_all(reader *in, il_table *table, il_error *err)
+{
+    const char *name[IL_CSV_COLS];
+    unsigned char is_text[IL_CSV_COLS] = { 0 };
+    IL_TRY(read_header(in, err));
+    IL_TRY(check_header(in, name, err));
+    IL_TRY(read_rows(in, err));
+    return fill(in, table, is_text, err);
+}
+
+il_status il_table_read(il_table **table, const char *path, il_error *err)
+{
+    reader in = { .path = path, .line = 1 };
+    il_table *t = NULL;
+    const char *slash = strrchr(path, '/');
+    il_status status = IL_OK;
+    in.f = fopen(path, "rb");
+    if (!in.f) return il_fail(err, IL_EIO, "%s: cannot be read: %s", path, strerror(errno));
+    in.row = malloc(IL_CSV_LINE + 1);
+    if (!in.row) status = il_fail(err, IL_EFAIL, "%s: out of memory", path);
+    if (!status) status = il_table_new(&t, slash ? slash + 1 : path, err);
+    if (!status) status = read_all(&in, t, err);
+    fclose(in.f);
+    free(in.row);
+    free(in.cells);
+    if (status) {
+        il_table_free(t);
+        return status;
+    }
+    *table = t;
+    return IL_OK;
+}

@@ -1,0 +1,253 @@
+/* figure.c - a table drawn by gnuplot: the data, the script and, where it runs, the picture
+ *
+ * PATH.csv and PATH.gp are for the reader to change and run again (`gnuplot NAME.gp` in their
+ * folder); PATH.svg is what they draw. The first column is x; every other column of numbers is a
+ * line, with a band where NAME_low and NAME_high stand beside it. The colours are Okabe and Ito's,
+ * which people who see few colours tell apart; dashes tell them apart in print.
+ */
+#include "report/report.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *const colours[] = { "#0072B2", "#D55E00", "#009E73", "#CC79A7",
+                                       "#E69F00", "#56B4E9", "#7F6AC8", "#6B7A85" };
+enum { IL_FIGURE_MARKS = 16 }; /* up to so many rows are few enough to show each as a dot */
+
+/* gnuplot takes everything between single quotes literally, except a doubled quote. */
+static void quoted(FILE *f, const char *text)
+{
+    fputc('\'', f);
+    for (; text && *text; text++) {
+        if (*text == '\'') fputc('\'', f);
+        fputc((unsigned char)*text < ' ' ? ' ' : *text, f);
+    }
+    fputc('\'', f);
+}
+
+static int find_suffixed(const il_table *table, int col, const char *suffix)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s%s", il_table_col(table, col), suffix);
+    return il_table_find(table, name);
+}
+
+/* Is this column an edge of another one's band? */
+static int is_edge(const il_table *table, int col)
+{
+    static const char *const suffixes[] = { "_low", "_high" };
+    const char *name = il_table_col(table, col);
+    for (int i = 0; i < 2; i++) {
+        size_t size = strlen(name), tail = strlen(suffixes[i]);
+        char base[256];
+        if (size <= tail || size >= sizeof base || strcmp(name + size - tail, suffixes[i]))
+            continue;
+        snprintf(base, sizeof base, "%.*s", (int)(size - tail), name);
+        if (il_table_find(table, base) >= 0) return 1;
+    }
+    return 0;
+}
+
+static int is_line(const il_table *table, int col)
+{
+    if (col == 0 || il_table_is_text(table, col) || is_edge(table, col)) return 0;
+    for (int r = 0; r < il_table_rows(table); r++)
+        if (isfinite(il_table_number(table, r, col))) return 1;
+    return 0;
+}
+
+/* Where a logarithmic axis may end: a decade below the smallest value of the first line, so that
+ * an exact algorithm's rounding error (1e-30) does not press everything else against the top.
+ * 0: nothing lies below it. */
+static double log_floor(const il_table *table)
+{
+    int first = 0;
+    double low = INFINITY, lowest = INFINITY, edge = 1;
+    for (int c = 1; c < il_table_cols(table); c++) {
+        if (!is_line(table, c)) continue;
+        if (!first) first = c;
+        for (int r = 0; r < il_table_rows(table); r++) {
+            double v = il_table_number(table, r, c);
+            if (!(v > 0)) continue;
+            if (c == first) low = fmin(low, v);
+            lowest = fmin(lowest, v);
+        }
+    }
+    if (!isfinite(low)) return 0;
+    while (edge > low) edge /= 10;
+    while (edge < low / 10) edge *= 10;
+    edge /= 10;
+    return lowest < edge ? edge : 0;
+}
+
+static void write_axes(FILE *f, const il_figure *figure, const il_table *table)
+{
+    fputs("set tmargin 3.5\nset label 1 ", f);
+    quoted(f, figure->title);
+    fputs(" at graph 0, graph 1 offset 0,1.6 left noenhanced font ',16'\nset xlabel ", f);
+    quoted(f, figure->x_label);
+    fputs(" noenhanced\nset ylabel ", f);
+    quoted(f, figure->y_label);
+    fputs(" noenhanced\n"
+          "set border 3 linecolor rgb '#808080'\n"
+          "set tics nomirror out scale 0.6\n"
+          "set grid linecolor rgb '#B0B0B0' linewidth 0.4 dashtype solid\n"
+          "set key outside right top Left reverse noenhanced samplen 2 spacing 1.3\n"
+          "set autoscale xfix\n",
+          f);
+    if (figure->log_x) fputs("set logscale x\nset format x '10^{%L}'\n", f);
+    if (figure->log_y) {
+        double edge = log_floor(table);
+        fputs("set logscale y\nset format y '10^{%L}'\n", f);
+        if (edge > 0)
+            fprintf(f, "set yrange [%.0e:*] # exact answers lie far below\n", edge);
+    } else {
+        fputs("set yrange [0<*:]\n", f);
+    }
+    if (figure->marker) {
+        char x[IL_NUMBER];
+        il_number_exact(x, figure->marker_x);
+        fprintf(f, "set arrow from first %s, graph 0 to first %s, graph 1 nohead", x, x);
+        fputs(" dashtype 2 linewidth 1.2 linecolor rgb '#808080'\nset label 2 ", f);
+        quoted(f, figure->marker);
+        fprintf(f, " at first %s, graph 0.97 offset 0.6,0 noenhanced font ',12'\n", x);
+    }
+}
+
+/* Bands lie under lines, so they come first. */
+static void write_lines(FILE *f, const il_table *table, const char *name)
+{
+    const char *style = il_table_rows(table) > IL_FIGURE_MARKS
+                            ? "lines"
+                            : "linespoints pointtype 7 pointsize 0.5";
+    int plots = 0;
+    for (int bands = 1; bands >= 0; bands--) {
+        for (int c = 1, line = 0; c < il_table_cols(table); c++) {
+            if (!is_line(table, c)) continue;
+            const char *colour = colours[line % IL_COUNT(colours)];
+            int edges[2] = { find_suffixed(table, c, "_low"),
+                             find_suffixed(table, c, "_high") };
+            line++;
+            if (bands && (edges[0] < 0 || edges[1] < 0)) continue;
+            fputs(plots ? ", \\\n     ''" : "plot ", f);
+            if (!plots++) quoted(f, name);
+            if (bands) {
+                fprintf(f, " using 1:%d:%d with filledcurves linecolor rgb '%s'",
+                        edges[0] + 1, edges[1] + 1, colour);
+                fputs(" fillstyle transparent solid 0.2 noborder notitle", f);
+                continue;
+            }
+            fprintf(
+                f, " using 1:%d with %s linewidth %d dashtype %d linecolor rgb '%s' title ",
+                c + 1, style, line == 1 ? 3 : 2, line == 1 ? 1 : 1 + (line - 1) % 4,
+                colour);
+            quoted(f, il_table_col(table, c));
+        }
+    }
+    fputc('\n', f);
+}
+
+typedef struct {
+    const il_figure *figure;
+    const il_table *table;
+    const char *name; /* the figure's path without its folder */
+} drawing;
+
+static void write_script(const void *context, FILE *f)
+{
+    const drawing *d = context;
+    char file[1024];
+    fprintf(f, "# Run `gnuplot %s.gp` in this folder to draw %s.svg again.\n", d->name,
+            d->name);
+    fputs("set terminal svg size 860,460 dynamic enhanced font "
+          "'Helvetica,Arial,sans-serif,13'"
+          " name ",
+          f);
+    quoted(f, d->name);
+    fputs("\nset output ", f);
+    snprintf(file, sizeof file, "%s.svg", d->name);
+    quoted(f, file);
+    fputs("\nset datafile separator comma columnheaders\n", f);
+    write_axes(f, d->figure, d->table);
+    snprintf(file, sizeof file, "%s.csv", d->name);
+    write_lines(f, d->table, file);
+}
+
+static void write_data(const void *table, FILE *f) { il_table_write_csv(table, f); }
+
+/* gnuplot in the script's folder, without a shell. What it complains of goes to `words`.
+ * Returns its exit status; 127: there is no gnuplot, or no process for it. */
+static int run_gnuplot(const char *folder, const char *script, char *words, size_t size)
+{
+    int pipes[2], status = 0;
+    size_t used = 0;
+    words[0] = 0;
+    if (pipe(pipes)) return 127;
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(pipes[1], STDOUT_FILENO);
+        dup2(pipes[1], STDERR_FILENO);
+        close(pipes[0]);
+        if (!chdir(folder)) execlp("gnuplot", "gnuplot", script, (char *)NULL);
+        _exit(127);
+    }
+    close(pipes[1]);
+    for (ssize_t got = 1; child > 0 && got > 0;) {
+        char more[256];
+        got = read(pipes[0], more, sizeof more);
+        for (ssize_t i = 0; i < got && used + 1 < size; i++)
+            words[used++] = more[i] < ' ' ? ' ' : more[i];
+    }
+    words[used] = 0;
+    close(pipes[0]);
+    if (child < 0) return 127;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR) return 127;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 126;
+}
+
+static il_status draw(const char *path, const char *name, il_error *err)
+{
+    char folder[1024], script[1024], svg[1100], words[256];
+    size_t size = (size_t)(name - path);
+    snprintf(folder, sizeof folder, "%.*s", (int)size, size ? path : "./");
+    if (!size) strcpy(folder, ".");
+    snprintf(script, sizeof script, "%s%s.gp", *name == '-' ? "./" : "", name);
+    snprintf(svg, sizeof svg, "%s.svg", path);
+    unlink(svg); /* a picture of older data must not survive */
+    int status = run_gnuplot(folder, script, words, sizeof words);
+    if (status == 127) {
+        il_fail(err, IL_OK, "%s: not drawn: gnuplot is missing",
+                svg); /* a note, no failure */
+        return IL_OK;
+    }
+    if (status) {
+        unlink(svg);
+        return il_fail(err, IL_EFAIL, "%s: gnuplot failed: %s", svg, words);
+    }
+    return IL_OK;
+}
+
+il_status il_figure_write(const il_figure *figure, const il_table *table, const char *path,
+                          il_error *err)
+{
+    char file[1024];
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    drawing d = { figure, table, name };
+    int lines = 0;
+    if (!*name || strlen(path) + 8 > sizeof file)
+        return il_fail(err, IL_EUSAGE, "'%s': not a path for a figure", il_show(path).text);
+    for (int c = 1; c < il_table_cols(table); c++) lines += is_line(table, c);
+    if (!lines || il_table_is_text(table, 0))
+        return il_fail(err, IL_ECONFIG, "table %s: no numbers to draw a figure of",
+                       il_table_name(table));
+    snprintf(file, sizeof file, "%s.csv", path);
+    IL_TRY(il_file_write_atomic(file, write_data, table, err));
+    snprintf(file, sizeof file, "%s.gp", path);
+    IL_TRY(il_file_write_atomic(file, write_script, &d, err));
+    if (err) err->text[0] = 0;
+    return draw(path, name, err);
+}

@@ -1,0 +1,322 @@
+/* html.c - a run as one HTML page that needs nothing else
+ *
+ * Figures are inlined as SVG, style is inline, nothing is fetched: the page can be mailed or put
+ * on a server as it is. It follows the reader's light or dark setting and prints. Every text that
+ * comes from a file or a table is escaped; an SVG that holds more than a drawing is left out.
+ */
+#include "report/report.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+static const char *const style =
+    ":root{color-scheme:light dark;--ink:#1c2128;--soft:#5c6672;--line:#d8dee4;--page:#fff;"
+    "--card:#f6f8fa;--blue:#0072b2}\n"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e3e7ec;--soft:#9aa5b1;--line:#343b44;"
+    "--page:#15181d;--card:#1d2127;--blue:#56b4e9}}\n"
+    "body{margin:0 auto;padding:2.5rem 1.5rem 4rem;max-width:58rem;background:var(--page);"
+    "color:var(--ink);font:16px/1.55 system-ui,-apple-system,'Segoe "
+    "UI',Roboto,Helvetica,Arial,"
+    "sans-serif}\n"
+    "h1{font-size:1.7rem;margin:0 0 .2rem}h2{font-size:1.15rem;margin:2.4rem 0 .6rem}\n"
+    ".soft{color:var(--soft)}.verdict{font-size:1.08rem;border-left:4px solid var(--blue);"
+    "background:var(--card);padding:.9rem 1.1rem;margin:1.4rem 0;border-radius:0 6px 6px "
+    "0}\n"
+    "figure{margin:1rem 0;color:var(--ink)}figure "
+    "svg{width:100%;height:auto;display:block}\n"
+    "svg [fill=black]{fill:currentColor}svg [color=black]{color:inherit}"
+    ".gridline{opacity:.4}\n"
+    "details{margin:.6rem 0}summary{cursor:pointer;color:var(--soft)}\n"
+    ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:.86rem;"
+    "font-variant-numeric:tabular-nums;margin:.6rem 0}\n"
+    "th,td{padding:.22rem .7rem;border-bottom:1px solid var(--line);text-align:right;"
+    "white-space:nowrap}th{color:var(--soft);font-weight:600}\n"
+    "th.text,td.text{text-align:left}td.text{white-space:normal;overflow-wrap:anywhere}\n"
+    "pre{background:var(--card);border:1px solid "
+    "var(--line);border-radius:6px;padding:.9rem 1.1rem;"
+    "font-size:.84rem;line-height:1.45;overflow-x:auto}\n"
+    "@media "
+    "print{body{max-width:none;padding:0;font-size:11pt}figure,table,pre{break-inside:"
+    "avoid}"
+    "details:not([open])>*:not(summary){display:block}}\n";
+
+static void escaped(FILE *f, const char *text)
+{
+    for (; *text; text++) {
+        switch (*text) {
+        case '<':
+            fputs("&lt;", f);
+            break;
+        case '>':
+            fputs("&gt;", f);
+            break;
+        case '&':
+            fputs("&amp;", f);
+            break;
+        case '"':
+            fputs("&quot;", f);
+            break;
+        case '\'':
+            fputs("&#39;", f);
+            break;
+        default:
+            if ((unsigned char)*text >= ' ' || *text == '\n' || *text == '\t')
+                fputc(*text, f);
+        }
+    }
+}
+
+/* What the page is made of; everything is read before a byte is written. */
+typedef struct {
+    const char *folder, *name;
+    const il_table *const *tables;
+    int n;
+    il_table *loss; /* NULL: the run has no metrics */
+    char *recipe;   /* config.yaml, or NULL */
+    json_t *env;    /* env.json, or NULL */
+} page;
+
+/* ---- the verdict -------------------------------------------------------------------------- */
+
+/* The mean distance of two columns over the rows where both have a value. */
+static double distance(const il_table *t, int a, int b)
+{
+    double sum = 0;
+    int n = 0;
+    for (int r = 0; r < il_table_rows(t); r++) {
+        double d = fabs(il_table_number(t, r, a) - il_table_number(t, r, b));
+        if (!isfinite(d)) continue;
+        sum += d;
+        n++;
+    }
+    return n ? sum / n : INFINITY;
+}
+
+/* The algorithm whose curve is nearest to the model's; -1 if there is none. */
+static int nearest(const il_table *t, int model, double *least)
+{
+    int best = -1;
+    *least = INFINITY;
+    for (int c = 1; c < il_table_cols(t); c++) {
+        const char *name = il_table_col(t, c);
+        if (il_table_is_text(t, c) || !strncmp(name, "model", 5)) continue;
+        double d = distance(t, model, c);
+        if (d < *least) best = c;
+        *least = fmin(*least, d);
+    }
+    return best;
+}
+
+static void number(FILE *f, double v)
+{
+    char text[IL_NUMBER];
+    il_number_short(text, v);
+    fputs(text, f);
+}
+
+/* What the first table with a column `model` says of its last row. */
+static void write_verdict(FILE *f, const page *p)
+{
+    const il_table *t = NULL;
+    int model = -1;
+    for (int i = 0; i < p->n && model < 0; i++) {
+        t = p->tables[i];
+        model = il_table_rows(t) ? il_table_find(t, "model") : -1;
+    }
+    if (model < 1) return;
+    int last = il_table_rows(t) - 1, low = il_table_find(t, "model_low"),
+        high = il_table_find(t, "model_high");
+    double apart;
+    int other = nearest(t, model, &apart);
+    fputs("<p class=verdict>At ", f);
+    escaped(f, il_table_col(t, 0));
+    fputs(" = ", f);
+    number(f, il_table_number(t, last, 0));
+    fputs(" the model&#39;s squared error is <b>", f);
+    number(f, il_table_number(t, last, model));
+    fputs("</b> of that of predicting zero", f);
+    if (low >= 0 && high >= 0) {
+        fputs(" (90&nbsp;% interval ", f);
+        number(f, il_table_number(t, last, low));
+        fputs(" to ", f);
+        number(f, il_table_number(t, last, high));
+        fputs(")", f);
+    }
+    if (other >= 0) {
+        fputs(". Of the algorithms beside it, <b>", f);
+        escaped(f, il_table_col(t, other));
+        fputs("</b> is nearest over the whole curve: ", f);
+        number(f, apart);
+        fputs(" apart on average, with ", f);
+        number(f, il_table_number(t, last, other));
+        fputs(" at the same place", f);
+    }
+    fputs(".</p>\n", f);
+}
+
+/* ---- figures and tables ------------------------------------------------------------------------ */
+
+/* The drawing of FOLDER/figures/NAME.svg from its <svg on; what could run or load is refused. */
+static void write_figure(FILE *f, const page *p, const char *name)
+{
+    static const char *const refused[] = { "<script", "<foreignObject", "<iframe",
+                                           "<image",  "onload=",        "javascript:",
+                                           "http://", "https://" };
+    static const char namespace[] = "http://www.w3.org/";
+    char path[1200], *text;
+    size_t size;
+    snprintf(path, sizeof path, "%s/figures/%s.svg", p->folder, name);
+    if (il_file_read(&text, &size, path, 16 << 20, NULL)) return;
+    const char *drawing = strstr(text, "<svg");
+    int fine = drawing != NULL;
+    for (int i = 0; i < IL_COUNT(refused) && fine; i++)
+        for (const char *at = text; fine && (at = strstr(at, refused[i])); at++)
+            fine = !strncmp(at, namespace, sizeof namespace - 1);
+    if (fine) {
+        fputs("<figure>\n", f);
+        fputs(drawing, f);
+        fputs("</figure>\n", f);
+    }
+    free(text);
+}
+
+static void write_cell(FILE *f, const il_table *t, int row, int col)
+{
+    if (il_table_is_text(t, col)) {
+        fputs("<td class=text>", f);
+        escaped(f, il_table_text(t, row, col));
+    } else {
+        fputs("<td>", f);
+        number(f, il_table_number(t, row, col));
+    }
+}
+
+static void write_table(FILE *f, const il_table *t)
+{
+    fprintf(
+        f, "<details><summary>The numbers (%d rows)</summary><div class=wide><table>\n<tr>",
+        il_table_rows(t));
+    for (int c = 0; c < il_table_cols(t); c++) {
+        fputs(il_table_is_text(t, c) ? "<th class=text>" : "<th>", f);
+        escaped(f, il_table_col(t, c));
+    }
+    for (int r = 0; r < il_table_rows(t); r++) {
+        fputs("\n<tr>", f);
+        for (int c = 0; c < il_table_cols(t); c++) write_cell(f, t, r, c);
+    }
+    fputs("\n</table></div></details>\n", f);
+}
+
+static void write_environment(FILE *f, json_t *env)
+{
+    const char *key;
+    json_t *value;
+    fputs("<h2>Environment</h2>\n<table>\n", f);
+    json_object_foreach(env, key, value)
+    {
+        char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+        fputs("<tr><th class=text>", f);
+        escaped(f, key);
+        fputs("<td class=text>", f);
+        escaped(f, text ? text : json_is_string(value) ? json_string_value(value) : "");
+        fputc('\n', f);
+        free(text);
+    }
+    fputs("</table>\n", f);
+}
+
+/* ---- the page ----------------------------------------------------------------------------------- */
+
+static const char *heading(const char *name)
+{
+    if (!strcmp(name, "points")) return "Error by number of examples";
+    if (!strcmp(name, "loops")) return "Error by loops";
+    return name;
+}
+
+static void write_page(const void *context, FILE *f)
+{
+    const page *p = context;
+    fputs("<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
+          "<meta name=viewport content=\"width=device-width, initial-scale=1\">\n<title>",
+          f);
+    escaped(f, p->name);
+    fprintf(f, " - innerloop</title>\n<style>\n%s</style>\n<h1>", style);
+    escaped(f, p->name);
+    fprintf(f, "</h1>\n<div class=soft>a run of innerloop %s</div>\n", il_version());
+    write_verdict(f, p);
+    if (p->loss) {
+        fputs("<h2>Training</h2>\n", f);
+        write_figure(f, p, "loss");
+        write_table(f, p->loss);
+    }
+    for (int i = 0; i < p->n; i++) {
+        fputs("<h2>", f);
+        escaped(f, heading(il_table_name(p->tables[i])));
+        fputs("</h2>\n", f);
+        write_figure(f, p, il_table_name(p->tables[i]));
+        write_table(f, p->tables[i]);
+    }
+    if (p->recipe) {
+        fputs("<h2>Recipe</h2>\n<pre>", f);
+        escaped(f, p->recipe);
+        fputs("</pre>\n", f);
+    }
+    if (p->env) write_environment(f, p->env);
+    fputs("</html>\n", f);
+}
+
+static il_status draw_loss(const page *p, il_error *err)
+{
+    il_figure figure = { .title = "Loss by training step",
+                         .x_label = "step",
+                         .y_label = "mean squared error",
+                         .log_y = 1 };
+    char path[1100];
+    snprintf(path, sizeof path, "%s/figures", p->folder);
+    if (mkdir(path, 0777) && errno != EEXIST)
+        return il_fail(err, IL_EIO, "%s: the folder cannot be made: %s", path,
+                       strerror(errno));
+    snprintf(path, sizeof path, "%s/figures/loss", p->folder);
+    return il_figure_write(&figure, p->loss, path, err);
+}
+
+/* Every part but the tables is welcome to be missing. */
+static void read_parts(page *p)
+{
+    char path[1100];
+    size_t size;
+    snprintf(path, sizeof path, "%s/config.yaml", p->folder);
+    if (il_file_read(&p->recipe, &size, path, 1 << 20, NULL)) p->recipe = NULL;
+    snprintf(path, sizeof path, "%s/env.json", p->folder);
+    p->env = json_load_file(path, 0, NULL);
+    if (il_metrics_read(&p->loss, p->folder, NULL)) p->loss = NULL;
+}
+
+il_status il_report_write(const char *folder, const il_table *const *tables, int n,
+                          il_error *err)
+{
+    char path[1100], whole[1024], *real = realpath(folder, NULL);
+    if (!real || strlen(real) >= sizeof whole) {
+        free(real);
+        return il_fail(err, IL_EIO, "%s: not a run folder that can be opened", folder);
+    }
+    strcpy(whole, real);
+    free(real);
+    const char *slash = strrchr(whole, '/');
+    page p = { .folder = whole,
+               .name = slash && slash[1] ? slash + 1 : whole,
+               .tables = tables,
+               .n = n };
+    read_parts(&p);
+    il_status status = p.loss ? draw_loss(&p, err) : IL_OK;
+    snprintf(path, sizeof path, "%s/report.html", whole);
+    if (!status) status = il_file_write_atomic(path, write_page, &p, err);
+    il_table_free(p.loss);
+    free(p.recipe);
+    json_decref(p.env);
+    return status;
+}

@@ -1,0 +1,178 @@
+/* table.c - named columns of numbers or text
+ *
+ * The form every result takes on its way to a person: evaluations, lists, predictions and the
+ * user's own CSV files. Cells are owned by the table and borrowed by whoever asks.
+ */
+#include "report/report.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct {
+    char *name;
+    int is_text;
+    double *number; /* (rows) of a column of numbers */
+    char **text;    /* (rows) of a column of text; NULL is "" */
+} column;
+
+struct il_table {
+    char *name;
+    column *cols;
+    int ncol, nrow, room; /* rows there is memory for */
+};
+
+static il_status no_memory(const il_table *table, il_error *err)
+{
+    return il_fail(err, IL_EFAIL, "table %s: out of memory at %d rows of %d columns",
+                   table ? table->name : "", table ? table->nrow : 0,
+                   table ? table->ncol : 0);
+}
+
+static char *copy(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *own = malloc(size);
+    return own ? memcpy(own, text, size) : NULL;
+}
+
+il_status il_table_new(il_table **table, const char *name, il_error *err)
+{
+    il_table *t = calloc(1, sizeof *t);
+    if (!t || !(t->name = copy(name))) {
+        free(t);
+        return no_memory(NULL, err);
+    }
+    *table = t;
+    return IL_OK;
+}
+
+void il_table_free(il_table *table)
+{
+    if (!table) return;
+    for (int c = 0; c < table->ncol; c++) {
+        column *col = table->cols + c;
+        if (col->is_text)
+            for (int r = 0; r < table->nrow; r++) free(col->text[r]);
+        free(col->text);
+        free(col->number);
+        free(col->name);
+    }
+    free(table->cols);
+    free(table->name);
+    free(table);
+}
+
+int il_table_rows(const il_table *table) { return table->nrow; }
+int il_table_cols(const il_table *table) { return table->ncol; }
+const char *il_table_name(const il_table *table) { return table->name; }
+
+static const column *at(const il_table *table, int row, int col)
+{
+    assert(0 <= row && row < table->nrow && 0 <= col && col < table->ncol);
+    (void)row;
+    return table->cols + col;
+}
+
+const char *il_table_col(const il_table *table, int col)
+{
+    assert(0 <= col && col < table->ncol);
+    return table->cols[col].name;
+}
+
+int il_table_is_text(const il_table *table, int col)
+{
+    assert(0 <= col && col < table->ncol);
+    return table->cols[col].is_text;
+}
+
+int il_table_find(const il_table *table, const char *col)
+{
+    for (int c = 0; c < table->ncol; c++)
+        if (!strcmp(table->cols[c].name, col)) return c;
+    return -1;
+}
+
+double il_table_number(const il_table *table, int row, int col)
+{
+    const column *c = at(table, row, col);
+    return c->is_text ? NAN : c->number[row];
+}
+
+const char *il_table_text(const il_table *table, int row, int col)
+{
+    const column *c = at(table, row, col);
+    return c->is_text && c->text[row] ? c->text[row] : "";
+}
+
+/* Memory for `room` rows in a column; what it holds is kept. */
+static int grow(column *c, int room)
+{
+    size_t cell = c->is_text ? sizeof *c->text : sizeof *c->number;
+    void *more =
+        realloc(c->is_text ? (void *)c->text : (void *)c->number, cell * (size_t)room);
+    if (!more) return 0;
+    if (c->is_text) {
+        c->text = more;
+    } else {
+        c->number = more;
+    }
+    return 1;
+}
+
+static void clear(column *c, int row)
+{
+    if (c->is_text) {
+        c->text[row] = NULL;
+    } else {
+        c->number[row] = NAN;
+    }
+}
+
+il_status il_table_add_col(il_table *table, const char *name, int is_text, il_error *err)
+{
+    column *cols = realloc(table->cols, sizeof *cols * (size_t)(table->ncol + 1));
+    if (!cols) return no_memory(table, err);
+    table->cols = cols;
+    column c = { .name = copy(name), .is_text = is_text };
+    if (!c.name || (table->room && !grow(&c, table->room))) {
+        free(c.name);
+        return no_memory(table, err);
+    }
+    for (int r = 0; r < table->nrow; r++) clear(&c, r);
+    cols[table->ncol++] = c;
+    return IL_OK;
+}
+
+il_status il_table_add_row(il_table *table, il_error *err)
+{
+    if (table->nrow == table->room) {
+        if (table->room > INT32_MAX / 2) return no_memory(table, err);
+        int room = il_max(16, 2 * table->room);
+        for (int c = 0; c < table->ncol; c++)
+            if (!grow(table->cols + c, room)) return no_memory(table, err);
+        table->room = room;
+    }
+    for (int c = 0; c < table->ncol; c++) clear(table->cols + c, table->nrow);
+    table->nrow++;
+    return IL_OK;
+}
+
+void il_table_set(il_table *table, int row, int col, double value)
+{
+    const column *c = at(table, row, col);
+    assert(!c->is_text);
+    c->number[row] = value;
+}
+
+il_status il_table_set_text(il_table *table, int row, int col, const char *text,
+                            il_error *err)
+{
+    const column *c = at(table, row, col);
+    assert(c->is_text);
+    char *own = NULL;
+    if (*text && !(own = copy(text))) return no_memory(table, err);
+    free(c->text[row]);
+    c->text[row] = own;
+    return IL_OK;
+}

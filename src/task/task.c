@@ -1,0 +1,39 @@
+/* task.c - the list of tasks, and what is asked of every row */
+#include "task/task.h"
+
+#include <math.h>
+
+static const il_task *const rows[] = {
+#define IL_TASK(name) &il_task_##name,
+#include "task/tasks.def"
+#undef IL_TASK
+};
+
+const il_task *il_task_at(int i) { return i >= 0 && i < IL_COUNT(rows) ? rows[i] : NULL; }
+
+const il_task *il_task_find(const char *name)
+{
+    for (int i = 0; i < IL_COUNT(rows); i++)
+        if (!strcmp(rows[i]->name, name)) return rows[i];
+    return NULL;
+}
+
+double il_task_scale(const il_task *task, const void *opts, int dims)
+{
+    return task->scale(opts, dims);
+}
+
+double il_task_floor(const il_task *task, const void *opts, int points, int dims, int dim)
+{
+    if (!task->error) return NAN;
+    double sum = 0;
+    for (int k = 0; k < points; k++) sum += task->error(opts, k, dims, dim);
+    return isfinite(sum) ? sum / points : NAN;
+}
+
+void il_prompt_linear(double scale, il_rng *rng, il_prompt *p)
+{
+    for (int d = 0; d < p->dims; d++) p->w[d] = (il_real)(scale * il_normal(rng));
+    for (int n = 0; n < p->points; n++)
+        p->y[n] = (il_real)il_prompt_dot(p->w, p->x + (size_t)n * p->dim, p->dim);
+}

@@ -1,0 +1,103 @@
+/* list.c - what there is: the rows of every .def file as tables */
+#include "algo/algo.h"
+#include "train/train.h"
+
+typedef struct {
+    const char *name, *summary;
+    const il_opt *opts;
+} row;
+
+static row task_row(int i)
+{
+    const il_task *t = il_task_at(i);
+    return t ? (row){ t->name, t->summary, t->opts } : (row){ 0 };
+}
+
+static row shift_row(int i)
+{
+    const il_shift *s = il_shift_at(i);
+    return s ? (row){ s->name, s->summary, s->opts } : (row){ 0 };
+}
+
+static row algo_row(int i)
+{
+    const il_algo_kind *a = il_algo_at(i);
+    return a ? (row){ a->name, a->summary, a->opts } : (row){ 0 };
+}
+
+static row op_row(int i)
+{
+    const il_op_kind *o = il_op_at(i);
+    return o ? (row){ o->name, o->summary, o->opts } : (row){ 0 };
+}
+
+static row model_row(int i)
+{
+    static const row rows[] = {
+        { "gpt2", "a standard transformer: n_layer blocks, run once", NULL },
+        { "gpt2_loop", "n_layer blocks in a loop, with the read-in injected in every loop",
+          NULL },
+        { "gpt2_tying", "one block run n_layer times, without injection", NULL },
+    };
+    return i < IL_COUNT(rows) ? rows[i] : (row){ 0 };
+}
+
+static const struct {
+    const char *name;
+    row (*at)(int i);
+} kinds[] = {
+    { "tasks", task_row }, { "shifts", shift_row }, { "algos", algo_row },
+    { "ops", op_row },     { "models", model_row },
+};
+
+/* "alpha=0.1 k=3": every option with its default */
+static void print_options(char *text, size_t size, const il_opt *table)
+{
+    double defaults[16];
+    size_t at = 0;
+    *text = 0;
+    if (table) il_opt_init(table, defaults);
+    for (const il_opt *o = table; o && o->type != IL_OPT_END && at < size; o++) {
+        char value[IL_TEXT];
+        il_opt_print(o, defaults, value, sizeof value);
+        at += (size_t)snprintf(text + at, size - at, "%s%s=%s", at ? " " : "", o->name,
+                               value);
+    }
+}
+
+static il_status fill(il_table *table, row (*at)(int i), il_error *err)
+{
+    static const char *const cols[] = { "name", "summary", "options" };
+    for (int i = 0; i < IL_COUNT(cols); i++)
+        IL_TRY(il_table_add_col(table, cols[i], 1, err));
+    row r;
+    for (int i = 0; (r = at(i)).name; i++) {
+        char options[512];
+        print_options(options, sizeof options, r.opts);
+        IL_TRY(il_table_add_row(table, err));
+        IL_TRY(il_table_set_text(table, i, 0, r.name, err));
+        IL_TRY(il_table_set_text(table, i, 1, r.summary, err));
+        IL_TRY(il_table_set_text(table, i, 2, options, err));
+    }
+    return IL_OK;
+}
+
+il_status il_list(il_table **out, const char *kind, il_error *err)
+{
+    for (int i = 0; i < IL_COUNT(kinds); i++) {
+        if (strcmp(kind, kinds[i].name)) continue;
+        il_table *table;
+        IL_TRY(il_table_new(&table, kind, err));
+        il_status status = fill(table, kinds[i].at, err);
+        if (status == IL_OK)
+            *out = table;
+        else
+            il_table_free(table);
+        return status;
+    }
+    const char *names[IL_COUNT(kinds)];
+    for (int i = 0; i < IL_COUNT(kinds); i++) names[i] = kinds[i].name;
+    const char *near = il_nearest(kind, names, IL_COUNT(kinds));
+    return il_fail(err, IL_EUSAGE, "there is no list of '%s'%s%s%s", il_show(kind).text,
+                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}

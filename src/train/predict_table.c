@@ -1,0 +1,361 @@
+/* predict_table.c - from a user's tables to columns of numbers
+ *
+ * The rules are docs/predict.md's: text of few levels becomes indicators, a missing cell the
+ * examples' mean, what says nothing is dropped, and the columns most correlated with the target
+ * stay when there are more than the model has dimensions. Everything is decided on the examples
+ * alone; the queries are only encoded.
+ */
+#include "report/report.h"
+#include "train/predict.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+enum { LEVELS = 6 }; /* of a text column that becomes indicators */
+
+typedef struct {
+    double *x;    /* (M + Q) */
+    double worth; /* squared correlation with the target, times the target's variance */
+    char name[96];
+} feature;
+
+typedef struct {
+    const il_table *examples, *queries;
+    int *row; /* (M) the examples' rows that have a target */
+    const char *target;
+    il_frame *frame;
+    feature *kept; /* (limit + 1) in the table's order */
+    int limit, offered;
+    char *notes;
+    size_t size;
+    il_error *err;
+} encoder;
+
+__attribute__((format(printf, 2, 3))) static void note(encoder *e, const char *format, ...)
+{
+    size_t used = strlen(e->notes);
+    char line[300];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (used + strlen(line) + 2 > e->size) return; /* the first ones say the most */
+    snprintf(e->notes + used, e->size - used, "%s\n", line);
+}
+
+static il_status no_memory(encoder *e)
+{
+    return il_fail(e->err, IL_EFAIL, "out of memory for a table of %d rows",
+                   e->frame->M + e->frame->Q);
+}
+
+/* Table, row and column of value i of a feature: an example's, then a query's. */
+static const il_table *table_of(const encoder *e, int i, int col, int *row, int *table_col)
+{
+    int is_query = i >= e->frame->M;
+    *row = is_query ? i - e->frame->M : e->row[i];
+    *table_col = is_query ? il_table_find(e->queries, il_table_col(e->examples, col)) : col;
+    return is_query ? e->queries : e->examples;
+}
+
+/* ---- one feature ---------------------------------------------------------------------------- */
+
+/* Missing values (NaN) become the examples' mean. Returns how many there were. */
+static int fill_missing(const encoder *e, double *x)
+{
+    int M = e->frame->M, Q = e->frame->Q, present = 0, missing = 0;
+    double sum = 0;
+    for (int i = 0; i < M; i++) {
+        if (!isfinite(x[i])) continue;
+        sum += x[i];
+        present++;
+    }
+    for (int i = 0; i < M + Q; i++) {
+        if (isfinite(x[i])) continue;
+        x[i] = present ? sum / present : 0;
+        missing++;
+    }
+    return missing;
+}
+
+/* cov(x, y)^2 / var(x) over the examples; 0 for a constant x. */
+static double worth(const encoder *e, const double *x)
+{
+    int M = e->frame->M;
+    const double *y = e->frame->y;
+    double mx = 0, my = 0, xx = 0, xy = 0;
+    for (int i = 0; i < M; i++) {
+        mx += x[i] / M;
+        my += y[i] / M;
+    }
+    for (int i = 0; i < M; i++) {
+        xx += (x[i] - mx) * (x[i] - mx);
+        xy += (x[i] - mx) * (y[i] - my);
+    }
+    return xx > 0 ? xy * xy / xx : 0;
+}
+
+/* Takes x over. Of more than `limit` features, the one of least worth goes. */
+static void keep(encoder *e, double *x, const char *name)
+{
+    int n = e->frame->P++, least = n;
+    e->kept[n] = (feature){ .x = x, .worth = worth(e, x) };
+    snprintf(e->kept[n].name, sizeof e->kept[n].name, "%s", name);
+    e->offered++;
+    if (e->frame->P <= e->limit) return;
+    for (int i = n - 1; i >= 0; i--)
+        if (e->kept[i].worth < e->kept[least].worth) least = i;
+    free(e->kept[least].x);
+    memmove(e->kept + least, e->kept + least + 1, sizeof(feature) * (size_t)(n - least));
+    e->frame->P--;
+}
+
+static int is_constant(const double *x, int n)
+{
+    for (int i = 1; i < n; i++)
+        if (x[i] != x[0]) return 0;
+    return 1;
+}
+
+static il_status encode_numbers(encoder *e, int col)
+{
+    int n = e->frame->M + e->frame->Q;
+    const char *name = il_table_col(e->examples, col);
+    double *x = malloc(sizeof *x * (size_t)n);
+    if (!x) return no_memory(e);
+    for (int i = 0; i < n; i++) {
+        int row, c;
+        const il_table *t = table_of(e, i, col, &row, &c);
+        x[i] = il_table_number(t, row, c);
+    }
+    int missing = fill_missing(e, x);
+    if (is_constant(x, e->frame->M)) {
+        note(e, "column '%s' is the same in all examples and was dropped",
+             il_show(name).text);
+        free(x);
+        return IL_OK;
+    }
+    if (missing)
+        note(e, "%d missing cell%s of '%s' became the examples' mean", missing,
+             missing == 1 ? "" : "s", il_show(name).text);
+    keep(e, x, name);
+    return IL_OK;
+}
+
+/* ---- text: one indicator for every level but the first ------------------------------------------ */
+
+/* The examples' levels of a text column; more than LEVELS are not counted. */
+static int find_levels(const encoder *e, int col, const char *level[LEVELS + 1])
+{
+    int n = 0, known;
+    for (int i = 0; i < e->frame->M && n <= LEVELS; i++) {
+        const char *text = il_table_text(e->examples, e->row[i], col);
+        known = !*text;
+        for (int l = 0; l < n && !known; l++) known = !strcmp(text, level[l]);
+        if (!known) level[n++] = text;
+    }
+    return n;
+}
+
+/* 1 where the cell is `level`, 0 where it is another known one, NaN where it is none of them. */
+static void indicate(const encoder *e, int col, const char *const *level, int n, int which,
+                     double *x)
+{
+    for (int i = 0; i < e->frame->M + e->frame->Q; i++) {
+        int row, c;
+        const il_table *t = table_of(e, i, col, &row, &c);
+        const char *text = il_table_text(t, row, c);
+        x[i] = NAN;
+        for (int l = 0; l < n; l++)
+            if (!strcmp(text, level[l])) x[i] = l == which;
+    }
+}
+
+static il_status encode_text(encoder *e, int col)
+{
+    const char *level[LEVELS + 1], *name = il_table_col(e->examples, col);
+    int n = find_levels(e, col, level), missing = 0;
+    if (n > LEVELS || n < 2) {
+        note(e,
+             n < 2 ? "column '%s' is the same in all examples and was dropped"
+                   : "column '%s' is text of more than 6 levels and was dropped",
+             il_show(name).text);
+        return IL_OK;
+    }
+    for (int l = 1; l < n; l++) {
+        char label[96];
+        double *x = malloc(sizeof *x * (size_t)(e->frame->M + e->frame->Q));
+        if (!x) return no_memory(e);
+        indicate(e, col, level, n, l, x);
+        missing = fill_missing(e, x);
+        snprintf(label, sizeof label, "%.40s=%.40s", name, level[l]);
+        keep(e, x, label);
+    }
+    note(e, "column '%s' is text: %d indicator%s against '%s'", il_show(name).text, n - 1,
+         n == 2 ? "" : "s", il_show(level[0]).text);
+    if (missing)
+        note(e, "%d missing or unknown cell%s of '%s' became the examples' mean", missing,
+             missing == 1 ? "" : "s", il_show(name).text);
+    return IL_OK;
+}
+
+/* ---- the tables ------------------------------------------------------------------------------------ */
+
+static int is_empty(const il_table *t, int col)
+{
+    for (int r = 0; r < il_table_rows(t); r++)
+        if (il_table_is_text(t, col) ? *il_table_text(t, r, col) != 0
+                                     : isfinite(il_table_number(t, r, col)))
+            return 0;
+    return 1;
+}
+
+static il_status find_target(const encoder *e, const il_table *t, int *col)
+{
+    *col = il_table_find(t, e->target);
+    if (*col < 0 || !il_table_is_text(t, *col) || is_empty(t, *col)) return IL_OK;
+    for (int r = 0;; r++) {
+        double v;
+        const char *text = il_table_text(t, r, *col);
+        if (*text && !il_number_parse(text, &v))
+            return il_fail(
+                e->err, IL_ECONFIG,
+                "%s: column '%s' holds '%s' in row %d; only numbers can be predicted",
+                il_table_name(t), il_show(e->target).text, il_show(text).text, r + 1);
+    }
+}
+
+/* The examples with a target, and the targets of both tables. */
+static il_status read_targets(encoder *e)
+{
+    int col, query_col, rows = il_table_rows(e->examples);
+    il_frame *f = e->frame;
+    IL_TRY(find_target(e, e->examples, &col));
+    IL_TRY(find_target(e, e->queries, &query_col));
+    if (col < 0)
+        return il_fail(e->err, IL_ECONFIG, "%s: no column '%s' to predict",
+                       il_table_name(e->examples), il_show(e->target).text);
+    f->Q = il_table_rows(e->queries);
+    f->y = malloc(sizeof *f->y * ((size_t)rows + (size_t)f->Q + 1));
+    e->row = malloc(sizeof *e->row * ((size_t)rows + 1));
+    if (!f->y || !e->row) return no_memory(e);
+    for (int r = 0; r < rows; r++) {
+        double y = il_table_number(e->examples, r, col);
+        if (!isfinite(y)) continue;
+        f->y[f->M] = y;
+        e->row[f->M++] = r;
+    }
+    for (int r = 0; r < f->Q; r++) {
+        f->y[f->M + r] = query_col < 0 ? NAN : il_table_number(e->queries, r, query_col);
+        if (isfinite(f->y[f->M + r])) f->has_target = 1;
+    }
+    if (f->M < rows)
+        note(e, "%d example%s without '%s' %s left out", rows - f->M,
+             rows - f->M == 1 ? "" : "s", il_show(e->target).text,
+             rows - f->M == 1 ? "was" : "were");
+    if (f->M < 2 || f->Q < 1)
+        return il_fail(e->err, IL_ECONFIG,
+                       "%s: at least two examples with '%s' and one query are needed",
+                       il_table_name(f->M < 2 ? e->examples : e->queries),
+                       il_show(e->target).text);
+    return IL_OK;
+}
+
+/* The queries must hold every column of the examples, of the same kind. */
+static il_status check_columns(encoder *e)
+{
+    for (int c = 0; c < il_table_cols(e->examples); c++) {
+        const char *name = il_table_col(e->examples, c);
+        if (!strcmp(name, e->target)) continue;
+        int q = il_table_find(e->queries, name), is_text = il_table_is_text(e->examples, c);
+        if (q < 0)
+            return il_fail(e->err, IL_ECONFIG, "%s: column '%s' of the examples is missing",
+                           il_table_name(e->queries), il_show(name).text);
+        if (is_text != il_table_is_text(e->queries, q) && !is_empty(e->examples, c) &&
+            !is_empty(e->queries, q))
+            return il_fail(e->err, IL_ECONFIG, "%s: column '%s' is %s here and %s in %s",
+                           il_table_name(e->queries), il_show(name).text,
+                           is_text ? "numbers" : "text", is_text ? "text" : "numbers",
+                           il_table_name(e->examples));
+    }
+    for (int q = 0; q < il_table_cols(e->queries); q++) {
+        const char *name = il_table_col(e->queries, q);
+        if (strcmp(name, e->target) && il_table_find(e->examples, name) < 0)
+            note(e, "column '%s' is not in the examples and was ignored",
+                 il_show(name).text);
+    }
+    return IL_OK;
+}
+
+static void note_selection(encoder *e)
+{
+    char names[200] = "";
+    size_t used = 0;
+    if (e->offered <= e->limit) return;
+    for (int i = 0; i < e->frame->P && used < sizeof names - 1; i++) {
+        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                 il_show(e->kept[i].name).text);
+        used = strlen(names);
+    }
+    note(e, "of %d columns the model has room for %d, those most correlated with '%s': %s",
+         e->offered, e->limit, il_show(e->target).text, names);
+}
+
+static il_status encode(encoder *e)
+{
+    IL_TRY(read_targets(e));
+    IL_TRY(check_columns(e));
+    e->kept = calloc((size_t)e->limit + 1, sizeof *e->kept);
+    e->frame->x = calloc((size_t)e->limit, sizeof *e->frame->x);
+    if (!e->kept || !e->frame->x) return no_memory(e);
+    for (int c = 0; c < il_table_cols(e->examples); c++) {
+        if (!strcmp(il_table_col(e->examples, c), e->target)) continue;
+        IL_TRY(il_table_is_text(e->examples, c) ? encode_text(e, c) : encode_numbers(e, c));
+    }
+    if (!e->frame->P)
+        return il_fail(e->err, IL_ECONFIG,
+                       "%s: no column but '%s' that the model could use",
+                       il_table_name(e->examples), il_show(e->target).text);
+    note_selection(e);
+    return IL_OK;
+}
+
+il_status il_frame_new(il_frame *frame, const il_table *examples, const il_table *queries,
+                       const char *target, int limit, char *notes, size_t size,
+                       il_error *err)
+{
+    *frame = (il_frame){ 0 };
+    notes[0] = 0;
+    encoder e = { .examples = examples,
+                  .queries = queries,
+                  .target = target,
+                  .frame = frame,
+                  .limit = limit,
+                  .notes = notes,
+                  .size = size,
+                  .err = err };
+    il_status status = encode(&e);
+    for (int i = 0; e.kept && i < frame->P; i++) {
+        if (status) {
+            free(e.kept[i].x);
+        } else {
+            frame->x[i] = e.kept[i].x;
+        }
+    }
+    if (status) {
+        frame->P = 0;
+        il_frame_free(frame);
+    }
+    free(e.kept);
+    free(e.row);
+    return status;
+}
+
+void il_frame_free(il_frame *frame)
+{
+    for (int i = 0; i < frame->P; i++) free(frame->x[i]);
+    free(frame->x);
+    free(frame->y);
+    *frame = (il_frame){ 0 };
+}

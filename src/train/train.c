@@ -1,0 +1,310 @@
+/* train.c - a training run in its folder: config.yaml, env.json, metrics.jsonl, checkpoints/
+ *
+ * Every random number and every schedule is a function of the step, so a run that was stopped,
+ * or killed, continues from its newest checkpoint with the same bits as if nothing had happened.
+ */
+#include "train/train.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum { PATH = 4096 };
+
+typedef struct {
+    il_trainer *t;
+    const char *folder;
+    const il_watch *watch;
+    FILE *metrics;
+    double started, counted; /* seconds; since `counted`, `steps` steps were taken */
+    int64_t steps;
+    double per_second, loss;
+} runner;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static const char *in_folder(char path[PATH], const runner *r, const char *name)
+{
+    snprintf(path, PATH, "%s/%s", r->folder, name);
+    return path;
+}
+
+/* Makes a folder and those above it. */
+static il_status make_folder(const char *path, il_error *err)
+{
+    char part[PATH];
+    if (strlen(path) >= sizeof part - 64)
+        return il_fail(err, IL_EIO, "the path of the run folder is too long");
+    snprintf(part, sizeof part, "%s", path);
+    for (char *at = part + 1;; at++) {
+        char end = *at;
+        if (end && end != '/') continue;
+        *at = 0;
+        if (mkdir(part, 0777) && errno != EEXIST)
+            return il_fail(err, IL_EIO, "cannot make the folder %s: %s", part,
+                           strerror(errno));
+        *at = end;
+        if (!end) return IL_OK;
+    }
+}
+
+/* ---- resuming ---------------------------------------------------------------------------------- */
+
+/* Keys that do not change what is computed. */
+static int may_differ(const char *key)
+{
+    static const char *const keys[] = { "training.save_every_steps",
+                                        "training.keep_every_steps",
+                                        "training.log_every_steps", "training.recompute",
+                                        "out_dir" };
+    for (int i = 0; i < IL_COUNT(keys); i++)
+        if (!strcmp(key, keys[i])) return 1;
+    return 0;
+}
+
+static il_status same_options(const il_opt *table, const void *now_, const void *then,
+                              const char *path, const char *prefix, il_error *err)
+{
+    for (const il_opt *o = table; o && o->type != IL_OPT_END; o++) {
+        if (may_differ(o->name) || il_opt_equal(o, now_, then)) continue;
+        char a[IL_TEXT], b[IL_TEXT];
+        il_opt_print(o, now_, a, sizeof a);
+        il_opt_print(o, then, b, sizeof b);
+        return il_fail(
+            err, IL_ECONFIG,
+            "%s was trained with %s%s = %s, not %s: resume with its own recipe, or "
+            "train in another folder",
+            path, prefix, o->name, b, a);
+    }
+    return IL_OK;
+}
+
+static il_status same_recipe(const il_config *config, const char *path, il_error *err)
+{
+    il_model *then;
+    IL_TRY(il_model_load(&then, path, err));
+    const il_config *c = il_model_config(then);
+    il_status status = same_options(il_config_opts(), config, c, path, "", err);
+    const il_task *task = il_task_find(config->training.task_name);
+    if (status == IL_OK && task)
+        status = same_options(task->opts, config->training.task_opts, c->training.task_opts,
+                              path, "training.", err);
+    il_model_free(then);
+    return status;
+}
+
+/* Lines of metrics from after the checkpoint belong to a future that will be run again. */
+typedef struct {
+    const char *text;
+    int64_t step;
+} past;
+
+static void write_past(const void *context, FILE *f)
+{
+    const past *p = context;
+    for (const char *line = p->text; *line;) {
+        size_t length = strcspn(line, "\n");
+        long long step;
+        if (line[length] && sscanf(line, "{\"step\": %lld", &step) == 1 && step <= p->step)
+            fwrite(line, 1, length + 1, f);
+        line += length + (line[length] != 0);
+    }
+}
+
+static il_status cut_metrics(const char *path, int64_t step, il_error *err)
+{
+    struct stat info;
+    past p = { .step = step };
+    char *text;
+    size_t bytes;
+    if (stat(path, &info)) return IL_OK; /* nothing was logged yet */
+    IL_TRY(il_file_read(&text, &bytes, path, (size_t)1 << 31, err));
+    p.text = text;
+    il_status status = il_file_write_atomic(path, write_past, &p, err);
+    free(text);
+    return status;
+}
+
+static il_status resume_from(runner *r, const il_config *config, il_error *err)
+{
+    char path[PATH], metrics[PATH];
+    struct stat info;
+    il_checkpoint_path(path, sizeof path, r->folder);
+    if (stat(path, &info)) /* stopped before its first checkpoint: the start is the same */
+        return cut_metrics(in_folder(metrics, r, "metrics.jsonl"), 0, err);
+    IL_TRY(same_recipe(config, path, err));
+    il_model *m = il_trainer_model(r->t);
+    IL_TRY(il_checkpoint_read(path, m, il_trainer_moments(r->t), err));
+    return cut_metrics(in_folder(metrics, r, "metrics.jsonl"), m->step, err);
+}
+
+/* ---- what is written ---------------------------------------------------------------------------- */
+
+static void write_config(const void *config, FILE *f) { il_config_write(config, f); }
+
+static void write_env(const void *context, FILE *f)
+{
+    const runner *r = context;
+#if defined(__clang__)
+    const char *compiler = "clang " __clang_version__;
+#else
+    const char *compiler = "gcc " __VERSION__;
+#endif
+    fprintf(
+        f,
+        "{\"version\": \"%s\", \"kernel\": \"%s\", \"threads\": %d, \"compiler\": \"%s\", "
+        "\"real\": \"%s\", \"plan_bytes\": %zu}\n",
+        il_version(), il_kernel_name(), il_threads(), compiler,
+        sizeof(il_real) == 4 ? "float" : "double", il_trainer_bytes(r->t));
+}
+
+static il_status prepare(runner *r, const il_config *config, int resume, il_error *err)
+{
+    char path[PATH];
+    IL_TRY(make_folder(in_folder(path, r, "checkpoints"), err));
+    if (resume) {
+        IL_TRY(resume_from(r, config, err));
+    } else {
+        struct stat info;
+        il_checkpoint_path(path, sizeof path, r->folder);
+        if (!stat(path, &info))
+            return il_fail(
+                err, IL_ECONFIG,
+                "%s already holds a trained model: resume it, or choose another folder",
+                r->folder);
+    }
+    IL_TRY(
+        il_file_write_atomic(in_folder(path, r, "config.yaml"), write_config, config, err));
+    IL_TRY(il_file_write_atomic(in_folder(path, r, "env.json"), write_env, r, err));
+    r->metrics = fopen(in_folder(path, r, "metrics.jsonl"), resume ? "a" : "w");
+    if (!r->metrics)
+        return il_fail(err, IL_EIO, "cannot write %s: %s", path, strerror(errno));
+    return IL_OK;
+}
+
+static void write_number(FILE *f, const char *key, double value)
+{
+    if (isfinite(value))
+        fprintf(f, ", \"%s\": %.9g", key, value);
+    else
+        fprintf(f, ", \"%s\": null", key);
+}
+
+/* `step` counts the steps taken, so the line of a checkpoint's step is in its past. */
+static il_status log_metrics(runner *r, const il_progress *p, il_error *err)
+{
+    FILE *f = r->metrics;
+    fprintf(f, "{\"step\": %" PRId64, p->step + 1);
+    write_number(f, "loss", p->loss);
+    write_number(f, "floor", p->floor);
+    write_number(f, "grad_norm", p->grad_norm);
+    write_number(f, "rate", p->rate);
+    write_number(f, "seconds", now() - r->started);
+    fprintf(f, ", \"dims\": %d, \"points\": %d, \"loops\": %d}\n", p->dims, p->points,
+            p->loops);
+    if (fflush(f) || ferror(f))
+        return il_fail(err, IL_EIO, "cannot write %s/metrics.jsonl: %s", r->folder,
+                       strerror(errno));
+    return IL_OK;
+}
+
+/* A checkpoint that could not be read back must not replace one that can. */
+static il_status check_finite(const il_model *m, il_error *err)
+{
+    for (int i = 0; i < m->plan.n_params; i++)
+        for (size_t j = 0; j < il_param_size(&m->plan.params[i]); j++)
+            if (!isfinite(m->weights[m->plan.params[i].offset + j]))
+                return il_fail(err, IL_ENUMERIC,
+                               "%s is not finite after step %" PRId64
+                               ": try a lower training.learning_rate or training.clip",
+                               m->plan.params[i].name, m->step);
+    return IL_OK;
+}
+
+static il_status save(runner *r, int keep, il_error *err)
+{
+    char path[PATH], name[64];
+    il_model *m = il_trainer_model(r->t);
+    IL_TRY(check_finite(m, err));
+    il_checkpoint_path(path, sizeof path, r->folder);
+    IL_TRY(il_checkpoint_write(path, m, il_trainer_moments(r->t), err));
+    if (!keep) return IL_OK;
+    snprintf(name, sizeof name, "checkpoints/step-%09" PRId64 ".safetensors", m->step);
+    return il_checkpoint_write(in_folder(path, r, name), m, il_trainer_moments(r->t), err);
+}
+
+/* ---- the loop --------------------------------------------------------------------------------------- */
+
+static int every(int64_t step, int n) { return n > 0 && step % n == 0; }
+
+static void report_progress(runner *r, il_progress *p)
+{
+    double t = now();
+    r->steps++;
+    if (t - r->counted > 1) {
+        r->per_second = (double)r->steps / (t - r->counted);
+        r->counted = t;
+        r->steps = 0;
+    }
+    p->per_second = r->per_second;
+    if (r->watch && r->watch->progress) r->watch->progress(r->watch->context, p);
+}
+
+static il_status one_step(runner *r, const il_config *c, il_error *err)
+{
+    il_progress p;
+    int64_t taken = il_trainer_model(r->t)->step + 1;
+    int last = taken == c->training.train_steps;
+    int log = last || every(taken, c->training.log_every_steps);
+    IL_TRY(il_trainer_step(r->t, log, &p, err));
+    r->loss = p.loss;
+    if (log) IL_TRY(log_metrics(r, &p, err));
+    report_progress(r, &p);
+    if (last || every(taken, c->training.save_every_steps))
+        IL_TRY(save(r, every(taken, c->training.keep_every_steps), err));
+    return IL_OK;
+}
+
+static il_status run(runner *r, const il_config *c, il_trained *result, il_error *err)
+{
+    il_model *m = il_trainer_model(r->t);
+    r->started = r->counted = now();
+    if (r->watch && r->watch->start)
+        r->watch->start(r->watch->context, m->step, il_trainer_bytes(r->t));
+    while (m->step < c->training.train_steps) {
+        IL_TRY(one_step(r, c, err));
+        if (r->watch && r->watch->stop && *r->watch->stop &&
+            m->step < c->training.train_steps) {
+            IL_TRY(save(r, 0, err));
+            return il_fail(err, IL_EINTERRUPT, "stopped and saved after step %" PRId64,
+                           m->step);
+        }
+    }
+    if (result)
+        *result = (il_trained){ .step = m->step,
+                                .loss = r->loss,
+                                .seconds = now() - r->started,
+                                .bytes = il_trainer_bytes(r->t),
+                                .hash = il_model_hash(m) };
+    return IL_OK;
+}
+
+il_status il_train(const il_config *config, const char *folder, int resume,
+                   const il_watch *watch, il_trained *result, il_error *err)
+{
+    runner r = { .folder = folder, .watch = watch, .per_second = NAN, .loss = NAN };
+    IL_TRY(il_trainer_new(&r.t, config, err));
+    il_status status = prepare(&r, config, resume, err);
+    if (status == IL_OK) status = run(&r, config, result, err);
+    if (r.metrics) fclose(r.metrics);
+    il_trainer_free(r.t);
+    return status;
+}

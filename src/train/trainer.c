@@ -1,0 +1,246 @@
+/* trainer.c - one training step
+ *
+ * A batch is cut into shards of a few prompts. Each shard runs its whole forward and backward on
+ * one core, in cache. The shards are dealt to a fixed number of slots, each summing its shards'
+ * gradients in order; the slots are then summed in order while Adam updates. Threads take whole
+ * slots, so nothing depends on how many there are.
+ */
+#include "train/train.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { CHUNK = 1 << 14 }; /* elements of one piece of the update */
+
+typedef struct {
+    size_t from, n;
+    int decays; /* matrices decay, vectors do not */
+} chunk;
+
+struct il_trainer {
+    il_model *model;
+    il_state **states; /* one a thread */
+    int n_states;
+    il_batch *batch;
+    const il_task *task;
+    il_real *grads; /* (slots, n_weights) */
+    il_real *m, *v;
+    double *losses;  /* (slots) */
+    double *squares; /* (chunks) */
+    chunk *chunks;
+    int n_chunks;
+    il_run run;    /* this step's */
+    il_real scale; /* of the gradient: clipping */
+    il_arena arena;
+};
+
+static void layout(il_trainer *t)
+{
+    const il_plan *p = &t->model->plan;
+    int slots = t->model->config.training.slots;
+    t->grads = il_take(&t->arena, il_real, p->n_weights * (size_t)slots);
+    t->m = il_take(&t->arena, il_real, p->n_weights);
+    t->v = il_take(&t->arena, il_real, p->n_weights);
+    t->losses = il_take(&t->arena, double, slots);
+    t->squares = il_take(&t->arena, double, t->n_chunks);
+    t->chunks = il_take(&t->arena, chunk, t->n_chunks);
+    t->states = il_take(&t->arena, il_state *, t->n_states);
+}
+
+/* Cuts every weight into chunks; counts them when there is no memory for them yet. */
+static void cut_chunks(il_trainer *t)
+{
+    const il_plan *p = &t->model->plan;
+    t->n_chunks = 0;
+    for (int i = 0; i < p->n_params; i++) {
+        size_t size = il_param_size(&p->params[i]);
+        for (size_t from = 0; from < size; from += CHUNK, t->n_chunks++)
+            if (t->chunks)
+                t->chunks[t->n_chunks] =
+                    (chunk){ .from = p->params[i].offset + from,
+                             .n = size - from < CHUNK ? size - from : CHUNK,
+                             .decays = p->params[i].rows > 0 };
+    }
+}
+
+static int most_window(const il_model *m)
+{
+    int64_t end = m->config.training.train_steps;
+    return il_run_at(m, end > 0 ? end - 1 : 0).window;
+}
+
+static il_status fill(il_trainer *t, const il_config *c, il_error *err)
+{
+    IL_TRY(il_model_new(&t->model, c, err));
+    t->task = il_task_find(c->training.task_name);
+    t->n_states = il_threads();
+    cut_chunks(t);
+    layout(t);
+    IL_TRY(il_arena_fill(&t->arena, err));
+    layout(t);
+    cut_chunks(t);
+    int points = c->training.curriculum.points.end;
+    IL_TRY(il_batch_new(&t->batch, c->training.batch_size, points, c->model.n_dims, err));
+    for (int i = 0; i < t->n_states; i++)
+        IL_TRY(il_state_new(&t->states[i], t->model, c->training.shard, 2 * points,
+                            most_window(t->model), err));
+    return IL_OK;
+}
+
+il_status il_trainer_new(il_trainer **out, const il_config *config, il_error *err)
+{
+    il_trainer *t = calloc(1, sizeof *t);
+    if (!t) return il_fail(err, IL_EFAIL, "out of memory for a trainer");
+    il_status status = fill(t, config, err);
+    if (status == IL_OK)
+        *out = t;
+    else
+        il_trainer_free(t);
+    return status;
+}
+
+void il_trainer_free(il_trainer *t)
+{
+    if (!t) return;
+    for (int i = 0; t->arena.base && i < t->n_states; i++) il_state_free(t->states[i]);
+    il_batch_free(t->batch);
+    il_arena_free(&t->arena);
+    il_model_free(t->model);
+    free(t);
+}
+
+il_model *il_trainer_model(il_trainer *t) { return t->model; }
+il_moments il_trainer_moments(il_trainer *t) { return (il_moments){ t->m, t->v }; }
+
+size_t il_trainer_bytes(const il_trainer *t)
+{
+    const il_config *c = &t->model->config;
+    size_t state =
+        il_state_bytes(t->model, c->training.shard, 2 * c->training.curriculum.points.end,
+                       most_window(t->model));
+    return t->arena.size + t->model->arena.size + state * (size_t)t->n_states;
+}
+
+/* ---- the gradient ---------------------------------------------------------------------------- */
+
+static void run_shard(il_trainer *t, il_state *s, int first, int prompts)
+{
+    const il_plan *p = s->plan;
+    int points = t->batch->points;
+    il_state_shape(s, prompts, 2 * points);
+    il_tokens_fill(t->batch, first, prompts, points, il_width(p, p->tokens),
+                   s->value[p->tokens], s->value[p->target], s->value[p->weight]);
+    il_forward(s, &t->run);
+    il_backward(s, &t->run);
+}
+
+static void run_slot(void *context, int slot, int worker)
+{
+    il_trainer *t = context;
+    const il_config *c = &t->model->config;
+    int shard = c->training.shard, slots = c->training.slots, B = t->batch->prompts;
+    int shards = (B + shard - 1) / shard;
+    il_state *s = t->states[worker];
+    s->grad = t->grads + t->model->plan.n_weights * (size_t)slot;
+    s->loss = 0;
+    s->loss_scale = (il_real)(1 / ((double)t->run.post * B * t->batch->points));
+    memset(s->grad, 0, sizeof *s->grad * t->model->plan.n_weights);
+    for (int i = slot * shards / slots; i < (slot + 1) * shards / slots; i++)
+        run_shard(t, s, i * shard, il_min(shard, B - i * shard));
+    t->losses[slot] = s->loss;
+}
+
+il_status il_trainer_gradient(il_trainer *t, il_progress *p, il_error *err)
+{
+    const il_config *c = &t->model->config;
+    int64_t step = t->model->step;
+    *p = (il_progress){ .step = step,
+                        .steps = c->training.train_steps,
+                        .grad_norm = NAN,
+                        .dims = il_ramp_at(&c->training.curriculum.dims, step),
+                        .points = il_ramp_at(&c->training.curriculum.points, step),
+                        .rate = il_rate_at(c, step) };
+    t->run = il_run_at(t->model, step);
+    p->loops = t->run.loops;
+    p->floor =
+        il_task_floor(t->task, c->training.task_opts, p->points, p->dims, c->model.n_dims);
+    t->batch->points = p->points;
+    il_draw at = { .seed = (uint64_t)c->training.seed,
+                   .stream = IL_STREAM_TRAIN,
+                   .step = (uint32_t)step };
+    IL_TRY(il_batch_draw(t->batch, t->task, c->training.task_opts, NULL, p->dims, at, err));
+    il_parallel(c->training.slots, run_slot, t);
+    for (int slot = 0; slot < c->training.slots; slot++) p->loss += t->losses[slot];
+    p->loss /= (double)t->run.post * t->batch->prompts * p->points;
+    if (!isfinite(p->loss))
+        return il_fail(
+            err, IL_ENUMERIC,
+            "the loss is not finite at step %lld (rate %g, %d loops): try a lower "
+            "training.learning_rate or training.clip",
+            (long long)step, p->rate, p->loops);
+    return IL_OK;
+}
+
+void il_trainer_read_gradient(const il_trainer *t, int i, il_real *grad)
+{
+    const il_param *w = &t->model->plan.params[i];
+    size_t n = il_param_size(w);
+    memset(grad, 0, sizeof *grad * n);
+    for (int slot = 0; slot < t->model->config.training.slots; slot++)
+        il_kernel()->add(grad, grad,
+                         t->grads + t->model->plan.n_weights * (size_t)slot + w->offset, n);
+}
+
+/* ---- the update ------------------------------------------------------------------------------ */
+
+static void measure_chunk(void *context, int i, int worker)
+{
+    (void)worker;
+    il_trainer *t = context;
+    t->squares[i] =
+        il_kernel()->grad_squares(t->grads + t->chunks[i].from, t->model->plan.n_weights,
+                                  t->model->config.training.slots, t->chunks[i].n);
+}
+
+static double gradient_norm(il_trainer *t)
+{
+    double sum = 0;
+    il_parallel(t->n_chunks, measure_chunk, t);
+    for (int i = 0; i < t->n_chunks; i++) sum += t->squares[i];
+    return sqrt(sum);
+}
+
+static void update_chunk(void *context, int i, int worker)
+{
+    (void)worker;
+    il_trainer *t = context;
+    il_model *model = t->model;
+    const il_config *c = &model->config;
+    chunk k = t->chunks[i];
+    double beta1 = c->training.beta1, beta2 = c->training.beta2;
+    int64_t n = model->step + 1;
+    il_kernel()->adam(model->weights + k.from, t->m + k.from, t->v + k.from,
+                      t->grads + k.from, model->plan.n_weights, c->training.slots, k.n,
+                      t->scale, (il_real)beta1, (il_real)beta2,
+                      (il_real)(1 / (1 - il_power(beta1, n))),
+                      (il_real)(1 / (1 - il_power(beta2, n))),
+                      (il_real)c->training.adam_eps, (il_real)il_rate_at(c, model->step),
+                      (il_real)(k.decays ? c->training.weight_decay : 0));
+}
+
+il_status il_trainer_step(il_trainer *t, int norm, il_progress *p, il_error *err)
+{
+    double clip = t->model->config.training.clip;
+    IL_TRY(il_trainer_gradient(t, p, err));
+    if (clip > 0 || norm) p->grad_norm = gradient_norm(t);
+    if (p->grad_norm - p->grad_norm != 0 && (clip > 0 || norm))
+        return il_fail(err, IL_ENUMERIC,
+                       "the gradient is not finite at step %lld (rate %g, %d "
+                       "loops): try a lower training.learning_rate or training.clip",
+                       (long long)p->step, p->rate, p->loops);
+    t->scale = clip > 0 && p->grad_norm > clip ? (il_real)(clip / p->grad_norm) : 1;
+    il_parallel(t->n_chunks, update_chunk, t);
+    t->model->step++;
+    il_model_pack(t->model);
+    return IL_OK;
+}

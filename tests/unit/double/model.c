@@ -1,0 +1,367 @@
+/* model.c - gradients of whole models, the truncated window, recomputation, counts, curriculum */
+#include "check.h"
+#include "train/train.h"
+
+#include <stdlib.h>
+
+/* A small recipe; `more` are assignments, separated by spaces. */
+static il_config small(const char *more)
+{
+    static const char *const base[] = {
+        "model.n_embd=8",
+        "model.n_head=2",
+        "model.n_dims=3",
+        "model.n_positions=6",
+        "training.batch_size=5",
+        "training.shard=2",
+        "training.slots=2",
+        "training.curriculum.dims.start=3",
+        "training.curriculum.dims.end=3",
+        "training.curriculum.points.start=4",
+        "training.curriculum.points.end=4",
+        "training.learning_rate=0.01",
+    };
+    il_config c;
+    il_config_init(&c);
+    for (int i = 0; i < IL_COUNT(base); i++) CHECK_OK(il_config_set(&c, base[i], &err));
+    char text[512];
+    snprintf(text, sizeof text, "%s", more);
+    for (char *item = strtok(text, " "); item; item = strtok(NULL, " "))
+        CHECK_OK(il_config_set(&c, item, &err));
+    return c;
+}
+
+/* Initial weights are tiny; larger ones exercise every path. */
+static il_trainer *trainer_of(const il_config *c)
+{
+    il_trainer *t;
+    CHECK_OK(il_trainer_new(&t, c, &err));
+    il_model *m = il_trainer_model(t);
+    il_rng rng = il_rng_at(3, 99, 0, 0);
+    for (size_t i = 0; i < m->plan.n_weights; i++) m->weights[i] += 0.2 * il_normal(&rng);
+    il_model_pack(m);
+    return t;
+}
+
+static double loss_of(il_trainer *t)
+{
+    il_progress p;
+    il_model_pack(il_trainer_model(t));
+    CHECK_OK(il_trainer_gradient(t, &p, &err));
+    return p.loss;
+}
+
+static il_real *gradient_of(il_trainer *t, int i)
+{
+    il_real *grad =
+        malloc(sizeof *grad * il_param_size(&il_trainer_model(t)->plan.params[i]));
+    loss_of(t);
+    il_trainer_read_gradient(t, i, grad);
+    return grad;
+}
+
+/* The derivative of `loss` along the gradient must be the gradient's norm, for every weight:
+ * central differences over h = 1e-5 in double, relative error far below 1e-6. */
+static void check_against(il_trainer *t, double (*loss)(void *), void *context,
+                          const char *what)
+{
+    il_model *m = il_trainer_model(t);
+    for (int i = 0; i < m->plan.n_params; i++) {
+        const il_param *w = &m->plan.params[i];
+        size_t n = il_param_size(w);
+        il_real *grad = gradient_of(t, i), *x = m->weights + w->offset;
+        il_real *keep = malloc(n * sizeof *keep);
+        double norm = 0, side[2];
+        memcpy(keep, x, n * sizeof *keep);
+        for (size_t j = 0; j < n; j++) norm += grad[j] * grad[j];
+        norm = sqrt(norm);
+        for (int k = 0; k < 2; k++) {
+            for (size_t j = 0; j < n; j++)
+                x[j] = keep[j] + (k ? 1e-5 : -1e-5) * (norm > 0 ? grad[j] / norm : 1);
+            side[k] = loss(context);
+        }
+        memcpy(x, keep, n * sizeof *keep);
+        char where[160];
+        snprintf(where, sizeof where, "%s, %s", what, w->name);
+        CHECK_NEAR((side[1] - side[0]) / 2e-5, norm, 1e-6 * norm + 1e-9, where);
+        free(keep);
+        free(grad);
+    }
+}
+
+static double trainer_loss(void *t) { return loss_of(t); }
+
+static void check_family(const char *more)
+{
+    il_config c = small(more);
+    il_trainer *t = trainer_of(&c);
+    check_against(t, trainer_loss, t, more);
+    il_trainer_free(t);
+}
+
+static void whole_model_gradient_gpt2(void **state)
+{
+    (void)state;
+    check_family("model.family=gpt2 model.n_layer=2");
+    check_family(
+        "model.family=gpt2 model.n_layer=1 training.task_name=linear_classification");
+}
+
+#define LOOPS(b, T)                                                                        \
+    " training.curriculum.loops.start=" #b " training.curriculum.loops.end=" #b            \
+    " training.n_loop_window=" #T
+
+static void whole_model_gradient_loop(void **state)
+{
+    (void)state;
+    check_family("model.family=gpt2_loop model.n_layer=1" LOOPS(3, 3));
+    check_family("model.family=gpt2_loop model.n_layer=2" LOOPS(2, 2));
+    check_family(
+        "model.family=gpt2_loop model.n_layer=1 model.loop_func=z=f(x*z)" LOOPS(3, 3));
+}
+
+static void whole_model_gradient_tying(void **state)
+{
+    (void)state;
+    check_family("model.family=gpt2_tying model.n_layer=3");
+}
+
+/* ---- the truncated window ------------------------------------------------------------------- */
+
+/* The last T of b loops as a model of its own, whose stream starts from a given constant. */
+typedef struct {
+    il_trainer *t;
+    il_model *tail;
+    il_state *s;
+    il_run run;
+    il_real *start; /* (rows, C) what the window's first loop carries in, held constant */
+} window_case;
+
+static double tail_loss(void *context)
+{
+    window_case *w = context;
+    const il_model *m = il_trainer_model(w->t);
+    memcpy(w->tail->weights, m->weights, sizeof(il_real) * m->plan.n_weights);
+    il_model_pack(w->tail);
+    memcpy(w->s->value[w->tail->plan.carry_slot], w->start,
+           sizeof(il_real) * (size_t)(w->s->rows * m->config.model.n_embd));
+    w->s->loss = 0;
+    il_forward(w->s, &w->run);
+    return w->s->loss / (w->run.post * w->s->prompts * (w->s->tokens / 2.0));
+}
+
+/* Prompts as the trainer draws them for step 0. */
+static void fill_prompts(il_state *s, const il_config *c)
+{
+    il_batch *batch;
+    int B = c->training.batch_size, N = c->training.curriculum.points.end;
+    CHECK_OK(il_batch_new(&batch, B, N, c->model.n_dims, &err));
+    CHECK_OK(il_batch_draw(
+        batch, il_task_find(c->training.task_name), c->training.task_opts, NULL,
+        c->training.curriculum.dims.end,
+        (il_draw){ .seed = (uint64_t)c->training.seed, .stream = IL_STREAM_TRAIN }, &err));
+    const il_plan *p = s->plan;
+    il_state_shape(s, B, 2 * N);
+    il_tokens_fill(batch, 0, B, N, c->model.n_dims, s->value[p->tokens],
+                   s->value[p->target], s->value[p->weight]);
+    il_batch_free(batch);
+}
+
+static void truncated_window_holds_the_stream_constant(void **state)
+{
+    (void)state;
+    il_config c = small("model.family=gpt2_loop model.n_layer=1" LOOPS(5, 2));
+    window_case w = { .t = trainer_of(&c), .run = { .loops = 2, .post = 2 } };
+    const il_model *m = il_trainer_model(w.t);
+    int B = c.training.batch_size, T = 2 * c.training.curriculum.points.end;
+
+    /* what loop 4 carries in: run loops 1..3 */
+    il_state *head;
+    CHECK_OK(il_state_new(&head, m, B, T, 0, &err));
+    fill_prompts(head, &c);
+    il_forward(head, &(il_run){ .loops = 3 });
+    size_t n = (size_t)head->rows * (size_t)c.model.n_embd;
+    w.start = malloc(n * sizeof *w.start);
+    memcpy(w.start, head->value[m->plan.carry_out], n * sizeof *w.start);
+    il_state_free(head);
+
+    il_plan tail;
+    il_plan_init(&tail);
+    CHECK_OK(il_model_build(&tail, &c, &err));
+    tail.carry = IL_CARRY_SLOT;
+    tail.carry_slot = il_plan_input(&tail, "start", c.model.n_embd, 0);
+    CHECK_OK(il_plan_finish(&tail, 1, &err));
+    CHECK_OK(il_model_from_plan(&w.tail, &tail, &err));
+    CHECK_OK(il_state_new(&w.s, w.tail, B, T, 0, &err));
+    fill_prompts(w.s, &c);
+
+    CHECK_NEAR(tail_loss(&w), loss_of(w.t), 1e-12, "loss of the window");
+    check_against(w.t, tail_loss, &w, "b=5 T=2");
+    il_state_free(w.s);
+    il_model_free(w.tail);
+    il_trainer_free(w.t);
+    free(w.start);
+}
+
+static uint64_t gradient_hash(const char *more, double *loss)
+{
+    il_config c = small(more);
+    il_trainer *t = trainer_of(&c);
+    *loss = loss_of(t);
+    uint64_t hash = IL_HASH_START;
+    for (int i = 0; i < il_trainer_model(t)->plan.n_params; i++) {
+        il_real *grad = gradient_of(t, i);
+        hash = il_hash(hash, grad,
+                       sizeof *grad * il_param_size(&il_trainer_model(t)->plan.params[i]));
+        free(grad);
+    }
+    il_trainer_free(t);
+    return hash;
+}
+
+static void window_of_all_loops_is_the_full_gradient(void **state)
+{
+    (void)state;
+    double a, b;
+    /* a window longer than the loops is no window at all */
+    assert_true(gradient_hash("model.family=gpt2_loop model.n_layer=1" LOOPS(3, 3), &a) ==
+                gradient_hash("model.family=gpt2_loop model.n_layer=1" LOOPS(3, 9), &b));
+    CHECK_NEAR(a, b, 0, "loss");
+}
+
+static void recompute_changes_no_bit(void **state)
+{
+    (void)state;
+    static const char *const models[] = {
+        "model.family=gpt2 model.n_layer=2",
+        "model.family=gpt2_tying model.n_layer=3",
+        "model.family=gpt2_loop model.n_layer=1" LOOPS(5, 2),
+        "model.family=gpt2_loop model.n_layer=2 model.loop_func=z=f(x*z)" LOOPS(3, 3),
+    };
+    for (int i = 0; i < IL_COUNT(models); i++) {
+        uint64_t hash[3];
+        double loss[3];
+        for (int r = 0; r < 3; r++) {
+            char more[256];
+            snprintf(more, sizeof more, "%s training.recompute=%d", models[i], r);
+            hash[r] = gradient_hash(more, &loss[r]);
+        }
+        CHECK(hash[0] == hash[1] && hash[1] == hash[2], "%s: gradients differ", models[i]);
+        CHECK(loss[0] == loss[1] && loss[1] == loss[2], "%s: losses differ", models[i]);
+    }
+}
+
+/* Shards and slots cut the sum of the gradient, so they may move its last bits, no more. */
+static void shards_only_reorder_the_sum(void **state)
+{
+    (void)state;
+    double a, b;
+    gradient_hash("model.family=gpt2 model.n_layer=1 training.shard=1 training.slots=3",
+                  &a);
+    gradient_hash("model.family=gpt2 model.n_layer=1 training.shard=5 training.slots=1",
+                  &b);
+    CHECK_NEAR(a, b, 1e-13 * fabs(a), "loss");
+}
+
+/* ---- what the specification counts ------------------------------------------------------------ */
+
+static void counts_are_the_published_ones(void **state)
+{
+    (void)state;
+    il_config c;
+    il_model *m;
+    il_config_init(&c); /* the published standard recipe */
+    CHECK_OK(il_model_new(&m, &c, &err));
+    il_counts n = il_model_counts(m);
+    assert_int_equal(n.backbone, 9477632);
+    assert_int_equal(n.all, 9535233);
+    il_model_free(m);
+    CHECK_OK(il_config_set(&c, "model.family=gpt2_loop", &err));
+    CHECK_OK(il_config_set(&c, "model.n_layer=1", &err));
+    CHECK_OK(il_model_new(&m, &c, &err));
+    n = il_model_counts(m);
+    assert_int_equal(n.backbone, 790272);
+    assert_int_equal(n.all, 847873);
+    il_model_free(m);
+}
+
+static void curriculum_moves_at_the_published_steps(void **state)
+{
+    (void)state;
+    il_config c;
+    il_config_init(&c);
+    const il_ramp *dims = &c.training.curriculum.dims,
+                  *points = &c.training.curriculum.points;
+    assert_int_equal(il_ramp_at(dims, 0), 5);
+    assert_int_equal(il_ramp_at(dims, 4999), 5);
+    assert_int_equal(il_ramp_at(dims, 5000), 6);
+    assert_int_equal(il_ramp_at(dims, 74999), 19);
+    assert_int_equal(il_ramp_at(dims, 75000), 20);
+    assert_int_equal(il_ramp_at(dims, 499999), 20);
+    assert_int_equal(il_ramp_at(points, 4999), 11);
+    assert_int_equal(il_ramp_at(points, 5000), 13);
+    assert_int_equal(il_ramp_at(points, 75000), 41);
+    il_ramp loops = { .start = 15, .end = 30, .inc = 2, .interval = 500 };
+    assert_int_equal(il_ramp_at(&loops, 3999),
+                     29); /* full after 500 ceil(15/2) = 4000 steps */
+    assert_int_equal(il_ramp_at(&loops, 4000), 30);
+}
+
+static void rates_follow_their_schedule(void **state)
+{
+    (void)state;
+    il_config c;
+    il_config_init(&c);
+    assert_true(il_rate_at(&c, 0) == c.training.learning_rate);
+    assert_true(il_rate_at(&c, 499999) == c.training.learning_rate);
+    CHECK_OK(il_config_set(&c, "training.schedule=cosine", &err));
+    CHECK_OK(il_config_set(&c, "training.warmup_steps=1000", &err));
+    CHECK_OK(il_config_set(&c, "training.min_learning_rate=0.00001", &err));
+    CHECK_NEAR(il_rate_at(&c, 499), 0.5e-4, 1e-18, "half-way up");
+    for (int64_t step = 1000; step < 500000; step += 7919) {
+        double done = (double)(step - 1000) / 499000;
+        double want = 1e-5 + 9e-5 * (1 + cos(3.14159265358979323846 * done)) / 2;
+        CHECK_NEAR(il_rate_at(&c, step), want, 1e-18, "cosine against libm");
+    }
+    for (int64_t n = 0; n < 2000; n += 13)
+        CHECK_NEAR(il_power(0.999, n), pow(0.999, (double)n), 1e-13, "power against libm");
+}
+
+/* r loops and then s more are r + s loops: the stream is all that is handed on. */
+static void loops_compose(void **state)
+{
+    (void)state;
+    il_config c = small("model.family=gpt2_loop model.n_layer=1" LOOPS(5, 2));
+    il_trainer *t = trainer_of(&c);
+    il_batch *batch;
+    CHECK_OK(il_batch_new(&batch, 6, 4, 3, &err));
+    CHECK_OK(il_batch_draw(batch, il_task_find("linear_regression"), c.training.task_opts,
+                           NULL, 3, (il_draw){ .seed = 5, .stream = IL_STREAM_EVAL },
+                           &err));
+    il_real each[5][24], last[24];
+    CHECK_OK(il_model_answer(il_trainer_model(t), batch, 1, 5, each[0], &err));
+    for (int loops = 1; loops <= 5; loops++) {
+        CHECK_OK(il_model_answer(il_trainer_model(t), batch, loops, loops, last, &err));
+        assert_memory_equal(each[loops - 1], last, sizeof last);
+    }
+    il_batch_free(batch);
+    il_trainer_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whole_model_gradient_gpt2),
+        cmocka_unit_test(whole_model_gradient_loop),
+        cmocka_unit_test(whole_model_gradient_tying),
+        cmocka_unit_test(truncated_window_holds_the_stream_constant),
+        cmocka_unit_test(window_of_all_loops_is_the_full_gradient),
+        cmocka_unit_test(recompute_changes_no_bit),
+        cmocka_unit_test(shards_only_reorder_the_sum),
+        cmocka_unit_test(counts_are_the_published_ones),
+        cmocka_unit_test(curriculum_moves_at_the_published_steps),
+        cmocka_unit_test(rates_follow_their_schedule),
+        cmocka_unit_test(loops_compose),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

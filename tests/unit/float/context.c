@@ -1,0 +1,78 @@
+/* context.c - example by example gives the bits of whole prompts, for every family */
+#include "check.h"
+#include "model/model.h"
+
+#include <stdlib.h>
+
+enum { D = 4, N = 9 };
+
+static void check_family(const char *family, int layers, int loops)
+{
+    il_config c;
+    il_model *m;
+    il_batch *batch;
+    il_context *context;
+    char text[3][64];
+    il_config_init(&c);
+    snprintf(text[0], sizeof text[0], "model.family=%s", family);
+    snprintf(text[1], sizeof text[1], "model.n_layer=%d", layers);
+    snprintf(text[2], sizeof text[2], "training.curriculum.loops.end=%d", loops);
+    const char *const set[] = { text[0],
+                                text[1],
+                                text[2],
+                                "model.n_embd=24",
+                                "model.n_head=3",
+                                "model.n_dims=4",
+                                "model.n_positions=9",
+                                "training.curriculum.loops.start=1",
+                                "training.curriculum.dims.start=1",
+                                "training.curriculum.dims.end=4",
+                                "training.curriculum.points.start=1",
+                                "training.curriculum.points.end=9" };
+    for (int i = 0; i < IL_COUNT(set); i++) CHECK_OK(il_config_set(&c, set[i], &err));
+    CHECK_OK(il_model_new(&m, &c, &err));
+    for (size_t i = 0; i < m->plan.n_weights; i++)
+        m->weights[i] *= 4; /* far from the linear regime */
+    il_model_pack(m);
+    CHECK_OK(il_batch_new(&batch, 1, N, D, &err));
+    CHECK_OK(il_batch_draw(batch, il_task_find("linear_regression"), c.training.task_opts,
+                           NULL, D, (il_draw){ .seed = 1, .stream = IL_STREAM_EVAL },
+                           &err));
+    il_real want[N], got;
+    loops = il_model_loops(m);
+    if (m->plan.carry == IL_CARRY_NONE) loops = 1;
+    CHECK_OK(il_model_answer(m, batch, loops, loops, want, &err));
+    CHECK_OK(il_context_new(&context, m, 0, &err));
+    for (int round = 0; round < 2; round++) {
+        for (int n = 0; n < N; n++) {
+            /* a stray question in between must leave no trace */
+            CHECK_OK(il_context_ask(context, batch->x + D * ((n + 3) % N), &got, &err));
+            CHECK_OK(il_context_ask(context, batch->x + D * n, &got, &err));
+            CHECK(got == want[n], "%s: answer %d is %.9g, in a whole prompt %.9g", family,
+                  n, (double)got, (double)want[n]);
+            CHECK_OK(il_context_add(context, batch->x + D * n, batch->y[n], &err));
+        }
+        il_error err;
+        assert_int_equal(il_context_add(context, batch->x, 0, &err), IL_ECONFIG);
+        assert_int_equal(il_context_points(context), N);
+        il_context_clear(context);
+    }
+    il_context_free(context);
+    il_batch_free(batch);
+    il_model_free(m);
+}
+
+static void context_gives_the_bits_of_whole_prompts(void **state)
+{
+    (void)state;
+    check_family("gpt2", 2, 1);
+    check_family("gpt2_loop", 1, 7);
+    check_family("gpt2_tying", 3, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(
+        context_gives_the_bits_of_whole_prompts) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,170 @@
+/* figure.c - figures and the page: the files that appear, what they say, and what is escaped */
+#include "check.h"
+#include "innerloop.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[64];
+
+static char *in_folder(const char *name)
+{
+    static char path[2][256];
+    static int turn;
+    turn = !turn;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
+    return path[turn];
+}
+
+/* A file's text, freed by the caller; "" if there is none. */
+static char *text_of(const char *name)
+{
+    FILE *f = fopen(in_folder(name), "rb");
+    char *text = calloc(1, 1 << 20);
+    if (f) {
+        text[fread(text, 1, (1 << 20) - 1, f)] = 0;
+        fclose(f);
+    }
+    return text;
+}
+
+static void put(const char *name, const char *text)
+{
+    FILE *f = fopen(in_folder(name), "wb");
+    CHECK(f && fputs(text, f) >= 0 && !fclose(f), "cannot write %s", name);
+}
+
+static int exists(const char *name) { return !access(in_folder(name), F_OK); }
+
+static il_table *sample(const char *name)
+{
+    static const char *const cols[] = { "k", "model", "model_low", "model_high",
+                                        "o'ls <b>" };
+    il_table *t;
+    CHECK_OK(il_table_new(&t, name, &err));
+    for (int c = 0; c < 5; c++) CHECK_OK(il_table_add_col(t, cols[c], 0, &err));
+    for (int r = 0; r < 20; r++) {
+        double v = 1.0 / (1 + r);
+        double row[] = { r, v, 0.8 * v, 1.2 * v, r < 10 ? v : 1e-20 };
+        CHECK_OK(il_table_add_row(t, &err));
+        for (int c = 0; c < 5; c++) il_table_set(t, r, c, row[c]);
+    }
+    return t;
+}
+
+static const il_figure plain = {
+    .title = "It's", .x_label = "k", .y_label = "error", .log_y = 1
+};
+
+static void draws_data_script_and_picture(void **state)
+{
+    (void)state;
+    il_table *t = sample("points");
+    CHECK_OK(il_figure_write(&plain, t, in_folder("points"), &err));
+    char *gp = text_of("points.gp"), *csv = text_of("points.csv"),
+         *svg = text_of("points.svg");
+    assert_non_null(strstr(csv, "k,model,model_low,model_high,o'ls <b>\n0,1,0.8,1.2,1\n"));
+    assert_non_null(strstr(gp, "'It''s'"));                 /* a quote is doubled */
+    assert_non_null(strstr(gp, "plot 'points.csv'"));       /* found from its own folder */
+    assert_non_null(strstr(gp, "using 1:3:4 with filled")); /* the band */
+    assert_non_null(strstr(gp, "set yrange [1e-03:*]")); /* 1e-20 does not rule the axis */
+    assert_null(strstr(gp, "title 'model_low'"));        /* edges are no lines */
+    if (!system("command -v gnuplot >/dev/null 2>&1"))
+        assert_non_null(strstr(svg, "</svg>"));
+    free(gp);
+    free(csv);
+    free(svg);
+    il_table_free(t);
+}
+
+/* Without gnuplot the data and the script are there, and a sentence says why the picture is not. */
+static void lives_without_gnuplot(void **state)
+{
+    (void)state;
+    char *path = strdup(getenv("PATH"));
+    il_table *t = sample("bare");
+    il_error err = { 0 };
+    put("bare.svg", "older data");
+    setenv("PATH", "/nowhere", 1);
+    assert_int_equal(il_figure_write(&plain, t, in_folder("bare"), &err), IL_OK);
+    setenv("PATH", path, 1);
+    assert_non_null(strstr(err.text, "gnuplot is missing"));
+    assert_true(exists("bare.gp") && exists("bare.csv") && !exists("bare.svg"));
+    free(path);
+    il_table_free(t);
+}
+
+static void refuses_what_it_cannot_draw(void **state)
+{
+    (void)state;
+    il_error why;
+    il_table *t;
+    CHECK_OK(il_table_new(&t, "words", &err));
+    CHECK_OK(il_table_add_col(t, "k", 0, &err));
+    CHECK_OK(il_table_add_col(t, "word", 1, &err));
+    CHECK_OK(il_table_add_row(t, &err));
+    assert_int_equal(il_figure_write(&plain, t, in_folder("words"), &why), IL_ECONFIG);
+    assert_false(exists("words.csv") || exists("words.gp"));
+    il_table_free(t);
+    t = sample("points");
+    assert_int_equal(il_figure_write(&plain, t, "/nowhere/points", &why), IL_EIO);
+    CHECK(strstr(why.text, "/nowhere/points.csv"), "%s", why.text);
+    il_table_free(t);
+}
+
+static void reports_in_one_escaped_page(void **state)
+{
+    (void)state;
+    il_table *t = sample("points");
+    const il_table *tables[] = { t };
+    put("config.yaml", "out_dir: '<script>alert(1)</script>'\n");
+    put("env.json", "{\"cpu\": \"<i>&\", \"threads\": 2}");
+    put("metrics.jsonl",
+        "{\"step\": 1, \"loss\": 2.5, \"floor\": 1}\n{\"step\": 2, \"loss\": 1.5, "
+        "\"floor\": null}\n{\"step\": 3, \"lo");
+    CHECK_OK(il_report_write(folder, tables, 1, &err));
+    char *html = text_of("report.html");
+    assert_non_null(strstr(html, "&lt;script&gt;alert(1)"));
+    assert_null(strstr(html, "<script"));
+    assert_non_null(strstr(html, "&lt;i&gt;&amp;"));
+    assert_non_null(strstr(html, "o&#39;ls &lt;b&gt;"));
+    assert_non_null(
+        strstr(html, "At k = 19 the model&#39;s squared error is <b>0.05000</b>"));
+    assert_null(strstr(html, "src="));
+    assert_null(strstr(html, "href=\"http"));
+    assert_non_null(strstr(html, "</html>"));
+    assert_true(exists("figures/loss.csv"));
+    free(html);
+
+    /* a drawing that could run or fetch something is left out */
+    put("figures/points.svg", "<svg onload=x><script>alert(2)</script></svg>");
+    CHECK_OK(il_report_write(folder, tables, 1, &err));
+    html = text_of("report.html");
+    assert_null(strstr(html, "alert(2)"));
+    free(html);
+    assert_int_equal(il_report_write("/nowhere", tables, 1, NULL), IL_EIO);
+    il_table_free(t);
+}
+
+static int tear_down(void **state)
+{
+    char command[128];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(draws_data_script_and_picture),
+        cmocka_unit_test(lives_without_gnuplot),
+        cmocka_unit_test(refuses_what_it_cannot_draw),
+        cmocka_unit_test(reports_in_one_escaped_page),
+    };
+    strcpy(folder, "/tmp/innerloop-figure-XXXXXX");
+    if (!mkdtemp(folder)) return 1;
+    return cmocka_run_group_tests(tests, NULL, tear_down);
+}
