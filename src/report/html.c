@@ -41,7 +41,7 @@ static const char *const style =
     "@media "
     "print{body{max-width:none;padding:0;font-size:11pt}figure,table,pre{break-inside:"
     "avoid}"
-    "details:not([open])>*:not(summary){display:block}}\n";
+    "details:not([open]){display:none}}\n";
 
 static void escaped(FILE *f, const char *text)
 {
