@@ -136,7 +136,8 @@ static size_t clause(const char *text)
 {
     for (size_t i = 0; text[i]; i++) {
         int mark = text[i] == ':' || text[i] == ';' || text[i] == '.';
-        if (!mark || (text[i + 1] && text[i + 1] != ' ')) continue;
+        if (!mark || i == 0 || text[i - 1] == ' ') continue; /* w . x */
+        if (text[i + 1] && text[i + 1] != ' ') continue;
         if (i < 5 || strncmp(text + i - 5, "et al", 5)) return i;
     }
     return strlen(text);
