@@ -108,14 +108,16 @@ check:
 	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_CLANG=$(BUILD)/clang/innerloop tests/run.sh \
 	    $(BUILD)/logs tests/layers.sh $(TESTS_float) $(TESTS_double) \
 	    $(TESTS_float:$(BUILD)/%=$(BUILD)/san/%) $(TESTS_double:$(BUILD)/%=$(BUILD)/san/%) \
-	    $(sort $(wildcard tests/cli/test_*.sh))
+	    $(filter-out %/lib.sh,$(sort $(wildcard tests/cli/*.sh)))
 
 # Minutes to hours: parity with PyTorch, long fuzzing, what training reaches.
 check-slow: check
 	@tools/setup.sh slow
 	@$(MAKE) -s $(BUILD)/float/parity fuzz FUZZ_SECONDS=120
-	@INNERLOOP=$(BUILD)/innerloop PARITY=$(BUILD)/float/parity tests/run.sh $(BUILD)/logs \
-	    $(sort $(wildcard tests/slow/test_*.sh))
+	@$(MAKE) -s all ARCH=aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar BUILD=$(BUILD)/aarch64
+	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_AARCH64=$(BUILD)/aarch64/innerloop \
+	    PARITY=$(BUILD)/float/parity tests/run.sh $(BUILD)/logs \
+	    $(sort $(wildcard tests/slow/*.sh))
 
 bench:
 	@tools/setup.sh build
