@@ -153,3 +153,114 @@ class Model:
             for _ in range(self.loops - 1):
                 Y = self.backbone(E + Y)
             return self.answer(Y)
+
+
+# ---- rows --------------------------------------------------------------------------------------
+
+
+def products(form, C, points):
+    """The four products of a block on one shard of 4 prompts"""
+    M = 4 * 2 * points
+    shapes = [(C, 3 * C), (C, C), (C, 4 * C), (4 * C, C)]
+    X = [torch.randn(M, K) for K, _ in shapes]
+    Y = [torch.randn(M, N) for _, N in shapes]
+    W = [torch.randn(K, N) for K, N in shapes]
+
+    def run():
+        for x, y, w in zip(X, Y, W):
+            if form == "nn":
+                torch.mm(x, w, out=y)
+            elif form == "nt":
+                torch.mm(y, w.t(), out=x)
+            else:
+                w.addmm_(x.t(), y)
+
+    return run
+
+
+def heads(backward):
+    """Attention of the 8 heads of 4 prompts of 82 tokens: q, k, v lie apart already"""
+    q, k, v = (torch.randn(32, 82, 32, requires_grad=backward) for _ in range(3))
+    mask = causal(82)
+    if not backward:
+        return lambda: attention(q, k, v, mask)
+    out = attention(q, k, v, mask)
+    dout = torch.randn_like(out)
+    return lambda: torch.autograd.grad(out, (q, k, v), dout, retain_graph=True)
+
+
+def build(name):
+    """The row's work, or None; every row builds its own"""
+    if name == "algos_eval":
+        return peer_algos.evaluation()
+    if name.startswith("gemm_"):
+        _, form, C = name.split("_")
+        return products(form, int(C), {"256": 41, "64": 11}[C])
+    if name.startswith("attention_"):
+        return heads(name == "attention_backward")
+    looped = dict(C=256, H=8, D=20, points=41, positions=101, loops=20, window=15, blocks=1)
+    kinds = {
+        "looped_step": looped,
+        "looped_step_1t": looped,
+        "looped_step_bf16": looped | {"bf16": True},
+        "looped_inference": looped,
+        "standard_step": looped | {"loops": 1, "window": 1, "blocks": 12},
+        "small_step": dict(C=64, H=4, D=5, points=11, positions=41, loops=12, window=12, blocks=1),
+    }
+    if name not in kinds:
+        return None
+    model = Model(**kinds[name])
+    return model.infer if name == "looped_inference" else model.step
+
+
+def seconds_of(run):
+    best, spent = math.inf, 0.0
+    while spent < 0.05:
+        start = time.perf_counter()
+        run()
+        took = time.perf_counter() - start
+        best, spent = min(best, took), spent + took
+    return best
+
+
+def label(name):
+    if name == "algos_eval":
+        return f"numpy {numpy.__version__} ({blas_name()}), {peer_algos.LABEL}"
+    return f"PyTorch {torch.__version__} ({blas_name()})"
+
+
+def serve(lines):
+    run, scale = None, 1.0
+    for line in lines:
+        word, _, name = line.strip().partition(" ")
+        if word == "row":
+            run = None  # gives back the last row's memory first
+            run = build(name)
+            scale = peer_algos.SCALE if name == "algos_eval" else 1.0
+            if run:
+                run()
+            print(f"ready {label(name)}" if run else f"none {name}", flush=True)
+        elif word == "run" and run:
+            print(f"seconds {scale * seconds_of(run):.9g}", flush=True)
+        else:
+            print("none", flush=True)
+
+
+prefer_openblas()
+try:
+    import numpy
+    import torch
+    import torch.nn.functional as F
+
+    import peer_algos
+except ImportError as error:
+    sys.stdin.readline()
+    print(f"missing {error}; install python3-torch, or ask with --no-peer", flush=True)
+    sys.exit(0)
+
+if __name__ == "__main__":
+    torch.set_num_threads(THREADS)
+    try:
+        serve(sys.stdin)
+    except KeyboardInterrupt:
+        pass
