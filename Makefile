@@ -22,7 +22,7 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPT) -fno-math-errno -fno-trapping-math -f
              -fPIC $(WARN) -Iinclude -Isrc -DIL_VERSION='"$(VERSION)"' $(CFLAGS)
 LDLIBS = -lyaml -ljansson -llapacke -llapack -lblas -lm -lpthread
 ifneq ($(SAN),)
-ALL_CFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+ALL_CFLAGS += -O1 -DIL_SANITIZE -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SAN)
 endif
 ifeq ($(OS),Darwin)
@@ -108,14 +108,16 @@ check:
 	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_CLANG=$(BUILD)/clang/innerloop tests/run.sh \
 	    $(BUILD)/logs tests/layers.sh $(TESTS_float) $(TESTS_double) \
 	    $(TESTS_float:$(BUILD)/%=$(BUILD)/san/%) $(TESTS_double:$(BUILD)/%=$(BUILD)/san/%) \
-	    $(sort $(wildcard tests/cli/test_*.sh))
+	    $(filter-out %/lib.sh,$(sort $(wildcard tests/cli/*.sh)))
 
 # Minutes to hours: parity with PyTorch, long fuzzing, what training reaches.
 check-slow: check
 	@tools/setup.sh slow
 	@$(MAKE) -s $(BUILD)/float/parity fuzz FUZZ_SECONDS=120
-	@INNERLOOP=$(BUILD)/innerloop PARITY=$(BUILD)/float/parity tests/run.sh $(BUILD)/logs \
-	    $(sort $(wildcard tests/slow/test_*.sh))
+	@$(MAKE) -s all ARCH=aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar BUILD=$(BUILD)/aarch64
+	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_AARCH64=$(BUILD)/aarch64/innerloop \
+	    PARITY=$(BUILD)/float/parity tests/run.sh $(BUILD)/logs \
+	    $(sort $(wildcard tests/slow/*.sh))
 
 bench:
 	@tools/setup.sh build
@@ -164,8 +166,10 @@ fuzz-library:
 $(FUZZ_NAMES:%=fuzz-%): fuzz-%: fuzz-library
 	+$(FUZZ_MAKE) CFLAGS='-g -fsanitize=fuzzer' $(FUZZ)/float/fuzz_$*
 	@mkdir -p $(FUZZ)/corpus/$*
-	$(FUZZ)/float/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 -print_final_stats=1 \
-	    -artifact_prefix=$(FUZZ)/$*- $(FUZZ)/corpus/$* tests/fuzz/corpus/$*
+	@$(FUZZ)/float/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 \
+	    -artifact_prefix=$(FUZZ)/$*- $(FUZZ)/corpus/$* tests/fuzz/corpus/$* > $(FUZZ)/$*.log 2>&1 \
+	    || { tail -n 40 $(FUZZ)/$*.log; false; }
+	@echo "fuzz $*: $$(grep '^Done' $(FUZZ)/$*.log)"
 $(BUILD)/float/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/float/libinnerloop.a
 	$(CC) $(ALL_CFLAGS) $(ISA_DEFS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 

@@ -21,15 +21,15 @@ enum { CHAINS = 16 };
 static volatile float sink;
 
 /* Fused multiply-adds in CHAINS independent chains: `times` x CHAINS vectors */
-#define PEAK(name, isa, vector, splat, fma)                                                      \
-    isa static void name(int times)                                                              \
-    {                                                                                            \
-        vector c[CHAINS], a = splat(0.999f), b = splat(1e-3f);                                   \
-        for (int i = 0; i < CHAINS; i++) c[i] = splat((float)i);                                 \
-        for (; times > 0; times--)                                                               \
-            for (int i = 0; i < CHAINS; i++) c[i] = fma;                                         \
-        for (int i = 1; i < CHAINS; i++) c[0] += c[i];                                           \
-        sink = ((float *)&c[0])[0];                                                              \
+#define PEAK(name, isa, vector, splat, fma)                                                \
+    isa static void name(int times)                                                        \
+    {                                                                                      \
+        vector c[CHAINS], a = splat(0.999f), b = splat(1e-3f);                             \
+        for (int i = 0; i < CHAINS; i++) c[i] = splat((float)i);                           \
+        for (; times > 0; times--)                                                         \
+            for (int i = 0; i < CHAINS; i++) c[i] = fma;                                   \
+        for (int i = 1; i < CHAINS; i++) c[0] += c[i];                                     \
+        sink = ((float *)&c[0])[0];                                                        \
     }
 #if defined __x86_64__
 PEAK(peak_avx512, __attribute__((target("avx512f"))), __m512, _mm512_set1_ps,
@@ -48,20 +48,20 @@ static double now(void)
 }
 
 /* Seconds of one run of `statement`: the best of at least 20 samples and 0.1 seconds */
-#define BEST(seconds, statement)                                                                 \
-    do {                                                                                         \
-        statement;                                                                               \
-        int repeat = 1;                                                                          \
-        double begin = now();                                                                    \
-        statement;                                                                               \
-        repeat += (int)(1e-4 / (now() - begin + 1e-9));                                          \
-        (seconds) = INFINITY;                                                                    \
-        begin = now();                                                                           \
-        for (int sample = 0; sample < 20 || now() - begin < 0.1; sample++) {                     \
-            double start = now();                                                                \
-            for (int r = 0; r < repeat; r++) statement;                                          \
-            (seconds) = fmin((seconds), (now() - start) / repeat);                               \
-        }                                                                                        \
+#define BEST(seconds, statement)                                                           \
+    do {                                                                                   \
+        statement;                                                                         \
+        int repeat = 1;                                                                    \
+        double begin = now();                                                              \
+        statement;                                                                         \
+        repeat += (int)(1e-4 / (now() - begin + 1e-9));                                    \
+        (seconds) = INFINITY;                                                              \
+        begin = now();                                                                     \
+        for (int sample = 0; sample < 20 || now() - begin < 0.1; sample++) {               \
+            double start = now();                                                          \
+            for (int r = 0; r < repeat; r++) statement;                                    \
+            (seconds) = fmin((seconds), (now() - start) / repeat);                         \
+        }                                                                                  \
     } while (0)
 
 static double peak; /* GFLOP/s of the table's fused multiply-adds; NaN if it has none */
@@ -108,7 +108,8 @@ static void products(const il_kernels *k, int M, int K, int N)
 {
     size_t m = (size_t)M, kk = (size_t)K, n = (size_t)N;
     il_real *A = numbers(m * kk, 1), *C = numbers(m * n, 1), *W = numbers(kk * n, 0.1);
-    il_real *G = numbers(kk * n, 0), *pre = numbers(m * n, 0), *work = numbers(k->work_size(1, 1), 0);
+    il_real *G = numbers(kk * n, 0), *pre = numbers(m * n, 0),
+            *work = numbers(k->work_size(1, 1), 0);
     il_real *packed = numbers(k->packed_size(K, N), 0);
     il_epilogue e = { .bias = W, .gelu = 1, .pre = pre, .ldp = N };
     double s, flop = 2.0 * M * K * N;
@@ -138,11 +139,12 @@ static void attention(const il_kernels *k, int T, int K)
     il_real scale = (il_real)(1 / sqrt(K));
     double s, flop = 4.0 * T * T * K;
     char what[64];
-    BEST(s, k->attention_forward(y, ldo, stat, qkv, qkv + 8 * K, qkv + 16 * K, ld, T, K, scale, work));
+    BEST(s, k->attention_forward(y, ldo, stat, qkv, qkv + 8 * K, qkv + 16 * K, ld, T, K,
+                                 scale, work));
     snprintf(what, sizeof what, "attention_forward  T=%d K=%d", T, K);
     line(what, flop, s);
-    BEST(s, k->attention_backward(dqkv, dqkv + 8 * K, dqkv + 16 * K, ld, dy, y, ldo, stat, qkv,
-                                  qkv + 8 * K, qkv + 16 * K, ld, T, K, scale, work));
+    BEST(s, k->attention_backward(dqkv, dqkv + 8 * K, dqkv + 16 * K, ld, dy, y, ldo, stat,
+                                  qkv, qkv + 8 * K, qkv + 16 * K, ld, T, K, scale, work));
     line("attention_backward", 2.5 * flop, s);
     free(qkv), free(y), free(dqkv), free(dy), free(stat), free(work);
 }
@@ -150,14 +152,18 @@ static void attention(const il_kernels *k, int T, int K)
 static void rows(const il_kernels *k, int M, int C)
 {
     size_t n = (size_t)M * (size_t)C;
-    il_real *x = numbers(n, 3), *y = numbers(n, 0), *z = numbers(n, 0), *gain = numbers(n, 1);
-    il_real *stat = numbers(2 * (size_t)M, 0), *dgain = numbers(n, 0), *dbias = numbers(n, 0);
-    double s, per = (double)n * 1e-9; /* so that the second column is 10^9 elements a second */
+    il_real *x = numbers(n, 3), *y = numbers(n, 0), *z = numbers(n, 0),
+            *gain = numbers(n, 1);
+    il_real *stat = numbers(2 * (size_t)M, 0), *dgain = numbers(n, 0),
+            *dbias = numbers(n, 0);
+    double s,
+        per = (double)n * 1e-9; /* so that the second column is 10^9 elements a second */
     printf("rows of M=%d C=%d; 10^9 elements a second\n", M, C);
-#define ROW(what, call)                                                                          \
-    BEST(s, call);                                                                               \
+#define ROW(what, call)                                                                    \
+    BEST(s, call);                                                                         \
     printf("%-34s %9.2f us %8.2f\n", what, s * 1e6, per / s)
-    ROW("layernorm_forward", k->layernorm_forward(y, stat, 0, x, gain, gain, M, C, (il_real)1e-5));
+    ROW("layernorm_forward",
+        k->layernorm_forward(y, stat, 0, x, gain, gain, M, C, (il_real)1e-5));
     ROW("layernorm_backward",
         k->layernorm_backward(z, dgain, dbias, y, x, gain, stat, M, C));
     ROW("rmsnorm_forward", k->rmsnorm_forward(y, stat, 0, x, gain, M, C, (il_real)1e-5));
@@ -170,8 +176,8 @@ static void rows(const il_kernels *k, int M, int C)
     ROW("log", k->log(y, x, n));
     ROW("erf", k->erf(y, x, n));
     ROW("add", k->add(y, x, z, n));
-    ROW("adam, 1 gradient", k->adam(x, y, z, gain, 0, 1, n, 1, (il_real)0.9, (il_real)0.999, 1, 1,
-                                    (il_real)1e-8, (il_real)1e-3, 0));
+    ROW("adam, 1 gradient", k->adam(x, y, z, gain, 0, 1, n, 1, (il_real)0.9, (il_real)0.999,
+                                    1, 1, (il_real)1e-8, (il_real)1e-3, 0));
     ROW("grad_squares", sink = (float)k->grad_squares(x, 0, 1, n));
 #undef ROW
     free(x), free(y), free(z), free(gain), free(stat), free(dgain), free(dbias);

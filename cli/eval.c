@@ -65,8 +65,9 @@ static il_status evaluate(const il_model *model, const options *o, int by_loops,
         .seed = o->seed,
     };
     CLI_TRY((by_loops ? il_eval_loops : il_eval_points)(model, &e, &table, err));
-    cli_write(table, o->json ? CLI_AS_JSON : o->csv ? CLI_AS_CSV : CLI_AS_TEXT);
     il_status status = o->figure ? draw(model, table, o, by_loops, err) : IL_OK;
+    if (!status)
+        cli_write(table, o->json ? CLI_AS_JSON : o->csv ? CLI_AS_CSV : CLI_AS_TEXT);
     il_table_free(table);
     return status;
 }

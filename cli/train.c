@@ -109,14 +109,19 @@ il_status cli_read_recipe(il_config *config, const cli_training *training, il_er
 typedef struct {
     cli_progress *line;
     const char *folder;
-    int linked;
 } watcher;
+
+static void on_start(void *context, int64_t step, size_t bytes)
+{
+    watcher *w = context;
+    link_latest(w->folder);
+    fprintf(stderr, "%s: from step %" PRId64 ", %.1f MB on %d threads\n", w->folder, step,
+            (double)bytes / 1e6, il_threads());
+}
 
 static void on_progress(void *context, const il_progress *p)
 {
     watcher *w = context;
-    if (!w->linked) link_latest(w->folder);
-    w->linked = 1;
     cli_progress_show(w->line, p);
 }
 
@@ -127,7 +132,9 @@ il_status cli_train(const cli_training *training, char folder[CLI_PATH], il_trai
     CLI_TRY(cli_read_recipe(&config, training, err));
     CLI_TRY(choose_folder(folder, training, &config, err));
     watcher w = { .line = cli_progress_new(), .folder = folder };
-    il_watch watch = { .progress = on_progress, .context = &w, .stop = &stop };
+    il_watch watch = {
+        .start = on_start, .progress = on_progress, .context = &w, .stop = &stop
+    };
     stop = 0;
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);

@@ -282,8 +282,7 @@ il_status il_context_ask(il_context *context, const il_real *x, il_real *yhat,
 typedef struct {
     int64_t step, steps;
     double loss; /* this step's, in the task's units */
-    double
-        floor; /* the least-squares error at this step's dims and points; NaN if unknown */
+    double floor;      /* the least-squares error at these dims and points; NaN if unknown */
     double grad_norm;  /* before clipping */
     double rate;       /* learning rate */
     double per_second; /* steps, over the last second or so */
@@ -291,8 +290,10 @@ typedef struct {
 } il_progress;
 
 typedef struct {
-    void (*progress)(void *context,
-                     const il_progress *p); /* after every step; may be NULL */
+    /* Once, before the first step: the step it starts from, and the plan's memory: weights,
+     * moments, gradients and one state a thread. May be NULL. */
+    void (*start)(void *context, int64_t step, size_t bytes);
+    void (*progress)(void *context, const il_progress *p); /* after every step; or NULL */
     void *context;
     volatile sig_atomic_t *stop; /* set to 1 to save and stop; may be NULL */
 } il_watch;

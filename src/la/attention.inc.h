@@ -12,27 +12,33 @@
 enum { QB = 192 };
 
 typedef struct {
-    il_real *left, *left_v;         /* k and v as left factors: (T, K) in chunks of KC columns */
-    il_real *right;                 /* k or v as a right factor: panels of (T, NR) */
-    il_real *queries, *douts;       /* scaled q and dout, transposed: panels of (K, NR) */
-    il_real *rows_q, *rows_dout;    /* q and dout as right factors: panels of (QB, NR) */
-    il_real *pairs, *dpairs;        /* (T, QB) with rows AST apart */
-    il_real *max, *scale, *mean;    /* (QB) */
+    il_real *left, *left_v;   /* k and v as left factors: (T, K) in chunks of KC columns */
+    il_real *right;           /* k or v as a right factor: panels of (T, NR) */
+    il_real *queries, *douts; /* scaled q and dout, transposed: panels of (K, NR) */
+    il_real *rows_q, *rows_dout; /* q and dout as right factors: panels of (QB, NR) */
+    il_real *pairs, *dpairs;     /* (T, QB) with rows AST apart */
+    il_real *max, *scale, *mean; /* (QB) */
 } scratch;
 
 static size_t carve(scratch *s, il_real *work, int T, int K)
 {
-    size_t t = (size_t)T, k = (size_t)(K + NR - 1) / NR * NR, chunks = (size_t)(K + KC - 1) / KC;
+    size_t t = (size_t)T, k = (size_t)(K + NR - 1) / NR * NR,
+           chunks = (size_t)(K + KC - 1) / KC;
     struct {
         il_real **to;
         size_t size;
     } part[] = {
-        { &s->left, chunks * t * AST },   { &s->left_v, chunks * t * AST },
+        { &s->left, chunks * t * AST },
+        { &s->left_v, chunks * t * AST },
         { &s->right, t * k },
-        { &s->queries, k * QB },          { &s->douts, k * QB },
-        { &s->rows_q, k * QB },           { &s->rows_dout, k * QB },
-        { &s->pairs, t * AST },           { &s->dpairs, t * AST },
-        { &s->max, QB },                  { &s->scale, QB },
+        { &s->queries, k * QB },
+        { &s->douts, k * QB },
+        { &s->rows_q, k * QB },
+        { &s->rows_dout, k * QB },
+        { &s->pairs, t * AST },
+        { &s->dpairs, t * AST },
+        { &s->max, QB },
+        { &s->scale, QB },
         { &s->mean, QB },
     };
     size_t used = 0;
@@ -46,7 +52,8 @@ static size_t carve(scratch *s, il_real *work, int T, int K)
 static size_t work_size(int T, int K)
 {
     scratch s = { 0 };
-    size_t attention = carve(&s, NULL, T, K), gemm_work = GEMM_WORK > TN_WORK ? GEMM_WORK : TN_WORK;
+    size_t attention = carve(&s, NULL, T, K),
+           gemm_work = GEMM_WORK > TN_WORK ? GEMM_WORK : TN_WORK;
     return attention > gemm_work + 16 ? attention : gemm_work + 16;
 }
 
@@ -69,7 +76,8 @@ static void right_factor(il_real *to, const il_real *x, int ld, int rows, int K)
     }
 }
 
-static void right_transposed(il_real *to, const il_real *x, int ld, int rows, int K, il_real scale)
+static void right_transposed(il_real *to, const il_real *x, int ld, int rows, int K,
+                             il_real scale)
 {
     for (int i = 0; i < rows; i += NR) {
         int n = il_min(NR, rows - i), width = panel_vectors(n) * VL;
@@ -81,8 +89,8 @@ static void right_transposed(il_real *to, const il_real *x, int ld, int rows, in
 /* ---- products ---------------------------------------------------------------------------------------- */
 
 /* pairs[j][i] = left_j . right_i for the queries i0 .. i0+n-1 and all keys they see */
-static void pair_products(il_real *pairs, const il_real *left, const il_real *right, int i0, int n,
-                          int T, int K)
+static void pair_products(il_real *pairs, const il_real *left, const il_real *right, int i0,
+                          int n, int T, int K)
 {
     for (int i = 0; i < n; i += NR) {
         int cols = il_min(NR, n - i), nv = panel_vectors(cols), keys = i0 + i + cols;
@@ -90,40 +98,50 @@ static void pair_products(il_real *pairs, const il_real *left, const il_real *ri
             const il_real *a = left + (size_t)(c / KC) * T * AST;
             int kc = il_min(KC, K - c);
             for (int j = 0; j < keys; j += MR)
-                tile_by_rows(il_min(MR, keys - j), nv, kc, a + (size_t)j * AST, 1, right, 0,
-                          pairs + (size_t)j * AST + i, AST, nv * VL, c > 0);
+                tile_by_rows(il_min(MR, keys - j), nv, kc, a + (size_t)j * AST, right,
+                             pairs + (size_t)j * AST + i, AST, nv * VL, c > 0);
             right += (size_t)kc * nv * VL;
         }
     }
 }
 
-/* y_i (+)= sum over j <= i of pairs[j][i] right_j, for the queries i0 .. i0+n-1 */
-static void sum_over_keys(il_real *y, int ldy, const il_real *pairs, const il_real *right, int i0,
-                          int n, int T, int K, int add_to)
+/* y_i (+)= sum over j <= i of pairs[j][i] right_j, for the queries i0 .. i0+n-1: the keys that
+ * all MR queries of a tile see, then each query's own */
+static void sum_over_keys(il_real *y, int ldy, const il_real *pairs, const il_real *right,
+                          int i0, int n, int T, int K, int add_to)
 {
     for (int c = 0; c < K; c += NR) {
-        int cols = il_min(NR, K - c), nv = panel_vectors(cols);
-        for (int i = 0; i < n; i += MR)
-            tile_by_cols_tail(il_min(MR, n - i), nv, i0 + i + 1, pairs + i, AST, right, 0,
-                           y + (size_t)(i0 + i) * ldy + c, ldy, cols, add_to);
-        right += (size_t)T * nv * VL;
+        int cols = il_min(NR, K - c), nv = panel_vectors(cols), width = nv * VL;
+        for (int i = 0; i < n; i += MR) {
+            int mr = il_min(MR, n - i), seen = i0 + i + 1;
+            il_real *at = y + (size_t)(i0 + i) * ldy + c;
+            tile_by_cols(mr, nv, seen, pairs + i, AST, right, width, at, ldy, cols, add_to);
+            triangle_by_cols(mr, nv, pairs + (size_t)seen * AST + i,
+                             right + (size_t)seen * width, at, ldy, cols);
+        }
+        right += (size_t)T * width;
     }
 }
 
-/* y_j += sum over i >= j of pairs[j][i] right_i, for the queries i0 .. i0+n-1 */
-static void sum_over_queries(il_real *y, int ldy, const il_real *pairs, const il_real *right,
-                             int i0, int n, int K)
+/* y_j += sum over i >= j of pairs[j][i] right_i, for the queries i0 .. i0+n-1: each key's own
+ * queries, then those that see all MR keys of a tile */
+static void sum_over_queries(il_real *y, int ldy, const il_real *pairs,
+                             const il_real *right, int i0, int n, int K)
 {
     for (int c = 0; c < K; c += NR) {
         int cols = il_min(NR, K - c), nv = panel_vectors(cols), width = nv * VL;
         for (int j = 0; j < i0 + n; j += MR) {
-            int mr = il_min(MR, i0 + n - j), from = il_max(j - i0, 0);
-            const il_real *a = pairs + (size_t)j * AST + from, *b = right + (size_t)from * width;
+            int mr = il_min(MR, i0 + n - j), from = 0;
+            const il_real *a = pairs + (size_t)j * AST;
             il_real *at = y + (size_t)j * ldy + c;
-            if (j < i0)
-                tile_by_rows(mr, nv, n, a, 1, b, 0, at, ldy, cols, 1);
-            else
-                tile_by_rows_head(mr, nv, n - from, a, 1, b, 0, at, ldy, cols, 1);
+            if (j >= i0) {
+                from = j - i0;
+                triangle_by_rows(mr, nv, a + from, right + (size_t)from * width, at, ldy,
+                                 cols);
+                from += mr - 1;
+            }
+            tile_by_rows(mr, nv, n - from, a + from, right + (size_t)from * width, at, ldy,
+                         cols, 1);
         }
         right += (size_t)n * width;
     }
@@ -208,16 +226,19 @@ static void attention_backward(il_real *dq, il_real *dk, il_real *dv, int ldd,
         right_factor(s.rows_dout, douti, ldo, n, K);
         pair_products(s.pairs, s.left, s.queries, i0, n, T, K);
         pair_products(s.dpairs, s.left_v, s.douts, i0, n, T, K);
-        for (int i = 0; i < QB; i++) { /* columns beyond the last query are computed, not used */
+        for (int i = 0; i < QB;
+             i++) { /* columns beyond the last query are computed, not used */
             int there = i < n;
             s.max[i] = there ? stat[2 * (i0 + i)] : 0;
             s.scale[i] = there ? stat[2 * (i0 + i) + 1] : 0;
-            s.mean[i] = there ? dot(out + (size_t)(i0 + i) * ldo, douti + (size_t)i * ldo, K) : 0;
+            s.mean[i] =
+                there ? dot(out + (size_t)(i0 + i) * ldo, douti + (size_t)i * ldo, K) : 0;
         }
         for (int i = 0; i < n; i += VL) {
             vf max = vload(s.max + i), r = vload(s.scale + i), mean = vload(s.mean + i);
             for (int j = 0; j < i0 + il_min(n, i + VL); j++) {
-                il_real *p = s.pairs + (size_t)j * AST + i, *dp = s.dpairs + (size_t)j * AST + i;
+                il_real *p = s.pairs + (size_t)j * AST + i,
+                        *dp = s.dpairs + (size_t)j * AST + i;
                 vf prob = vexp(vload(p) - max) * r;
                 vstore(p, prob);
                 vstore(dp, prob * scale * (vload(dp) - mean));

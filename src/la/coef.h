@@ -45,6 +45,6 @@ static const float ERFC_P[] = { 0.000195697969f, 1.12767553f,    0.637182415f,
 /* gelu(x) = x / (1 + exp(x (GELU_3 x^2 + GELU_1))): -2 sqrt(2/pi) (x + 0.044715 x^3) */
 #define GELU_1    ((il_real)-1.59576912160573071)
 #define GELU_3    ((il_real)-0.07135481627260025)
-#define GELU_FLAT 16 /* beyond it the derivative is 0 or 1 */
+#define GELU_FLAT 10 /* beyond it the derivative is 1, or below 1e-34; exp stays finite */
 
 #endif

@@ -6,10 +6,11 @@
  */
 
 enum {
-    KB = 264 / MR * MR,    /* columns of X in a block of gemm_tn */
-    GEMM_WORK = MR * AST,  /* MR rows of A */
-    TN_LEFT = KC * KB + (KB / MR) * VL, /* the block of X, a spare vector after each panel */
-    TN_WORK = TN_LEFT + KC * NR         /* and one panel of Y */
+    KB = 264 / MR * MR,   /* columns of X in a block of gemm_tn */
+    GEMM_WORK = MR * AST, /* MR rows of A */
+    TN_LEFT =
+        KC * KB + (KB / MR) * VL, /* the block of X, a spare vector after each panel */
+    TN_WORK = TN_LEFT + KC * NR   /* and one panel of Y */
 };
 
 /* Layout of a packed matrix: for each block of KC rows, for each panel, its rows one by one. */
@@ -31,7 +32,8 @@ static void pack(il_real *packed, const il_real *W, int ldw, int K, int N, int t
 }
 
 /* The epilogue of a tile of finished sums at (m, n) of C, while it is in the first cache */
-static void finish(il_real *C, int ldc, const il_epilogue *e, int m, int n, int rows, int cols)
+static void finish(il_real *C, int ldc, const il_epilogue *e, int m, int n, int rows,
+                   int cols)
 {
     for (int c = 0; c < cols; c += VL) {
         int left = cols - c;
@@ -42,14 +44,15 @@ static void finish(il_real *C, int ldc, const il_epilogue *e, int m, int n, int 
             if (e->bias) v += bias;
             if (e->pre) vstore_n(e->pre + (size_t)(m + i) * e->ldp + n + c, v, left);
             if (e->gelu) v = vgelu(v);
-            if (e->residual) v += vload_n(e->residual + (size_t)(m + i) * e->ldr + n + c, left);
+            if (e->residual)
+                v += vload_n(e->residual + (size_t)(m + i) * e->ldr + n + c, left);
             vstore_n(at, v, left);
         }
     }
 }
 
-static void gemm(il_real *C, int ldc, const il_real *A, int lda, const il_real *packed, int M,
-                 int N, int K, int add, const il_epilogue *e, il_real *work)
+static void gemm(il_real *C, int ldc, const il_real *A, int lda, const il_real *packed,
+                 int M, int N, int K, int add, const il_epilogue *e, il_real *work)
 {
     for (int m = 0; m < M; m += MR, A += (size_t)MR * lda, C += (size_t)MR * ldc) {
         int mr = il_min(MR, M - m);
@@ -59,7 +62,7 @@ static void gemm(il_real *C, int ldc, const il_real *A, int lda, const il_real *
             copy_rows(work, AST, A + k0, lda, mr, kc, padded(kc));
             for (int n0 = 0; n0 < N; n0 += NR) {
                 int n = il_min(NR, N - n0), nv = panel_vectors(n);
-                tile_by_rows(mr, nv, kc, work, 1, B, 0, C + n0, ldc, n, add || k0 > 0);
+                tile_by_rows(mr, nv, kc, work, B, C + n0, ldc, n, add || k0 > 0);
                 if (e && k0 + kc == K) finish(C + n0, ldc, e, m, n0, mr, n);
                 B += (size_t)kc * nv * VL;
             }
@@ -77,19 +80,21 @@ static void pack_left(il_real *to, const il_real *X, int ldx, int rows, int cols
         for (int c = 0; c < cols; c += MR) {
             il_real *t = to + (size_t)(c / MR) * panel_size(rows);
             UNROLL
-            for (int j = 0; j < MR; j += VL) vstore(t + j, vload_n(X + c + j, cols - c - j));
+            for (int j = 0; j < MR; j += VL)
+                vstore(t + j, vload_n(X + c + j, cols - c - j));
         }
 }
 
 /* Factors whose rows lie close are read where they are, unless enough tiles share them to repay
  * a copy; far rows would compete for few cache sets. */
-static void gemm_tn(il_real *C, int ldc, const il_real *X, int ldx, const il_real *Y, int ldy,
-                    int M, int K, int N, il_real *work)
+static void gemm_tn(il_real *C, int ldc, const il_real *X, int ldx, const il_real *Y,
+                    int ldy, int M, int K, int N, il_real *work)
 {
     enum { NEAR = 256 };
     il_real *left = work, *right = work + (TN_LEFT + 15) / 16 * 16;
     int copy_left = ldx > NEAR || N > 4 * NR, copy_right = ldy > NEAR || K > 8 * MR;
-    int runs = (M + KC - 1) / KC, mc = runs ? (M + runs - 1) / runs : 0; /* of equal length */
+    int runs = (M + KC - 1) / KC,
+        mc = runs ? (M + runs - 1) / runs : 0; /* of equal length */
     for (int m0 = 0; m0 < M; m0 += mc, X += (size_t)mc * ldx, Y += (size_t)mc * ldy) {
         int rows = il_min(mc, M - m0);
         for (int k0 = 0; k0 < K; k0 += KB) {
@@ -100,7 +105,8 @@ static void gemm_tn(il_real *C, int ldc, const il_real *X, int ldx, const il_rea
                 int copied = copy_right || n < width; /* nothing is read beyond a row */
                 if (copied) copy_rows(right, width, Y + n0, ldy, rows, n, width);
                 for (int i = 0; i < cols; i += MR) {
-                    const il_real *x = copy_left ? left + (size_t)(i / MR) * panel_size(rows) : X + k0 + i;
+                    const il_real *x =
+                        copy_left ? left + (size_t)(i / MR) * panel_size(rows) : X + k0 + i;
                     tile_by_cols(il_min(MR, cols - i), nv, rows, x, copy_left ? MR : ldx,
                                  copied ? right : Y + n0, copied ? width : ldy,
                                  C + (size_t)(k0 + i) * ldc + n0, ldc, n, 1);

@@ -6,15 +6,15 @@
 
 /* The body of EACH_VECTOR runs for i = 0, VL, ...; `left` lanes of it exist. */
 #define LOAD(array) vload_n((array) + i, left)
-#define EACH_VECTOR(n)                                                                           \
-    for (size_t i = 0, count = (n); i < count; i += VL)                                          \
+#define EACH_VECTOR(n)                                                                     \
+    for (size_t i = 0, count = (n); i < count; i += VL)                                    \
         for (int left = count - i < VL ? (int)(count - i) : VL; left > 0; left = 0)
 #define STORE(array, value) vstore_n((array) + i, (value), left)
 
-#define MAP(name, value)                                                                         \
-    static void name(il_real *y, const il_real *x, size_t n)                                     \
-    {                                                                                            \
-        EACH_VECTOR(n) STORE(y, value(LOAD(x)));                                                 \
+#define MAP(name, value)                                                                   \
+    static void name(il_real *y, const il_real *x, size_t n)                               \
+    {                                                                                      \
+        EACH_VECTOR(n) STORE(y, value(LOAD(x)));                                           \
     }
 MAP(exp_map, vexp)
 MAP(tanh_map, vtanh)
@@ -91,8 +91,8 @@ INLINE vf slots_sum(const il_real *grads, size_t stride, int slots, size_t i, in
 }
 
 static void adam(il_real *w, il_real *m, il_real *v, const il_real *grads, size_t stride,
-                 int slots, size_t n, il_real scale, il_real beta1, il_real beta2, il_real c1,
-                 il_real c2, il_real eps, il_real rate, il_real decay)
+                 int slots, size_t n, il_real scale, il_real beta1, il_real beta2,
+                 il_real c1, il_real c2, il_real eps, il_real rate, il_real decay)
 {
     EACH_VECTOR(n)
     {

@@ -6,18 +6,17 @@
 
 /* at: index of the vector's first element; b: which of the block's vectors; n: elements left,
  * none or less beyond the row's end */
-#define EACH_LANE_VECTOR(C)                                                                      \
-    for (int start = 0; start < (C); start += IL_LANES)                                          \
-        UNROLL_LANES for (int b = 0, at = start, n = (C) - at; b < LANE_VECTORS;                 \
-                          b++, at += VL, n -= VL)
-#ifdef __clang__
-#define UNROLL_LANES _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL_LANES _Pragma("GCC unroll 8")
-#endif
-
+/* clang-format off */
+#define EACH_LANE_VECTOR(C)                                                                \
+    for (int start = 0; start < (C); start += IL_LANES)                                    \
+    UNROLL for (int b = 0, at = start, n = (C) - at; b < LANE_VECTORS;                 \
+                      b++, at += VL, n -= VL)
+/* clang-format on */
 /* The lanes of x below n keep their value, the others become 0. */
-INLINE vf vfirst(vf x, int n) { return n >= VL ? x : vselect(viota() < ((vi){ 0 } + n), x, (vf){ 0 }); }
+INLINE vf vfirst(vf x, int n)
+{
+    return n >= VL ? x : vselect(viota() < ((vi){ 0 } + n), x, (vf){ 0 });
+}
 
 static void layernorm_forward(il_real *y, il_real *stat, int stat_given, const il_real *x,
                               const il_real *gain, const il_real *bias, int M, int C,
@@ -45,9 +44,9 @@ static void layernorm_forward(il_real *y, il_real *stat, int stat_given, const i
     }
 }
 
-static void layernorm_backward(il_real *dx, il_real *dgain, il_real *dbias, const il_real *dy,
-                               const il_real *x, const il_real *gain, const il_real *stat, int M,
-                               int C)
+static void layernorm_backward(il_real *dx, il_real *dgain, il_real *dbias,
+                               const il_real *dy, const il_real *x, const il_real *gain,
+                               const il_real *stat, int M, int C)
 {
     for (int m = 0; m < M; m++, dx += C, dy += C, x += C, stat += 2) {
         vf mean = vsplat(stat[0]), rstd = vsplat(stat[1]);
@@ -66,7 +65,8 @@ static void layernorm_backward(il_real *dx, il_real *dgain, il_real *dbias, cons
         for (int c = 0, n = C; c < C; c += VL, n -= VL) {
             vf z = (vload_n(x + c, n) - mean) * rstd;
             vf t = vload_n(dy + c, n) * vload_n(gain + c, n);
-            vstore_n(dx + c, vfma(rstd, vfma(-z, mean_tz, t - mean_t), vload_n(dx + c, n)), n);
+            vstore_n(dx + c, vfma(rstd, vfma(-z, mean_tz, t - mean_t), vload_n(dx + c, n)),
+                     n);
         }
     }
 }
@@ -82,8 +82,9 @@ static void rmsnorm_forward(il_real *y, il_real *stat, int stat_given, const il_
     }
 }
 
-static void rmsnorm_backward(il_real *dx, il_real *dgain, const il_real *dy, const il_real *x,
-                             const il_real *gain, const il_real *stat, int M, int C)
+static void rmsnorm_backward(il_real *dx, il_real *dgain, const il_real *dy,
+                             const il_real *x, const il_real *gain, const il_real *stat,
+                             int M, int C)
 {
     for (int m = 0; m < M; m++, dx += C, dy += C, x += C) {
         vf rstd = vsplat(stat[m]), dots[LANE_VECTORS] = { { 0 } };

@@ -73,8 +73,8 @@ static il_real exp_of(il_real x)
 static il_real tanh_of(il_real x)
 {
     float a = fabsf(x), z = x * x;
-    if (a < TANH_SMALL) return fused(horner(z, TANH_P, IL_COUNT(TANH_P)) * z, x, x);
-    return copysignf(1 - 2 / (exp_of(a + a) + 1), x);
+    float small = fused(horner(z, TANH_P, IL_COUNT(TANH_P)) * z, a, a);
+    return copysignf(a < TANH_SMALL ? small : 1 - 2 / (exp_of(a + a) + 1), x);
 }
 
 /* x = 2^e m with m in [sqrt(1/2), sqrt(2)) */
@@ -106,13 +106,13 @@ static il_real gelu_exp(il_real x) { return exp_of(x * fused(x * x, GELU_3, GELU
 
 static il_real gelu_of(il_real x) { return x / (1 + gelu_exp(x)); }
 
-/* s + x s (1 - s) d(2u)/dx with s = 1 / (1 + exp(-2u)) */
+/* s + x s (1 - s) d(2u)/dx with e = exp(-2u), s = 1 / (1 + e) and 1 - s = e s */
 static il_real gelu_slope(il_real x)
 {
     x = GELU_FLAT < x ? GELU_FLAT : x;
     x = -GELU_FLAT > x ? -GELU_FLAT : x;
-    il_real s = 1 / (1 + gelu_exp(x));
-    return fused(x * s * (1 - s), fused(x * x, -3 * GELU_3, -GELU_1), s);
+    il_real e = gelu_exp(x), s = 1 / (1 + e);
+    return fused(x * s * (e * s), fused(x * x, -3 * GELU_3, -GELU_1), s);
 }
 
 #define MAP(name, value)                                                                   \

@@ -12,49 +12,53 @@
 #include <math.h>
 
 #define INLINE static inline __attribute__((always_inline))
-#ifdef __clang__
+#if defined IL_SANITIZE
+#define UNROLL /* checked code is slow to compile as it is */
+#elif defined __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
 /* MR x NV vectors of a product are in registers at once; EACH_MR(F, ...) is F(m, ...) for m <= MR */
-#define EACH_4(F, ...) F(1, __VA_ARGS__) F(2, __VA_ARGS__) F(3, __VA_ARGS__) F(4, __VA_ARGS__)
+#define EACH_4(F, ...)                                                                     \
+    F(1, __VA_ARGS__) F(2, __VA_ARGS__) F(3, __VA_ARGS__) F(4, __VA_ARGS__)
 #define EACH_6(F, ...) EACH_4(F, __VA_ARGS__) F(5, __VA_ARGS__) F(6, __VA_ARGS__)
-#define EACH_12(F, ...)                                                                          \
-    EACH_6(F, __VA_ARGS__)                                                                       \
-    F(7, __VA_ARGS__) F(8, __VA_ARGS__) F(9, __VA_ARGS__)                                        \
-    F(10, __VA_ARGS__) F(11, __VA_ARGS__) F(12, __VA_ARGS__)
+#define EACH_12(F, ...)                                                                    \
+    EACH_6(F, __VA_ARGS__)                                                                 \
+    F(7, __VA_ARGS__)                                                                      \
+    F(8, __VA_ARGS__)                                                                      \
+    F(9, __VA_ARGS__) F(10, __VA_ARGS__) F(11, __VA_ARGS__) F(12, __VA_ARGS__)
 #if IL_LEVEL == LEVEL_avx512
 #include <immintrin.h>
-#define BYTES 64
-#define MR 12
+#define BYTES   64
+#define MR      12
 #define EACH_MR EACH_12
 #elif IL_LEVEL == LEVEL_avx2
 #include <immintrin.h>
-#define BYTES 32
-#define MR 6
+#define BYTES   32
+#define MR      6
 #define EACH_MR EACH_6
 #elif IL_LEVEL == LEVEL_neon
 #include <arm_neon.h>
-#define BYTES 16
-#define MR 12
+#define BYTES   16
+#define MR      12
 #define EACH_MR EACH_12
 #else
 #include <emmintrin.h>
-#define BYTES 16
-#define MR 4
+#define BYTES   16
+#define MR      4
 #define EACH_MR EACH_4
 #endif
 
 #ifdef IL_DOUBLE
 typedef int64_t il_int;
 #define X86(prefix, name) prefix##_##name##_pd
-#define NEON(name) name##_f64
+#define NEON(name)        name##_f64
 #else
 typedef int32_t il_int;
 #define X86(prefix, name) prefix##_##name##_ps
-#define NEON(name) name##_f32
+#define NEON(name)        name##_f32
 #endif
 
 enum { VL = BYTES / sizeof(il_real), NV = 2, NR = NV * VL, LANE_VECTORS = IL_LANES / VL };
@@ -91,7 +95,10 @@ INLINE vf vsqrt(vf x) { return X86(_mm, sqrt)(x); }
 INLINE vf vmax(vf a, vf b) { return X86(_mm, max)(a, b); }
 INLINE vf vmin(vf a, vf b) { return X86(_mm, min)(a, b); }
 #ifdef IL_DOUBLE
-INLINE vf vfma(vf a, vf b, vf c) { return (vf){ fma(a[0], b[0], c[0]), fma(a[1], b[1], c[1]) }; }
+INLINE vf vfma(vf a, vf b, vf c)
+{
+    return (vf){ fma(a[0], b[0], c[0]), fma(a[1], b[1], c[1]) };
+}
 #else
 typedef double vd2 __attribute__((vector_size(16)));
 typedef int64_t vi2 __attribute__((vector_size(16)));
@@ -107,7 +114,8 @@ INLINE vd2 fma_to_odd(vd2 a, vd2 b, vd2 c)
     return (vd2)((vi2)s + ((inexact & even) & ((away & 2) - 1)));
 }
 
-INLINE vf vfma(vf a, vf b, vf c)
+/* not inline: a tile of these would be slow to compile, and no faster */
+static __attribute__((noinline)) vf vfma(vf a, vf b, vf c)
 {
     __m128 ha = _mm_movehl_ps(a, a), hb = _mm_movehl_ps(b, b), hc = _mm_movehl_ps(c, c);
     vd2 lo = fma_to_odd(_mm_cvtps_pd(a), _mm_cvtps_pd(b), _mm_cvtps_pd(c));
@@ -119,7 +127,7 @@ INLINE vf vfma(vf a, vf b, vf c)
 
 /* ---- lists of lanes ---------------------------------------------------------------------------- */
 
-#define SHUFFLE __builtin_shufflevector
+#define SHUFFLE      __builtin_shufflevector
 #define FOLD(v, ...) ((v) + SHUFFLE(v, v, __VA_ARGS__))
 
 INLINE vi viota(void)
@@ -139,7 +147,8 @@ INLINE vi viota(void)
 #endif
 #if WIDTH == 16
 #define ZIP_LO(a, b) SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#define ZIP_HI(a, b) SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#define ZIP_HI(a, b)                                                                       \
+    SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 #elif WIDTH == 8
 #define ZIP_LO(a, b) SHUFFLE(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
 #define ZIP_HI(a, b) SHUFFLE(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
@@ -202,12 +211,24 @@ INLINE il_real lanes_sum(vf *lane)
 #else
 #define MASK(n) ((__mmask16)((1u << (n)) - 1))
 #endif
-INLINE vf vload_some(const il_real *p, int n) { return X86(_mm512, maskz_loadu)(MASK(n), p); }
-INLINE void vstore_some(il_real *p, vf x, int n) { X86(_mm512, mask_storeu)(p, MASK(n), x); }
+INLINE vf vload_some(const il_real *p, int n)
+{
+    return X86(_mm512, maskz_loadu)(MASK(n), p);
+}
+INLINE void vstore_some(il_real *p, vf x, int n)
+{
+    X86(_mm512, mask_storeu)(p, MASK(n), x);
+}
 #elif IL_LEVEL == LEVEL_avx2
 INLINE __m256i mask_of(int n) { return (__m256i)(viota() < ((vi){ 0 } + n)); }
-INLINE vf vload_some(const il_real *p, int n) { return X86(_mm256, maskload)(p, mask_of(n)); }
-INLINE void vstore_some(il_real *p, vf x, int n) { X86(_mm256, maskstore)(p, mask_of(n), x); }
+INLINE vf vload_some(const il_real *p, int n)
+{
+    return X86(_mm256, maskload)(p, mask_of(n));
+}
+INLINE void vstore_some(il_real *p, vf x, int n)
+{
+    X86(_mm256, maskstore)(p, mask_of(n), x);
+}
 #else
 INLINE vf vload_some(const il_real *p, int n)
 {

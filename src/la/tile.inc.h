@@ -9,19 +9,14 @@
  * rows do not compete for the same cache sets. */
 enum { KC = 256, AST = KC + 64 / (int)sizeof(il_real) };
 
-/* Causal sums are shorter for some rows. The steps of a triangle belong to some rows only:
- *   TAIL   after k steps for all rows, row i has i more
- *   HEAD   row i begins at step i; k counts the steps of row 0 */
-typedef enum { FULL, HEAD, TAIL } triangle;
-
 INLINE void tile_step(vf (*c)[NV], const il_real *A, const int rs, const il_real *B,
-                      const int first, const int end, const int nv)
+                      const int mr, const int nv)
 {
     vf b[NV];
     UNROLL
     for (int j = 0; j < nv; j++) b[j] = vload(B + j * VL);
     UNROLL
-    for (int i = first; i < end; i++) {
+    for (int i = 0; i < mr; i++) {
         vf a = vsplat(A[i * rs]);
         UNROLL
         for (int j = 0; j < nv; j++) c[i][j] = vfma(a, b[j], c[i][j]);
@@ -35,8 +30,8 @@ INLINE void tile_step(vf (*c)[NV], const il_real *A, const int rs, const il_real
 /* C (mr, n) = A B, plus C when `add`. B: k rows of nv vectors, ldb apart; n <= nv VL columns of C
  * are stored. */
 INLINE void tile(const int mr, const int nv, const int rs, const int ks, const int ldb,
-                 const triangle shape, int k, const il_real *A, const il_real *B, il_real *C,
-                 int ldc, int n, int add)
+                 int k, const il_real *A, const il_real *B, il_real *C, int ldc, int n,
+                 int add)
 {
     vf c[MR][NV];
     const int last = nv - 1, left = n - last * VL;
@@ -59,28 +54,16 @@ INLINE void tile(const int mr, const int nv, const int rs, const int ks, const i
             __builtin_prefetch(C + (size_t)i * ldc + n - 1, 1, 3);
         }
     }
-    if (shape == HEAD) {
-        UNROLL
-        for (int d = 0; d < mr - 1; d++, A += ks, B += ldb) tile_step(c, A, rs, B, 0, d + 1, nv);
-        k -= mr - 1;
-    }
     const il_real *A2 = A + ks, *B2 = B + ldb;
     if (rs == 1) {
         OPAQUE(A2);
         OPAQUE(B2);
     }
     for (; k >= 2; k -= 2, A += 2 * ks, A2 += 2 * ks, B += 2 * ldb, B2 += 2 * ldb) {
-        tile_step(c, A, rs, B, 0, mr, nv);
-        tile_step(c, A2, rs, B2, 0, mr, nv);
+        tile_step(c, A, rs, B, mr, nv);
+        tile_step(c, A2, rs, B2, mr, nv);
     }
-    if (k) {
-        tile_step(c, A, rs, B, 0, mr, nv);
-        A += ks, B += ldb;
-    }
-    if (shape == TAIL) {
-        UNROLL
-        for (int d = 1; d < mr; d++, A += ks, B += ldb) tile_step(c, A, rs, B, d, mr, nv);
-    }
+    if (k) tile_step(c, A, rs, B, mr, nv);
     UNROLL
     for (int i = 0; i < mr; i++) {
         UNROLL
@@ -92,32 +75,89 @@ INLINE void tile(const int mr, const int nv, const int rs, const int ks, const i
 /* One copy of the tile for each number of rows and vectors:
  *   by_rows   rows of A are AST apart, its steps side by side; rows of B side by side
  *   by_cols   rows of A are side by side, its steps ks apart; rows of B ldb apart */
-#define TILE(name, RS, KS, LDB, shape)                                                           \
-    static __attribute__((noinline)) void name(int mr, int nv, int k, const il_real *A, int ks, \
-                                               const il_real *B, int ldb, il_real *C, int ldc,   \
-                                               int n, int add)                                   \
-    {                                                                                            \
-        (void)ks, (void)ldb;                                                                     \
-        switch (2 * mr + nv - 1) { EACH_MR(CASE, RS, KS, LDB, shape) }                           \
-    }
-#define CASE(m, RS, KS, LDB, shape)                                                              \
-    case 2 * m: tile(m, 1, RS, KS, LDB(1), shape, k, A, B, C, ldc, n, add); break;               \
-    case 2 * m + 1: tile(m, 2, RS, KS, LDB(2), shape, k, A, B, C, ldc, n, add); break;
-#define TIGHT(nv) ((nv) * VL)
+#define CASE(m, RS, KS, LDB)                                                               \
+    case 2 * m:                                                                            \
+        tile(m, 1, RS, KS, LDB(1), k, A, B, C, ldc, n, add);                               \
+        break;                                                                             \
+    case 2 * m + 1:                                                                        \
+        tile(m, 2, RS, KS, LDB(2), k, A, B, C, ldc, n, add);                               \
+        break;
+#define TIGHT(nv) ((nv)*VL)
 #define GIVEN(nv) ldb
 
-TILE(tile_by_rows, AST, 1, TIGHT, FULL)
-TILE(tile_by_rows_head, AST, 1, TIGHT, HEAD)
-TILE(tile_by_cols, 1, ks, GIVEN, FULL)
-TILE(tile_by_cols_tail, 1, AST, TIGHT, TAIL)
-#undef TILE
+static __attribute__((noinline)) void tile_by_rows(int mr, int nv, int k, const il_real *A,
+                                                   const il_real *B, il_real *C, int ldc,
+                                                   int n, int add)
+{
+    switch (2 * mr + nv - 1) {
+        EACH_MR(CASE, AST, 1, TIGHT)
+    }
+}
+
+static __attribute__((noinline)) void tile_by_cols(int mr, int nv, int k, const il_real *A,
+                                                   int ks, const il_real *B, int ldb,
+                                                   il_real *C, int ldc, int n, int add)
+{
+    switch (2 * mr + nv - 1) {
+        EACH_MR(CASE, 1, ks, GIVEN)
+    }
+}
 #undef CASE
+
+/* Causal sums are shorter for some rows: a tile takes the steps of all rows, a triangle the others.
+ * Row r of C has r steps more, 0 .. r-1 (`before` is 0), or row mr-1-r has r steps before the
+ * tile's, mr-1-r .. mr-2. The loops are of constant length, so no branch is mispredicted. */
+INLINE void triangle_of(const int nv, const int before, const int rs, const int ks, int mr,
+                        const il_real *A, const il_real *B, il_real *C, int ldc, int n)
+{
+    UNROLL
+    for (int r = 1; r < MR; r++) {
+        if (r >= mr) break;
+        int i = before ? mr - 1 - r : r, first = before ? i : 0;
+        const il_real *a = A + (size_t)i * rs + (size_t)first * ks,
+                      *b = B + first * nv * VL;
+        il_real *at = C + (size_t)i * ldc;
+        vf c[NV];
+        UNROLL
+        for (int j = 0; j < nv; j++) c[j] = vload_n(at + j * VL, n - j * VL);
+        UNROLL
+        for (int k = 0; k < r; k++) {
+            UNROLL
+            for (int j = 0; j < nv; j++)
+                c[j] = vfma(vsplat(a[k * ks]), vload(b + (k * nv + j) * VL), c[j]);
+        }
+        UNROLL
+        for (int j = 0; j < nv; j++) vstore_n(at + j * VL, c[j], n - j * VL);
+    }
+}
+
+/* A as for tile_by_rows; steps before the tile's */
+static __attribute__((noinline)) void triangle_by_rows(int mr, int nv, const il_real *A,
+                                                       const il_real *B, il_real *C,
+                                                       int ldc, int n)
+{
+    if (nv == 1)
+        triangle_of(1, 1, AST, 1, mr, A, B, C, ldc, n);
+    else
+        triangle_of(2, 1, AST, 1, mr, A, B, C, ldc, n);
+}
+
+/* A as for tile_by_cols with steps AST apart; steps after the tile's */
+static __attribute__((noinline)) void triangle_by_cols(int mr, int nv, const il_real *A,
+                                                       const il_real *B, il_real *C,
+                                                       int ldc, int n)
+{
+    if (nv == 1)
+        triangle_of(1, 0, 1, AST, mr, A, B, C, ldc, n);
+    else
+        triangle_of(2, 0, 1, AST, mr, A, B, C, ldc, n);
+}
 
 /* ---- copies that put operands where the tile wants them ------------------------------------------ */
 
 /* rows of `cols` numbers to rows of `width`, a multiple of VL; the rest is zero */
-static void copy_rows(il_real *to, int ldt, const il_real *from, int ldf, int rows, int cols,
-                      int width)
+static void copy_rows(il_real *to, int ldt, const il_real *from, int ldf, int rows,
+                      int cols, int width)
 {
     for (int i = 0; i < rows; i++, to += ldt, from += ldf)
         for (int c = 0; c < width; c += VL) vstore(to + c, vload_n(from + c, cols - c));
@@ -132,8 +172,9 @@ static void copy_transposed(il_real *to, int ldt, const il_real *from, int ldf, 
             vf r[VL];
             UNROLL
             for (int l = 0; l < VL; l++)
-                r[l] = i + l < rows ? vload_n(from + (size_t)(i + l) * ldf + c, cols - c) * scale
-                                    : (vf){ 0 };
+                r[l] = i + l < rows
+                           ? vload_n(from + (size_t)(i + l) * ldf + c, cols - c) * scale
+                           : (vf){ 0 };
             vtranspose(r);
             il_real *t = to + (size_t)c * ldt + i;
             if (cols - c >= VL) {

@@ -6,11 +6,11 @@
 #include "la/coef.h"
 
 #ifdef IL_DOUBLE
-#define LANEWISE(name, f)                                                                        \
-    INLINE vf name(vf x)                                                                         \
-    {                                                                                            \
-        for (int l = 0; l < VL; l++) x[l] = f(x[l]);                                             \
-        return x;                                                                                \
+#define LANEWISE(name, f)                                                                  \
+    INLINE vf name(vf x)                                                                   \
+    {                                                                                      \
+        for (int l = 0; l < VL; l++) x[l] = f(x[l]);                                       \
+        return x;                                                                          \
     }
 LANEWISE(vexp, exp)
 LANEWISE(vtanh, tanh)
@@ -40,9 +40,8 @@ INLINE vf vexp(vf x)
 INLINE vf vtanh(vf x)
 {
     vf a = vabs(x), z = x * x;
-    vf small = vfma(horner(z, TANH_P, IL_COUNT(TANH_P)) * z, x, x);
-    vf large = vcopysign(1 - 2 / (vexp(a + a) + 1), x);
-    return vselect(a < TANH_SMALL, small, large);
+    vf small = vfma(horner(z, TANH_P, IL_COUNT(TANH_P)) * z, a, a);
+    return vcopysign(vselect(a < TANH_SMALL, small, 1 - 2 / (vexp(a + a) + 1)), x);
 }
 
 INLINE vf vlog(vf x)
@@ -74,6 +73,6 @@ INLINE vf vgelu(vf x) { return x / (1 + vgelu_exp(x)); }
 INLINE vf vgelu_slope(vf x)
 {
     x = vmax(vsplat(-GELU_FLAT), vmin(vsplat(GELU_FLAT), x));
-    vf s = 1 / (1 + vgelu_exp(x));
-    return vfma(x * s * (1 - s), vfma(x * x, vsplat(-3 * GELU_3), vsplat(-GELU_1)), s);
+    vf e = vgelu_exp(x), s = 1 / (1 + e);
+    return vfma(x * s * (e * s), vfma(x * x, vsplat(-3 * GELU_3), vsplat(-GELU_1)), s);
 }

@@ -277,6 +277,8 @@ static il_status run(runner *r, const il_config *c, il_trained *result, il_error
 {
     il_model *m = il_trainer_model(r->t);
     r->started = r->counted = now();
+    if (r->watch && r->watch->start)
+        r->watch->start(r->watch->context, m->step, il_trainer_bytes(r->t));
     while (m->step < c->training.train_steps) {
         IL_TRY(one_step(r, c, err));
         if (r->watch && r->watch->stop && *r->watch->stop &&

@@ -71,17 +71,21 @@ static float *scratch(const il_kernels *k, int T, int K)
     return base;
 }
 
-static int same(float a, float b) { return memcmp(&a, &b, sizeof a) == 0 || (a != a && b != b); }
+static int same(float a, float b)
+{
+    return memcmp(&a, &b, sizeof a) == 0 || (a != a && b != b);
+}
 
 /* Runs `work` with both tables from the same seed; where[] says which case. */
 typedef void (*a_case)(const il_kernels *k, const int *size);
 
-static void play(const il_kernels *k, a_case work, uint64_t seed, const int *size, const char *what)
+static void play(const il_kernels *k, a_case work, uint64_t seed, const int *size,
+                 const char *what)
 {
     float *kept[ARRAYS];
     char where[160];
-    snprintf(where, sizeof where, "%s of %s, sizes %d %d %d %d, seed %llu", what, k->name, size[0],
-             size[1], size[2], size[3], (unsigned long long)seed);
+    snprintf(where, sizeof where, "%s of %s, sizes %d %d %d %d, seed %llu", what, k->name,
+             size[0], size[1], size[2], size[3], (unsigned long long)seed);
     for (int round = 0; round < 2; round++) {
         state = seed;
         used = 0;
@@ -94,14 +98,16 @@ static void play(const il_kernels *k, a_case work, uint64_t seed, const int *siz
                 continue;
             }
             for (size_t i = 0; i < GUARD; i++)
-                CHECK(base[i] == POISON && at[n + i] == POISON, "%s: writes outside", where);
+                CHECK(base[i] == POISON && at[n + i] == POISON, "%s: writes outside",
+                      where);
             if (!round) {
                 kept[a] = base;
                 continue;
             }
             for (size_t i = 0; i < n; i++)
-                CHECK(same(at[i], kept[a][GUARD + i]), "%s: array %d[%zu] is %.9g, plain %.9g", where,
-                      a, i, (double)at[i], (double)kept[a][GUARD + i]);
+                CHECK(same(at[i], kept[a][GUARD + i]),
+                      "%s: array %d[%zu] is %.9g, plain %.9g", where, a, i, (double)at[i],
+                      (double)kept[a][GUARD + i]);
             free(base);
             free(kept[a]);
         }
@@ -116,7 +122,8 @@ static void play_all(a_case work, int count, int most, const char *what)
         for (int c = 0; c < count; c++) {
             int size[4];
             state = (uint64_t)c + 1;
-            for (int i = 0; i < 4; i++) size[i] = 1 + below(c % 4 ? most : il_min(most, 20));
+            for (int i = 0; i < 4; i++)
+                size[i] = 1 + below(c % 4 ? most : il_min(most, 20));
             play(k, work, 1000 + (uint64_t)c, size, what);
         }
 }
@@ -136,7 +143,8 @@ static void gemm_case(const il_kernels *k, const int *size)
     int transposed = flags & 1, add = flags >> 1 & 1, pad = flags >> 2 & 3;
     int lda = K + pad, ldw = (transposed ? K : N) + pad, ldc = N + pad;
     size_t m = (size_t)M - 1;
-    float *W = in((size_t)((transposed ? N : K) - 1) * (size_t)ldw + (size_t)(transposed ? K : N));
+    float *W =
+        in((size_t)((transposed ? N : K) - 1) * (size_t)ldw + (size_t)(transposed ? K : N));
     float *A = in(m * (size_t)lda + (size_t)K), *C = out(m * (size_t)ldc + (size_t)N);
     il_epilogue e = { .ldr = ldc, .ldp = ldc, .gelu = flags >> 4 & 1 };
     if (flags & 32) e.bias = in((size_t)N);
@@ -146,7 +154,8 @@ static void gemm_case(const il_kernels *k, const int *size)
     float *packed = malloc(packed_size * sizeof *packed);
     assert_non_null(packed);
     k->pack(packed, W, ldw, K, N, transposed);
-    k->gemm(C, ldc, A, lda, packed, M, N, K, add, flags & 256 ? &e : NULL, scratch(k, 1, 1));
+    k->gemm(C, ldc, A, lda, packed, M, N, K, add, flags & 256 ? &e : NULL,
+            scratch(k, 1, 1));
     free(packed);
 }
 
@@ -165,7 +174,9 @@ static void products_agree(void **unused)
     static const int large[][4] = { { 400, 40, 30, 256 },  { 20, 30, 600, 511 },
                                     { 13, 100, 513, 495 }, { 300, 33, 300, 2 },
                                     { 5, 1, 256, 256 },    { 1, 300, 257, 511 } };
-    static const int tn[][4] = { { 700, 40, 30, 1 }, { 20, 33, 300, 0 }, { 257, 65, 529, 2 } };
+    static const int tn[][4] = { { 700, 40, 30, 1 },
+                                 { 20, 33, 300, 0 },
+                                 { 257, 65, 529, 2 } };
     play_sizes(gemm_case, large, IL_COUNT(large), "gemm");
     play_sizes(gemm_tn_case, tn, IL_COUNT(tn), "gemm_tn");
     const il_kernels *k;
@@ -191,14 +202,15 @@ static void attention_case(const il_kernels *k, const int *size)
     for (size_t i = 0; i < n; i++) q[i] *= 4; /* scores far enough apart */
     float *work = scratch(k, T, K), scale = 1 / sqrtf((float)K);
     k->attention_forward(y, ldo, stat, q, key, v, ld, T, K, scale, work);
-    k->attention_backward(dq, dk, dv, ld, dout, y, ldo, stat, q, key, v, ld, T, K, scale, work);
+    k->attention_backward(dq, dk, dv, ld, dout, y, ldo, stat, q, key, v, ld, T, K, scale,
+                          work);
 }
 
 static void attention_agrees(void **unused)
 {
     (void)unused;
-    static const int sizes[][4] = { { 1, 1, 0, 0 },   { 22, 16, 0, 0 },  { 82, 32, 1, 1 },
-                                    { 192, 8, 0, 0 }, { 193, 64, 2, 1 }, { 400, 5, 3, 2 },
+    static const int sizes[][4] = { { 1, 1, 0, 0 },    { 22, 16, 0, 0 },  { 82, 32, 1, 1 },
+                                    { 192, 8, 0, 0 },  { 193, 64, 2, 1 }, { 400, 5, 3, 2 },
                                     { 30, 128, 0, 3 }, { 9, 300, 1, 0 } };
     play_sizes(attention_case, sizes, IL_COUNT(sizes), "attention");
     play_all(attention_case, 30, 100, "attention");
@@ -211,7 +223,8 @@ static void norm_case(const il_kernels *k, const int *size)
     int M = 1 + size[0] % 8, C = size[1], given = size[2] & 1, biased = size[2] >> 1 & 1;
     size_t n = (size_t)M * (size_t)C, c = (size_t)C;
     float *x = in(n), *gain = in(c), *bias = in(c), *dy = in(n);
-    float *y = out(n), *stat = out(2 * (size_t)M), *dx = out(n), *dgain = out(c), *dbias = out(c);
+    float *y = out(n), *stat = out(2 * (size_t)M), *dx = out(n), *dgain = out(c),
+          *dbias = out(c);
     k->layernorm_forward(y, stat, given, x, gain, biased ? bias : NULL, M, C, 1e-5f);
     k->layernorm_backward(dx, dgain, biased ? dbias : NULL, dy, x, gain, stat, M, C);
     float *y2 = out(n), *stat2 = out((size_t)M);
@@ -224,7 +237,8 @@ static void norm_case(const il_kernels *k, const int *size)
 static void map_case(const il_kernels *k, const int *size)
 {
     size_t n = (size_t)size[0] * (size_t)size[1];
-    float *x = in(n), *y = in(n), *r = out(1), range = (float[]){ 1, 8, 110, 1e30f }[size[2] % 4];
+    float *x = in(n), *y = in(n), *r = out(1),
+          range = (float[]){ 1, 8, 110, 1e30f }[size[2] % 4];
     for (size_t i = 0; i < n; i++) x[i] *= range;
     r[0] = k->dot(x, y, (int)n);
     k->exp(out(n), x, n);
@@ -254,7 +268,8 @@ static void adam_case(const il_kernels *k, const int *size)
     for (size_t i = 0; i < n; i++) v[i] *= v[i];
     double squares = k->grad_squares(g, stride, slots, n);
     memcpy(norm, &squares, sizeof squares);
-    k->adam(w, m, v, g, stride, slots, n, 0.5f, 0.9f, 0.999f, 1.5f, 2.5f, 1e-8f, 1e-3f, 0.1f);
+    k->adam(w, m, v, g, stride, slots, n, 0.5f, 0.9f, 0.999f, 1.5f, 2.5f, 1e-8f, 1e-3f,
+            0.1f);
 }
 
 static void the_rest_agrees(void **unused)
@@ -269,7 +284,9 @@ static void the_rest_agrees(void **unused)
 static void agree_on_special_numbers(void **unused)
 {
     (void)unused;
-    static const float values[] = { (float)NAN, INFINITY, -INFINITY, -0.0f, 1e-40f, -1e-30f };
+    static const float values[] = {
+        (float)NAN, INFINITY, -INFINITY, -0.0f, 1e-40f, -1e-30f
+    };
     for (int i = 0; i < IL_COUNT(values); i++) {
         special = values[i];
         play_all(gemm_case, 10, 60, "gemm with special numbers");

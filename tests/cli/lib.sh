@@ -1,0 +1,78 @@
+# lib.sh - the few words our tests of the program share
+#
+# A test is `expect STATUS 'regex' command...`: the command ends with STATUS, and a failing one says
+# one sentence on stderr that matches the regex (a usage error adds one line of usage). Lines
+# "ok NAME" and "not ok NAME" go to stdout; the script's exit code is the number of failures.
+#
+# $INNERLOOP is the program. Every script works in a folder of its own, which is removed.
+
+: "${INNERLOOP:?set INNERLOOP to the path of the program}"
+INNERLOOP=$(readlink -f "$INNERLOOP")
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+SCRIPT=$(basename "$0" .sh)
+export IL_DATA=$ROOT LC_ALL=C
+WORK=$(mktemp -d)
+FAILED=0
+cd "$WORK" || exit 1
+trap 'cd /; rm -rf "$WORK"; exit $((FAILED > 99 ? 99 : FAILED))' EXIT
+
+ok() { echo "ok $SCRIPT: $1"; }
+not_ok() {
+    echo "not ok $SCRIPT: $1"
+    shift
+    printf '#   %s\n' "$@"
+    FAILED=$((FAILED + 1))
+}
+
+# check NAME command... : the command succeeds
+check() {
+    local name=$1
+    shift
+    if "$@"; then ok "$name"; else not_ok "$name" "failed: $*"; fi
+}
+
+# expect STATUS 'regex' command... : for runs of $INNERLOOP, by the name of `il`
+expect() {
+    local want=$1 regex=$2 got said sentences name
+    shift 2
+    name="$* -> $want"
+    "$@" >"$WORK/.stdout" 2>"$WORK/.stderr"
+    got=$?
+    said=$(grep -a '^innerloop: ' "$WORK/.stderr")
+    sentences=$(grep -ac '^innerloop: ' "$WORK/.stderr")
+    if [ "$got" != "$want" ]; then
+        not_ok "$name" "ended with $got" "$(tail -n 3 "$WORK/.stderr")"
+    elif [ "$want" != 0 ] && [ "$sentences" != 1 ]; then
+        not_ok "$name" "$sentences sentences on stderr"
+    elif [ "$want" != 0 ] && ! grep -aqE -- "$regex" <<<"$said"; then
+        not_ok "$name" "said: $said" "not: $regex"
+    elif [ "$want" = 2 ] && [ "$(grep -ac '^usage: ' "$WORK/.stderr")" != 1 ]; then
+        not_ok "$name" "no line of usage"
+    elif [ "$want" != 0 ] && [ -s "$WORK/.stdout" ]; then
+        not_ok "$name" "wrote to stdout: $(head -c 100 "$WORK/.stdout")"
+    else
+        ok "$name"
+    fi
+}
+
+il() { "$INNERLOOP" "$@"; }
+
+# A recipe that trains in a moment.
+tiny_recipe() {
+    cat <<'YAML'
+# the smallest looped model that is one
+model: {family: gpt2_loop, n_dims: 3, n_positions: 8, n_embd: 16, n_layer: 1, n_head: 2}
+training:
+    task_name: linear_regression
+    batch_size: 8
+    learning_rate: 0.001
+    train_steps: 20
+    save_every_steps: 10
+    log_every_steps: 5
+    n_loop_window: 2
+    curriculum:
+        dims: {start: 3, end: 3, inc: 1, interval: 10}
+        points: {start: 7, end: 7, inc: 1, interval: 10}
+        loops: {start: 2, end: 2, inc: 1, interval: 10}
+YAML
+}

@@ -1,0 +1,66 @@
+#!/bin/bash
+# table.sh - predict: the user's tables, good and bad
+. "$(dirname "$0")/lib.sh"
+tiny_recipe >tiny.yaml
+il train ./tiny.yaml --out run >/dev/null 2>&1
+{ echo 'a,b,kind,y'; for i in 1 2 3 4 5 6 7 8 9; do echo "$i,$((i * i % 7)),k$((i % 2)),$((i + 2))"; done; } >good.csv
+
+# predict EXAMPLES [more] ; bad FILE 'regex' : as examples and as queries
+predict() { il predict run --examples "$1" --queries "${2:-good.csv}" --target "${3:-y}" "${@:4}"; }
+bad() {
+    expect "${3:-3}" "$2" predict "$1"
+    expect "${3:-3}" "$2" predict good.csv "$1"
+}
+
+expect 0 '' predict good.csv
+check 'a header and nine predictions' bash -c '[ "$(grep -cE "^[0-9]+,-?[0-9.e-]+,[0-9]+$" .stdout)" = 9 ]'
+check 'text is noted' grep -q "^note: column 'kind' is text" .stderr
+expect 0 '' predict good.csv good.csv y --score
+check 'four predictors' bash -c '[ "$(awk "{print \$1}" .stdout | tr "\n" " ")" = "predictor model ridge ols mean " ]'
+expect 0 '' predict good.csv good.csv y --json
+check '--json is one object' bash -c 'head -c 1 .stdout | grep -q "{" && grep -q "\"answers\"" .stdout'
+expect 0 '' bash -c '"$0" predict run --examples <(cat good.csv) --queries good.csv --target y' "$INNERLOOP"
+
+printf 'a,b,kind,y\n1,2,k0,3\n1,2\n' >ragged.csv
+bad ragged.csv 'ragged.csv:3: 2 cells where the header has 4 columns'
+printf 'a,b,kind,y\n' >norows.csv
+bad norows.csv 'norows.csv: no rows'
+: >empty.csv
+bad empty.csv 'empty.csv'
+printf '1,2,3\n4,5,6\n' >noheader.csv
+bad noheader.csv 'noheader.csv:1: the first line holds numbers'
+printf 'a,a,y\n1,2,3\n' >twice.csv
+bad twice.csv "twice.csv:1: columns 1 and 2 are both named 'a'"
+printf 'a,b,kind,y\n1,"2,k0,3\n4,5,k1,6\n' >quote.csv
+bad quote.csv 'quote.csv:2: a quote is opened here and never closed'
+printf 'a,b,kind,y\n1,2,\000,3\n' >zero.csv
+bad zero.csv 'zero.csv:2: byte 0x00'
+head -c 3000 /dev/urandom >noise.csv
+bad noise.csv 'noise.csv'
+{ echo 'a,b,kind,y'; head -c 1000000000 /dev/zero | tr '\0' '7'; } | (
+    # a line of 1 GB through a pipe: refused after its first MiB, in little memory
+    ulimit -v 2000000 2>/dev/null
+    expect 3 ':2: the line is longer than 1 MiB' il predict run --examples /dev/stdin \
+        --queries good.csv --target y
+    exit $FAILED
+) || FAILED=$((FAILED + 1))
+expect 5 'gone.csv' predict gone.csv
+expect 5 "$WORK" predict "$WORK"
+
+expect 3 "good.csv: no column 'z' to predict" predict good.csv good.csv z
+expect 3 "column 'kind' holds 'k1' in row 1; only numbers" predict good.csv good.csv kind
+printf 'a,b,kind,y\n1,2,k0,nan\n2,3,k1,NA\n3,4,k0,5\n' >missing.csv
+expect 3 'at least two examples' predict missing.csv
+printf 'a,kind\n1,k0\n' >lacks.csv
+expect 3 "lacks.csv: column 'b' of the examples is missing" predict good.csv lacks.csv
+printf 'a,b,kind\nx,1,k0\n' >kind.csv
+expect 3 "kind.csv: column 'a' is text here and numbers in good.csv" predict good.csv kind.csv
+printf 'a,b,kind\n1,1,k0\n' >unknown.csv
+expect 0 '' predict good.csv unknown.csv
+expect 3 "the queries hold no 'y' to score" predict good.csv unknown.csv y --score
+printf 'y\n1\n2\n' >alone.csv
+expect 3 "no column but 'y'" predict alone.csv
+
+# the table that ships with the program
+P=$ROOT/examples
+expect 0 '' predict "$P/penguins_examples.csv" "$P/penguins_queries.csv" body_mass_g --score

@@ -1,0 +1,58 @@
+#!/bin/bash
+# train.sh - a run from its recipe to its report, stopped and resumed on the way
+. "$(dirname "$0")/lib.sh"
+tiny_recipe >tiny.yaml
+
+expect 0 '' il train ./tiny.yaml --out whole
+check 'the last line is the hash' bash -c 'tail -n 1 .stdout | grep -qE "^weights [0-9a-f]{16}$"'
+HASH=$(tail -n 1 .stdout)
+for file in config.yaml env.json metrics.jsonl checkpoints; do check "whole/$file" test -e whole/$file; done
+check 'no temporary file is left' bash -c '! find whole | grep -E "tmp|part"'
+
+# interrupted: 130, a checkpoint, and the same bits after --resume
+"$INNERLOOP" train ./tiny.yaml training.train_steps=200000 --out runs/cut >out 2>err &
+PID=$! # the program's own: a function would run in a shell of its own
+for _ in $(seq 100); do [ -s runs/cut/metrics.jsonl ] && break; sleep 0.1; done
+kill -INT $PID
+wait $PID
+check 'SIGINT ends with 130' test $? = 130
+check 'it says how to go on' grep -q -- '--resume' err
+check 'runs/latest is the newest run' test "$(readlink runs/latest)" = cut
+expect 2 'holds checkpoints already; add --resume' il train ./tiny.yaml --out runs/cut
+expect 3 'training.learning_rate' il train ./tiny.yaml training.train_steps=200000 \
+    training.learning_rate=0.5 --out runs/cut --resume
+expect 3 'model.n_embd' il train ./tiny.yaml training.train_steps=200000 model.n_embd=32 \
+    --out runs/cut --resume
+expect 0 '' il train ./tiny.yaml training.train_steps=10 --out half
+cp -r whole again
+check 'the finished run resumes to the same hash' bash -c '
+    "$0" train ./tiny.yaml --out again --resume 2>/dev/null | grep -qx "$1"' "$INNERLOOP" "$HASH"
+
+# every number of threads, the same weights
+for threads in 1 3; do
+    IL_THREADS=$threads expect 0 '' il train ./tiny.yaml --out "threads$threads"
+    check "$threads threads, the same hash" test "$(tail -n 1 .stdout)" = "$HASH"
+done
+
+# a learning rate that explodes: 4, and the last good checkpoint stays a model
+expect 4 "not finite" il train ./tiny.yaml training.learning_rate=10 training.weight_decay=1 \
+    training.train_steps=3000 --out wild
+[ -d wild/checkpoints ] && [ -n "$(ls wild/checkpoints)" ] && expect 0 '' il show wild
+
+# the model
+expect 0 '' il show whole
+check 'show prints the hash' grep -qx "$HASH" .stdout
+expect 0 '' il eval whole --prompts 64 --against ols,gd@3 --json
+check 'eval --json is one object' bash -c 'tr -d "\n" <.stdout | grep -qE "^\{.*\"columns\": .*\}$"'
+expect 0 '' il eval whole --prompts 64 --by loops --loops 5 --csv
+check 'loops 1 to 5' test "$(wc -l <.stdout)" = 6
+expect 0 '' il eval whole --prompts 64 --figure fig.svg
+check 'the figure has data and script' test -s fig.csv -a -s fig.gp
+expect 3 "olss" il eval whole --against olss
+expect 3 'task' il eval whole --task linear_regresion
+expect 3 'scaled' il eval whole --shift scaledx=2
+expect 3 'points' il eval whole --points 900
+expect 3 'dims' il eval whole --dims 4
+expect 0 '' il report whole
+check 'the page is there' grep -q '</html>' whole/report.html
+expect 5 'not a run folder' il report nowhere

@@ -1,0 +1,49 @@
+#!/bin/bash
+# usage.sh - commands, options and help
+. "$(dirname "$0")/lib.sh"
+tiny_recipe >tiny.yaml
+
+expect 0 '' il
+expect 0 '' il --help
+expect 0 '' il --version
+expect 0 '' il help train
+expect 0 '' il train --help
+il help >help
+check 'help names every command' bash -c '
+    "$0" list commands | tail -n +2 | while read -r c _; do grep -qE "^  $c " help || exit 1; done' \
+    "$INNERLOOP"
+expect 2 "unknown command 'evall'; did you mean 'eval'" il evall x
+expect 2 "unknown command 'qqqqqqqq'" il qqqqqqqq
+expect 2 "unknown command 'shwo'" il help shwo
+expect 2 "unknown option '--resum'; did you mean '--resume'" il train tiny.yaml --resum
+expect 2 "unknown option '-r'" il train tiny.yaml -r
+expect 2 'an argument is missing' il train
+expect 2 "one argument too many: 'two'" il show one two
+expect 2 '--resume takes no value' il train tiny.yaml --resume=yes
+expect 2 '--out needs a value' il train tiny.yaml --out
+expect 2 "--prompts takes a whole number from 1 up, not '0'" il eval m --prompts 0
+expect 2 "--loops takes a whole number from 1 up, not 'x'" il eval m --loops=x
+expect 2 "--seed takes a whole number, not '-1'" il eval m --seed -1
+expect 2 "--by takes points or loops, not 'steps'" il eval m --by steps
+expect 2 'either --json or --csv' il eval m --json --csv
+expect 2 'key=value' il train tiny.yaml steps
+expect 2 "unknown kind 'task'; did you mean 'tasks'" il list task
+expect 2 '--examples is missing' il predict m --queries q --target y
+expect 2 '--queries is missing' il predict m --examples q --target y
+expect 2 '--target is missing' il predict m --examples e --queries q
+expect 2 "IL_KERNEL" env IL_KERNEL=mmx "$INNERLOOP" list tasks
+
+for kind in tasks shifts algos ops models recipes commands; do
+    check "list $kind --json is one object" bash -c '
+        "$0" list "$1" --json | tr -d "\n" | grep -qE "^\{\"name\": \"$1\", \"columns\": .*\]\}$"' \
+        "$INNERLOOP" "$kind"
+done
+
+# stdout that cannot take the result
+if [ -e /dev/full ]; then
+    expect 5 'standard output: cannot be written' bash -c '"$0" list tasks >/dev/full' "$INNERLOOP"
+    expect 5 'standard output' bash -c '"$0" show "$1" --json >/dev/full' "$INNERLOOP" tiny.yaml
+fi
+expect 5 'standard output' bash -c '{ sleep 0.2; "$0" list tasks; echo $? >rc; } | true; exit "$(cat rc)"' \
+    "$INNERLOOP"
+expect 5 'standard output' bash -c '"$0" list tasks >&-' "$INNERLOOP"
