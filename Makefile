@@ -19,7 +19,8 @@ WARN   := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wfloat-conversion -Wno-mi
 OPT    ?= -O3
 CFLAGS ?= -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPT) -fno-math-errno -fno-trapping-math -ffp-contract=off \
-             -fPIC $(WARN) -Iinclude -Isrc -DIL_VERSION='"$(VERSION)"' $(CFLAGS)
+             -fPIC $(WARN) -Iinclude -Isrc -DIL_VERSION='"$(VERSION)"' \
+             -DIL_DATADIR='"$(PREFIX)/share/innerloop"' $(CFLAGS)
 LDLIBS = -lyaml -ljansson -llapacke -llapack -lblas -lm -lpthread
 ifneq ($(SAN),)
 ALL_CFLAGS += -O1 -DIL_SANITIZE -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -108,14 +109,16 @@ check:
 	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_CLANG=$(BUILD)/clang/innerloop tests/run.sh \
 	    $(BUILD)/logs tests/layers.sh $(TESTS_float) $(TESTS_double) \
 	    $(TESTS_float:$(BUILD)/%=$(BUILD)/san/%) $(TESTS_double:$(BUILD)/%=$(BUILD)/san/%) \
-	    $(sort $(wildcard tests/cli/test_*.sh))
+	    $(filter-out %/lib.sh,$(sort $(wildcard tests/cli/*.sh)))
 
 # Minutes to hours: parity with PyTorch, long fuzzing, what training reaches.
 check-slow: check
 	@tools/setup.sh slow
 	@$(MAKE) -s $(BUILD)/float/parity fuzz FUZZ_SECONDS=120
-	@INNERLOOP=$(BUILD)/innerloop PARITY=$(BUILD)/float/parity tests/run.sh $(BUILD)/logs \
-	    $(sort $(wildcard tests/slow/test_*.sh))
+	@$(MAKE) -s all ARCH=aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar BUILD=$(BUILD)/aarch64
+	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_AARCH64=$(BUILD)/aarch64/innerloop \
+	    PARITY=$(BUILD)/float/parity tests/run.sh $(BUILD)/logs \
+	    $(sort $(wildcard tests/slow/*.sh))
 
 bench:
 	@tools/setup.sh build
@@ -124,12 +127,14 @@ bench:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-	    $(DESTDIR)$(PREFIX)/share/innerloop/recipes $(DESTDIR)$(PREFIX)/share/innerloop/examples
+	    $(DESTDIR)$(PREFIX)/share/innerloop/recipes $(DESTDIR)$(PREFIX)/share/innerloop/examples \
+	    $(DESTDIR)$(PREFIX)/share/innerloop/bench
 	install -m 755 $(BUILD)/innerloop $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 include/innerloop.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 $(BUILD)/float/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 644 recipes/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/
 	install -m 644 examples/*.csv examples/README.md $(DESTDIR)$(PREFIX)/share/innerloop/examples/
+	install -m 644 bench/*.py $(DESTDIR)$(PREFIX)/share/innerloop/bench/
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' \
 	    tools/innerloop.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop.pc
 

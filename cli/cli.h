@@ -128,4 +128,14 @@ il_status cli_draw(const il_model *model, const il_table *table, const char *pat
 il_status cli_report(char path[CLI_PATH], const char *folder, const il_model *model,
                      const il_table *points, const il_table *loops, il_error *err);
 
+/* ---- benchmarking ------------------------------------------------------------------------------- */
+
+/* bench/peer.py at work; started when it is first asked. `python` NULL: /usr/bin/python3. */
+typedef struct cli_peer cli_peer;
+il_status cli_peer_new(cli_peer **peer, const char *python, il_error *err);
+void cli_peer_free(cli_peer *peer);
+/* Seconds of one run of a row of il_bench on so many threads, NaN if it has none; says on stderr,
+ * once, why there is no peer. `name` gets what it is. */
+double cli_peer_run(cli_peer *peer, const char *row, int threads, char name[IL_TEXT]);
+
 #endif

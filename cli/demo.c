@@ -38,6 +38,28 @@ static il_status predict_penguins(const il_model *model, il_error *err)
     return status;
 }
 
+/* Of many rows those numbered 1, 2, 3, 4, 6, 8, 12, 16, 24, ...: what a screen holds. */
+static il_status print_some(const il_table *table, il_error *err)
+{
+    il_table *some;
+    int kept = 0, next = 1;
+    CLI_TRY(il_table_new(&some, il_table_name(table), err));
+    il_status status = IL_OK;
+    for (int c = 0; c < il_table_cols(table) && !status; c++)
+        status = il_table_add_col(some, il_table_col(table, c), 0, err);
+    for (int r = 1; r <= il_table_rows(table) && !status; r++) {
+        if (r != next) continue;
+        next = r < 3 ? r + 1 : r & (r - 1) ? r / 3 * 4 : r / 2 * 3;
+        status = il_table_add_row(some, err);
+        for (int c = 0; c < il_table_cols(table) && !status; c++)
+            il_table_set(some, kept, c, il_table_number(table, r - 1, c));
+        kept++;
+    }
+    if (!status) cli_write(some, CLI_AS_TEXT);
+    il_table_free(some);
+    return status;
+}
+
 static il_status tour(const char *folder, const il_model *model, il_error *err)
 {
     il_table *points, *loops;
@@ -47,12 +69,16 @@ static il_status tour(const char *folder, const il_model *model, il_error *err)
         "1),\n"
         "   next to learning algorithms that see the same examples:");
     cli_write(points, CLI_AS_TEXT);
+    il_status status = IL_OK;
     if (loops) {
         say("3. Its error at the last point by loops, next to algorithms by steps:");
-        cli_write(loops, CLI_AS_TEXT);
+        status = print_some(loops, err);
     }
-    say("4. A real table it never saw: the body mass of penguins (examples/README.md).");
-    il_status status = predict_penguins(model, err);
+    if (!status) {
+        say("4. A real table it never saw: the body mass of penguins "
+            "(examples/README.md).");
+        status = predict_penguins(model, err);
+    }
     if (!status) status = cli_report(path, folder, model, points, loops, err);
     if (!status) printf("\nThe report with figures: %s\n", path);
     il_table_free(points);

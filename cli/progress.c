@@ -1,13 +1,14 @@
 /* progress.c - training on a terminal: one line, rewritten in place; elsewhere a line now and then
  *
- *   step 1,240 of 5,000  loss 0.312 (1.4 x least squares)  82 steps/s  46s left  ▇▇▅▄▃▂▂▁
+ *   step 1,240 of 5,000  loss 0.312 (1.4 x least squares)  82 steps/s  46s left  █▇▅▃▂▁
  */
 #include "cli.h"
 
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BINS = 24 };               /* of the sparkline, over all steps of the run */
+enum { BINS = 20 };               /* of the sparkline, over all steps of the run */
 static const double redraw = 0.1; /* seconds between lines on a terminal */
 static const double repeat = 10;  /* and elsewhere */
 
@@ -42,17 +43,33 @@ cli_progress *cli_progress_new(void)
     return p;
 }
 
-static void print_left(double left)
+/* "1m02s left" and the like; "" if nobody can tell. */
+static const char *time_left(char text[32], double left)
 {
-    long s = (long)(left + 0.5);
-    if (!(left >= 0 && left < 3e7)) return;
+    long s = left >= 0 && left < 3e7 ? (long)(left + 0.5) : -1;
+    text[0] = 0;
     if (s >= 3600) {
-        fprintf(stderr, "  %ldh%02ldm left", s / 3600, s / 60 % 60);
+        snprintf(text, 32, "  %ldh%02ldm left", s / 3600, s / 60 % 60);
     } else if (s >= 60) {
-        fprintf(stderr, "  %ldm%02lds left", s / 60, s % 60);
-    } else {
-        fprintf(stderr, "  %lds left", s);
+        snprintf(text, 32, "  %ldm%02lds left", s / 60, s % 60);
+    } else if (s >= 0) {
+        snprintf(text, 32, "  %lds left", s);
     }
+    return text;
+}
+
+/* The words of a line, in ASCII. */
+static void compose(char line[256], const il_progress *p)
+{
+    char a[32], b[32], left[32], floor[48] = "", rate[64] = "";
+    int64_t done = p->step + 1;
+    if (p->floor > 1e-9)
+        snprintf(floor, sizeof floor, " (%.3g x least squares)", p->loss / p->floor);
+    if (p->per_second > 0)
+        snprintf(rate, sizeof rate, "  %.3g steps/s%s", p->per_second,
+                 time_left(left, (double)(p->steps - done) / p->per_second));
+    snprintf(line, 256, "step %s of %s  loss %.4g%s%s", cli_grouped(a, done),
+             cli_grouped(b, p->steps), p->loss, floor, rate);
 }
 
 /* Eight heights over the logarithm of the loss, lowest to highest seen. */
@@ -73,20 +90,20 @@ static void print_sparkline(const cli_progress *p)
             fputs(bars[(int)(7 * (height[i] - low) / (high - low) + 0.5)], stderr);
 }
 
+static int columns(void)
+{
+    struct winsize size;
+    return !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col ? size.ws_col : 80;
+}
+
+/* A line that wraps could not be rewritten, so on a terminal it ends where the window does. */
 static void print_line(cli_progress *p)
 {
-    char a[32], b[32];
-    const il_progress *n = &p->now;
-    int64_t done = n->step + 1;
-    if (p->terminal) fputc('\r', stderr);
-    fprintf(stderr, "step %s of %s  loss %.4g", cli_grouped(a, done),
-            cli_grouped(b, n->steps), n->loss);
-    if (n->floor > 1e-9) fprintf(stderr, " (%.3g x least squares)", n->loss / n->floor);
-    if (n->per_second > 0) {
-        fprintf(stderr, "  %.3g steps/s", n->per_second);
-        print_left((double)(n->steps - done) / n->per_second);
-    }
-    if (p->utf8) print_sparkline(p);
+    char line[256];
+    compose(line, &p->now);
+    int room = p->terminal ? columns() - 1 : 255, size = (int)strlen(line);
+    fprintf(stderr, "%s%.*s", p->terminal ? "\r" : "", room, line);
+    if (p->utf8 && p->terminal && size + 2 + BINS <= room) print_sparkline(p);
     fputs(p->terminal ? "\x1b[K" : "\n", stderr);
     fflush(stderr);
     p->shown = p->terminal;

@@ -411,6 +411,33 @@ il_status il_figure_write(const il_figure *figure, const il_table *table, const 
 il_status il_report_write(const char *folder, const il_table *const *tables, int n,
                           il_error *err);
 
+/* ---- benchmarks -------------------------------------------------------------------------------------------- */
+
+/* GFLOP/s of fused multiply-adds in registers on one and on all of `threads` threads, in single
+ * precision and of bfloat16 products; NaN where unknown. */
+typedef struct {
+    double one, all, bf16_one, bf16_all;
+    int threads;
+} il_peaks;
+
+typedef struct {
+    const char *only; /* rows, separated by commas; NULL: all */
+    int repeats;      /* samples of each row; 0: 5 */
+    int threads;      /* of rows not named 1t, at most il_threads(); 0: 2 */
+    /* Seconds of one run of the same work by another program, on `threads` threads; NaN if it
+     * has none. `name` gets what it is. NULL: no peer. */
+    double (*peer)(void *context, const char *row, int threads, char name[IL_TEXT]);
+    /* Told when a row begins (`reason` NULL) and why one is left out; may be NULL. */
+    void (*say)(void *context, const char *row, const char *reason);
+    void *context;
+} il_bench_options;
+
+/* Measures this machine and this library: columns name, seconds, gflops, percent_of_peak,
+ * memory_bytes, peer, peer_seconds, ratio (of the peer's seconds to ours). docs/performance.md
+ * says what the rows are. Errors: IL_EUSAGE when `only` names no row. */
+il_status il_bench(const il_bench_options *options, il_peaks *peaks, il_table **table,
+                   il_error *err);
+
 /* ---- what there is ------------------------------------------------------------------------------------------ */
 
 /* kind: "tasks", "shifts", "algos", "ops", "models": a table of name, summary, options. */

@@ -34,6 +34,12 @@ for what in "$@"; do
         want clang-format has clang-format
         ;;
     slow)
+        # a foreign architecture's libraries, to run an aarch64 build under emulation
+        want gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
+        want qemu-user-static has qemu-aarch64-static
+        for package in libyaml-dev libjansson-dev liblapacke-dev; do
+            want "$package:arm64" sh -c "ls /usr/lib/aarch64-linux-gnu/${package%-dev}.so"
+        done
         want python3-torch /usr/bin/python3 -c 'import torch'
         want python3-numpy /usr/bin/python3 -c 'import numpy'
         ;;
@@ -55,4 +61,5 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "installing:$packages" >&2
 export DEBIAN_FRONTEND=noninteractive
+case $packages in *:arm64*) $sudo dpkg --add-architecture arm64 ;; esac
 $sudo apt-get update -qq >&2 && $sudo apt-get install -y -qq --no-install-recommends $packages >&2

@@ -102,6 +102,12 @@ const il_kernels *il_kernel_find(const char *name);
 const il_kernels *il_kernel_at(int i);
 void il_kernel_use(const il_kernels *kernels); /* tests */
 
+/* GFLOP/s of single-precision fused multiply-adds in registers, in the vectors of the table in
+ * use, on `threads` threads; and of bfloat16 products summed in single precision. NaN where
+ * unknown. Takes some 10 milliseconds. */
+double il_peak(int threads);
+double il_peak_bf16(int threads);
+
 static inline il_real il_dot(const il_real *x, const il_real *y, int n)
 {
     return il_kernel()->dot(x, y, n);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test_bits.sh - the weights' hash after training does not depend on threads, kernels, compilers,
+# bits.sh - the weights' hash after training does not depend on threads, kernels, compilers,
 # recomputation, or on having been killed on the way
 set -u
 folder=$(mktemp -d)

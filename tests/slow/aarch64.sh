@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test_aarch64.sh - a small model trains to the same bits on aarch64, emulated
+# aarch64.sh - a small model trains to the same bits on aarch64, emulated
 set -u
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# test_train.sh - a run that is interrupted, diverges, cannot write, or takes a published recipe
+# runs.sh - a run that is interrupted, diverges, cannot write, or takes a published recipe
 set -u
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 say() { # say NAME STATUS: ok if the last test succeeded
-    if [ "$2" = 0 ]; then echo "ok train_$1"; else echo "not ok train_$1"; fi
+    if [ "$2" = 0 ]; then echo "ok runs_$1"; else echo "not ok runs_$1"; fi
 }
 
 cat >"$folder/tiny.yaml" <<'R'

@@ -1,0 +1,154 @@
+/* bench.c - innerloop bench: how fast this machine trains and answers, beside PyTorch */
+#include "cli.h"
+
+typedef struct {
+    int json, no_peer, repeats, threads;
+    const char *only, *python;
+} options;
+static const cli_option opts[] = {
+    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
+    { "only", CLI_TEXT, offsetof(options, only), 0, "NAME[,NAME]", "these rows" },
+    { "repeats", CLI_INT, offsetof(options, repeats), 1, "N", "samples of each row (5)" },
+    { "threads", CLI_INT, offsetof(options, threads), 1, "N",
+      "of rows not named 1t (2); fewer where the machine has fewer" },
+    { "no-peer", CLI_FLAG, offsetof(options, no_peer), 0, NULL, "do not start PyTorch" },
+    { "python", CLI_TEXT, offsetof(options, python), 0, "PROGRAM",
+      "the Python that has PyTorch (/usr/bin/python3)" },
+    { 0 },
+};
+
+static double ask_peer(void *context, const char *row, int threads, char name[IL_TEXT])
+{
+    return cli_peer_run(context, row, threads, name);
+}
+
+static void say(void *context, const char *row, const char *reason)
+{
+    (void)context;
+    if (reason) {
+        fprintf(stderr, "%s is left out: %s\n", row, reason);
+    } else {
+        fprintf(stderr, "measuring %s\n", row);
+    }
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static void write_number(const char *key, double value, const char *end)
+{
+    if (isfinite(value)) {
+        printf("\"%s\": %.6g%s", key, value, end);
+    } else {
+        printf("\"%s\": null%s", key, end);
+    }
+}
+
+/* Texts here are names of ours and of the peer's; quotes and controls have no place in them. */
+static void write_text(const char *key, const char *text, const char *end)
+{
+    printf("\"%s\": ", key);
+    if (!*text) {
+        printf("null%s", end);
+        return;
+    }
+    putchar('"');
+    for (; *text; text++)
+        if ((unsigned char)*text >= ' ' && *text != '"' && *text != '\\') putchar(*text);
+    printf("\"%s", end);
+}
+
+static void write_json(const il_peaks *p, const il_table *t)
+{
+    printf("{\"peak\": {");
+    write_text("kernels", il_kernel_name(), ", ");
+    write_number("threads", p->threads, ", ");
+    write_number("one_thread", p->one, ", ");
+    write_number("all_threads", p->all, ", ");
+    write_number("bf16_one_thread", p->bf16_one, ", ");
+    write_number("bf16_all_threads", p->bf16_all, "},\n \"rows\": [");
+    for (int r = 0; r < il_table_rows(t); r++) {
+        printf("%s\n  {", r ? "," : "");
+        for (int c = 0; c < il_table_cols(t); c++) {
+            const char *end = c + 1 < il_table_cols(t) ? ", " : "}";
+            if (il_table_is_text(t, c)) {
+                write_text(il_table_col(t, c), il_table_text(t, r, c), end);
+            } else {
+                write_number(il_table_col(t, c), il_table_number(t, r, c), end);
+            }
+        }
+    }
+    printf("]}\n");
+}
+
+/* A number in so many columns, or a dash */
+static void cell(const char *format, int width, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, format, value);
+    printf("  %*s", width, isfinite(value) ? text : "-");
+}
+
+static void write_text_table(const il_peaks *p, const il_table *t)
+{
+    printf("peak of the %s kernels: %.0f GFLOP/s on one thread, %.0f on %d",
+           il_kernel_name(), p->one, p->all, p->threads);
+    if (isfinite(p->bf16_one)) printf("; bfloat16 %.0f and %.0f", p->bf16_one, p->bf16_all);
+    printf("\n\n%-18s  %10s  %8s  %6s  %7s  %10s  %6s  %s\n", "row", "seconds", "GFLOP/s",
+           "% peak", "MB", "peer's", "ratio", "peer");
+    int col[8];
+    static const char *const names[] = { "name",         "seconds",
+                                         "gflops",       "percent_of_peak",
+                                         "memory_bytes", "peer_seconds",
+                                         "ratio",        "peer" };
+    for (int i = 0; i < CLI_COUNT(names); i++) col[i] = il_table_find(t, names[i]);
+    for (int r = 0; r < il_table_rows(t); r++) {
+        printf("%-18s", il_table_text(t, r, col[0]));
+        cell("%.4g", 10, il_table_number(t, r, col[1]));
+        cell("%.1f", 8, il_table_number(t, r, col[2]));
+        cell("%.1f", 6, il_table_number(t, r, col[3]));
+        cell("%.1f", 7, il_table_number(t, r, col[4]) * 1e-6);
+        cell("%.4g", 10, il_table_number(t, r, col[5]));
+        cell("%.2f", 6, il_table_number(t, r, col[6]));
+        printf("  %s\n", il_table_text(t, r, col[7]));
+    }
+}
+
+static il_status run(int argc, char **argv, il_error *err)
+{
+    options o = { 0 };
+    int words;
+    il_table *table;
+    il_peaks peaks;
+    cli_peer *peer = NULL;
+    CLI_TRY(cli_parse(&cmd_bench, argc, argv, &o, 0, 0, &words, err));
+    il_bench_options bench = {
+        .only = o.only, .repeats = o.repeats, .threads = o.threads, .say = say
+    };
+    if (!o.no_peer) {
+        CLI_TRY(cli_peer_new(&peer, o.python, err));
+        bench.peer = ask_peer;
+        bench.context = peer;
+    }
+    il_status status = il_bench(&bench, &peaks, &table, err);
+    cli_peer_free(peer);
+    CLI_TRY(status);
+    if (o.json) {
+        write_json(&peaks, table);
+    } else {
+        write_text_table(&peaks, table);
+    }
+    il_table_free(table);
+    return IL_OK;
+}
+
+const cli_command cmd_bench = {
+    .usage = "[--json] [--only NAME[,NAME]] [--repeats N] [--threads N] [--no-peer] "
+             "[--python PROGRAM]",
+    .help = "Measures the machine's peak, the kernels, training steps, inference and the "
+            "algorithms, each\n"
+            "in turn with the same work in PyTorch (or numpy) where python3-torch is "
+            "installed; ratio is\n"
+            "their seconds by ours. docs/performance.md says what the rows are.",
+    .options = opts,
+    .run = run,
+};

@@ -1,3 +1,0 @@
-#!/bin/sh
-# test_parity.sh - outputs, gradients and 20 Adam steps against PyTorch
-/usr/bin/python3 tests/parity/parity.py "$PARITY"
