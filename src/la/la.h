@@ -100,7 +100,12 @@ const il_kernels *il_kernel(void);
 /* By name; NULL if unknown or not runnable here. il_kernel_at enumerates all that run here. */
 const il_kernels *il_kernel_find(const char *name);
 const il_kernels *il_kernel_at(int i);
-void il_kernel_use(const il_kernels *kernels); /* tests */
+void il_kernel_use(const il_kernels *kernels); /* before anything is packed */
+
+/* A table whose products round their factors to bfloat16 and sum in float, twice as fast; all
+ * else is float, and so are all arrays. It has bits of its own, so it is never chosen by itself:
+ * use(bf16()). NULL where the machine has no such instructions, and in double. */
+const il_kernels *il_kernel_bf16(void);
 
 /* GFLOP/s of single-precision fused multiply-adds in registers, in the vectors of the table in
  * use, on `threads` threads; and of bfloat16 products summed in single precision. NaN where
