@@ -102,9 +102,10 @@ const il_kernels *il_kernel_find(const char *name);
 const il_kernels *il_kernel_at(int i);
 void il_kernel_use(const il_kernels *kernels); /* before anything is packed */
 
-/* A table whose products round their factors to bfloat16 and sum in float, twice as fast; all
- * else is float, and so are all arrays. It has bits of its own, so it is never chosen by itself:
- * use(bf16()). NULL where the machine has no such instructions, and in double. */
+/* A table whose products round their factors to bfloat16 and sum in float; all else is float, and
+ * so are all arrays. Twice as fast as float on some machines (Zen 4 and later, Cooper Lake), slower
+ * on others (Sapphire Rapids): ask bench/kernels. It has bits of its own, so it is never chosen by
+ * itself: il_kernel_use(il_kernel_bf16()). NULL where there is no such instruction, and in double. */
 const il_kernels *il_kernel_bf16(void);
 
 /* GFLOP/s of single-precision fused multiply-adds in registers, in the vectors of the table in
