@@ -1,8 +1,8 @@
 /* gemm.inc.h - products of matrices with packed weights
  *
  * The loops around the tile (after Goto & van de Geijn 2008, "Anatomy of high-performance matrix
- * multiplication"): a panel of B, KC by NR, stays in the first cache while the rows of a block of
- * A, copied to a fixed stride, pass by from the second.
+ * multiplication"). gemm: MR rows of A, copied to a fixed stride, stay in the first cache while the
+ * panels of B, KC by NR, stream by from the second. gemm_tn: a panel of Y stays, X streams.
  */
 
 enum {

@@ -11,7 +11,8 @@
 
 enum { IL_LANES = 16 }; /* lane l of a reduction holds elements l, l+16, l+32, ... */
 
-/* What is done to a finished product while it is in cache: C = residual + act(A B + bias) */
+/* What is done to a finished product while it is in cache: C = residual + act(A B + bias).
+ * residual and pre do not overlap C. */
 typedef struct {
     const il_real *bias;     /* (N), or NULL */
     const il_real *residual; /* (M,N), or NULL */
