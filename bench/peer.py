@@ -18,6 +18,7 @@ import os
 import sys
 import time
 
+sys.dont_write_bytecode = True  # leave no trace beside the program
 THREADS = int(sys.argv[1]) if len(sys.argv) > 1 else 1
 BATCH = 64
 
