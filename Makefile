@@ -19,7 +19,8 @@ WARN   := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wfloat-conversion -Wno-mi
 OPT    ?= -O3
 CFLAGS ?= -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPT) -fno-math-errno -fno-trapping-math -ffp-contract=off \
-             -fPIC $(WARN) -Iinclude -Isrc -DIL_VERSION='"$(VERSION)"' $(CFLAGS)
+             -fPIC $(WARN) -Iinclude -Isrc -DIL_VERSION='"$(VERSION)"' \
+             -DIL_DATADIR='"$(PREFIX)/share/innerloop"' $(CFLAGS)
 LDLIBS = -lyaml -ljansson -llapacke -llapack -lblas -lm -lpthread
 ifneq ($(SAN),)
 ALL_CFLAGS += -O1 -DIL_SANITIZE -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer

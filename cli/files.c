@@ -131,18 +131,34 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* A recipe's first line, without its comment sign. */
-static void first_line(char *text, int size, const char *name)
+/* Where the first clause of a comment ends: before ": ", "; " or ". ", but for "et al. 2024". */
+static size_t clause(const char *text)
 {
-    char file[300], path[CLI_PATH];
+    for (size_t i = 0; text[i]; i++) {
+        int mark = text[i] == ':' || text[i] == ';' || text[i] == '.';
+        if (!mark || i == 0 || text[i - 1] == ' ') continue; /* w . x */
+        if (text[i + 1] && text[i + 1] != ' ') continue;
+        if (i < 5 || strncmp(text + i - 5, "et al", 5)) return i;
+    }
+    return strlen(text);
+}
+
+/* The first clause of the comment a recipe opens with. */
+static void read_summary(char *text, size_t size, const char *name)
+{
+    char file[300], path[CLI_PATH], line[256];
     il_error err;
     snprintf(file, sizeof file, "%.255s.yaml", name);
     FILE *f = cli_data(path, "recipes", file, &err) ? NULL : fopen(path, "r");
     text[0] = 0;
-    if (f && fgets(text, size, f)) text[strcspn(text, "\r\n")] = 0;
+    while (f && fgets(line, sizeof line, f) && line[0] == '#') {
+        size_t used = strlen(text);
+        line[strcspn(line, "\r\n")] = 0;
+        snprintf(text + used, size - used, "%s%s", used ? " " : "",
+                 line + strspn(line, "# "));
+    }
     if (f) fclose(f);
-    if (text[0] != '#') text[0] = 0;
-    memmove(text, text + strspn(text, "# "), strlen(text + strspn(text, "# ")) + 1);
+    text[clause(text)] = 0;
 }
 
 static il_status fill_recipes(il_table *table, char *const *names, int n, il_error *err)
@@ -150,11 +166,11 @@ static il_status fill_recipes(il_table *table, char *const *names, int n, il_err
     CLI_TRY(il_table_add_col(table, "name", 1, err));
     CLI_TRY(il_table_add_col(table, "summary", 1, err));
     for (int i = 0; i < n; i++) {
-        char line[200];
-        first_line(line, sizeof line, names[i]);
+        char summary[1024];
+        read_summary(summary, sizeof summary, names[i]);
         CLI_TRY(il_table_add_row(table, err));
         CLI_TRY(il_table_set_text(table, i, 0, names[i], err));
-        CLI_TRY(il_table_set_text(table, i, 1, line, err));
+        CLI_TRY(il_table_set_text(table, i, 1, summary, err));
     }
     return IL_OK;
 }

@@ -53,10 +53,12 @@
 
 #ifdef IL_DOUBLE
 typedef int64_t il_int;
+typedef uint64_t il_uint;
 #define X86(prefix, name) prefix##_##name##_pd
 #define NEON(name)        name##_f64
 #else
 typedef int32_t il_int;
+typedef uint32_t il_uint;
 #define X86(prefix, name) prefix##_##name##_ps
 #define NEON(name)        name##_f32
 #endif
@@ -65,6 +67,7 @@ enum { VL = BYTES / sizeof(il_real), NV = 2, NR = NV * VL, LANE_VECTORS = IL_LAN
 
 typedef il_real vf __attribute__((vector_size(BYTES)));
 typedef il_int vi __attribute__((vector_size(BYTES)));
+typedef il_uint vu __attribute__((vector_size(BYTES))); /* bits, which may wrap */
 typedef vf vf_at_any_address __attribute__((aligned(sizeof(il_real)), may_alias));
 
 INLINE vf vload(const il_real *p) { return *(const vf_at_any_address *)p; }

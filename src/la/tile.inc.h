@@ -106,40 +106,40 @@ static __attribute__((noinline)) void tile_by_cols(int mr, int nv, int k, const 
 
 /* Causal sums are shorter for some rows: a tile takes the steps of all rows, a triangle the others.
  * Row r of C has r steps more, 0 .. r-1 (`before` is 0), or row mr-1-r has r steps before the
- * tile's, mr-1-r .. mr-2. The loops are of constant length, so no branch is mispredicted. */
-INLINE void triangle_of(const int nv, const int before, const int rs, const int ks, int mr,
-                        const il_real *A, const il_real *B, il_real *C, int ldc, int n)
+ * tile's, mr-1-r .. mr-2. Every r has its own straight code, so no branch is mispredicted. */
+INLINE void triangle_row(const int r, const int nv, const int before, const int rs,
+                         const int ks, int mr, const il_real *A, const il_real *B,
+                         il_real *C, int ldc, int n)
 {
+    int i = before ? mr - 1 - r : r, first = before ? i : 0;
+    A += (size_t)i * rs + (size_t)first * ks;
+    B += first * nv * VL;
+    C += (size_t)i * ldc;
+    vf c[NV];
     UNROLL
-    for (int r = 1; r < MR; r++) {
-        if (r >= mr) break;
-        int i = before ? mr - 1 - r : r, first = before ? i : 0;
-        const il_real *a = A + (size_t)i * rs + (size_t)first * ks,
-                      *b = B + first * nv * VL;
-        il_real *at = C + (size_t)i * ldc;
-        vf c[NV];
+    for (int j = 0; j < nv; j++) c[j] = vload_n(C + j * VL, n - j * VL);
+    UNROLL
+    for (int k = 0; k < r; k++) {
         UNROLL
-        for (int j = 0; j < nv; j++) c[j] = vload_n(at + j * VL, n - j * VL);
-        UNROLL
-        for (int k = 0; k < r; k++) {
-            UNROLL
-            for (int j = 0; j < nv; j++)
-                c[j] = vfma(vsplat(a[k * ks]), vload(b + (k * nv + j) * VL), c[j]);
-        }
-        UNROLL
-        for (int j = 0; j < nv; j++) vstore_n(at + j * VL, c[j], n - j * VL);
+        for (int j = 0; j < nv; j++)
+            c[j] = vfma(vsplat(A[k * ks]), vload(B + (k * nv + j) * VL), c[j]);
     }
+    UNROLL
+    for (int j = 0; j < nv; j++) vstore_n(C + j * VL, c[j], n - j * VL);
 }
+#define ROW(r, nv, before, rs, ks)                                                         \
+    if (r < mr) triangle_row(r, nv, before, rs, ks, mr, A, B, C, ldc, n);
 
 /* A as for tile_by_rows; steps before the tile's */
 static __attribute__((noinline)) void triangle_by_rows(int mr, int nv, const il_real *A,
                                                        const il_real *B, il_real *C,
                                                        int ldc, int n)
 {
-    if (nv == 1)
-        triangle_of(1, 1, AST, 1, mr, A, B, C, ldc, n);
-    else
-        triangle_of(2, 1, AST, 1, mr, A, B, C, ldc, n);
+    if (nv == 1) {
+        EACH_MR(ROW, 1, 1, AST, 1)
+    } else {
+        EACH_MR(ROW, 2, 1, AST, 1)
+    }
 }
 
 /* A as for tile_by_cols with steps AST apart; steps after the tile's */
@@ -147,11 +147,13 @@ static __attribute__((noinline)) void triangle_by_cols(int mr, int nv, const il_
                                                        const il_real *B, il_real *C,
                                                        int ldc, int n)
 {
-    if (nv == 1)
-        triangle_of(1, 0, 1, AST, mr, A, B, C, ldc, n);
-    else
-        triangle_of(2, 0, 1, AST, mr, A, B, C, ldc, n);
+    if (nv == 1) {
+        EACH_MR(ROW, 1, 0, 1, AST)
+    } else {
+        EACH_MR(ROW, 2, 0, 1, AST)
+    }
 }
+#undef ROW
 
 /* ---- copies that put operands where the tile wants them ------------------------------------------ */
 

@@ -33,8 +33,8 @@ INLINE vf vexp(vf x)
     vf t = vfma(x, vsplat(LOG2_E), vsplat(ROUND)), n = t - ROUND;
     vf r = vfma(n, vsplat(-LN2_LO), vfma(n, vsplat(-LN2_HI), x));
     vf p = vfma(horner(r, EXP_Q, IL_COUNT(EXP_Q)), r * r, r) + 1;
-    vi whole = (vi)t - (vi)vsplat(ROUND), half = whole >> 1;
-    return p * (vf)((half + 127) << 23) * (vf)((whole - half + 127) << 23);
+    vi whole = (vi)((vu)t - (vu)vsplat(ROUND)), half = whole >> 1;
+    return p * (vf)((vu)(half + 127) << 23) * (vf)((vu)(whole - half + 127) << 23);
 }
 
 INLINE vf vtanh(vf x)
@@ -47,7 +47,7 @@ INLINE vf vtanh(vf x)
 INLINE vf vlog(vf x)
 {
     vi tiny = x < 0x1p-126f;
-    vi above = (vi)vselect(tiny, x * 0x1p23f, x) - LOG_SPLIT_BITS;
+    vi above = (vi)((vu)vselect(tiny, x * 0x1p23f, x) - LOG_SPLIT_BITS);
     vf e = __builtin_convertvector(above >> 23, vf) - vselect(tiny, vsplat(23), vsplat(0));
     vf f = (vf)((above & 0x7fffff) + LOG_SPLIT_BITS) - 1, z = f * f;
     vf p = vfma(horner(f, LOG_P, IL_COUNT(LOG_P)) * f, z, e * LN2_LO);

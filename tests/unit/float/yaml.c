@@ -180,7 +180,7 @@ static void inheriting_twice_does_not_blow_up(void **state)
 {
     (void)state;
     for (int i = 0; i < IL_YAML_DEPTH; i++) {
-        char name[16], text[64];
+        char name[32], text[64];
         snprintf(name, sizeof name, "t%d.yaml", i);
         snprintf(text, sizeof text, "inherit: [t%d.yaml, t%d.yaml]\n", i + 1, i + 1);
         put_text(name, i + 1 < IL_YAML_DEPTH ? text : "a: 1\n");
@@ -192,7 +192,7 @@ static void long_chains_end(void **state)
 {
     (void)state;
     for (int i = 0; i < 20; i++) {
-        char name[16], text[64];
+        char name[32], text[64];
         snprintf(name, sizeof name, "c%d.yaml", i);
         snprintf(text, sizeof text, "inherit: c%d.yaml\n", i + 1);
         put_text(name, text);
