@@ -71,6 +71,9 @@ static int most_window(const il_model *m)
 
 static il_status fill(il_trainer *t, const il_config *c, il_error *err)
 {
+    if (c->training.precision != IL_FP32)
+        return il_fail(err, IL_ECONFIG,
+                       "training.precision = bf16 is not built in; set it to fp32");
     IL_TRY(il_model_new(&t->model, c, err));
     t->task = il_task_find(c->training.task_name);
     t->n_states = il_threads();
