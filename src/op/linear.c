@@ -60,12 +60,12 @@ static size_t pack(const il_op *op, const il_plan *p, int side, const il_real *w
     if (packed) {
         const il_real *W = weights + p->params[op->par[0]].offset;
         if (side == 0)
-            il_kernel()->pack(packed, W, in, in, out, 1);
+            p->products->pack(packed, W, in, in, out, 1);
         else
-            il_kernel()->pack(packed, W, in, out, in, 0);
+            p->products->pack(packed, W, in, out, in, 0);
     }
-    return side == 0 ? il_kernel()->packed_size(in, out)
-                     : il_kernel()->packed_size(out, in);
+    return side == 0 ? p->products->packed_size(in, out)
+                     : p->products->packed_size(out, in);
 }
 
 static void forward(const il_op *op, il_state *s)
