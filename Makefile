@@ -35,7 +35,7 @@ endif
 
 # ---- sources ---------------------------------------------------------------------------------
 # src/la/kernels.c is compiled once per instruction set; everything else once per real type.
-SRC     := $(filter-out src/la/kernels.c,$(wildcard src/*/*.c))
+SRC     := $(filter-out src/la/kernels.c src/la/bf16.c,$(wildcard src/*/*.c))
 CLI_SRC := $(wildcard cli/*.c)
 
 ISAS := plain
@@ -52,11 +52,21 @@ ISA_avx512   := -DIL_ISA=avx512 -march=x86-64-v4 -mprefer-vector-width=512
 ISA_neon     := -DIL_ISA=neon
 ISA_DEFS     := -D'IL_TABLES(T)=$(foreach i,$(ISAS),T($(i)))'
 
-REAL_float  :=
+# bf16.c needs instructions of its own, and makes no sense in double
+ifneq ($(filter avx512,$(ISAS)),)
+BF16 := bf16
+ISA_bf16 := -DIL_ISA=avx512 -march=x86-64-v4 -mavx512bf16 -mprefer-vector-width=512
+endif
+REAL_float  := $(BF16:%=-DIL_HAVE_BF16)
 REAL_double := -DIL_DOUBLE
 
+EXTRA_float := $(BF16:%=$(BUILD)/float/src/la/%.o)
+$(BUILD)/float/src/la/bf16.o: src/la/bf16.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ISA_bf16) -MMD -MP -c $< -o $@
+
 define variant
-OBJ_$(1) := $$(SRC:%.c=$$(BUILD)/$(1)/%.o) $$(ISAS:%=$$(BUILD)/$(1)/src/la/kernels-%.o)
+OBJ_$(1) := $$(SRC:%.c=$$(BUILD)/$(1)/%.o) $$(ISAS:%=$$(BUILD)/$(1)/src/la/kernels-%.o) $$(EXTRA_$(1))
 $$(BUILD)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) $$(ISA_DEFS) $$(REAL_$(1)) -MMD -MP -c $$< -o $$@

@@ -6,24 +6,38 @@
 #include "base/base.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
-enum { LINE = 64 }; /* a cache line, and the widest vector */
+enum { LINE = 64 };           /* a cache line, and the widest vector */
+enum { HUGE_PAGE = 2 << 20 }; /* a huge page, where there are any */
 
 void *il_arena_take(il_arena *arena, size_t bytes)
 {
-    size_t at = arena->used;
-    arena->used = at + (bytes + LINE - 1) / LINE * LINE;
+    size_t at = arena->used,
+           most = SIZE_MAX / 2; /* a sum past `most` stays there, and is refused */
+    if (bytes > most - LINE || at > most - LINE - bytes)
+        arena->used = most;
+    else
+        arena->used = at + (bytes + LINE - 1) / LINE * LINE;
     if (arena->used > arena->peak) arena->peak = arena->used;
     return arena->base ? arena->base + at : NULL;
 }
 
 il_status il_arena_fill(il_arena *arena, il_error *err)
 {
-    size_t size = arena->peak ? arena->peak : LINE;
-    char *base = aligned_alloc(LINE, size);
+    size_t size = arena->peak ? arena->peak : LINE, align = LINE;
+    if (size >=
+        4 * HUGE_PAGE) { /* many small pages cost a training step some 4 % of its time */
+        align = HUGE_PAGE;
+        size = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    }
+    char *base = aligned_alloc(align, size);
     if (!base)
         return il_fail(err, IL_EFAIL, "out of memory: %.1f MB were asked for",
                        (double)size / 1e6);
+#ifdef MADV_HUGEPAGE
+    if (align == HUGE_PAGE) madvise(base, size, MADV_HUGEPAGE);
+#endif
     memset(base, 0, size);
     *arena = (il_arena){ .base = base, .size = size };
     return IL_OK;

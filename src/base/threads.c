@@ -85,7 +85,7 @@ static void *serve(void *arg)
         while (pool.round == seen) pthread_cond_wait(&pool.start, &pool.lock);
         seen = pool.round;
         pthread_mutex_unlock(&pool.lock);
-        if (worker < wanted) take_all(worker);
+        if (worker < wanted && worker < pool.n) take_all(worker);
         pthread_mutex_lock(&pool.lock);
         if (--pool.running == 0) pthread_cond_signal(&pool.end);
     }

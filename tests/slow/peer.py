@@ -7,6 +7,7 @@ against the C side, on the same weights and prompts: losses, answers and gradien
 import sys
 from pathlib import Path
 
+sys.dont_write_bytecode = True
 root = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(root / "bench"), str(root / "tests" / "parity")]
 
