@@ -212,15 +212,16 @@ void il_algo_free(il_algo *algo);
 const char *il_algo_text(const il_algo *algo);
 int il_algo_steps(const il_algo *algo); /* its option `steps`; 0: a closed form */
 
-/* The answers of a learning algorithm at every point of every prompt, step by step.
+/* The answers of a learning algorithm at every point of every prompt, after each of the steps
+ * first..last (step 0 is where an iteration starts; a closed form answers the same after each).
  *
  *   batch  B prompts of N points in D dimensions
- *   yhat   (steps+1, B, N) out: answer n uses points 0..n-1 only; units of batch->y.
- *          A closed form answers the same after every step; step 0 of an iteration is its start.
- *   what   (steps+1, B, N, D) out: the weights behind the answers, or NULL
+ *   yhat   (last-first+1, B, N) out: answer n uses points 0..n-1 only; units of batch->y
+ *   what   (last-first+1, B, N, D) out: the weights behind the answers, or NULL
  *
- * Errors: IL_ECONFIG if `what` is asked of an algorithm that has no weights. */
-il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int steps,
+ * Errors: IL_ECONFIG if there are no such steps, or if `what` is asked of an algorithm that has
+ * no weights. */
+il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int first, int last,
                           il_real *yhat, il_real *what, il_error *err);
 
 /* ---- models --------------------------------------------------------------------------------- */
