@@ -202,6 +202,10 @@ il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
 /* What a task's squared error is divided by, so that predicting zero scores 1. */
 double il_task_scale(const il_task *task, const void *opts, int dims);
 
+/* What an evaluation measures: "squared error (predicting zero: 1)", or "share of wrong signs"
+ * for a task of classes. */
+const char *il_task_metric(const il_task *task);
+
 /* ---- algorithms ---------------------------------------------------------------------------- */
 
 typedef struct il_algo il_algo; /* an algorithm with its options set */
@@ -282,10 +286,10 @@ il_status il_context_ask(il_context *context, const il_real *x, il_real *yhat,
 
 typedef struct {
     int64_t step, steps;
-    double loss; /* this step's, in the task's units */
-    double floor;      /* the least-squares error at these dims and points; NaN if unknown */
-    double grad_norm;  /* before clipping */
-    double rate;       /* learning rate */
+    double loss;      /* this step's, in the task's units */
+    double floor;     /* the least-squares error at these dims and points; NaN if unknown */
+    double grad_norm; /* before clipping */
+    double rate;      /* learning rate */
     double per_second; /* steps, over the last second or so */
     int dims, points, loops;
 } il_progress;
@@ -323,11 +327,15 @@ void il_table_free(il_table *table);
 int il_table_rows(const il_table *table);
 int il_table_cols(const il_table *table);
 const char *il_table_name(const il_table *table);
+const char *
+il_table_caption(const il_table *table); /* what its numbers are; "" if unsaid */
 const char *il_table_col(const il_table *table, int col);
 int il_table_find(const il_table *table, const char *col); /* -1 if there is none */
 int il_table_is_text(const il_table *table, int col);
 double il_table_number(const il_table *table, int row, int col);
 const char *il_table_text(const il_table *table, int row, int col);
+
+il_status il_table_set_caption(il_table *table, const char *caption, il_error *err);
 
 /* Columns first, then rows; a new row is all missing. */
 il_status il_table_add_col(il_table *table, const char *name, int is_text, il_error *err);
@@ -353,17 +361,17 @@ typedef struct {
     int prompts;         /* 1280 */
     int points;          /* 0: the end of the points curriculum */
     int dims;            /* 0: the end of the dims curriculum */
-    int loops;           /* the loop that is read; 0: the model's */
-    int loops_to;        /* last loop of the table by loops; 0: 4 x the model's */
+    int loops;           /* the loop that is read, at most 10000; 0: the model's */
+    int loops_to;        /* last loop of the table by loops, likewise; 0: 4 x the model's */
     uint64_t seed;
 } il_eval_options;
 
-/* Normalised error by number of examples: columns k, model, model_low, model_high (5 % and 95 %
+/* Error by number of examples, of the kind that the table's caption names: columns k, model, model_low, model_high (5 % and 95 %
  * bootstrap quantiles of 1000 resamples), then one column per algorithm. */
 il_status il_eval_points(const il_model *model, const il_eval_options *options,
                          il_table **table, il_error *err);
 
-/* Normalised error at the last point by loop: columns loop, model, model_low, model_high, then
+/* The same at the last point by loop: columns loop, model, model_low, model_high, then
  * one column per algorithm with steps (its error after `loop` steps). */
 il_status il_eval_loops(const il_model *model, const il_eval_options *options,
                         il_table **table, il_error *err);

@@ -35,7 +35,7 @@ static double *answers(const char *text, const il_batch *batch, int steps, doubl
     size_t count = (size_t)(steps + 1) * (size_t)batch->prompts * (size_t)batch->points;
     double *yhat = malloc(count * sizeof *yhat);
     if (what) *what = malloc(count * (size_t)batch->dim * sizeof **what);
-    CHECK_OK(il_algo_predict(algo, batch, steps, yhat, what ? *what : NULL, &err));
+    CHECK_OK(il_algo_predict(algo, batch, 0, steps, yhat, what ? *what : NULL, &err));
     il_algo_free(algo);
     return yhat;
 }
@@ -118,8 +118,9 @@ static void options_are_read(void **state)
     double yhat[B * N], what[B * N * D];
     CHECK_OK(il_algo_new(&algo, "knn", &err));
     il_error err;
-    assert_int_equal(il_algo_predict(algo, batch, 0, yhat, what, &err), IL_ECONFIG);
-    assert_int_equal(il_algo_predict(algo, batch, -1, yhat, NULL, &err), IL_ECONFIG);
+    assert_int_equal(il_algo_predict(algo, batch, 0, 0, yhat, what, &err), IL_ECONFIG);
+    assert_int_equal(il_algo_predict(algo, batch, -1, 0, yhat, NULL, &err), IL_ECONFIG);
+    assert_int_equal(il_algo_predict(algo, batch, 1, 0, yhat, NULL, &err), IL_ECONFIG);
     il_algo_free(algo);
     il_batch_free(batch);
 }
