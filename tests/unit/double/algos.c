@@ -494,10 +494,28 @@ static void bits_are_the_same_everywhere(void **state)
     il_batch_free(batch);
 }
 
+/* Asking for some of the steps gives what asking for all of them gives there. */
+static void steps_can_be_asked_apart(void **state)
+{
+    (void)state;
+    il_batch *batch = usual();
+    il_algo *gd;
+    size_t count = (size_t)batch->prompts * (size_t)batch->points;
+    double *all = answers("gd", batch, 7, NULL), *some = malloc(3 * count * sizeof *some);
+    CHECK_OK(il_algo_new(&gd, "gd", &err));
+    CHECK_OK(il_algo_predict(gd, batch, 4, 6, some, NULL, &err));
+    assert_memory_equal(some, all + 4 * count, 3 * count * sizeof *some);
+    free(all);
+    free(some);
+    il_algo_free(gd);
+    il_batch_free(batch);
+}
+
 int main(void)
 {
     setenv("IL_THREADS", "3", 1);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_can_be_asked_apart),
         cmocka_unit_test(every_row_is_complete),
         cmocka_unit_test(options_are_read),
         cmocka_unit_test(answers_ignore_later_points),
