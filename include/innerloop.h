@@ -51,8 +51,10 @@ const char *il_version(void);     /* "0.1.0" */
 const char *il_kernel_name(void); /* the instruction set in use: "avx512", "avx2", ... */
 int il_threads(void);             /* IL_THREADS, or the machine's processors */
 
-/* Errors: IL_EUSAGE when IL_KERNEL names none. A program asks once, at its start. */
+/* Errors: IL_EUSAGE when IL_KERNEL names none, or IL_THREADS is no number of threads. A program
+ * asks once, at its start. */
 il_status il_kernel_check(il_error *err);
+il_status il_threads_check(il_error *err);
 
 /* The word of `words` closest to `word` in edit distance, or NULL if none is near. */
 const char *il_nearest(const char *word, const char *const *words, int n);

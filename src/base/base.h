@@ -36,7 +36,12 @@ void *il_arena_take(il_arena *arena,
 il_status il_arena_fill(il_arena *arena,
                         il_error *err); /* after measuring: get the memory, zeroed */
 void il_arena_free(il_arena *arena);
-#define il_take(arena, type, n) ((type *)il_arena_take((arena), sizeof(type) * (size_t)(n)))
+static inline size_t il_product(size_t a, size_t b) /* SIZE_MAX where it does not fit */
+{
+    return b && a > SIZE_MAX / b ? SIZE_MAX : a * b;
+}
+#define il_take(arena, type, n)                                                            \
+    ((type *)il_arena_take((arena), il_product(sizeof(type), (n))))
 
 /* Scratch: everything taken after a mark is given back by its release. */
 static inline size_t il_mark(const il_arena *arena) { return arena->used; }
@@ -216,7 +221,7 @@ il_status il_tensors_write(const char *path, const il_tensor *tensors, int n,
 
 /* ---- threads --------------------------------------------------------------------------------------- */
 
-/* Runs work(context, i, worker) for i = 0..n-1 on il_threads() threads; worker < il_threads().
+/* Runs work(context, i, worker) for i = 0..n-1; worker < n and < il_threads().
  * Which worker takes which i is left to chance: results must not depend on it. Not reentrant:
  * a nested call runs on the calling thread alone, as that worker. */
 void il_parallel(int n, void (*work)(void *context, int i, int worker), void *context);
