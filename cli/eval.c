@@ -89,9 +89,13 @@ const cli_command cmd_eval = {
     .usage =
         "MODEL [--task T] [--shift S] [--against A,B] [--by points|loops] [--prompts N] "
         "[--loops R] [--points N] [--dims D] [--seed S] [--json|--csv] [--figure PATH]",
-    .help = "Errors are squared and normalised: predicting zero scores 1. model_low and "
-            "model_high\n"
-            "are the 5 % and 95 % bootstrap quantiles of the mean over prompts.",
+    .help =
+        "Errors are squared and normalised: predicting zero scores 1. For a task of "
+        "classes "
+        "they are\n"
+        "shares of wrong signs. model_low and model_high are the 5 % and 95 % bootstrap "
+        "quantiles\n"
+        "of the mean over prompts.",
     .options = opts,
     .run = run,
 };

@@ -32,12 +32,12 @@ il_status cli_draw(const il_model *model, const il_table *table, const char *pat
 {
     il_figure by_point = { .title = "Error by number of examples",
                            .x_label = "examples in the prompt",
-                           .y_label = "squared error (predicting zero: 1)",
+                           .y_label = il_table_caption(table),
                            .log_y = 1,
                            .marker = "dimensions" };
     il_figure by_loop = { .title = "Error at the last point by loop",
                           .x_label = "loops (steps of an algorithm)",
-                          .y_label = "squared error (predicting zero: 1)",
+                          .y_label = il_table_caption(table),
                           .log_y = 1,
                           .marker = "loops trained",
                           .marker_x = il_model_loops(model) };

@@ -204,6 +204,10 @@ il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
 /* What a task's squared error is divided by, so that predicting zero scores 1. */
 double il_task_scale(const il_task *task, const void *opts, int dims);
 
+/* What an evaluation measures: "squared error (predicting zero: 1)", or "share of wrong signs"
+ * for a task of classes. */
+const char *il_task_metric(const il_task *task);
+
 /* ---- algorithms ---------------------------------------------------------------------------- */
 
 typedef struct il_algo il_algo; /* an algorithm with its options set */
@@ -214,15 +218,16 @@ void il_algo_free(il_algo *algo);
 const char *il_algo_text(const il_algo *algo);
 int il_algo_steps(const il_algo *algo); /* its option `steps`; 0: a closed form */
 
-/* The answers of a learning algorithm at every point of every prompt, step by step.
+/* The answers of a learning algorithm at every point of every prompt, after each of the steps
+ * first..last (step 0 is where an iteration starts; a closed form answers the same after each).
  *
  *   batch  B prompts of N points in D dimensions
- *   yhat   (steps+1, B, N) out: answer n uses points 0..n-1 only; units of batch->y.
- *          A closed form answers the same after every step; step 0 of an iteration is its start.
- *   what   (steps+1, B, N, D) out: the weights behind the answers, or NULL
+ *   yhat   (last-first+1, B, N) out: answer n uses points 0..n-1 only; units of batch->y
+ *   what   (last-first+1, B, N, D) out: the weights behind the answers, or NULL
  *
- * Errors: IL_ECONFIG if `what` is asked of an algorithm that has no weights. */
-il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int steps,
+ * Errors: IL_ECONFIG if there are no such steps, or if `what` is asked of an algorithm that has
+ * no weights. */
+il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int first, int last,
                           il_real *yhat, il_real *what, il_error *err);
 
 /* ---- models --------------------------------------------------------------------------------- */
@@ -325,11 +330,15 @@ void il_table_free(il_table *table);
 int il_table_rows(const il_table *table);
 int il_table_cols(const il_table *table);
 const char *il_table_name(const il_table *table);
+const char *
+il_table_caption(const il_table *table); /* what its numbers are; "" if unsaid */
 const char *il_table_col(const il_table *table, int col);
 int il_table_find(const il_table *table, const char *col); /* -1 if there is none */
 int il_table_is_text(const il_table *table, int col);
 double il_table_number(const il_table *table, int row, int col);
 const char *il_table_text(const il_table *table, int row, int col);
+
+il_status il_table_set_caption(il_table *table, const char *caption, il_error *err);
 
 /* Columns first, then rows; a new row is all missing. */
 il_status il_table_add_col(il_table *table, const char *name, int is_text, il_error *err);
@@ -355,17 +364,17 @@ typedef struct {
     int prompts;         /* 1280 */
     int points;          /* 0: the end of the points curriculum */
     int dims;            /* 0: the end of the dims curriculum */
-    int loops;           /* the loop that is read; 0: the model's */
-    int loops_to;        /* last loop of the table by loops; 0: 4 x the model's */
+    int loops;           /* the loop that is read, at most 10000; 0: the model's */
+    int loops_to;        /* last loop of the table by loops, likewise; 0: 4 x the model's */
     uint64_t seed;
 } il_eval_options;
 
-/* Normalised error by number of examples: columns k, model, model_low, model_high (5 % and 95 %
+/* Error by number of examples, of the kind that the table's caption names: columns k, model, model_low, model_high (5 % and 95 %
  * bootstrap quantiles of 1000 resamples), then one column per algorithm. */
 il_status il_eval_points(const il_model *model, const il_eval_options *options,
                          il_table **table, il_error *err);
 
-/* Normalised error at the last point by loop: columns loop, model, model_low, model_high, then
+/* The same at the last point by loop: columns loop, model, model_low, model_high, then
  * one column per algorithm with steps (its error after `loop` steps). */
 il_status il_eval_loops(const il_model *model, const il_eval_options *options,
                         il_table **table, il_error *err);

@@ -196,7 +196,8 @@ void il_copy_little_endian(void *to, const void *from, size_t n, size_t size);
 
 size_t il_tensor_count(const il_tensor *t); /* of elements */
 size_t il_tensor_bytes(const il_tensor *t);
-/* F32 or F64 elements as il_real. Errors: IL_ECONFIG naming the tensor for another dtype. */
+/* F32 or F64 elements as il_real; y NULL: only asks. Errors: IL_ECONFIG naming the tensor for
+ * another dtype. */
 il_status il_tensor_reals(const il_tensor *t, il_real *y, il_error *err);
 
 /* Reads a whole file; every tensor's data is 64-byte aligned and lives as long as `tensors`.

@@ -136,9 +136,11 @@ static void write_verdict(FILE *f, const page *p)
     escaped(f, il_table_col(t, 0));
     fputs(" = ", f);
     number(f, il_table_number(t, last, 0));
-    fputs(" the model&#39;s squared error is <b>", f);
+    fputs(" the model&#39;s ", f);
+    escaped(f, *il_table_caption(t) ? il_table_caption(t) : "error");
+    fputs(" is <b>", f);
     number(f, il_table_number(t, last, model));
-    fputs("</b> of that of predicting zero", f);
+    fputs("</b>", f);
     if (low >= 0 && high >= 0) {
         fputs(" (90&nbsp;% interval ", f);
         number(f, il_table_number(t, last, low));
@@ -197,9 +199,10 @@ static void write_cell(FILE *f, const il_table *t, int row, int col)
 
 static void write_table(FILE *f, const il_table *t)
 {
-    fprintf(
-        f, "<details><summary>The numbers (%d rows)</summary><div class=wide><table>\n<tr>",
-        il_table_rows(t));
+    fprintf(f, "<details><summary>The numbers (%d rows)", il_table_rows(t));
+    if (*il_table_caption(t)) fputs(": ", f);
+    escaped(f, il_table_caption(t));
+    fputs("</summary><div class=wide><table>\n<tr>", f);
     for (int c = 0; c < il_table_cols(t); c++) {
         fputs(il_table_is_text(t, c) ? "<th class=text>" : "<th>", f);
         escaped(f, il_table_col(t, c));
@@ -274,7 +277,7 @@ static il_status draw_loss(const page *p, il_error *err)
 {
     il_figure figure = { .title = "Loss by training step",
                          .x_label = "step",
-                         .y_label = "mean squared error",
+                         .y_label = "mean loss",
                          .log_y = 1 };
     char path[1100];
     snprintf(path, sizeof path, "%s/figures", p->folder);

@@ -119,6 +119,7 @@ static void reports_in_one_escaped_page(void **state)
     (void)state;
     il_table *t = sample("points");
     const il_table *tables[] = { t };
+    CHECK_OK(il_table_set_caption(t, "share of <", &err));
     put("config.yaml", "out_dir: '<script>alert(1)</script>'\n");
     put("env.json", "{\"cpu\": \"<i>&\", \"threads\": 2}");
     put("metrics.jsonl",
@@ -131,7 +132,7 @@ static void reports_in_one_escaped_page(void **state)
     assert_non_null(strstr(html, "&lt;i&gt;&amp;"));
     assert_non_null(strstr(html, "o&#39;ls &lt;b&gt;"));
     assert_non_null(
-        strstr(html, "At k = 19 the model&#39;s squared error is <b>0.05000</b>"));
+        strstr(html, "At k = 19 the model&#39;s share of &lt; is <b>0.05000</b>"));
     assert_null(strstr(html, "src="));
     assert_null(strstr(html, "href=\"http"));
     assert_non_null(strstr(html, "</html>"));
