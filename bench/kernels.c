@@ -1,6 +1,6 @@
 /* kernels.c - how fast each kernel is, against the peak this core shows in the same run
  *
- *   kernels [TABLE]     a table of kernels by name; default: the one in use
+ *   kernels [TABLE]     a table of kernels by name, or bf16; default: the one in use
  *
  * Every line is the best of many runs on one core. A multiply-add counts 2; attention counts its
  * T x T products dense (forward 4 T^2 K, backward 10 T^2 K), although the causal half is skipped.
@@ -84,7 +84,7 @@ static void measure_peak(const char *table)
     }
 #endif
     peak = 2 * lanes * CHAINS * 10000 / s * 1e-9;
-    printf("%s: peak %.1f GFLOP/s\n", table, peak);
+    if (isfinite(peak)) printf("%s: peak %.1f GFLOP/s\n", table, peak);
 }
 
 static void line(const char *what, double flop, double seconds)
@@ -186,6 +186,7 @@ static void rows(const il_kernels *k, int M, int C)
 int main(int argc, char **argv)
 {
     const il_kernels *k = argc > 1 ? il_kernel_find(argv[1]) : il_kernel();
+    if (argc > 1 && !strcmp(argv[1], "bf16")) k = il_kernel_bf16();
     if (!k) {
         fprintf(stderr, "%s: no such table of kernels here\n", argv[1]);
         return 2;

@@ -79,7 +79,7 @@ static il_status run(int argc, char **argv, il_error *err)
     int words, by_loops;
     CLI_TRY(cli_parse(&cmd_eval, argc, argv, &o, 1, 1, &words, err));
     CLI_TRY(check(&o, &by_loops, err));
-    CLI_TRY(cli_load_model(&model, argv[1], err));
+    CLI_TRY(il_model_load(&model, argv[1], err));
     il_status status = evaluate(model, &o, by_loops, err);
     il_model_free(model);
     return status;

@@ -151,8 +151,8 @@ il_status cli_peer_new(cli_peer **out, const char *python, il_error *err)
     p->python = python                             ? python
                 : access("/usr/bin/python3", X_OK) ? "python3"
                                                    : "/usr/bin/python3";
-    if (cli_data(p->script, "bench", "peer.py", err) || !cli_is_file(p->script)) {
-        say(p, "bench/peer.py is not there; set IL_DATA to the folder that holds bench/");
+    if (cli_data(p->script, "bench", "peer.py", err)) {
+        say(p, err->text);
         p->script[0] = 0;
     }
     *out = p;

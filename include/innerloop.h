@@ -51,8 +51,10 @@ const char *il_version(void);     /* "0.1.0" */
 const char *il_kernel_name(void); /* the instruction set in use: "avx512", "avx2", ... */
 int il_threads(void);             /* IL_THREADS, or the machine's processors */
 
-/* Errors: IL_EUSAGE when IL_KERNEL names none. A program asks once, at its start. */
+/* Errors: IL_EUSAGE when IL_KERNEL names none, or IL_THREADS is no number of threads. A program
+ * asks once, at its start. */
 il_status il_kernel_check(il_error *err);
+il_status il_threads_check(il_error *err);
 
 /* The word of `words` closest to `word` in edit distance, or NULL if none is near. */
 const char *il_nearest(const char *word, const char *const *words, int n);
@@ -281,10 +283,10 @@ il_status il_context_ask(il_context *context, const il_real *x, il_real *yhat,
 
 typedef struct {
     int64_t step, steps;
-    double loss; /* this step's, in the task's units */
-    double floor;      /* the least-squares error at these dims and points; NaN if unknown */
-    double grad_norm;  /* before clipping */
-    double rate;       /* learning rate */
+    double loss;      /* this step's, in the task's units */
+    double floor;     /* the least-squares error at these dims and points; NaN if unknown */
+    double grad_norm; /* before clipping */
+    double rate;      /* learning rate */
     double per_second; /* steps, over the last second or so */
     int dims, points, loops;
 } il_progress;

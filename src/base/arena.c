@@ -13,8 +13,12 @@ enum { HUGE_PAGE = 2 << 20 }; /* a huge page, where there are any */
 
 void *il_arena_take(il_arena *arena, size_t bytes)
 {
-    size_t at = arena->used;
-    arena->used = at + (bytes + LINE - 1) / LINE * LINE;
+    size_t at = arena->used,
+           most = SIZE_MAX / 2; /* a sum past `most` stays there, and is refused */
+    if (bytes > most - LINE || at > most - LINE - bytes)
+        arena->used = most;
+    else
+        arena->used = at + (bytes + LINE - 1) / LINE * LINE;
     if (arena->used > arena->peak) arena->peak = arena->used;
     return arena->base ? arena->base + at : NULL;
 }

@@ -36,7 +36,12 @@ void *il_arena_take(il_arena *arena,
 il_status il_arena_fill(il_arena *arena,
                         il_error *err); /* after measuring: get the memory, zeroed */
 void il_arena_free(il_arena *arena);
-#define il_take(arena, type, n) ((type *)il_arena_take((arena), sizeof(type) * (size_t)(n)))
+static inline size_t il_product(size_t a, size_t b) /* SIZE_MAX where it does not fit */
+{
+    return b && a > SIZE_MAX / b ? SIZE_MAX : a * b;
+}
+#define il_take(arena, type, n)                                                            \
+    ((type *)il_arena_take((arena), il_product(sizeof(type), (n))))
 
 /* Scratch: everything taken after a mark is given back by its release. */
 static inline size_t il_mark(const il_arena *arena) { return arena->used; }
@@ -68,19 +73,28 @@ il_status il_opt_set(const il_opt *opt, void *target, const char *name, const ch
                      il_error *err);
 void il_opt_print(const il_opt *opt, const void *target, char *text, size_t size);
 int il_opt_equal(const il_opt *opt, const void *a, const void *b);
-/* A number as the shortest text that reads back to it, whatever the locale: il_digits(x).text */
-typedef struct {
-    char text[32];
-} il_number;
-il_number il_digits(double value);
 /* Applies "a=1 b=2" (spaces between). `what` names the owner in errors. */
 il_status il_opt_parse(const il_opt *table, void *target, const char *text,
                        const char *what, il_error *err);
 
+/* ---- numbers as text, whatever the locale says --------------------------------------------------- */
+
+typedef struct {
+    char text[32];
+} il_number;
+
+/* The shortest decimal of at most 15, 16 or 17 digits that reads back to it: il_digits(x).text */
+il_number il_digits(double value);
+/* Four significant digits for people: 0.01234, 12.34, 12346, 1.5e-09; "-" for NaN. */
+il_number il_digits_short(double value);
+/* The finite decimal number that fills `text`, spaces around it allowed. 0 if it is not one. */
+int il_number_parse(const char *text, double *value);
+
 /* ---- text ---------------------------------------------------------------------------------------- */
 
-/* The word of `words` closest to `word` in edit distance, or NULL if none is near. */
-const char *il_nearest(const char *word, const char *const *words, int n);
+/* Bytes of the UTF-8 character that `text` begins with, of which `left` bytes exist; 0 if there
+ * is none. */
+size_t il_utf8_size(const char *text, size_t left);
 
 /* Where `text` stops being text: the first byte that is not UTF-8, or begins a character that
  * cannot be seen (controls other than tab and line end, U+2028, byte order marks); `bytes` if
@@ -206,7 +220,7 @@ il_status il_tensors_write(const char *path, const il_tensor *tensors, int n,
 
 /* ---- threads --------------------------------------------------------------------------------------- */
 
-/* Runs work(context, i, worker) for i = 0..n-1 on il_threads() threads; worker < il_threads().
+/* Runs work(context, i, worker) for i = 0..n-1; worker < n and < il_threads().
  * Which worker takes which i is left to chance: results must not depend on it. Not reentrant:
  * a nested call runs on the calling thread alone, as that worker. */
 void il_parallel(int n, void (*work)(void *context, int i, int worker), void *context);

@@ -115,7 +115,7 @@ static void sum_over_keys(il_real *y, int ldy, const il_real *pairs, const il_re
         for (int i = 0; i < n; i += MR) {
             int mr = il_min(MR, n - i), seen = i0 + i + 1;
             il_real *at = y + (size_t)(i0 + i) * ldy + c;
-            tile_by_cols(mr, nv, seen, pairs + i, AST, right, width, at, ldy, cols, add_to);
+            tile_by_cols(mr, nv, seen, pairs + i, right, AST, width, at, ldy, cols, add_to);
             triangle_by_cols(mr, nv, pairs + (size_t)seen * AST + i,
                              right + (size_t)seen * width, at, ldy, cols);
         }

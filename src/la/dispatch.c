@@ -53,6 +53,30 @@ const il_kernels *il_kernel(void)
 
 void il_kernel_use(const il_kernels *kernels) { atomic_store(&current, kernels); }
 
+#ifdef IL_HAVE_BF16
+void il_bf16_replace(il_kernels *kernels); /* bf16.c */
+
+static il_kernels with_bf16;
+static pthread_once_t once_bf16 = PTHREAD_ONCE_INIT;
+
+static void fill_bf16(void)
+{
+    __builtin_cpu_init();
+    const il_kernels *k = il_kernel_find("avx512");
+    if (!k || !__builtin_cpu_supports("avx512bf16")) return;
+    with_bf16 = *k;
+    il_bf16_replace(&with_bf16);
+}
+
+const il_kernels *il_kernel_bf16(void)
+{
+    pthread_once(&once_bf16, fill_bf16);
+    return with_bf16.name ? &with_bf16 : NULL;
+}
+#else
+const il_kernels *il_kernel_bf16(void) { return NULL; }
+#endif
+
 const char *il_kernel_name(void) { return il_kernel()->name; }
 
 il_status il_kernel_check(il_error *err)

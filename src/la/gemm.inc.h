@@ -1,8 +1,8 @@
 /* gemm.inc.h - products of matrices with packed weights
  *
  * The loops around the tile (after Goto & van de Geijn 2008, "Anatomy of high-performance matrix
- * multiplication"): a panel of B, KC by NR, stays in the first cache while the rows of a block of
- * A, copied to a fixed stride, pass by from the second.
+ * multiplication"). gemm: MR rows of A, copied to a fixed stride, stay in the first cache while the
+ * panels of B, KC by NR, stream by from the second. gemm_tn: a panel of Y stays, X streams.
  */
 
 enum {
@@ -27,26 +27,6 @@ static void pack(il_real *packed, const il_real *W, int ldw, int K, int N, int t
             else
                 copy_rows(packed, width, W + (size_t)k0 * ldw + n0, ldw, kc, n, width);
             packed += (size_t)kc * width;
-        }
-    }
-}
-
-/* The epilogue of a tile of finished sums at (m, n) of C, while it is in the first cache */
-static void finish(il_real *C, int ldc, const il_epilogue *e, int m, int n, int rows,
-                   int cols)
-{
-    for (int c = 0; c < cols; c += VL) {
-        int left = cols - c;
-        vf bias = e->bias ? vload_n(e->bias + n + c, left) : (vf){ 0 };
-        for (int i = 0; i < rows; i++) {
-            il_real *at = C + (size_t)i * ldc + c;
-            vf v = vload_n(at, left);
-            if (e->bias) v += bias;
-            if (e->pre) vstore_n(e->pre + (size_t)(m + i) * e->ldp + n + c, v, left);
-            if (e->gelu) v = vgelu(v);
-            if (e->residual)
-                v += vload_n(e->residual + (size_t)(m + i) * e->ldr + n + c, left);
-            vstore_n(at, v, left);
         }
     }
 }
@@ -85,31 +65,36 @@ static void pack_left(il_real *to, const il_real *X, int ldx, int rows, int cols
         }
 }
 
-/* Factors whose rows lie close are read where they are, unless enough tiles share them to repay
- * a copy; far rows would compete for few cache sets. */
+/* Factors that few tiles share are read where they are, if their rows lie close: a copy would not
+ * be repaid. Far rows would compete for few cache sets. */
 static void gemm_tn(il_real *C, int ldc, const il_real *X, int ldx, const il_real *Y,
                     int ldy, int M, int K, int N, il_real *work)
 {
-    enum { NEAR = 256 };
+    enum { NEAR = 256, FEW = 128 };
     il_real *left = work, *right = work + (TN_LEFT + 15) / 16 * 16;
-    int copy_left = ldx > NEAR || N > 4 * NR, copy_right = ldy > NEAR || K > 8 * MR;
+    int in_place = ldx <= NEAR && ldy <= NEAR && (K <= FEW || N <= FEW);
     int runs = (M + KC - 1) / KC,
         mc = runs ? (M + runs - 1) / runs : 0; /* of equal length */
     for (int m0 = 0; m0 < M; m0 += mc, X += (size_t)mc * ldx, Y += (size_t)mc * ldy) {
         int rows = il_min(mc, M - m0);
         for (int k0 = 0; k0 < K; k0 += KB) {
             int cols = il_min(KB, K - k0);
-            if (copy_left) pack_left(left, X + k0, ldx, rows, cols);
+            if (!in_place) pack_left(left, X + k0, ldx, rows, cols);
             for (int n0 = 0; n0 < N; n0 += NR) {
                 int n = il_min(NR, N - n0), nv = panel_vectors(n), width = nv * VL;
-                int copied = copy_right || n < width; /* nothing is read beyond a row */
+                int copied = !in_place || n < width; /* nothing is read beyond a row */
+                const il_real *y = copied ? right : Y + n0;
                 if (copied) copy_rows(right, width, Y + n0, ldy, rows, n, width);
                 for (int i = 0; i < cols; i += MR) {
-                    const il_real *x =
-                        copy_left ? left + (size_t)(i / MR) * panel_size(rows) : X + k0 + i;
-                    tile_by_cols(il_min(MR, cols - i), nv, rows, x, copy_left ? MR : ldx,
-                                 copied ? right : Y + n0, copied ? width : ldy,
-                                 C + (size_t)(k0 + i) * ldc + n0, ldc, n, 1);
+                    int mr = il_min(MR, cols - i);
+                    il_real *c = C + (size_t)(k0 + i) * ldc + n0;
+                    if (in_place)
+                        tile_by_cols(mr, nv, rows, X + k0 + i, y, ldx, copied ? width : ldy,
+                                     c, ldc, n, 1);
+                    else
+                        tile_by_panels(mr, nv, rows,
+                                       left + (size_t)(i / MR) * panel_size(rows), y, c,
+                                       ldc, n, 1);
                 }
             }
         }

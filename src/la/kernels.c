@@ -3,19 +3,8 @@
  * `plain` is the readable twin, scalar and in the order the contract states. All others are the
  * same vector sources at the vector length and tile of their machine.
  */
+#include "la/isa.h"
 #include "la/la.h"
-
-#define JOIN_(a, b) a##b
-#define JOIN(a, b)  JOIN_(a, b)
-#define TEXT_(a)    #a
-#define TEXT(a)     TEXT_(a)
-
-#define LEVEL_plain    0
-#define LEVEL_baseline 1 /* SSE2, which every x86-64 has */
-#define LEVEL_neon     2 /* which every aarch64 has */
-#define LEVEL_avx2     3 /* x86-64-v3 */
-#define LEVEL_avx512   4 /* x86-64-v4 */
-#define IL_LEVEL       JOIN(LEVEL_, IL_ISA)
 
 #if IL_LEVEL == LEVEL_plain
 #include "la/plain.inc.h"
@@ -26,6 +15,7 @@
 #include "la/map.inc.h"
 #include "la/norm.inc.h"
 #include "la/tile.inc.h"
+#include "la/epilogue.inc.h"
 #include "la/gemm.inc.h"
 #include "la/attention.inc.h"
 /* clang-format on */

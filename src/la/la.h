@@ -11,7 +11,8 @@
 
 enum { IL_LANES = 16 }; /* lane l of a reduction holds elements l, l+16, l+32, ... */
 
-/* What is done to a finished product while it is in cache: C = residual + act(A B + bias) */
+/* What is done to a finished product while it is in cache: C = residual + act(A B + bias).
+ * residual and pre do not overlap C. */
 typedef struct {
     const il_real *bias;     /* (N), or NULL */
     const il_real *residual; /* (M,N), or NULL */
@@ -100,7 +101,13 @@ const il_kernels *il_kernel(void);
 /* By name; NULL if unknown or not runnable here. il_kernel_at enumerates all that run here. */
 const il_kernels *il_kernel_find(const char *name);
 const il_kernels *il_kernel_at(int i);
-void il_kernel_use(const il_kernels *kernels); /* tests */
+void il_kernel_use(const il_kernels *kernels); /* before anything is packed */
+
+/* A table whose products round their factors to bfloat16 and sum in float; all else is float, and
+ * so are all arrays. Twice as fast as float on some machines (Zen 4 and later, Cooper Lake), slower
+ * on others (Sapphire Rapids): ask bench/kernels. It has bits of its own, so it is never chosen by
+ * itself: il_kernel_use(il_kernel_bf16()). NULL where there is no such instruction, and in double. */
+const il_kernels *il_kernel_bf16(void);
 
 /* GFLOP/s of single-precision fused multiply-adds in registers, in the vectors of the table in
  * use, on `threads` threads; and of bfloat16 products summed in single precision. NaN where

@@ -23,8 +23,8 @@ INLINE void tile_step(vf (*c)[NV], const il_real *A, const int rs, const il_real
     }
 }
 
-/* The compiler shall not know where p points: else it keeps the distance of two pointers in a
- * register for every row, and runs out of them. */
+/* The compiler shall not know how far p is from its neighbour: else it keeps a distance for every
+ * row in a register, and runs out of them. */
 #define OPAQUE(p) __asm__("" : "+r"(p))
 
 /* C (mr, n) = A B, plus C when `add`. B: k rows of nv vectors, ldb apart; n <= nv VL columns of C
@@ -55,7 +55,7 @@ INLINE void tile(const int mr, const int nv, const int rs, const int ks, const i
         }
     }
     const il_real *A2 = A + ks, *B2 = B + ldb;
-    if (rs == 1) {
+    if (!__builtin_constant_p(ks)) {
         OPAQUE(A2);
         OPAQUE(B2);
     }
@@ -73,36 +73,30 @@ INLINE void tile(const int mr, const int nv, const int rs, const int ks, const i
 }
 
 /* One copy of the tile for each number of rows and vectors:
- *   by_rows   rows of A are AST apart, its steps side by side; rows of B side by side
- *   by_cols   rows of A are side by side, its steps ks apart; rows of B ldb apart */
-#define CASE(m, RS, KS, LDB)                                                               \
-    case 2 * m:                                                                            \
-        tile(m, 1, RS, KS, LDB(1), k, A, B, C, ldc, n, add);                               \
-        break;                                                                             \
-    case 2 * m + 1:                                                                        \
-        tile(m, 2, RS, KS, LDB(2), k, A, B, C, ldc, n, add);                               \
-        break;
-#define TIGHT(nv) ((nv)*VL)
+ *   by_rows    rows of A are AST apart, its steps side by side; rows of B side by side
+ *   by_panels  rows of A are side by side, its steps MR apart; rows of B side by side
+ *   by_cols    rows of A are side by side, its steps ks apart; rows of B ldb apart */
+/* clang-format off */
+#define CASE(m, RS, KS, LDB)                                                                     \
+    case 2 * m: tile(m, 1, RS, KS, LDB(1), k, A, B, C, ldc, n, add); break;                      \
+    case 2 * m + 1: tile(m, 2, RS, KS, LDB(2), k, A, B, C, ldc, n, add); break;
+#define TILE(name, RS, KS, LDB, ...)                                                             \
+    static __attribute__((noinline)) void name(int mr, int nv, int k, const il_real *A,          \
+                                               const il_real *B, __VA_ARGS__ il_real *C,         \
+                                               int ldc, int n, int add)                          \
+    {                                                                                            \
+        switch (2 * mr + nv - 1) { EACH_MR(CASE, RS, KS, LDB) }                                  \
+    }
+#define TIGHT(nv) ((nv) * VL)
 #define GIVEN(nv) ldb
-
-static __attribute__((noinline)) void tile_by_rows(int mr, int nv, int k, const il_real *A,
-                                                   const il_real *B, il_real *C, int ldc,
-                                                   int n, int add)
-{
-    switch (2 * mr + nv - 1) {
-        EACH_MR(CASE, AST, 1, TIGHT)
-    }
-}
-
-static __attribute__((noinline)) void tile_by_cols(int mr, int nv, int k, const il_real *A,
-                                                   int ks, const il_real *B, int ldb,
-                                                   il_real *C, int ldc, int n, int add)
-{
-    switch (2 * mr + nv - 1) {
-        EACH_MR(CASE, 1, ks, GIVEN)
-    }
-}
+#define NOTHING
+TILE(tile_by_rows, AST, 1, TIGHT, NOTHING)
+TILE(tile_by_panels, 1, MR, TIGHT, NOTHING)
+TILE(tile_by_cols, 1, ks, GIVEN, int ks, int ldb,)
+#undef NOTHING
+#undef TILE
 #undef CASE
+/* clang-format on */
 
 /* Causal sums are shorter for some rows: a tile takes the steps of all rows, a triangle the others.
  * Row r of C has r steps more, 0 .. r-1 (`before` is 0), or row mr-1-r has r steps before the

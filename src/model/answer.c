@@ -66,6 +66,15 @@ static void run_shard(void *context, int i, int worker)
             run(j, j->states[worker], v);
 }
 
+il_status il_model_check_loops(const il_model *m, int first, int last, il_error *err)
+{
+    if (first < 1 || last < first)
+        return il_fail(err, IL_ECONFIG, "there are no loops from %d to %d", first, last);
+    if (last > 1 && m->plan.carry == IL_CARRY_NONE)
+        return il_fail(err, IL_ECONFIG, "the model has no loop, so it cannot run %d", last);
+    return IL_OK;
+}
+
 static il_status check(const il_model *m, const il_batch *batch, int first, int last,
                        il_error *err)
 {
@@ -78,28 +87,23 @@ static il_status check(const il_model *m, const il_batch *batch, int first, int 
         return il_fail(err, IL_ECONFIG,
                        "prompts of %d points do not fit the model's n_positions = %d",
                        batch->points, c->model.n_positions);
-    if (first < 1 || last < first)
-        return il_fail(err, IL_ECONFIG, "there are no loops from %d to %d", first, last);
-    if (last > 1 && m->plan.carry == IL_CARRY_NONE)
-        return il_fail(err, IL_ECONFIG, "%s has no loop: loops = %d must be 1", "gpt2",
-                       last);
-    return IL_OK;
+    return il_model_check_loops(m, first, last, err);
 }
 
 il_status il_model_answer(const il_model *m, const il_batch *batch, int first, int last,
                           il_real *yhat, il_error *err)
 {
     IL_TRY(check(m, batch, first, last, err));
-    int shards = (batch->prompts + SHARD - 1) / SHARD;
+    int shards = (batch->prompts + SHARD - 1) / SHARD, n = il_min(il_threads(), shards);
     job j = { .model = m, .batch = batch, .first = first, .last = last, .yhat = yhat };
-    j.states = calloc((size_t)il_threads(), sizeof(il_state *));
+    j.states = calloc((size_t)il_max(n, 1), sizeof(il_state *));
     il_status status =
         j.states ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for answers");
-    for (int i = 0; i < il_threads() && status == IL_OK; i++)
+    for (int i = 0; i < n && status == IL_OK; i++)
         status = il_state_new(&j.states[i], m, il_min(SHARD, batch->prompts),
                               2 * batch->points, 0, err);
     if (status == IL_OK) il_parallel(shards, run_shard, &j);
-    for (int i = 0; j.states && i < il_threads(); i++) il_state_free(j.states[i]);
+    for (int i = 0; j.states && i < n; i++) il_state_free(j.states[i]);
     free(j.states);
     return status;
 }

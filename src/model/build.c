@@ -36,7 +36,7 @@ static il_status add_block(il_plan *p, const il_config *c, int block, int blocks
                err));
     int resid[2] = { h, *x };
     IL_TRY(il_plan_add(p, IL_BODY, "linear", NAME("attn.c_proj"),
-                       OPTS("out=%d std=%.17g", C, std), 2, resid, x, err));
+                       OPTS("out=%d std=%s", C, il_digits(std).text), 2, resid, x, err));
     h = *x;
     IL_TRY(add(p, IL_BODY, "layernorm", NAME("ln_2"), "", &h, err));
     IL_TRY(add(p, IL_BODY, "linear", NAME("mlp.c_fc"), OPTS("out=%d act=gelu", 4 * C), &h,
@@ -44,7 +44,7 @@ static il_status add_block(il_plan *p, const il_config *c, int block, int blocks
     resid[0] = h;
     resid[1] = *x;
     return il_plan_add(p, IL_BODY, "linear", NAME("mlp.c_proj"),
-                       OPTS("out=%d std=%.17g", C, std), 2, resid, x, err);
+                       OPTS("out=%d std=%s", C, il_digits(std).text), 2, resid, x, err);
 #undef NAME
 }
 

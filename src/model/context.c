@@ -33,8 +33,9 @@ il_status il_context_new(il_context **out, const il_model *model, int loops, il_
     il_context *c = calloc(1, sizeof *c);
     if (!c) return il_fail(err, IL_EFAIL, "out of memory for a context");
     c->model = model;
-    c->loops = model->plan.carry != IL_CARRY_NONE && loops > 0 ? loops : model->plan.loops;
-    il_status status = fill(c, 2 * model->config.model.n_positions, err);
+    c->loops = loops > 0 ? loops : model->plan.loops;
+    il_status status = il_model_check_loops(model, 1, c->loops, err);
+    if (status == IL_OK) status = fill(c, 2 * model->config.model.n_positions, err);
     if (status == IL_OK)
         *out = c;
     else

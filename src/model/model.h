@@ -18,6 +18,9 @@ il_status il_model_from_plan(il_model **model, il_plan *plan, il_error *err);
 /* Packs the weights for the products. Call after every change of weights; cost O(weights). */
 void il_model_pack(il_model *model);
 
+/* Whether loops first..last can be asked for. Errors: IL_ECONFIG. */
+il_status il_model_check_loops(const il_model *model, int first, int last, il_error *err);
+
 /* ---- running ------------------------------------------------------------------------------- */
 
 /* One run of a shard. */

@@ -6,9 +6,13 @@
  */
 #include "model/model.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
-static size_t columns(const il_state *s, int n) { return (size_t)s->most_rows * (size_t)n; }
+static size_t columns(const il_state *s, int n)
+{
+    return il_product(s->most_rows, (size_t)n);
+}
 
 static int carry_width(const il_plan *p)
 {
@@ -20,6 +24,14 @@ static int frames(const il_state *s)
     return s->plan->recompute == 2 ? 1 : il_max(s->window, 1);
 }
 
+/* Kernels' scratch, or the square state of a head of linear attention. */
+static size_t work_size(const il_plan *p, int T)
+{
+    size_t kernels = il_kernel()->work_size(T, p->most_heads_key),
+           K = (size_t)p->most_heads_key;
+    return kernels > K * K ? kernels : K * K;
+}
+
 static void layout(il_state *s)
 {
     const il_plan *p = s->plan;
@@ -28,20 +40,21 @@ static void layout(il_state *s)
     s->dvalue = il_take(&s->arena, il_real *, p->n_slots);
     s->lasting = il_take(&s->arena, il_real, columns(s, p->lasting));
     s->dlasting = il_take(&s->arena, il_real, train ? columns(s, p->lasting) : 0);
-    s->frames = il_take(&s->arena, il_real, columns(s, p->kept) * (size_t)frames(s));
+    s->frames =
+        il_take(&s->arena, il_real, il_product(columns(s, p->kept), (size_t)frames(s)));
     s->shared = il_take(&s->arena, il_real, columns(s, p->shared));
-    s->carries =
-        il_take(&s->arena, il_real, columns(s, carry_width(p)) * (size_t)(s->window + 2));
+    s->carries = il_take(&s->arena, il_real,
+                         il_product(columns(s, carry_width(p)), (size_t)s->window + 2));
     for (int i = 0; i < 2; i++)
         s->dcarry[i] = il_take(&s->arena, il_real, train ? columns(s, carry_width(p)) : 0);
-    s->work = il_take(&s->arena, il_real, il_kernel()->work_size(T, p->most_heads_key));
+    s->work = il_take(&s->arena, il_real, work_size(p, T));
 }
 
 static il_state measure(const il_model *model, int prompts, int tokens, int window)
 {
     il_state s = { .model = model,
                    .plan = &model->plan,
-                   .most_rows = (prompts * tokens + 15) / 16 * 16,
+                   .most_rows = ((size_t)prompts * (size_t)tokens + 15) / 16 * 16,
                    .most_tokens = tokens,
                    .window = window };
     layout(&s);
@@ -69,6 +82,15 @@ static void point_at_shared(il_state *s)
 il_status il_state_new(il_state **out, const il_model *model, int prompts, int tokens,
                        int window, il_error *err)
 {
+    int widest = 1;
+    for (int i = 0; i < model->plan.n_slots; i++)
+        widest = il_max(widest, model->plan.slots[i].width);
+    if ((size_t)prompts * (size_t)tokens > (size_t)(INT_MAX / widest))
+        return il_fail(
+            err, IL_ECONFIG,
+            "%d prompts of %d tokens are too many for one shard: lower training.shard "
+            "or the points",
+            prompts, tokens);
     il_state *s = malloc(sizeof *s);
     if (!s) return il_fail(err, IL_EFAIL, "out of memory for a state");
     *s = measure(model, prompts, tokens, window);

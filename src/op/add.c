@@ -26,4 +26,5 @@ const il_op_kind il_op_add = {
     .forward = forward,
     .again = forward,
     .backward = backward,
+    .skips = 1,
 };

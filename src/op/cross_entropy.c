@@ -58,4 +58,5 @@ const il_op_kind il_op_cross_entropy = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .skips = 1,
 };

@@ -60,12 +60,12 @@ static size_t pack(const il_op *op, const il_plan *p, int side, const il_real *w
     if (packed) {
         const il_real *W = weights + p->params[op->par[0]].offset;
         if (side == 0)
-            il_kernel()->pack(packed, W, in, in, out, 1);
+            p->products->pack(packed, W, in, in, out, 1);
         else
-            il_kernel()->pack(packed, W, in, out, in, 0);
+            p->products->pack(packed, W, in, out, in, 0);
     }
-    return side == 0 ? il_kernel()->packed_size(in, out)
-                     : il_kernel()->packed_size(out, in);
+    return side == 0 ? p->products->packed_size(in, out)
+                     : p->products->packed_size(out, in);
 }
 
 static void forward(const il_op *op, il_state *s)
@@ -81,9 +81,9 @@ static void forward(const il_op *op, il_state *s)
         e.ldr = o->out;
     }
     int in = in_width(op, s->plan);
-    il_kernel()->gemm(il_y(op, s), o->out, il_x(op, s, 0), in,
-                      s->model->packed + op->packed[0], il_rows(s), o->out, in, 0, &e,
-                      s->work);
+    s->plan->products->gemm(il_y(op, s), o->out, il_x(op, s, 0), in,
+                            s->model->packed + op->packed[0], il_rows(s), o->out, in, 0, &e,
+                            s->work);
 }
 
 static void again(const il_op *op, il_state *s)
@@ -94,7 +94,7 @@ static void again(const il_op *op, il_state *s)
 
 static void backward(const il_op *op, il_state *s)
 {
-    const il_kernels *k = il_kernel();
+    const il_kernels *k = il_kernel(), *products = s->plan->products;
     int in = in_width(op, s->plan), out = of(op)->out, M = il_rows(s);
     il_real *dz =
         s->dvalue[op->out]; /* nobody reads dy after this: it becomes dz in place */
@@ -104,10 +104,11 @@ static void backward(const il_op *op, il_state *s)
     }
     if (of(op)->gelu) k->gelu_scale(dz, il_save(op, s, 0), (size_t)M * (size_t)out);
     k->colsum(il_dw(op, s, 1), dz, out, M, out);
-    k->gemm_tn(il_dw(op, s, 0), in, dz, out, il_x(op, s, 0), in, M, out, in, s->work);
+    products->gemm_tn(il_dw(op, s, 0), in, dz, out, il_x(op, s, 0), in, M, out, in,
+                      s->work);
     if (il_dx(op, s, 0))
-        k->gemm(il_dx(op, s, 0), in, dz, out, s->model->packed + op->packed[1], M, in, out,
-                1, NULL, s->work);
+        products->gemm(il_dx(op, s, 0), in, dz, out, s->model->packed + op->packed[1], M,
+                       in, out, 1, NULL, s->work);
 }
 
 const il_op_kind il_op_linear = {
@@ -122,4 +123,5 @@ const il_op_kind il_op_linear = {
     .again = again,
     .backward = backward,
     .pack = pack,
+    .skips = 1,
 };

@@ -53,4 +53,5 @@ const il_op_kind il_op_mse = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .skips = 1,
 };

@@ -32,4 +32,5 @@ const il_op_kind il_op_mul = {
     .forward = forward,
     .again = forward,
     .backward = backward,
+    .skips = 1,
 };

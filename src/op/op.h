@@ -65,6 +65,7 @@ struct il_op_kind {
     size_t (*pack)(
         const il_op *op, const il_plan *plan, int side, const il_real *weights,
         il_real *packed); /* side 0, 1; measures when packed is NULL; NULL: nothing */
+    int skips; /* backward takes inputs that want no gradient (il_dx is NULL); else all get one */
     int mixes; /* tokens. Such an op declares what it remembers of each (il_memory_new), or a
                   model cannot run token by token. */
 };
@@ -94,8 +95,10 @@ struct il_plan {
     int carry_slot, carry_in, carry_out;
     int loops,
         loss_loops;   /* defaults: loops to run; of those, the last that carry a loss */
+    int failed;       /* memory ran out while building */
     size_t n_weights; /* elements, padded */
     size_t n_packed;
+    const il_kernels *products;    /* whose packing and products the linear ops use */
     il_step *backward;             /* of one loop: post, then body */
     int n_backward, post_backward; /* steps; of these, how many belong to post */
     int recompute;
@@ -151,8 +154,9 @@ struct il_model {
 struct il_state {
     const il_model *model;
     const il_plan *plan;
-    int prompts, tokens, rows;          /* now: rows = prompts * tokens */
-    int most_rows, most_tokens, window; /* what the memory holds */
+    int prompts, tokens, rows; /* now: rows = prompts * tokens */
+    size_t most_rows;          /* what the memory holds */
+    int most_tokens, window;
     il_real **value, **dvalue; /* by slot, for the current loop; dvalue NULL if unneeded */
     il_real *lasting, *dlasting, *frames, *shared, *carries, *dcarry[2];
     il_real *work; /* kernels' scratch */

@@ -31,7 +31,8 @@ static void *grow(void *list, int n, size_t item)
 
 void il_plan_init(il_plan *p)
 {
-    *p = (il_plan){ .tokens = IL_NONE,
+    *p = (il_plan){ .products = il_kernel(),
+                    .tokens = IL_NONE,
                     .target = IL_NONE,
                     .weight = IL_NONE,
                     .answer = IL_NONE,
@@ -55,7 +56,8 @@ void il_plan_free(il_plan *p)
 static int slot(il_plan *p, il_section section, int producer, int width, int needs_grad)
 {
     il_slot *slots = grow(p->slots, p->n_slots, sizeof *slots);
-    if (!slots) return IL_NONE;
+    p->failed |= !slots;
+    if (!slots) return p->n_slots ? 0 : IL_NONE; /* refused at the end of il_plan_add */
     p->slots = slots;
     p->slots[p->n_slots] = (il_slot){
         .width = width, .section = section, .producer = producer, .needs_grad = needs_grad
@@ -95,7 +97,8 @@ int il_param_new(il_plan *p, il_op *op, const char *suffix, il_init init, double
                  int rows, int cols)
 {
     il_param *params = grow(p->params, p->n_params, sizeof *params);
-    if (!params) return IL_NONE;
+    p->failed |= !params;
+    if (!params) return IL_NONE; /* likewise */
     p->params = params;
     il_param *w = &params[p->n_params];
     *w = (il_param){
@@ -133,7 +136,10 @@ il_status il_plan_add(il_plan *p, il_section section, const char *kind, const ch
     IL_TRY(il_opt_parse(k->opts, op->opts, opts ? opts : "", kind, err));
 
     int slots = p->n_slots, params = p->n_params;
-    IL_TRY(k->shape(p, op, err));
+    if (!p->failed) IL_TRY(k->shape(p, op, err));
+    if (p->failed) return il_fail(err, IL_EFAIL, "out of memory for the plan");
+    if (!k->skips)
+        for (int i = 0; i < n_in; i++) p->slots[in[i]].needs_grad = 1;
     int grad = p->n_params > params;
     for (int i = 0; i < n_in; i++) grad |= p->slots[in[i]].needs_grad;
     for (int i = slots; i < p->n_slots; i++) p->slots[i].needs_grad = grad;

@@ -65,4 +65,5 @@ const il_op_kind il_op_position = {
     .forward = forward,
     .again = forward,
     .backward = backward,
+    .skips = 1,
 };

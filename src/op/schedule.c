@@ -217,6 +217,7 @@ static il_status check_post(const il_plan *p, il_error *err)
 
 il_status il_plan_finish(il_plan *p, int recompute, il_error *err)
 {
+    if (p->failed) return il_fail(err, IL_EFAIL, "out of memory for the plan");
     IL_TRY(check_post(p, err));
     size_t n = (size_t)p->n_slots, steps = (size_t)(p->n_ops * 2 + p->n_slots * 2);
     life *lives = calloc(2 * n, sizeof *lives);

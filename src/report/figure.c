@@ -108,12 +108,12 @@ static void write_axes(FILE *f, const il_figure *figure, const il_table *table)
         fputs("set yrange [0<*:]\n", f);
     }
     if (figure->marker) {
-        char x[IL_NUMBER];
-        il_number_exact(x, figure->marker_x);
-        fprintf(f, "set arrow from first %s, graph 0 to first %s, graph 1 nohead", x, x);
+        il_number x = il_digits(figure->marker_x);
+        fprintf(f, "set arrow from first %s, graph 0 to first %s, graph 1 nohead", x.text,
+                x.text);
         fputs(" dashtype 2 linewidth 1.2 linecolor rgb '#808080'\nset label 2 ", f);
         quoted(f, figure->marker);
-        fprintf(f, " at first %s, graph 0.97 offset 0.6,0 noenhanced font ',12'\n", x);
+        fprintf(f, " at first %s, graph 0.97 offset 0.6,0 noenhanced font ',12'\n", x.text);
     }
 }
 

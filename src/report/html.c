@@ -116,12 +116,7 @@ static int nearest(const il_table *t, int model, double *least)
     return best;
 }
 
-static void number(FILE *f, double v)
-{
-    char text[IL_NUMBER];
-    il_number_short(text, v);
-    fputs(text, f);
-}
+static void number(FILE *f, double v) { fputs(il_digits_short(v).text, f); }
 
 /* What the first table with a column `model` says of its last row. */
 static void write_verdict(FILE *f, const page *p)

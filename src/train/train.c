@@ -193,7 +193,7 @@ static il_status prepare(runner *r, const il_config *config, int resume, il_erro
 static void write_number(FILE *f, const char *key, double value)
 {
     if (isfinite(value))
-        fprintf(f, ", \"%s\": %.9g", key, value);
+        fprintf(f, ", \"%s\": %s", key, il_digits(value).text);
     else
         fprintf(f, ", \"%s\": null", key);
 }
@@ -217,15 +217,21 @@ static il_status log_metrics(runner *r, const il_progress *p, il_error *err)
 }
 
 /* A checkpoint that could not be read back must not replace one that can. */
-static il_status check_finite(const il_model *m, il_error *err)
+static il_status check_finite(const runner *r, il_error *err)
 {
-    for (int i = 0; i < m->plan.n_params; i++)
-        for (size_t j = 0; j < il_param_size(&m->plan.params[i]); j++)
-            if (!isfinite(m->weights[m->plan.params[i].offset + j]))
-                return il_fail(err, IL_ENUMERIC,
-                               "%s is not finite after step %" PRId64
-                               ": try a lower training.learning_rate or training.clip",
-                               m->plan.params[i].name, m->step);
+    const il_model *m = il_trainer_model(r->t);
+    const il_plan *p = &m->plan;
+    const il_real *data[] = { m->weights, il_trainer_moments(r->t).m,
+                              il_trainer_moments(r->t).v };
+    static const char *const what[] = { "", "Adam's mean of ", "Adam's square of " };
+    for (int kind = 0; kind < IL_COUNT(data); kind++)
+        for (int i = 0; i < p->n_params; i++)
+            for (size_t j = 0; j < il_param_size(&p->params[i]); j++)
+                if (!isfinite(data[kind][p->params[i].offset + j]))
+                    return il_fail(err, IL_ENUMERIC,
+                                   "%s%s is not finite after step %" PRId64
+                                   ": try a lower training.learning_rate or training.clip",
+                                   what[kind], p->params[i].name, m->step);
     return IL_OK;
 }
 
@@ -233,7 +239,7 @@ static il_status save(runner *r, int keep, il_error *err)
 {
     char path[PATH], name[64];
     il_model *m = il_trainer_model(r->t);
-    IL_TRY(check_finite(m, err));
+    IL_TRY(check_finite(r, err));
     il_checkpoint_path(path, sizeof path, r->folder);
     IL_TRY(il_checkpoint_write(path, m, il_trainer_moments(r->t), err));
     if (!keep) return IL_OK;

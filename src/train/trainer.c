@@ -38,7 +38,7 @@ static void layout(il_trainer *t)
 {
     const il_plan *p = &t->model->plan;
     int slots = t->model->config.training.slots;
-    t->grads = il_take(&t->arena, il_real, p->n_weights * (size_t)slots);
+    t->grads = il_take(&t->arena, il_real, il_product(p->n_weights, (size_t)slots));
     t->m = il_take(&t->arena, il_real, p->n_weights);
     t->v = il_take(&t->arena, il_real, p->n_weights);
     t->losses = il_take(&t->arena, double, slots);
@@ -63,20 +63,38 @@ static void cut_chunks(il_trainer *t)
     }
 }
 
+static int most_prompts(const il_config *c)
+{
+    return il_min(c->training.shard, c->training.batch_size);
+}
+
 static int most_window(const il_model *m)
 {
     int64_t end = m->config.training.train_steps;
     return il_run_at(m, end > 0 ? end - 1 : 0).window;
 }
 
+/* Training in bfloat16: its packed weights take at most the room of the float ones. Answers of a
+ * trained model are computed in float. */
+static il_status use_bf16(il_model *m, il_error *err)
+{
+    m->plan.products = il_kernel_bf16();
+    if (!m->plan.products)
+        return il_fail(
+            err, IL_ECONFIG,
+            "training.precision = bf16 asks for instructions that the kernels in use "
+            "(%s) do not have; set it to fp32",
+            il_kernel_name());
+    il_model_pack(m);
+    return IL_OK;
+}
+
 static il_status fill(il_trainer *t, const il_config *c, il_error *err)
 {
-    if (c->training.precision != IL_FP32)
-        return il_fail(err, IL_ECONFIG,
-                       "training.precision = bf16 is not built in; set it to fp32");
     IL_TRY(il_model_new(&t->model, c, err));
+    if (c->training.precision == IL_BF16) IL_TRY(use_bf16(t->model, err));
     t->task = il_task_find(c->training.task_name);
-    t->n_states = il_threads();
+    t->n_states = il_min(il_threads(), c->training.slots);
     cut_chunks(t);
     layout(t);
     IL_TRY(il_arena_fill(&t->arena, err));
@@ -85,7 +103,7 @@ static il_status fill(il_trainer *t, const il_config *c, il_error *err)
     int points = c->training.curriculum.points.end;
     IL_TRY(il_batch_new(&t->batch, c->training.batch_size, points, c->model.n_dims, err));
     for (int i = 0; i < t->n_states; i++)
-        IL_TRY(il_state_new(&t->states[i], t->model, c->training.shard, 2 * points,
+        IL_TRY(il_state_new(&t->states[i], t->model, most_prompts(c), 2 * points,
                             most_window(t->model), err));
     return IL_OK;
 }
@@ -119,7 +137,7 @@ size_t il_trainer_bytes(const il_trainer *t)
 {
     const il_config *c = &t->model->config;
     size_t state =
-        il_state_bytes(t->model, c->training.shard, 2 * c->training.curriculum.points.end,
+        il_state_bytes(t->model, most_prompts(c), 2 * c->training.curriculum.points.end,
                        most_window(t->model));
     return t->arena.size + t->model->arena.size + state * (size_t)t->n_states;
 }

@@ -255,6 +255,7 @@ static void map_case(const il_kernels *k, const int *size)
     k->erf(out(n), x, n);
     k->gelu_forward(out(n), x, n);
     k->gelu_backward(out(n), y, x, n);
+    k->gelu_scale(out(n), x, n);
     k->axpy(out(n), 0.3f, x, n);
     k->add(out(n), x, y, n);
     k->mul(out(n), x, y, n);
@@ -295,7 +296,7 @@ static void the_rest_agrees(void **unused)
 static void are_the_bits_of_every_machine(void **unused)
 {
     (void)unused;
-    CHECK(hash_of_plain == 0xcc1fe3cd0ce0e8a2u, "the hash of all results is %016llx",
+    CHECK(hash_of_plain == 0x027d403e236bf8d5u, "the hash of all results is %016llx",
           (unsigned long long)hash_of_plain);
 }
 
