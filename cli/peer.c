@@ -115,8 +115,9 @@ static void prepare(cli_peer *p, process *c, const char *row)
     snprintf(c->row, sizeof c->row, "%s", row);
     c->ready = 0;
     if (!ask(c, "row ", row, answer)) {
-        say(p, "python3 does not run bench/peer.py; install python3-torch, or ask with "
-               "--no-peer");
+        say(p, *c->label ? "bench/peer.py ended early, perhaps for want of memory"
+                         : "bench/peer.py does not run; install python3-torch, or ask with "
+                           "--no-peer");
     } else if (!strncmp(answer, "ready ", 6)) {
         c->ready = 1;
         snprintf(c->label, sizeof c->label, "%.100s", answer + 6);

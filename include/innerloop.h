@@ -315,7 +315,8 @@ typedef struct {
 /* Trains a recipe in a run folder (made if missing): config.yaml, env.json, metrics.jsonl,
  * checkpoints/. `resume` continues the folder's newest checkpoint bit for bit.
  * Errors: IL_ENUMERIC when the loss is not finite (the last good checkpoint stays),
- * IL_EINTERRUPT after saving on request, IL_ECONFIG when resuming with another recipe. */
+ * IL_EINTERRUPT after saving on request, IL_ECONFIG when resuming with another recipe or
+ * starting where a model is already. */
 il_status il_train(const il_config *config, const char *folder, int resume,
                    const il_watch *watch, il_trained *result, il_error *err);
 

@@ -40,7 +40,8 @@ il_number il_digits_short(double value)
     if ((a < 1e15 && value == floor(value)) || (a >= 1000 && a < 1e7)) format = "%.0f";
     if (a >= 1e-3 && a < 1000 && value != floor(value))
         format = "%#.4g"; /* # keeps the zeros, so columns line up */
-    snprintf(number.text, sizeof number.text, isnan(value) ? "-" : format, value);
+    if (isnan(value)) return (il_number){ "-" };
+    snprintf(number.text, sizeof number.text, format, value);
     use_point(number.text);
     return number;
 }
