@@ -35,7 +35,7 @@ endif
 
 # ---- sources ---------------------------------------------------------------------------------
 # src/la/kernels.c is compiled once per instruction set; everything else once per real type.
-SRC     := $(filter-out src/la/kernels.c src/la/bf16.c,$(wildcard src/*/*.c))
+SRC     := $(filter-out src/la/kernels.c src/la/bf16.c src/la/amx.c,$(wildcard src/*/*.c))
 CLI_SRC := $(wildcard cli/*.c)
 
 ISAS := plain
@@ -52,18 +52,21 @@ ISA_avx512   := -DIL_ISA=avx512 -march=x86-64-v4 -mprefer-vector-width=512
 ISA_neon     := -DIL_ISA=neon
 ISA_DEFS     := -D'IL_TABLES(T)=$(foreach i,$(ISAS),T($(i)))'
 
-# bf16.c needs instructions of its own, and makes no sense in double
+# bf16.c and amx.c need instructions of their own, and make no sense in double
 ifneq ($(filter avx512,$(ISAS)),)
-BF16 := bf16
+AMX_FLAGS := -mamx-tile -mamx-bf16
+AMX  := $(shell test $(OS) = Linux && $(CC) $(AMX_FLAGS) -E -x c /dev/null >/dev/null 2>&1 && echo amx)
+BF16 := bf16 $(AMX)
 ISA_bf16 := -DIL_ISA=avx512 -march=x86-64-v4 -mavx512bf16 -mprefer-vector-width=512
+ISA_amx  := $(ISA_bf16) $(AMX_FLAGS)
 endif
-REAL_float  := $(BF16:%=-DIL_HAVE_BF16)
+REAL_float  := $(BF16:%=-DIL_HAVE_%)
 REAL_double := -DIL_DOUBLE
 
 EXTRA_float := $(BF16:%=$(BUILD)/float/src/la/%.o)
-$(BUILD)/float/src/la/bf16.o: src/la/bf16.c
+$(EXTRA_float): $(BUILD)/float/src/la/%.o: src/la/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ISA_bf16) -MMD -MP -c $< -o $@
+	$(CC) $(ALL_CFLAGS) $(ISA_$*) -MMD -MP -c $< -o $@
 
 define variant
 OBJ_$(1) := $$(SRC:%.c=$$(BUILD)/$(1)/%.o) $$(ISAS:%=$$(BUILD)/$(1)/src/la/kernels-%.o) $$(EXTRA_$(1))

@@ -43,8 +43,9 @@ il_status cli_draw(const il_model *model, const il_table *table, const char *pat
                           .marker_x = il_model_loops(model) };
     by_point.marker_x = dims ? dims : il_model_config(model)->training.curriculum.dims.end;
     err->text[0] = 0; /* a figure without gnuplot is written, with a note there */
-    CLI_TRY(il_figure_write(by_loops ? &by_loop : &by_point, table, path, err));
-    if (err->text[0]) fprintf(stderr, "note: %s\n", err->text);
+    int drawn;
+    CLI_TRY(il_figure_write(by_loops ? &by_loop : &by_point, table, path, &drawn, err));
+    if (!drawn) fprintf(stderr, "note: %s.svg: not drawn: gnuplot is missing\n", path);
     return IL_OK;
 }
 

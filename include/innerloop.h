@@ -406,8 +406,8 @@ il_status il_predict(const il_model *model, const il_table *examples,
 
 /* ---- figures and reports --------------------------------------------------------------------------------- */
 
-/* A line figure of a table: column `x` against the `n` columns `y`; writes PATH.csv and PATH.gp
- * and, where gnuplot runs, PATH.svg. A column with NAME_low and NAME_high gets a band. */
+/* How a table is drawn: its first column is x, every other column of numbers a line. A column
+ * beside which NAME_low and NAME_high stand gets a band between them. */
 typedef struct {
     const char *title, *x_label, *y_label;
     int log_x, log_y;
@@ -415,8 +415,11 @@ typedef struct {
     double marker_x;
 } il_figure;
 
+/* Writes PATH.csv, PATH.gp, which draws it, and PATH.svg, the picture. A machine without gnuplot
+ * is no failure: there is no PATH.svg then, also no older one, and *drawn, unless NULL, is 0.
+ * Errors: IL_ECONFIG for a table without numbers; IL_EIO; IL_EFAIL with gnuplot's own words. */
 il_status il_figure_write(const il_figure *figure, const il_table *table, const char *path,
-                          il_error *err);
+                          int *drawn, il_error *err);
 
 /* One self-contained HTML file about a run folder: recipe, loss curve, and every table in
  * `tables` with the figure of the same name in FOLDER/figures. */

@@ -1,9 +1,8 @@
-/* bf16.c - products of bfloat16 factors with sums in float
+/* bf16.c - products of bfloat16 factors with sums in float, by VDPBF16PS
  *
- * VDPBF16PS adds two products at a time to a float, so k (or m) runs in pairs: a word holds two
- * bfloat16, and an odd last step is paired with zero. Factors are rounded while they are copied;
- * otherwise the loops are those of gemm.inc.h. Subnormal factors count as zero: the instruction
- * says so. An element is one chain over rising pairs, whatever the blocking.
+ * The instruction adds two products at a time to a float, so k (or m) runs in pairs. Factors are
+ * rounded while they are copied; otherwise the loops are those of gemm.inc.h. An element is one
+ * chain over rising pairs, whatever the blocking.
  */
 #include "la/isa.h"
 #include "la/la.h"
@@ -11,27 +10,15 @@
 #include "la/simd.h"
 #include "la/vmath.inc.h"
 #include "la/epilogue.inc.h"
+#include "la/pairs.inc.h"
 /* clang-format on */
 
 void il_bf16_replace(il_kernels *kernels);
 
-typedef uint32_t pair;
-
 enum {
-    PAIRS = 256,         /* pairs in a run of k */
     STRIDE = PAIRS + 16, /* between rows of A: an odd number of cache lines */
     COLS = 264 / MR * MR /* columns of X in a block of gemm_tn */
 };
-
-INLINE int vectors(int n) { return n > VL ? NV : 1; }
-INLINE void put(pair *to, __m512i x) { _mm512_storeu_si512(to, x); }
-
-/* (x0, y0), (x1, y1), ... */
-INLINE __m512i zip(vf x, vf y)
-{
-    __m512i pick = (__m512i)(viota() | (viota() + 16) << 16); /* words 0, 16, 1, 17, ... */
-    return _mm512_permutexvar_epi16(pick, (__m512i)_mm512_cvtne2ps_pbh(y, x));
-}
 
 /* ---- the tile ------------------------------------------------------------------------------------- */
 
@@ -82,44 +69,6 @@ TILE(tile_by_panels, 1, MR)
 
 /* ---- products -------------------------------------------------------------------------------------- */
 
-static size_t packed_size(int K, int N)
-{
-    return (size_t)((K + 1) / 2) * (size_t)((N + VL - 1) / VL * VL);
-}
-
-/* VL columns of rows k, k+1, ... of W, or of the transposed of W; zero beyond K and N */
-INLINE void block(vf *r, const il_real *W, int ldw, int k, int n, int K, int N,
-                  int transposed)
-{
-    for (int l = 0; l < VL; l++) {
-        int row = transposed ? n + l : k + l, col = transposed ? k : n;
-        int rows = transposed ? N : K, cols = transposed ? K : N;
-        r[l] = row < rows ? vload_n(W + (size_t)row * ldw + col, cols - col) : (vf){ 0 };
-    }
-    if (transposed) vtranspose(r);
-}
-
-/* For each run of PAIRS, for each panel of NR columns, its pairs one by one */
-static void pack(il_real *packed, const il_real *W, int ldw, int K, int N, int transposed)
-{
-    pair *to = (pair *)(void *)packed;
-    for (int k0 = 0; k0 < K; k0 += 2 * PAIRS) {
-        int pairs = (il_min(2 * PAIRS, K - k0) + 1) / 2;
-        for (int n0 = 0; n0 < N; n0 += NR) {
-            int nv = vectors(N - n0);
-            for (int p = 0; p < pairs; p += VL / 2)
-                for (int j = 0; j < nv; j++) {
-                    vf r[VL];
-                    block(r, W, ldw, k0 + 2 * p, n0 + j * VL, K, N, transposed);
-                    for (int q = 0; q < VL / 2 && p + q < pairs; q++)
-                        put(to + (size_t)((p + q) * nv + j) * VL,
-                            zip(r[2 * q], r[2 * q + 1]));
-                }
-            to += (size_t)pairs * nv * VL;
-        }
-    }
-}
-
 static void gemm(il_real *C, int ldc, const il_real *A, int lda, const il_real *packed,
                  int M, int N, int K, int add, const il_epilogue *e, il_real *work)
 {
@@ -130,11 +79,9 @@ static void gemm(il_real *C, int ldc, const il_real *A, int lda, const il_real *
         for (int k0 = 0; k0 < K; k0 += 2 * PAIRS) {
             int kc = il_min(2 * PAIRS, K - k0), pairs = (kc + 1) / 2;
             for (int i = 0; i < mr; i++)
-                for (int k = 0; k < kc; k += 2 * VL) {
-                    const il_real *a = A + (size_t)i * lda + k0 + k;
-                    vf low = vload_n(a, kc - k), high = vload_n(a + VL, kc - k - VL);
-                    put(left + i * STRIDE + k / 2, (__m512i)_mm512_cvtne2ps_pbh(high, low));
-                }
+                for (int k = 0; k < kc; k += 2 * VL)
+                    put(left + i * STRIDE + k / 2,
+                        row_pairs(A + (size_t)i * lda + k0 + k, kc - k));
             for (int n0 = 0; n0 < N; n0 += NR) {
                 int n = il_min(NR, N - n0), nv = vectors(n);
                 tile_by_rows(mr, nv, pairs, left, B, C + n0, ldc, n, add || k0 > 0);

@@ -3,7 +3,7 @@
  * The tables stand in rising order of speed; the last that this machine runs is taken, unless
  * the environment variable IL_KERNEL names another.
  */
-#include "la/la.h"
+#include "la/amx.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -53,10 +53,13 @@ const il_kernels *il_kernel(void)
 
 void il_kernel_use(const il_kernels *kernels) { atomic_store(&current, kernels); }
 
-#ifdef IL_HAVE_BF16
+/* ---- bfloat16 ---------------------------------------------------------------------------------- */
+
+#ifdef IL_HAVE_bf16
 void il_bf16_replace(il_kernels *kernels); /* bf16.c */
 
-static il_kernels with_bf16;
+static il_kernels with_bf16[2]; /* the faster first */
+static int n_bf16;
 static pthread_once_t once_bf16 = PTHREAD_ONCE_INIT;
 
 static void fill_bf16(void)
@@ -64,18 +67,33 @@ static void fill_bf16(void)
     __builtin_cpu_init();
     const il_kernels *k = il_kernel_find("avx512");
     if (!k || !__builtin_cpu_supports("avx512bf16")) return;
-    with_bf16 = *k;
-    il_bf16_replace(&with_bf16);
+#ifdef IL_HAVE_amx
+    if (il_amx_runs_here()) {
+        with_bf16[n_bf16] = *k;
+        il_amx_replace(&with_bf16[n_bf16++]);
+    }
+#endif
+    with_bf16[n_bf16] = *k;
+    il_bf16_replace(&with_bf16[n_bf16++]);
 }
+
+const il_kernels *il_kernel_bf16_at(int index)
+{
+    pthread_once(&once_bf16, fill_bf16);
+    return index < n_bf16 ? &with_bf16[index] : NULL;
+}
+#else
+const il_kernels *il_kernel_bf16_at(int index)
+{
+    (void)index;
+    return NULL;
+}
+#endif
 
 const il_kernels *il_kernel_bf16(void)
 {
-    pthread_once(&once_bf16, fill_bf16);
-    return with_bf16.name ? &with_bf16 : NULL;
+    return strcmp(il_kernel()->name, "avx512") ? NULL : il_kernel_bf16_at(0);
 }
-#else
-const il_kernels *il_kernel_bf16(void) { return NULL; }
-#endif
 
 const char *il_kernel_name(void) { return il_kernel()->name; }
 

@@ -104,10 +104,12 @@ const il_kernels *il_kernel_at(int i);
 void il_kernel_use(const il_kernels *kernels); /* before anything is packed */
 
 /* A table whose products round their factors to bfloat16 and sum in float; all else is float, and
- * so are all arrays. Twice as fast as float on some machines (Zen 4 and later, Cooper Lake), slower
- * on others (Sapphire Rapids): ask bench/kernels. It has bits of its own, so it is never chosen by
- * itself: il_kernel_use(il_kernel_bf16()). NULL where there is no such instruction, and in double. */
+ * so are all arrays. Its bits are its own, so it is never chosen by itself. The fastest that goes
+ * with the table in use: by tiles (`amx`), else by VDPBF16PS. NULL where neither is, where the
+ * table in use is not avx512, and in double. il_kernel_bf16_at enumerates all that run here; they
+ * pack into no more room than the float tables. */
 const il_kernels *il_kernel_bf16(void);
+const il_kernels *il_kernel_bf16_at(int i);
 
 /* GFLOP/s of single-precision fused multiply-adds in registers, in the vectors of the table in
  * use, on `threads` threads; and of bfloat16 products summed in single precision. NaN where

@@ -4,7 +4,7 @@
  * their latency wherever two start a cycle and take up to eight. The chains use the vectors of
  * the table of kernels in use; a table without fused vectors has no known peak.
  */
-#include "la/la.h"
+#include "la/amx.h"
 
 #include <math.h>
 #include <time.h>
@@ -46,6 +46,18 @@ __attribute__((target("avx512f,avx512bf16"))) static float chain_bf16(void)
     for (int i = 1; i < CHAINS; i++) c[0] += c[i];
     return ((const float *)&c[0])[0];
 }
+
+#ifdef IL_HAVE_amx
+enum {
+    FEWER = 16
+}; /* a product of tiles takes as many cycles as 32 instructions of the others */
+
+static float chain_amx(void)
+{
+    il_amx_spin(TIMES * CHAINS / FEWER / 4);
+    return 0;
+}
+#endif
 #elif defined __aarch64__
 CHAIN(chain_neon, , float32x4_t, vdupq_n_f32, vfmaq_f32(b, a, c[i]))
 #endif
@@ -103,9 +115,14 @@ double il_peak(int threads)
 double il_peak_bf16(int threads)
 {
     chain c = { 0 };
+    const il_kernels *k = il_kernel_bf16();
+    if (!k) return NAN;
 #if defined __x86_64__
-    if (!strcmp(il_kernel()->name, "avx512") && __builtin_cpu_supports("avx512bf16"))
-        c = (chain){ .run = chain_bf16, .flop = 64 };
+    c = (chain){ .run = chain_bf16, .flop = 64 };
+#ifdef IL_HAVE_amx
+    if (!strcmp(k->name, "amx"))
+        c = (chain){ .run = chain_amx, .flop = 2 * 16 * 16 * 32 / FEWER };
+#endif
 #endif
     return measure(c, threads);
 }

@@ -27,9 +27,11 @@ static int frames(const il_state *s)
 /* Kernels' scratch, or the square state of a head of linear attention. */
 static size_t work_size(const il_plan *p, int T)
 {
-    size_t kernels = il_kernel()->work_size(T, p->most_heads_key),
-           K = (size_t)p->most_heads_key;
-    return kernels > K * K ? kernels : K * K;
+    size_t K = (size_t)p->most_heads_key, most = K * K,
+           others = il_kernel()->work_size(T, p->most_heads_key),
+           products = p->products->work_size(T, p->most_heads_key);
+    if (most < others) most = others;
+    return most > products ? most : products;
 }
 
 static void layout(il_state *s)

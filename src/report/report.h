@@ -4,6 +4,11 @@
 
 #include "base/base.h"
 
+/* ---- a drawing that a page may take in ---------------------------------------------------------- */
+
+/* Is `text`, from its <svg on, one drawing that runs nothing and loads nothing? */
+int il_svg_is_drawing(const char *text);
+
 /* ---- a run's own files ------------------------------------------------------------------------ */
 
 /* FOLDER/metrics.jsonl as a table `loss` of a few hundred rows at most, each the mean of a
