@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test_bench.sh - the form of what innerloop bench prints; never how fast anything is
+# bench.sh - the form of what innerloop bench prints; never how fast anything is
 set -u
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
