@@ -19,8 +19,7 @@ WARN   := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wfloat-conversion -Wno-mi
 OPT    ?= -O3
 CFLAGS ?= -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPT) -fno-math-errno -fno-trapping-math -ffp-contract=off \
-             -fPIC $(WARN) -Iinclude -Isrc -DIL_VERSION='"$(VERSION)"' \
-             -DIL_DATADIR='"$(PREFIX)/share/innerloop"' $(CFLAGS)
+             -fPIC $(WARN) -Iinclude -Isrc -DIL_VERSION='"$(VERSION)"' $(CFLAGS)
 LDLIBS = -lyaml -ljansson -llapacke -llapack -lblas -lm -lpthread
 ifneq ($(SAN),)
 ALL_CFLAGS += -O1 -DIL_SANITIZE -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -28,8 +27,10 @@ LDFLAGS += -fsanitize=$(SAN)
 endif
 ifeq ($(OS),Darwin)
 LAPACK_PREFIX ?= $(shell brew --prefix lapack 2>/dev/null)
-ALL_CFLAGS += $(shell pkg-config --cflags yaml-0.1 jansson 2>/dev/null) -I$(LAPACK_PREFIX)/include
-LDFLAGS += $(shell pkg-config --libs-only-L yaml-0.1 jansson 2>/dev/null) -L$(LAPACK_PREFIX)/lib
+ask_pkg_config = $(shell for p in yaml-0.1 jansson cmocka; do pkg-config $(1) $$p 2>/dev/null; done)
+FOREIGN_CFLAGS := $(call ask_pkg_config,--cflags) -I$(LAPACK_PREFIX)/include
+ALL_CFLAGS += $(FOREIGN_CFLAGS)
+LDFLAGS += $(call ask_pkg_config,--libs-only-L) -L$(LAPACK_PREFIX)/lib
 endif
 
 # ---- sources ---------------------------------------------------------------------------------
@@ -105,16 +106,17 @@ tests: $(TESTS_float) $(TESTS_double)
 
 # ---- what people call --------------------------------------------------------------------------
 .PHONY: demo check check-slow bench install uninstall format lint
+SETUP = CC='$(CC)' CPPFLAGS='$(FOREIGN_CFLAGS)' tools/setup.sh
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 demo:
-	@tools/setup.sh build
+	@$(SETUP) build
 	@$(MAKE) -s all
 	$(BUILD)/innerloop demo
 
 # Sanitized tests run at -O1; the float build by clang must train to the same bits as gcc's.
 check:
-	@tools/setup.sh build check
+	@$(SETUP) build check
 	@$(MAKE) -s all tests
 	@$(MAKE) -s tests SAN=address,undefined OPT=-O1 BUILD=$(BUILD)/san
 	@$(MAKE) -s all CC=clang BUILD=$(BUILD)/clang
@@ -126,7 +128,7 @@ check:
 
 # Minutes to hours: parity with PyTorch, long fuzzing, what training reaches.
 check-slow: check
-	@tools/setup.sh slow
+	@$(SETUP) slow
 	@$(MAKE) -s $(BUILD)/float/parity fuzz FUZZ_SECONDS=120
 	@$(MAKE) -s all ARCH=aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar BUILD=$(BUILD)/aarch64
 	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_AARCH64=$(BUILD)/aarch64/innerloop \
@@ -134,7 +136,7 @@ check-slow: check
 	    $(sort $(wildcard tests/slow/*.sh))
 
 bench:
-	@tools/setup.sh build
+	@$(SETUP) build
 	@$(MAKE) -s all
 	$(BUILD)/innerloop bench
 
@@ -148,7 +150,7 @@ install: all
 	install -m 644 recipes/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/
 	install -m 644 examples/*.csv examples/README.md $(DESTDIR)$(PREFIX)/share/innerloop/examples/
 	install -m 644 bench/*.py $(DESTDIR)$(PREFIX)/share/innerloop/bench/
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' \
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(filter -L%,$(LDFLAGS)) $(LDLIBS)|' \
 	    tools/innerloop.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop.pc
 
 uninstall:
@@ -161,7 +163,7 @@ format:
 
 # Formatting, layers, and both compilers without a warning.
 lint:
-	@tools/setup.sh build check lint
+	@$(SETUP) build check lint
 	@clang-format --dry-run -Werror $(FORMATTED)
 	@tools/layers.sh
 	@$(MAKE) -s all tests CC=gcc CFLAGS='-g -Werror' BUILD=$(BUILD)

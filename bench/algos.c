@@ -47,7 +47,7 @@ int main(void)
         double best = 1e9;
         for (int r = 0; r < REPEATS; r++) {
             double start = seconds();
-            if (il_algo_predict(algo, batch, steps, yhat, NULL, &err)) return fail(&err);
+            if (il_algo_predict(algo, batch, 0, steps, yhat, NULL, &err)) return fail(&err);
             double took = seconds() - start;
             best = took < best ? took : best;
         }

@@ -43,7 +43,7 @@ static void write_number(const char *key, double value, const char *end)
     }
 }
 
-/* Texts here are names of ours and of the peer's; quotes and controls have no place in them. */
+/* An empty text is null. */
 static void write_text(const char *key, const char *text, const char *end)
 {
     printf("\"%s\": ", key);
@@ -52,8 +52,13 @@ static void write_text(const char *key, const char *text, const char *end)
         return;
     }
     putchar('"');
-    for (; *text; text++)
-        if ((unsigned char)*text >= ' ' && *text != '"' && *text != '\\') putchar(*text);
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ') {
+            printf("\\u%04x", *text);
+        } else {
+            printf(*text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+        }
+    }
     printf("\"%s", end);
 }
 

@@ -70,16 +70,16 @@ il_status cli_fail(il_error *err, il_status status, const char *format, ...)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-/* The file `name` in FOLDER/ of the program's data: IL_DATA, the installed folder, or here. */
+/* Tells, once and first, how the program was called: its data may be installed beside it. */
+void cli_data_beside(const char *program);
+/* The file FOLDER/NAME of the program's data: in IL_DATA, here, or where it is installed.
+ * Errors: IL_EIO when none of these has it. */
 il_status cli_data(char path[CLI_PATH], const char *folder, const char *name,
                    il_error *err);
 /* RECIPE: a path, or a name in recipes/. */
 il_status cli_find_recipe(char path[CLI_PATH], const char *recipe, il_error *err);
-/* MODEL: a checkpoint, a run folder, or a name in models/. */
-il_status cli_load_model(il_model **model, const char *name, il_error *err);
 /* What the data's recipes/ hold: name and summary (a recipe's first comment). */
 il_status cli_list_recipes(il_table **table, il_error *err);
-il_status cli_make_folder(const char *path, il_error *err); /* and its parents */
 int cli_is_folder(const char *path);
 int cli_is_file(const char *path);
 int cli_ends_with(const char *text, const char *tail);

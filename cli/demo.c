@@ -5,7 +5,8 @@ typedef struct {
     const char *out;
 } options;
 static const cli_option opts[] = {
-    { "out", CLI_TEXT, offsetof(options, out), 0, "FOLDER", "the run folder (runs/demo)" },
+    { "out", CLI_TEXT, offsetof(options, out), 0, "FOLDER",
+      "the run folder (runs/demo, or the first of runs/demo-2, ... that fits)" },
     { 0 },
 };
 
@@ -86,19 +87,32 @@ static il_status tour(const char *folder, const il_model *model, il_error *err)
     return status;
 }
 
+/* A second demo goes on where the first one ended. What cannot be gone on with, because the recipe
+ * has changed or the checkpoint is damaged, is left as it is for a new folder beside it. */
+static il_status train(char folder[CLI_PATH], const char *out, il_trained *trained,
+                       il_error *err)
+{
+    char name[64] = "runs/demo";
+    for (int i = 2;; i++) {
+        cli_training training = { .recipe = "quick", .folder = out ? out : name };
+        training.resume = cli_is_folder(training.folder);
+        il_status status = cli_train(&training, folder, trained, err);
+        if (status != IL_ECONFIG || !training.resume || out) return status;
+        snprintf(name, sizeof name, "runs/demo-%d", i);
+        fprintf(stderr, "note: %s\nnote: so the demo's folder is %s\n", err->text, name);
+    }
+}
+
 static il_status run(int argc, char **argv, il_error *err)
 {
-    options o = { .out = "runs/demo" };
+    options o = { 0 };
     int words;
     char folder[CLI_PATH];
     il_trained trained = { 0 };
     il_model *model;
     CLI_TRY(cli_parse(&cmd_demo, argc, argv, &o, 0, 0, &words, err));
-    cli_training training = { .recipe = "quick", .folder = o.out };
-    training.resume =
-        cli_is_folder(o.out); /* a second demo goes on where the first one ended */
     say("1. Training recipes/quick.yaml: a transformer that learns to regress in context.");
-    il_status status = cli_train(&training, folder, &trained, err);
+    il_status status = train(folder, o.out, &trained, err);
     if (status == IL_EINTERRUPT)
         return cli_fail(err, status,
                         "stopped and saved in %s; `innerloop demo` continues it", folder);

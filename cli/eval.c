@@ -79,7 +79,7 @@ static il_status run(int argc, char **argv, il_error *err)
     int words, by_loops;
     CLI_TRY(cli_parse(&cmd_eval, argc, argv, &o, 1, 1, &words, err));
     CLI_TRY(check(&o, &by_loops, err));
-    CLI_TRY(cli_load_model(&model, argv[1], err));
+    CLI_TRY(il_model_load(&model, argv[1], err));
     il_status status = evaluate(model, &o, by_loops, err);
     il_model_free(model);
     return status;
@@ -89,9 +89,13 @@ const cli_command cmd_eval = {
     .usage =
         "MODEL [--task T] [--shift S] [--against A,B] [--by points|loops] [--prompts N] "
         "[--loops R] [--points N] [--dims D] [--seed S] [--json|--csv] [--figure PATH]",
-    .help = "Errors are squared and normalised: predicting zero scores 1. model_low and "
-            "model_high\n"
-            "are the 5 % and 95 % bootstrap quantiles of the mean over prompts.",
+    .help =
+        "Errors are squared and normalised: predicting zero scores 1. For a task of "
+        "classes "
+        "they are\n"
+        "shares of wrong signs. model_low and model_high are the 5 % and 95 % bootstrap "
+        "quantiles\n"
+        "of the mean over prompts.",
     .options = opts,
     .run = run,
 };

@@ -48,21 +48,32 @@ static il_status finish(il_status status, il_error *err)
                     errno ? strerror(errno) : "an earlier write failed");
 }
 
+/* Is one of the words --help, before a -- that ends the options? */
+static int asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+        if (!strcmp(argv[i], "--help")) return 1;
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     il_error err = { 0 };
     char help[] = "help", version[] = "version", *alone[] = { help, NULL };
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error we report */
+    cli_data_beside(argv[0]);
     argc = argc > 1 ? argc - 1 : 1;
     argv = argv[0] && argv[1] ? argv + 1 : alone;
     if (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")) argv[0] = help;
     if (!strcmp(argv[0], "--version")) argv[0] = version;
-    if (argc == 2 && !strcmp(argv[1], "--help")) { /* COMMAND --help is help COMMAND */
+    if (asks_for_help(argc, argv)) { /* COMMAND ... --help is help COMMAND */
         argv[1] = argv[0];
         argv[0] = help;
+        argc = 2;
     }
     const cli_row *row = cli_command_find(argv[0], &err);
     il_status status = row ? il_kernel_check(&err) : IL_EUSAGE;
+    if (!status) status = il_threads_check(&err);
     if (!status) status = row->command->run(argc, argv, &err);
     status = finish(status, &err);
     if (status) {

@@ -1,6 +1,9 @@
 /* measure.c - what `report` and `demo` measure, and how their figures look */
 #include "cli.h"
 
+#include <errno.h>
+#include <sys/stat.h>
+
 static const char *const yardsticks = "zero,averaging,knn,gd@1,gd@10,newton,ols";
 static const char *const steppers =
     "gd,newton"; /* those whose steps a loop is held against */
@@ -29,18 +32,20 @@ il_status cli_draw(const il_model *model, const il_table *table, const char *pat
 {
     il_figure by_point = { .title = "Error by number of examples",
                            .x_label = "examples in the prompt",
-                           .y_label = "squared error (predicting zero: 1)",
+                           .y_label = il_table_caption(table),
                            .log_y = 1,
                            .marker = "dimensions" };
     il_figure by_loop = { .title = "Error at the last point by loop",
                           .x_label = "loops (steps of an algorithm)",
-                          .y_label = "squared error (predicting zero: 1)",
+                          .y_label = il_table_caption(table),
                           .log_y = 1,
                           .marker = "loops trained",
                           .marker_x = il_model_loops(model) };
     by_point.marker_x = dims ? dims : il_model_config(model)->training.curriculum.dims.end;
-    CLI_TRY(il_figure_write(by_loops ? &by_loop : &by_point, table, path, err));
-    if (err->text[0]) fprintf(stderr, "note: %s\n", err->text);
+    err->text[0] = 0; /* a figure without gnuplot is written, with a note there */
+    int drawn;
+    CLI_TRY(il_figure_write(by_loops ? &by_loop : &by_point, table, path, &drawn, err));
+    if (!drawn) fprintf(stderr, "note: %s.svg: not drawn: gnuplot is missing\n", path);
     return IL_OK;
 }
 
@@ -51,7 +56,9 @@ il_status cli_report(char path[CLI_PATH], const char *folder, const il_model *mo
     int n = loops ? 2 : 1;
     char figures[CLI_PATH], name[CLI_PATH];
     CLI_TRY(cli_join(figures, folder, "figures", err));
-    CLI_TRY(cli_make_folder(figures, err));
+    if (mkdir(figures, 0777) && errno != EEXIST)
+        return cli_fail(err, IL_EIO, "%s: the folder cannot be made: %s", figures,
+                        strerror(errno));
     for (int i = 0; i < n; i++) {
         CLI_TRY(cli_join(name, figures, il_table_name(tables[i]), err));
         CLI_TRY(cli_draw(model, tables[i], name, i, 0, err));

@@ -115,8 +115,9 @@ static void prepare(cli_peer *p, process *c, const char *row)
     snprintf(c->row, sizeof c->row, "%s", row);
     c->ready = 0;
     if (!ask(c, "row ", row, answer)) {
-        say(p, "python3 does not run bench/peer.py; install python3-torch, or ask with "
-               "--no-peer");
+        say(p, *c->label ? "bench/peer.py ended early, perhaps for want of memory"
+                         : "bench/peer.py does not run; install python3-torch, or ask with "
+                           "--no-peer");
     } else if (!strncmp(answer, "ready ", 6)) {
         c->ready = 1;
         snprintf(c->label, sizeof c->label, "%.100s", answer + 6);
@@ -150,8 +151,8 @@ il_status cli_peer_new(cli_peer **out, const char *python, il_error *err)
     p->python = python                             ? python
                 : access("/usr/bin/python3", X_OK) ? "python3"
                                                    : "/usr/bin/python3";
-    if (cli_data(p->script, "bench", "peer.py", err) || !cli_is_file(p->script)) {
-        say(p, "bench/peer.py is not there; set IL_DATA to the folder that holds bench/");
+    if (cli_data(p->script, "bench", "peer.py", err)) {
+        say(p, err->text);
         p->script[0] = 0;
     }
     *out = p;

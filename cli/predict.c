@@ -121,7 +121,7 @@ static il_status run(int argc, char **argv, il_error *err)
     if (missing) return cli_fail(err, IL_EUSAGE, "predict: --%s is missing", missing);
     il_status status = il_table_read(&examples, o.examples, err);
     if (!status) status = il_table_read(&queries, o.queries, err);
-    if (!status) status = cli_load_model(&model, argv[1], err);
+    if (!status) status = il_model_load(&model, argv[1], err);
     if (!status) status = predict(model, examples, queries, &o, err);
     il_table_free(examples);
     il_table_free(queries);

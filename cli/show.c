@@ -146,15 +146,9 @@ static il_status show_json(const il_model *model, int trained, const char *recip
 static il_status open_subject(il_model **model, int *trained, const char *name,
                               il_error *err)
 {
-    char path[CLI_PATH];
     il_config config;
     *trained = cli_is_folder(name) || cli_ends_with(name, ".safetensors");
-    if (*trained) return cli_load_model(model, name, err);
-    if (cli_find_recipe(path, name, err)) { /* then a shipped model, or neither */
-        il_error why;
-        *trained = 1;
-        return cli_load_model(model, name, &why) ? err->status : IL_OK;
-    }
+    if (*trained) return il_model_load(model, name, err);
     cli_training training = { .recipe = name };
     CLI_TRY(cli_read_recipe(&config, &training, err));
     return il_model_new(model, &config, err);
@@ -185,9 +179,10 @@ static il_status run(int argc, char **argv, il_error *err)
 
 const cli_command cmd_show = {
     .usage = "MODEL|RECIPE [--json]",
-    .help = "MODEL is a .safetensors file, a run folder (its newest checkpoint), or a "
-            "shipped model;\n"
-            "RECIPE a YAML file or a name from `innerloop list recipes`.",
+    .help =
+        "MODEL is a .safetensors file or a run folder (its newest checkpoint); RECIPE a "
+        "YAML file or\n"
+        "a name from `innerloop list recipes`.",
     .options = opts,
     .run = run,
 };

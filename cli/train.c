@@ -1,8 +1,6 @@
 /* train.c - innerloop train RECIPE [key=value ...] */
 #include "cli.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,18 +36,6 @@ static void recipe_name(char name[IL_TEXT], const char *recipe)
     if (cli_ends_with(name, ".yaml")) name[strlen(name) - strlen(".yaml")] = 0;
 }
 
-static int holds_checkpoints(const char *folder)
-{
-    char path[CLI_PATH];
-    il_error err;
-    int found = 0;
-    DIR *dir = cli_join(path, folder, "checkpoints", &err) ? NULL : opendir(path);
-    for (struct dirent *e; dir && !found && (e = readdir(dir));)
-        found = cli_ends_with(e->d_name, ".safetensors");
-    if (dir) closedir(dir);
-    return found;
-}
-
 static il_status choose_folder(char folder[CLI_PATH], const cli_training *training,
                                const il_config *config, il_error *err)
 {
@@ -65,16 +51,11 @@ static il_status choose_folder(char folder[CLI_PATH], const cli_training *traini
         CLI_TRY(cli_join(folder, "runs", name, err));
     }
     for (size_t n = strlen(folder); n > 1 && folder[n - 1] == '/';) folder[--n] = 0;
-    if (!training->resume && holds_checkpoints(folder))
-        return cli_fail(
-            err, IL_EUSAGE,
-            "%s: holds checkpoints already; add --resume to continue them or --out "
-            "FOLDER to start elsewhere",
-            folder);
     return IL_OK;
 }
 
-/* `latest` beside a run folder inside runs/ points to it; a link that cannot be made is no loss. */
+/* `latest` beside a run folder inside runs/ points to it; a link that cannot be made is no loss.
+ * A run that was asked for by that name, or by no name of its own, leaves the link alone. */
 static void link_latest(const char *folder)
 {
     char link[CLI_PATH];
@@ -82,6 +63,7 @@ static void link_latest(const char *folder)
     size_t size = slash ? (size_t)(slash - folder) : 0;
     if (size < 4 || size + 8 >= sizeof link || strncmp(slash - 4, "runs", 4)) return;
     if (size > 4 && slash[-5] != '/') return;
+    if (!strcmp(slash, "/latest") || !strcmp(slash, "/.") || !strcmp(slash, "/..")) return;
     snprintf(link, sizeof link, "%.*s/latest", (int)size, folder);
     struct stat s;
     if (!lstat(link, &s) && !S_ISLNK(s.st_mode)) return; /* the user's own */
@@ -162,8 +144,14 @@ static il_status run(int argc, char **argv, il_error *err)
         return cli_fail(err, status, "%s in %s; the same command with --resume goes on",
                         err->text, folder);
     CLI_TRY(status);
-    fprintf(stderr, "at step %" PRId64 " after %.1f s: loss %.4g, %.1f MB, in %s\n",
-            result.step, result.seconds, result.loss, (double)result.bytes / 1e6, folder);
+    if (isnan(result.loss)) {
+        fprintf(stderr, "%s: trained to step %" PRId64 " already; nothing was left to do\n",
+                folder, result.step);
+    } else {
+        fprintf(stderr, "at step %" PRId64 " after %.1f s: loss %.4g, %.1f MB, in %s\n",
+                result.step, result.seconds, result.loss, (double)result.bytes / 1e6,
+                folder);
+    }
     printf("weights %016" PRIx64 "\n", result.hash);
     return IL_OK;
 }

@@ -51,8 +51,10 @@ const char *il_version(void);     /* "0.1.0" */
 const char *il_kernel_name(void); /* the instruction set in use: "avx512", "avx2", ... */
 int il_threads(void);             /* IL_THREADS, or the machine's processors */
 
-/* Errors: IL_EUSAGE when IL_KERNEL names none. A program asks once, at its start. */
+/* Errors: IL_EUSAGE when IL_KERNEL names none, or IL_THREADS is no number of threads. A program
+ * asks once, at its start. */
 il_status il_kernel_check(il_error *err);
+il_status il_threads_check(il_error *err);
 
 /* The word of `words` closest to `word` in edit distance, or NULL if none is near. */
 const char *il_nearest(const char *word, const char *const *words, int n);
@@ -202,6 +204,10 @@ il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
 /* What a task's squared error is divided by, so that predicting zero scores 1. */
 double il_task_scale(const il_task *task, const void *opts, int dims);
 
+/* What an evaluation measures: "squared error (predicting zero: 1)", or "share of wrong signs"
+ * for a task of classes. */
+const char *il_task_metric(const il_task *task);
+
 /* ---- algorithms ---------------------------------------------------------------------------- */
 
 typedef struct il_algo il_algo; /* an algorithm with its options set */
@@ -212,15 +218,16 @@ void il_algo_free(il_algo *algo);
 const char *il_algo_text(const il_algo *algo);
 int il_algo_steps(const il_algo *algo); /* its option `steps`; 0: a closed form */
 
-/* The answers of a learning algorithm at every point of every prompt, step by step.
+/* The answers of a learning algorithm at every point of every prompt, after each of the steps
+ * first..last (step 0 is where an iteration starts; a closed form answers the same after each).
  *
  *   batch  B prompts of N points in D dimensions
- *   yhat   (steps+1, B, N) out: answer n uses points 0..n-1 only; units of batch->y.
- *          A closed form answers the same after every step; step 0 of an iteration is its start.
- *   what   (steps+1, B, N, D) out: the weights behind the answers, or NULL
+ *   yhat   (last-first+1, B, N) out: answer n uses points 0..n-1 only; units of batch->y
+ *   what   (last-first+1, B, N, D) out: the weights behind the answers, or NULL
  *
- * Errors: IL_ECONFIG if `what` is asked of an algorithm that has no weights. */
-il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int steps,
+ * Errors: IL_ECONFIG if there are no such steps, or if `what` is asked of an algorithm that has
+ * no weights. */
+il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int first, int last,
                           il_real *yhat, il_real *what, il_error *err);
 
 /* ---- models --------------------------------------------------------------------------------- */
@@ -281,10 +288,10 @@ il_status il_context_ask(il_context *context, const il_real *x, il_real *yhat,
 
 typedef struct {
     int64_t step, steps;
-    double loss; /* this step's, in the task's units */
-    double floor;      /* the least-squares error at these dims and points; NaN if unknown */
-    double grad_norm;  /* before clipping */
-    double rate;       /* learning rate */
+    double loss;      /* this step's, in the task's units */
+    double floor;     /* the least-squares error at these dims and points; NaN if unknown */
+    double grad_norm; /* before clipping */
+    double rate;      /* learning rate */
     double per_second; /* steps, over the last second or so */
     int dims, points, loops;
 } il_progress;
@@ -308,7 +315,8 @@ typedef struct {
 /* Trains a recipe in a run folder (made if missing): config.yaml, env.json, metrics.jsonl,
  * checkpoints/. `resume` continues the folder's newest checkpoint bit for bit.
  * Errors: IL_ENUMERIC when the loss is not finite (the last good checkpoint stays),
- * IL_EINTERRUPT after saving on request, IL_ECONFIG when resuming with another recipe. */
+ * IL_EINTERRUPT after saving on request, IL_ECONFIG when resuming with another recipe or
+ * starting where a model is already. */
 il_status il_train(const il_config *config, const char *folder, int resume,
                    const il_watch *watch, il_trained *result, il_error *err);
 
@@ -322,11 +330,15 @@ void il_table_free(il_table *table);
 int il_table_rows(const il_table *table);
 int il_table_cols(const il_table *table);
 const char *il_table_name(const il_table *table);
+const char *
+il_table_caption(const il_table *table); /* what its numbers are; "" if unsaid */
 const char *il_table_col(const il_table *table, int col);
 int il_table_find(const il_table *table, const char *col); /* -1 if there is none */
 int il_table_is_text(const il_table *table, int col);
 double il_table_number(const il_table *table, int row, int col);
 const char *il_table_text(const il_table *table, int row, int col);
+
+il_status il_table_set_caption(il_table *table, const char *caption, il_error *err);
 
 /* Columns first, then rows; a new row is all missing. */
 il_status il_table_add_col(il_table *table, const char *name, int is_text, il_error *err);
@@ -352,17 +364,17 @@ typedef struct {
     int prompts;         /* 1280 */
     int points;          /* 0: the end of the points curriculum */
     int dims;            /* 0: the end of the dims curriculum */
-    int loops;           /* the loop that is read; 0: the model's */
-    int loops_to;        /* last loop of the table by loops; 0: 4 x the model's */
+    int loops;           /* the loop that is read, at most 10000; 0: the model's */
+    int loops_to;        /* last loop of the table by loops, likewise; 0: 4 x the model's */
     uint64_t seed;
 } il_eval_options;
 
-/* Normalised error by number of examples: columns k, model, model_low, model_high (5 % and 95 %
+/* Error by number of examples, of the kind that the table's caption names: columns k, model, model_low, model_high (5 % and 95 %
  * bootstrap quantiles of 1000 resamples), then one column per algorithm. */
 il_status il_eval_points(const il_model *model, const il_eval_options *options,
                          il_table **table, il_error *err);
 
-/* Normalised error at the last point by loop: columns loop, model, model_low, model_high, then
+/* The same at the last point by loop: columns loop, model, model_low, model_high, then
  * one column per algorithm with steps (its error after `loop` steps). */
 il_status il_eval_loops(const il_model *model, const il_eval_options *options,
                         il_table **table, il_error *err);
@@ -394,8 +406,8 @@ il_status il_predict(const il_model *model, const il_table *examples,
 
 /* ---- figures and reports --------------------------------------------------------------------------------- */
 
-/* A line figure of a table: column `x` against the `n` columns `y`; writes PATH.csv and PATH.gp
- * and, where gnuplot runs, PATH.svg. A column with NAME_low and NAME_high gets a band. */
+/* How a table is drawn: its first column is x, every other column of numbers a line. A column
+ * beside which NAME_low and NAME_high stand gets a band between them. */
 typedef struct {
     const char *title, *x_label, *y_label;
     int log_x, log_y;
@@ -403,8 +415,11 @@ typedef struct {
     double marker_x;
 } il_figure;
 
+/* Writes PATH.csv, PATH.gp, which draws it, and PATH.svg, the picture. A machine without gnuplot
+ * is no failure: there is no PATH.svg then, also no older one, and *drawn, unless NULL, is 0.
+ * Errors: IL_ECONFIG for a table without numbers; IL_EIO; IL_EFAIL with gnuplot's own words. */
 il_status il_figure_write(const il_figure *figure, const il_table *table, const char *path,
-                          il_error *err);
+                          int *drawn, il_error *err);
 
 /* One self-contained HTML file about a run folder: recipe, loss curve, and every table in
  * `tables` with the figure of the same name in FOLDER/figures. */

@@ -2,17 +2,53 @@
 # setup.sh - gets what a target needs and is not there:  setup.sh build|check|lint|slow ...
 #
 # On Debian and its kin by apt-get, as root or through sudo, saying what it installs; elsewhere it
-# names what is missing and stops.
+# names what is missing and stops. What we can do without is only named. CC and CPPFLAGS are what the
+# build uses.
 set -u
 
 packages=
-want() { # want PACKAGE TEST...
+wishes=
+want() { # want PACKAGE TEST...: PACKAGE is needed unless the test succeeds
     package=$1
     shift
     "$@" >/dev/null 2>&1 || packages="$packages $package"
 }
+wish() { # wish PACKAGE TEST...: so it is, but not badly
+    package=$1
+    shift
+    "$@" >/dev/null 2>&1 || wishes="$wishes $package"
+}
 has() { command -v "$1"; }
-header() { echo "#include <$1>" | ${CC:-cc} -E - ; }
+header() { # header NAME...: the compiler finds the last, after the others
+    for name in "$@"; do echo "#include <$name>"; done | ${CC:-cc} ${CPPFLAGS:-} -E -
+}
+clang_runtime() { ls "$(clang -print-resource-dir)"/lib/*/libclang_rt.fuzzer*; }
+
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+can_install() { has apt-get && { [ -z "$sudo" ] || has sudo; }; }
+updated=
+apt_install() { # apt_install PACKAGE...
+    echo "installing: $*" >&2
+    [ -n "$updated" ] || $sudo apt-get update -qq >&2 || return 1
+    updated=1
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+get() { # what is wanted and wished for so far
+    if [ -n "$packages" ]; then
+        if ! can_install >/dev/null; then
+            echo "missing (Debian's names):$packages - install them and run make again" >&2
+            exit 1
+        fi
+        case $packages in *:arm64*) $sudo dpkg --add-architecture arm64 ;; esac
+        apt_install $packages || exit 1
+    fi
+    if [ -n "$wishes" ] && ! { can_install >/dev/null && apt_install $wishes; }; then
+        echo "note: going on without (Debian's names):$wishes" >&2
+    fi
+    packages=
+    wishes=
+}
 
 for what in "$@"; do
     case $what in
@@ -22,12 +58,15 @@ for what in "$@"; do
         want libyaml-dev header yaml.h
         want libjansson-dev header jansson.h
         want liblapacke-dev header lapacke.h
-        want gnuplot-nox has gnuplot
+        wish gnuplot-nox has gnuplot
         ;;
     check)
-        want libcmocka-dev sh -c "printf '#include <stdarg.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <setjmp.h>\n#include <cmocka.h>\n' | ${CC:-cc} -E -"
+        want libcmocka-dev header stdarg.h stddef.h stdint.h setjmp.h cmocka.h
         want clang has clang
-        want libclang-rt-14-dev sh -c 'ls /usr/lib/llvm-*/lib/clang/*/lib/*/libclang_rt.fuzzer-*.a'
+        wish python3 has python3 # reads the JSON we write
+        get # clang's libraries come in a package of its version
+        major=$(clang -dumpversion | cut -d. -f1)
+        want "libclang-rt-$major-dev" clang_runtime
         ;;
     lint)
         want clang has clang
@@ -46,20 +85,4 @@ for what in "$@"; do
     esac
 done
 
-[ -z "$packages" ] && exit 0
-if ! command -v apt-get >/dev/null; then
-    echo "missing (Debian's names):$packages - install them and run make again" >&2
-    exit 1
-fi
-sudo=
-if [ "$(id -u)" != 0 ]; then
-    sudo=sudo
-    command -v sudo >/dev/null || {
-        echo "missing:$packages - install them as root: apt-get install$packages" >&2
-        exit 1
-    }
-fi
-echo "installing:$packages" >&2
-export DEBIAN_FRONTEND=noninteractive
-case $packages in *:arm64*) $sudo dpkg --add-architecture arm64 ;; esac
-$sudo apt-get update -qq >&2 && $sudo apt-get install -y -qq --no-install-recommends $packages >&2
+get

@@ -74,15 +74,15 @@ int il_algo_steps(const il_algo *algo)
 /* What one thread needs to answer one prompt, in double */
 typedef struct {
     double *x, *y, *q;   /* (N,D), (N), (N,D) */
-    double *yhat, *what; /* (steps+1), (steps+1,D): one point's answers */
+    double *yhat, *what; /* (taken+1), (taken+1,D): one point's answers */
     double *work;
 } desk;
 
 typedef struct {
     const il_algo *algo;
     const il_batch *batch;
-    int steps; /* that the caller wants */
-    int taken; /* that the algorithm takes: 0 for a closed form */
+    int first, last; /* steps that the caller wants */
+    int taken;       /* that the algorithm takes: 0 for a closed form */
     il_real *yhat, *what;
     size_t work;
     desk *desks; /* one a thread */
@@ -116,9 +116,9 @@ static void hand_out(const asking *c, const desk *d, int b, int n)
 {
     size_t B = (size_t)c->batch->prompts, N = (size_t)c->batch->points;
     size_t D = (size_t)c->batch->dim;
-    for (int t = 0; t <= c->steps; t++) {
+    for (int t = c->first; t <= c->last; t++) {
         size_t from = c->taken ? (size_t)t : 0;
-        size_t to = ((size_t)t * B + (size_t)b) * N + (size_t)n;
+        size_t to = ((size_t)(t - c->first) * B + (size_t)b) * N + (size_t)n;
         c->yhat[to] = (il_real)d->yhat[from];
         for (size_t j = 0; c->what && j < D; j++)
             c->what[to * D + j] = (il_real)d->what[from * D + j];
@@ -148,15 +148,21 @@ static void answer_prompt(void *context, int b, int worker)
     }
 }
 
-il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int steps,
+il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int first, int last,
                           il_real *yhat, il_real *what, il_error *err)
 {
-    if (steps < 0)
-        return il_fail(err, IL_ECONFIG, "%s cannot take %d steps", algo->text, steps);
+    if (first < 0 || last < first)
+        return il_fail(err, IL_ECONFIG, "%s has no steps from %d to %d", algo->text, first,
+                       last);
     if (what && algo->kind->weightless)
         return il_fail(err, IL_ECONFIG, "%s has no weights to show", algo->text);
-    asking c = { .algo = algo, .batch = batch, .steps = steps, .yhat = yhat, .what = what };
-    c.taken = algo->kind->iterates ? steps : 0;
+    asking c = { .algo = algo,
+                 .batch = batch,
+                 .first = first,
+                 .last = last,
+                 .yhat = yhat,
+                 .what = what };
+    c.taken = algo->kind->iterates ? last : 0;
     c.work = algo->kind->work ? algo->kind->work(batch->points, batch->dim) : 0;
     il_arena arena = { 0 };
     layout(&c, &arena);

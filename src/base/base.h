@@ -73,19 +73,28 @@ il_status il_opt_set(const il_opt *opt, void *target, const char *name, const ch
                      il_error *err);
 void il_opt_print(const il_opt *opt, const void *target, char *text, size_t size);
 int il_opt_equal(const il_opt *opt, const void *a, const void *b);
-/* A number as the shortest text that reads back to it, whatever the locale: il_digits(x).text */
-typedef struct {
-    char text[32];
-} il_number;
-il_number il_digits(double value);
 /* Applies "a=1 b=2" (spaces between). `what` names the owner in errors. */
 il_status il_opt_parse(const il_opt *table, void *target, const char *text,
                        const char *what, il_error *err);
 
+/* ---- numbers as text, whatever the locale says --------------------------------------------------- */
+
+typedef struct {
+    char text[32];
+} il_number;
+
+/* The shortest decimal of at most 15, 16 or 17 digits that reads back to it: il_digits(x).text */
+il_number il_digits(double value);
+/* Four significant digits for people: 0.01234, 12.34, 12346, 1.5e-09; "-" for NaN. */
+il_number il_digits_short(double value);
+/* The finite decimal number that fills `text`, spaces around it allowed. 0 if it is not one. */
+int il_number_parse(const char *text, double *value);
+
 /* ---- text ---------------------------------------------------------------------------------------- */
 
-/* The word of `words` closest to `word` in edit distance, or NULL if none is near. */
-const char *il_nearest(const char *word, const char *const *words, int n);
+/* Bytes of the UTF-8 character that `text` begins with, of which `left` bytes exist; 0 if there
+ * is none. */
+size_t il_utf8_size(const char *text, size_t left);
 
 /* Where `text` stops being text: the first byte that is not UTF-8, or begins a character that
  * cannot be seen (controls other than tab and line end, U+2028, byte order marks); `bytes` if
@@ -187,7 +196,8 @@ void il_copy_little_endian(void *to, const void *from, size_t n, size_t size);
 
 size_t il_tensor_count(const il_tensor *t); /* of elements */
 size_t il_tensor_bytes(const il_tensor *t);
-/* F32 or F64 elements as il_real. Errors: IL_ECONFIG naming the tensor for another dtype. */
+/* F32 or F64 elements as il_real; y NULL: only asks. Errors: IL_ECONFIG naming the tensor for
+ * another dtype. */
 il_status il_tensor_reals(const il_tensor *t, il_real *y, il_error *err);
 
 /* Reads a whole file; every tensor's data is 64-byte aligned and lives as long as `tensors`.

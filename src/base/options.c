@@ -1,13 +1,8 @@
 /* options.c - a struct described by a table: defaults, parsing, printing
- *
- * Numbers are read and written without regard to the locale.
  */
 #include "base/base.h"
 
-#include <errno.h>
-#include <locale.h>
 #include <math.h>
-#include <stdlib.h>
 
 void il_opt_init(const il_opt *table, void *target)
 {
@@ -55,46 +50,6 @@ static int word_index(const char *words, const char *value)
     return -1;
 }
 
-/* strtod with a point, whatever the locale's decimal separator is. The whole text must count,
- * and it must be decimal: no spaces, no hexadecimal, no comma of a locale. */
-static int parse_real(const char *text, double *value)
-{
-    char copy[64];
-    const char *point = localeconv()->decimal_point;
-    size_t length = strlen(text), width = strlen(point);
-    if (!length || length + width >= sizeof copy) return 0;
-    if (text[strspn(text, "0123456789+-.eE")]) return 0;
-    const char *dot = strchr(text, '.');
-    size_t before = dot ? (size_t)(dot - text) : length;
-    memcpy(copy, text, before);
-    if (dot) {
-        memcpy(copy + before, point, width);
-        memcpy(copy + before + width, dot + 1, length - before); /* with the zero */
-    } else {
-        copy[length] = 0;
-    }
-    char *end;
-    *value = strtod(copy, &end);
-    return !*end;
-}
-
-il_number il_digits(double value)
-{
-    il_number number;
-    double back;
-    if (fabs(value) < 1e15 && value == floor(value)) {
-        snprintf(number.text, sizeof number.text, "%.0f", value);
-        return number;
-    }
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(number.text, sizeof number.text, "%.*g", digits, value);
-        char *point = strstr(number.text, localeconv()->decimal_point);
-        if (point && *point != '.') *point = '.';
-        if (parse_real(number.text, &back) && back == value) break;
-    }
-    return number;
-}
-
 static il_status not_a(il_error *err, const char *name, const char *value, const char *type,
                        const il_opt *o)
 {
@@ -127,8 +82,7 @@ il_status il_opt_set(const il_opt *o, void *target, const char *name, const char
         number /= 4;
     } else {
         double real;
-        if (!parse_real(value, &real) || !isfinite(real))
-            return not_a(err, name, value, "a number", o);
+        if (!il_number_parse(value, &real)) return not_a(err, name, value, "a number", o);
         if (o->type == IL_OPT_INT && real != floor(real))
             return not_a(err, name, value, "a whole number", o);
         if (real < o->min || real > o->max)

@@ -64,7 +64,7 @@ size_t il_tensor_bytes(const il_tensor *t)
 
 il_status il_tensor_reals(const il_tensor *t, il_real *y, il_error *err)
 {
-    size_t n = il_tensor_count(t);
+    size_t n = y ? il_tensor_count(t) : 0;
     if (t->dtype == IL_DTYPE_F32) {
         const float *x = t->data;
         for (size_t i = 0; i < n; i++) y[i] = (il_real)x[i];

@@ -32,10 +32,27 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int wanted = 1;
 static _Thread_local int worker_here = -1; /* >= 0 inside a region */
 
-static void count(void)
+/* IL_THREADS as a number, 0 if it is none; without it, the machine's processors. */
+static long asked(void)
 {
     const char *text = getenv("IL_THREADS");
-    long n = text ? strtol(text, NULL, 10) : sysconf(_SC_NPROCESSORS_ONLN);
+    if (!text) return sysconf(_SC_NPROCESSORS_ONLN);
+    char *end;
+    long n = strtol(text, &end, 10);
+    return end == text || *end || n < 1 ? 0 : n;
+}
+
+il_status il_threads_check(il_error *err)
+{
+    if (!getenv("IL_THREADS") || asked()) return IL_OK;
+    return il_fail(err, IL_EUSAGE,
+                   "IL_THREADS = '%.64s' is no number of threads; take one from 1 to %d",
+                   getenv("IL_THREADS"), MOST);
+}
+
+static void count(void)
+{
+    long n = asked();
     wanted = n < 1 ? 1 : n > MOST ? MOST : (int)n;
 }
 

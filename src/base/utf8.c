@@ -4,27 +4,43 @@
  */
 #include "base/base.h"
 
-/* Bytes of the character that starts at p, of which `left` bytes exist; 0 if there is none, or
- * one that nobody can see: a C1 control, a line or paragraph separator, a byte order mark. */
-static size_t character(const unsigned char *p, size_t left)
+/* Decodes the character at p, of which `left` bytes exist. Returns its bytes, 0 if there is none. */
+static size_t decode(const unsigned char *p, size_t left, uint32_t *code)
 {
-    static const uint32_t least[5] = { 0, 0, 0xa0, 0x800, 0x10000 };
+    static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
     size_t length = p[0] < 0x80   ? 1
                     : p[0] < 0xc0 ? 0
                     : p[0] < 0xe0 ? 2
                     : p[0] < 0xf0 ? 3
                     : p[0] < 0xf8 ? 4
                                   : 0;
-    if (length < 2) return length;
+    *code = p[0];
     if (length > left) return 0;
-    uint32_t code = p[0] & (0x7fu >> length);
+    if (length < 2) return length;
+    *code &= 0x7fu >> length;
     for (size_t i = 1; i < length; i++) {
         if ((p[i] & 0xc0) != 0x80) return 0;
-        code = code << 6 | (p[i] & 0x3fu);
+        *code = *code << 6 | (p[i] & 0x3fu);
     }
-    int surrogate = code >= 0xd800 && code < 0xe000;
-    int unseen = code == 0x2028 || code == 0x2029 || code == 0xfeff || (code | 1) == 0xffff;
-    return code < least[length] || code > 0x10ffff || surrogate || unseen ? 0 : length;
+    int surrogate = *code >= 0xd800 && *code < 0xe000;
+    return *code < least[length] || *code > 0x10ffff || surrogate ? 0 : length;
+}
+
+size_t il_utf8_size(const char *text, size_t left)
+{
+    uint32_t code;
+    return decode((const unsigned char *)text, left, &code);
+}
+
+/* The same, and 0 for a character that nobody can see: a C1 control, a line or paragraph
+ * separator, a byte order mark. */
+static size_t character(const unsigned char *p, size_t left)
+{
+    uint32_t code;
+    size_t length = decode(p, left, &code);
+    int unseen = (code >= 0x80 && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
+                 code == 0xfeff || (code | 1) == 0xffff;
+    return unseen ? 0 : length;
 }
 
 static int is_control(unsigned char c) { return c < 0x20 || c == 0x7f; }

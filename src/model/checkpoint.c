@@ -23,17 +23,16 @@ typedef struct {
     char name[IL_NAME + PREFIX];
 } tensor_name;
 
-static int describe(il_tensor *t, tensor_name *name, const il_param *w, int kind,
-                    const il_real *data)
+static void describe(il_tensor *t, tensor_name *name, const il_param *w, int kind,
+                     const il_real *data)
 {
     snprintf(name->name, sizeof name->name, "%s%s", prefixes[kind], w->name);
     *t = (il_tensor){ .name = name->name,
                       .dtype = IL_DTYPE_REAL,
                       .ndim = w->rows ? 2 : 1,
-                      .data = data + w->offset };
+                      .data = data ? data + w->offset : NULL };
     t->shape[0] = w->rows ? w->rows : w->cols;
     t->shape[1] = w->cols;
-    return 1;
 }
 
 il_status il_checkpoint_write(const char *path, const il_model *model, il_moments moments,
@@ -63,8 +62,8 @@ il_status il_checkpoint_write(const char *path, const il_model *model, il_moment
                            { "hash", hash },
                            { "version", il_version() } };
         for (int kind = 0; kind < KINDS; kind++)
-            for (int i = 0; i < p->n_params && data[kind]; i++)
-                n += describe(&tensors[n], &names[n], &p->params[i], kind, data[kind]);
+            for (int i = 0; i < p->n_params && data[kind]; i++, n++)
+                describe(&tensors[n], &names[n], &p->params[i], kind, data[kind]);
         status = il_tensors_write(path, tensors, n, meta, IL_COUNT(meta), err);
     }
     free(config);
@@ -78,13 +77,13 @@ il_status il_model_save(const il_model *model, const char *path, il_error *err)
     return il_checkpoint_write(path, model, (il_moments){ 0 }, err);
 }
 
-/* Copies one tensor of the file into place. */
-static il_status read_tensor(const il_tensors *file, const char *path, const il_param *w,
-                             int kind, il_real *data, il_error *err)
+/* One weight's tensor in the file, which must have its shape and a dtype we read. */
+static il_status find_tensor(const il_tensor **found, const il_tensors *file,
+                             const char *path, const il_param *w, int kind, il_error *err)
 {
     il_tensor want;
     tensor_name name;
-    describe(&want, &name, w, kind, data);
+    describe(&want, &name, w, kind, NULL);
     const il_tensor *t = il_tensors_find(file, name.name);
     if (!t) return il_fail(err, IL_ECONFIG, "%s: tensor %s is missing", path, name.name);
     if (t->ndim != want.ndim || t->shape[0] != want.shape[0] ||
@@ -99,12 +98,23 @@ static il_status read_tensor(const il_tensors *file, const char *path, const il_
                        path, name.name, got, (int)want.shape[0], (int)want.shape[1]);
     }
     il_error why = { 0 };
-    if (il_tensor_reals(t, data + w->offset, &why) != IL_OK)
+    if (il_tensor_reals(t, NULL, &why) != IL_OK)
         return il_fail(err, IL_ECONFIG, "%s: %s", path, why.text);
+    *found = t;
+    return IL_OK;
+}
+
+/* Copies one tensor of a file that has been compared into place. */
+static il_status read_tensor(const il_tensors *file, const char *path, const il_param *w,
+                             int kind, il_real *data, il_error *err)
+{
+    const il_tensor *t;
+    IL_TRY(find_tensor(&t, file, path, w, kind, err));
+    IL_TRY(il_tensor_reals(t, data + w->offset, err));
     for (size_t i = 0; i < il_param_size(w); i++)
         if (!isfinite(data[w->offset + i]))
             return il_fail(err, IL_ECONFIG, "%s: tensor %s is not finite at element %zu",
-                           path, name.name, i);
+                           path, t->name, i);
     return IL_OK;
 }
 
@@ -128,12 +138,24 @@ static il_status no_strangers(const il_tensors *file, const char *path, const il
     return IL_OK;
 }
 
+/* Does the file hold the tensors of a plan, with `kinds` of 1 or KINDS, and none beside them? */
+static il_status compare(const il_tensors *file, const char *path, const il_plan *p,
+                         int kinds, il_error *err)
+{
+    const il_tensor *t;
+    IL_TRY(no_strangers(file, path, p, err));
+    for (int kind = 0; kind < kinds; kind++)
+        for (int i = 0; i < p->n_params; i++)
+            IL_TRY(find_tensor(&t, file, path, &p->params[i], kind, err));
+    return IL_OK;
+}
+
+/* Fills a model from a file that has been compared with its plan. */
 static il_status read_into(const il_tensors *file, const char *path, il_model *model,
                            il_moments moments, il_error *err)
 {
     const il_plan *p = &model->plan;
     il_real *data[KINDS] = { model->weights, moments.m, moments.v };
-    IL_TRY(no_strangers(file, path, p, err));
     for (int kind = 0; kind < KINDS; kind++)
         for (int i = 0; i < p->n_params && data[kind]; i++)
             IL_TRY(read_tensor(file, path, &p->params[i], kind, data[kind], err));
@@ -161,7 +183,8 @@ il_status il_checkpoint_read(const char *path, il_model *model, il_moments momen
 {
     il_tensors *file;
     IL_TRY(il_tensors_read(&file, path, err));
-    il_status status = read_into(file, path, model, moments, err);
+    il_status status = compare(file, path, &model->plan, moments.m ? KINDS : 1, err);
+    if (status == IL_OK) status = read_into(file, path, model, moments, err);
     il_tensors_free(file);
     return status;
 }
@@ -176,10 +199,19 @@ static il_status load(il_model **out, const il_tensors *file, const char *path,
     il_config config;
     il_config_init(&config);
     IL_TRY(il_config_parse(&config, text, strlen(text), path, err));
-    il_model *m;
+    il_plan plan;
     il_error why = { 0 };
-    il_status status = il_model_new(&m, &config, &why);
+    il_status status = il_model_plan(&plan, &config, &why);
     if (status != IL_OK) return il_fail(err, status, "%s: %s", path, why.text);
+    status = compare(file, path, &plan, 1, err); /* before there is memory for a model */
+    if (status != IL_OK) {
+        il_plan_free(&plan);
+        return status;
+    }
+    il_model *m;
+    status = il_model_from_plan(&m, &plan, &why);
+    if (status != IL_OK) return il_fail(err, status, "%s: %s", path, why.text);
+    m->config = config;
     status = read_into(file, path, m, (il_moments){ 0 }, err);
     if (status == IL_OK)
         *out = m;

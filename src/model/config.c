@@ -112,7 +112,7 @@ static il_status set_task(il_config *c, const char *name, il_error *err)
         const char *near = il_nearest(name, names, n);
         return il_fail(err, IL_ECONFIG, "training.task_name = '%s' is no task%s%s%s",
                        il_show(name).text,
-                       near ? "; did you mean '" : ", see innerloop list tasks",
+                       near ? "; did you mean '" : "; see the list of tasks",
                        near ? near : "", near ? "'?" : "");
     }
     snprintf(c->training.task_name, IL_TEXT, "%s", name);

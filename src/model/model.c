@@ -38,16 +38,19 @@ void il_model_free(il_model *m)
     free(m);
 }
 
+il_status il_model_plan(il_plan *plan, const il_config *config, il_error *err)
+{
+    IL_TRY(il_config_check(config, err));
+    il_plan_init(plan);
+    il_status status = il_model_build(plan, config, err);
+    if (status != IL_OK) il_plan_free(plan);
+    return status;
+}
+
 il_status il_model_new(il_model **out, const il_config *config, il_error *err)
 {
     il_plan plan;
-    IL_TRY(il_config_check(config, err));
-    il_plan_init(&plan);
-    il_status status = il_model_build(&plan, config, err);
-    if (status != IL_OK) {
-        il_plan_free(&plan);
-        return status;
-    }
+    IL_TRY(il_model_plan(&plan, config, err));
     IL_TRY(il_model_from_plan(out, &plan, err));
     (*out)->config = *config;
     il_params_init(&(*out)->plan, (*out)->weights, (uint64_t)config->training.seed);

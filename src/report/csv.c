@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <strings.h>
 
 enum {
     IL_CSV_LINE = 1 << 20, /* bytes of a row */
@@ -237,6 +238,14 @@ static il_status read_rows(reader *in, il_error *err)
     return IL_OK;
 }
 
+static int is_missing(const char *cell)
+{
+    static const char *const words[] = { "", "NA", "NaN", "?", "null" };
+    for (int i = 0; i < IL_COUNT(words); i++)
+        if (!strcasecmp(cell, words[i])) return 1;
+    return 0;
+}
+
 /* The cells become columns: numbers where every cell that is not missing is one. */
 static il_status fill(const reader *in, il_table *table, unsigned char *is_text,
                       il_error *err)
@@ -247,7 +256,7 @@ static il_status fill(const reader *in, il_table *table, unsigned char *is_text,
     at = first;
     for (int r = 0; r < in->rows; r++)
         for (int c = 0; c < in->cols; c++, at += strlen(at) + 1)
-            if (!il_text_missing(at) && !il_number_parse(at, &v)) is_text[c] = 1;
+            if (!is_missing(at) && !il_number_parse(at, &v)) is_text[c] = 1;
 
     at = in->cells;
     for (int c = 0; c < in->cols; c++, at += strlen(at) + 1)
@@ -255,7 +264,7 @@ static il_status fill(const reader *in, il_table *table, unsigned char *is_text,
     for (int r = 0; r < in->rows; r++) {
         IL_TRY(il_table_add_row(table, err));
         for (int c = 0; c < in->cols; c++, at += strlen(at) + 1) {
-            if (il_text_missing(at)) continue;
+            if (is_missing(at)) continue;
             if (is_text[c]) {
                 IL_TRY(il_table_set_text(table, r, c, at, err));
             } else if (il_number_parse(at, &v)) {

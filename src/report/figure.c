@@ -108,12 +108,12 @@ static void write_axes(FILE *f, const il_figure *figure, const il_table *table)
         fputs("set yrange [0<*:]\n", f);
     }
     if (figure->marker) {
-        char x[IL_NUMBER];
-        il_number_exact(x, figure->marker_x);
-        fprintf(f, "set arrow from first %s, graph 0 to first %s, graph 1 nohead", x, x);
+        il_number x = il_digits(figure->marker_x);
+        fprintf(f, "set arrow from first %s, graph 0 to first %s, graph 1 nohead", x.text,
+                x.text);
         fputs(" dashtype 2 linewidth 1.2 linecolor rgb '#808080'\nset label 2 ", f);
         quoted(f, figure->marker);
-        fprintf(f, " at first %s, graph 0.97 offset 0.6,0 noenhanced font ',12'\n", x);
+        fprintf(f, " at first %s, graph 0.97 offset 0.6,0 noenhanced font ',12'\n", x.text);
     }
 }
 
@@ -178,21 +178,31 @@ static void write_script(const void *context, FILE *f)
 
 static void write_data(const void *table, FILE *f) { il_table_write_csv(table, f); }
 
-/* gnuplot in the script's folder, without a shell. What it complains of goes to `words`.
- * Returns its exit status; 127: there is no gnuplot, or no process for it. */
+enum { IL_FIGURE_ABSENT = 127 }; /* as a shell says it: there is no such program */
+
+/* In the child: becomes gnuplot in the script's folder, or says why not. */
+static void become_gnuplot(const char *folder, const char *script, int out)
+{
+    static const char lost[] = "its folder cannot be entered";
+    dup2(out, STDOUT_FILENO);
+    dup2(out, STDERR_FILENO);
+    if (chdir(folder)) _exit(write(out, lost, sizeof lost - 1) < 0 ? 2 : 1);
+    execlp("gnuplot", "gnuplot", script, (char *)NULL);
+    _exit(IL_FIGURE_ABSENT);
+}
+
+/* gnuplot in the script's folder, without a shell. What it complains of, or why it did not run,
+ * goes to `words`. Returns its exit status. */
 static int run_gnuplot(const char *folder, const char *script, char *words, size_t size)
 {
     int pipes[2], status = 0;
     size_t used = 0;
-    words[0] = 0;
-    if (pipe(pipes)) return 127;
+    snprintf(words, size, "no process for it");
+    if (pipe(pipes)) return 1;
     pid_t child = fork();
     if (child == 0) {
-        dup2(pipes[1], STDOUT_FILENO);
-        dup2(pipes[1], STDERR_FILENO);
         close(pipes[0]);
-        if (!chdir(folder)) execlp("gnuplot", "gnuplot", script, (char *)NULL);
-        _exit(127);
+        become_gnuplot(folder, script, pipes[1]);
     }
     close(pipes[1]);
     for (ssize_t got = 1; child > 0 && got > 0;) {
@@ -201,15 +211,15 @@ static int run_gnuplot(const char *folder, const char *script, char *words, size
         for (ssize_t i = 0; i < got && used + 1 < size; i++)
             words[used++] = more[i] < ' ' ? ' ' : more[i];
     }
-    words[used] = 0;
     close(pipes[0]);
-    if (child < 0) return 127;
+    if (child < 0) return 1;
+    words[used] = 0;
     while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR) return 127;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 126;
+        if (errno != EINTR) return 1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-static il_status draw(const char *path, const char *name, il_error *err)
+static il_status draw(const char *path, const char *name, int *drawn, il_error *err)
 {
     char folder[1024], script[1024], svg[1100], words[256];
     size_t size = (size_t)(name - path);
@@ -219,25 +229,19 @@ static il_status draw(const char *path, const char *name, il_error *err)
     snprintf(svg, sizeof svg, "%s.svg", path);
     unlink(svg); /* a picture of older data must not survive */
     int status = run_gnuplot(folder, script, words, sizeof words);
-    if (status == 127) {
-        il_fail(err, IL_OK, "%s: not drawn: gnuplot is missing",
-                svg); /* a note, no failure */
-        return IL_OK;
-    }
-    if (status) {
-        unlink(svg);
-        return il_fail(err, IL_EFAIL, "%s: gnuplot failed: %s", svg, words);
-    }
-    return IL_OK;
+    *drawn = !status;
+    if (!status || status == IL_FIGURE_ABSENT) return IL_OK;
+    unlink(svg);
+    return il_fail(err, IL_EFAIL, "%s: gnuplot failed: %s", svg, words);
 }
 
 il_status il_figure_write(const il_figure *figure, const il_table *table, const char *path,
-                          il_error *err)
+                          int *drawn, il_error *err)
 {
     char file[1024];
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     drawing d = { figure, table, name };
-    int lines = 0;
+    int lines = 0, there;
     if (!*name || strlen(path) + 8 > sizeof file)
         return il_fail(err, IL_EUSAGE, "'%s': not a path for a figure", il_show(path).text);
     for (int c = 1; c < il_table_cols(table); c++) lines += is_line(table, c);
@@ -248,6 +252,5 @@ il_status il_figure_write(const il_figure *figure, const il_table *table, const 
     IL_TRY(il_file_write_atomic(file, write_data, table, err));
     snprintf(file, sizeof file, "%s.gp", path);
     IL_TRY(il_file_write_atomic(file, write_script, &d, err));
-    if (err) err->text[0] = 0;
-    return draw(path, name, err);
+    return draw(path, name, drawn ? drawn : &there, err);
 }

@@ -116,12 +116,7 @@ static int nearest(const il_table *t, int model, double *least)
     return best;
 }
 
-static void number(FILE *f, double v)
-{
-    char text[IL_NUMBER];
-    il_number_short(text, v);
-    fputs(text, f);
-}
+static void number(FILE *f, double v) { fputs(il_digits_short(v).text, f); }
 
 /* What the first table with a column `model` says of its last row. */
 static void write_verdict(FILE *f, const page *p)
@@ -141,9 +136,11 @@ static void write_verdict(FILE *f, const page *p)
     escaped(f, il_table_col(t, 0));
     fputs(" = ", f);
     number(f, il_table_number(t, last, 0));
-    fputs(" the model&#39;s squared error is <b>", f);
+    fputs(" the model&#39;s ", f);
+    escaped(f, *il_table_caption(t) ? il_table_caption(t) : "error");
+    fputs(" is <b>", f);
     number(f, il_table_number(t, last, model));
-    fputs("</b> of that of predicting zero", f);
+    fputs("</b>", f);
     if (low >= 0 && high >= 0) {
         fputs(" (90&nbsp;% interval ", f);
         number(f, il_table_number(t, last, low));
@@ -165,23 +162,15 @@ static void write_verdict(FILE *f, const page *p)
 
 /* ---- figures and tables ------------------------------------------------------------------------ */
 
-/* The drawing of FOLDER/figures/NAME.svg from its <svg on; what could run or load is refused. */
+/* The drawing of FOLDER/figures/NAME.svg from its <svg on, if it is only a drawing. */
 static void write_figure(FILE *f, const page *p, const char *name)
 {
-    static const char *const refused[] = { "<script", "<foreignObject", "<iframe",
-                                           "<image",  "onload=",        "javascript:",
-                                           "http://", "https://" };
-    static const char namespace[] = "http://www.w3.org/";
     char path[1200], *text;
     size_t size;
     snprintf(path, sizeof path, "%s/figures/%s.svg", p->folder, name);
     if (il_file_read(&text, &size, path, 16 << 20, NULL)) return;
     const char *drawing = strstr(text, "<svg");
-    int fine = drawing != NULL;
-    for (int i = 0; i < IL_COUNT(refused) && fine; i++)
-        for (const char *at = text; fine && (at = strstr(at, refused[i])); at++)
-            fine = !strncmp(at, namespace, sizeof namespace - 1);
-    if (fine) {
+    if (drawing && strlen(text) == size && il_svg_is_drawing(drawing)) {
         fputs("<figure>\n", f);
         fputs(drawing, f);
         fputs("</figure>\n", f);
@@ -202,9 +191,10 @@ static void write_cell(FILE *f, const il_table *t, int row, int col)
 
 static void write_table(FILE *f, const il_table *t)
 {
-    fprintf(
-        f, "<details><summary>The numbers (%d rows)</summary><div class=wide><table>\n<tr>",
-        il_table_rows(t));
+    fprintf(f, "<details><summary>The numbers (%d rows)", il_table_rows(t));
+    if (*il_table_caption(t)) fputs(": ", f);
+    escaped(f, il_table_caption(t));
+    fputs("</summary><div class=wide><table>\n<tr>", f);
     for (int c = 0; c < il_table_cols(t); c++) {
         fputs(il_table_is_text(t, c) ? "<th class=text>" : "<th>", f);
         escaped(f, il_table_col(t, c));
@@ -279,7 +269,7 @@ static il_status draw_loss(const page *p, il_error *err)
 {
     il_figure figure = { .title = "Loss by training step",
                          .x_label = "step",
-                         .y_label = "mean squared error",
+                         .y_label = "mean loss",
                          .log_y = 1 };
     char path[1100];
     snprintf(path, sizeof path, "%s/figures", p->folder);
@@ -287,7 +277,7 @@ static il_status draw_loss(const page *p, il_error *err)
         return il_fail(err, IL_EIO, "%s: the folder cannot be made: %s", path,
                        strerror(errno));
     snprintf(path, sizeof path, "%s/figures/loss", p->folder);
-    return il_figure_write(&figure, p->loss, path, err);
+    return il_figure_write(&figure, p->loss, path, NULL, err);
 }
 
 /* Every part but the tables is welcome to be missing. */

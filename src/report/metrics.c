@@ -49,7 +49,8 @@ static void fill_bins(bin *bins, const char *text, double last)
     while (*text) {
         size_t size = strcspn(text, "\n");
         if (read_record(text, size, &step, &loss, &floor) && step >= 0) {
-            bin *b = bins + il_min(BINS - 1, (int)(step * BINS / (last + 1)));
+            double at = step * BINS / (last + 1); /* infinite for an absurd step */
+            bin *b = bins + (at < BINS ? (int)at : BINS - 1);
             b->steps += step;
             b->loss += loss;
             b->n++;

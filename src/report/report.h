@@ -4,23 +4,10 @@
 
 #include "base/base.h"
 
-/* ---- numbers as text, whatever the locale says --------------------------------------------- */
+/* ---- a drawing that a page may take in ---------------------------------------------------------- */
 
-enum { IL_NUMBER = 32 }; /* bytes that hold any number's text */
-
-/* The shortest decimal of 15 to 17 digits that reads back as `v`; "" for NaN. */
-void il_number_exact(char text[IL_NUMBER], double v);
-/* Four significant digits for people: 0.01234, 12.34, 12346, 1.5e-09; "-" for NaN. */
-void il_number_short(char text[IL_NUMBER], double v);
-/* The finite decimal number that fills `text`, spaces around it allowed. 0 if it is not one. */
-int il_number_parse(const char *text, double *v);
-/* "", NA, NaN, ?, null in any case. */
-int il_text_missing(const char *text);
-
-/* ---- writing ---------------------------------------------------------------------------------- */
-
-/* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
-void il_json_text(FILE *f, const char *text);
+/* Is `text`, from its <svg on, one drawing that runs nothing and loads nothing? */
+int il_svg_is_drawing(const char *text);
 
 /* ---- a run's own files ------------------------------------------------------------------------ */
 

@@ -17,7 +17,7 @@ typedef struct {
 } column;
 
 struct il_table {
-    char *name;
+    char *name, *caption; /* caption NULL is "" */
     column *cols;
     int ncol, nrow, room; /* rows there is memory for */
 };
@@ -60,12 +60,27 @@ void il_table_free(il_table *table)
     }
     free(table->cols);
     free(table->name);
+    free(table->caption);
     free(table);
 }
 
 int il_table_rows(const il_table *table) { return table->nrow; }
 int il_table_cols(const il_table *table) { return table->ncol; }
 const char *il_table_name(const il_table *table) { return table->name; }
+
+const char *il_table_caption(const il_table *table)
+{
+    return table->caption ? table->caption : "";
+}
+
+il_status il_table_set_caption(il_table *table, const char *caption, il_error *err)
+{
+    char *own = copy(caption);
+    if (!own) return no_memory(table, err);
+    free(table->caption);
+    table->caption = own;
+    return IL_OK;
+}
 
 static const column *at(const il_table *table, int row, int col)
 {

@@ -38,13 +38,11 @@ void il_table_write_csv(const il_table *table, FILE *f)
     fputc('\n', f);
     for (int r = 0; r < rows; r++) {
         for (int c = 0; c < cols; c++) {
-            char number[IL_NUMBER];
-            const char *text = number;
-            if (il_table_is_text(table, c)) {
-                text = il_table_text(table, r, c);
-            } else {
-                il_number_exact(number, il_table_number(table, r, c));
-            }
+            double v = il_table_number(table, r, c);
+            il_number number = il_digits(v);
+            const char *text = il_table_is_text(table, c) ? il_table_text(table, r, c)
+                               : isnan(v)                 ? ""
+                                                          : number.text;
             if (c) fputc(',', f);
             csv_text(f, text);
             if (cols == 1 && !*text)
@@ -64,14 +62,14 @@ static int width(const char *text)
     return n;
 }
 
-static const char *cell(const il_table *table, int row, int col, char number[IL_NUMBER])
+static const char *cell(const il_table *table, int row, int col, il_number *number)
 {
     if (il_table_is_text(table, col)) {
         const char *text = il_table_text(table, row, col);
         return *text ? text : "-";
     }
-    il_number_short(number, il_table_number(table, row, col));
-    return number;
+    *number = il_digits_short(il_table_number(table, row, col));
+    return number->text;
 }
 
 static void pad(FILE *f, int n)
@@ -82,17 +80,17 @@ static void pad(FILE *f, int n)
 void il_table_write_text(const il_table *table, FILE *f)
 {
     int cols = il_table_cols(table), rows = il_table_rows(table);
-    char number[IL_NUMBER];
+    il_number number;
     int *wide =
         calloc((size_t)cols + 1, sizeof *wide); /* without memory: true, but ragged */
     for (int c = 0; wide && c < cols; c++) {
         wide[c] = width(il_table_col(table, c));
         for (int r = 0; r < rows; r++)
-            wide[c] = il_max(wide[c], width(cell(table, r, c, number)));
+            wide[c] = il_max(wide[c], width(cell(table, r, c, &number)));
     }
     for (int r = -1; r < rows; r++) { /* row -1 holds the names */
         for (int c = 0; c < cols; c++) {
-            const char *text = r < 0 ? il_table_col(table, c) : cell(table, r, c, number);
+            const char *text = r < 0 ? il_table_col(table, c) : cell(table, r, c, &number);
             int left = il_table_is_text(table, c), space = wide ? wide[c] - width(text) : 0;
             if (c) fputs("  ", f);
             if (!left) pad(f, space);
@@ -106,65 +104,48 @@ void il_table_write_text(const il_table *table, FILE *f)
 
 /* ---- JSON --------------------------------------------------------------------------------------- */
 
-/* Bytes of the UTF-8 character at `text`; 0 if it is none. */
-static int utf8_size(const char *text)
+/* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
+static void json_text(FILE *f, const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text;
-    if (s[0] < 0x80) return 1;
-    int size = s[0] >= 0xC2 && s[0] < 0xE0   ? 2
-               : s[0] >= 0xE0 && s[0] < 0xF0 ? 3
-               : s[0] >= 0xF0 && s[0] < 0xF5 ? 4
-                                             : 0;
-    for (int i = 1; i < size; i++)
-        if ((s[i] & 0xC0) != 0x80) return 0;
-    /* overlong forms, surrogates, beyond U+10FFFF */
-    if (s[0] == 0xE0 && s[1] < 0xA0) return 0;
-    if (s[0] == 0xED && s[1] > 0x9F) return 0;
-    if (s[0] == 0xF0 && s[1] < 0x90) return 0;
-    if (s[0] == 0xF4 && s[1] > 0x8F) return 0;
-    return size;
-}
-
-void il_json_text(FILE *f, const char *text)
-{
+    size_t left = strlen(text);
     fputc('"', f);
-    while (*text) {
-        int size = utf8_size(text);
+    while (left) {
+        size_t size = il_utf8_size(text, left);
         unsigned char c = (unsigned char)*text;
         if (size == 0) {
             fputs("\\ufffd", f);
+            size = 1;
         } else if (c < 0x20 || c == 0x7F) {
             fprintf(f, "\\u%04x", c);
         } else {
             if (c == '"' || c == '\\') fputc('\\', f);
-            fwrite(text, 1, (size_t)size, f);
+            fwrite(text, 1, size, f);
         }
-        text += size ? size : 1;
+        text += size;
+        left -= size;
     }
     fputc('"', f);
 }
 
 static void json_cell(FILE *f, const il_table *table, int r, int c)
 {
-    char number[IL_NUMBER];
     if (il_table_is_text(table, c)) {
-        il_json_text(f, il_table_text(table, r, c));
+        json_text(f, il_table_text(table, r, c));
         return;
     }
     double v = il_table_number(table, r, c);
-    il_number_exact(number, v);
-    fputs(isfinite(v) ? number : "null", f); /* JSON has no infinity either */
+    fputs(isfinite(v) ? il_digits(v).text : "null", f); /* JSON has no infinity either */
 }
 
 void il_table_write_json(const il_table *table, FILE *f)
 {
     int cols = il_table_cols(table), rows = il_table_rows(table);
     fputs("{\"name\": ", f);
-    il_json_text(f, il_table_name(table));
+    json_text(f, il_table_name(table));
     fputs(", \"columns\": [", f);
     for (int c = 0; c < cols; c++) {
         if (c) fputs(", ", f);
-        il_json_text(f, il_table_col(table, c));
+        json_text(f, il_table_col(table, c));
     }
     fputs("], \"rows\": [", f);
     for (int r = 0; r < rows; r++) {

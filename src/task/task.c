@@ -23,6 +23,12 @@ double il_task_scale(const il_task *task, const void *opts, int dims)
     return task->scale(opts, dims);
 }
 
+const char *il_task_metric(const il_task *task)
+{
+    return strcmp(task->loss, "mse") ? "share of wrong signs"
+                                     : "squared error (predicting zero: 1)";
+}
+
 double il_task_floor(const il_task *task, const void *opts, int points, int dims, int dim)
 {
     if (!task->error) return NAN;

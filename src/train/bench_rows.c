@@ -154,7 +154,7 @@ static il_status run_algos(const il_bench_row *row, il_bench_work *w, il_error *
 {
     (void)row;
     for (int i = 0; i < IL_BENCH_ALGOS && w->algos[i]; i++)
-        IL_TRY(il_algo_predict(w->algos[i], w->batch, il_algo_steps(w->algos[i]), w->a,
+        IL_TRY(il_algo_predict(w->algos[i], w->batch, 0, il_algo_steps(w->algos[i]), w->a,
                                NULL, err));
     return IL_OK;
 }

@@ -10,14 +10,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { RESAMPLES = 1000, MOST = 32 };
+enum { RESAMPLES = 1000, MOST = 32, MOST_LOOPS = 10000, BLOCK = 256 };
 
 typedef struct {
     const il_model *model;
     il_batch *batch;
     const il_task *task;
     double opts[16], scale;
-    int loops, loops_to, n_algos;
+    int by_loops, loops, loops_to, n_algos;
     il_algo *algos[MOST];
     int steps[MOST]; /* to read; -1: its last */
     char names[MOST][IL_TEXT];
@@ -57,13 +57,12 @@ static il_status find_task(setting *s, const il_config *c, const char *text, il_
 static il_status find_algos(setting *s, const char *text, il_error *err)
 {
     while (text && *text) {
-        size_t length = strcspn(text, ",");
         char item[IL_TEXT];
         text += strspn(text, " ");
-        length = strcspn(text, ",");
+        size_t length = strcspn(text, ",");
         if (length >= sizeof item || s->n_algos == MOST)
             return il_fail(err, IL_ECONFIG,
-                           "--against: at most %d algorithms of %d characters", MOST,
+                           "against: at most %d algorithms of %d characters", MOST,
                            IL_TEXT - 1);
         snprintf(item, sizeof item, "%.*s", (int)length, text);
         text += length + (text[length] == ',');
@@ -86,20 +85,36 @@ static il_status find_algos(setting *s, const char *text, il_error *err)
 
 static int positive(int value, int otherwise) { return value > 0 ? value : otherwise; }
 
+/* The loops to read, which cost memory by the table. */
+static il_status find_loops(setting *s, const il_eval_options *o, il_error *err)
+{
+    if (s->model->plan.carry == IL_CARRY_NONE) {
+        s->loops = s->loops_to = 1;
+        return IL_OK;
+    }
+    s->loops = positive(o->loops, s->model->plan.loops);
+    int most = il_max(s->loops, o->loops_to);
+    if (most > MOST_LOOPS)
+        return il_fail(err, IL_ECONFIG, "loops = %d is more than %d", most, MOST_LOOPS);
+    s->loops_to = positive(o->loops_to, il_min(4 * s->loops, MOST_LOOPS));
+    return IL_OK;
+}
+
 static il_status set_up(setting *s, const il_model *model, const il_eval_options *o,
-                        il_error *err)
+                        int by_loops, il_error *err)
 {
     const il_config *c = &model->config;
     int points = positive(o->points, c->training.curriculum.points.end);
     int dims = positive(o->dims, c->training.curriculum.dims.end);
-    *s = (setting){ .model = model, .seed = o->seed };
-    s->loops =
-        model->plan.carry == IL_CARRY_NONE ? 1 : positive(o->loops, model->plan.loops);
-    s->loops_to =
-        model->plan.carry == IL_CARRY_NONE ? 1 : positive(o->loops_to, 4 * s->loops);
+    *s = (setting){ .model = model, .seed = o->seed, .by_loops = by_loops };
     if (dims > c->model.n_dims)
         return il_fail(err, IL_ECONFIG, "dims = %d is more than the model's n_dims = %d",
                        dims, c->model.n_dims);
+    if (points > c->model.n_positions)
+        return il_fail(err, IL_ECONFIG,
+                       "points = %d is more than the model's n_positions = %d", points,
+                       c->model.n_positions);
+    IL_TRY(find_loops(s, o, err));
     IL_TRY(find_task(s, c, o->task, err));
     IL_TRY(find_algos(s, o->against, err));
     IL_TRY(
@@ -118,25 +133,72 @@ static void tear_down(setting *s)
 
 /* ---- errors ------------------------------------------------------------------------------------------ */
 
-/* Errors (B,N) of answers (B,N). */
-static void measure(const setting *s, const il_real *yhat, double *e)
+/* What is measured: (rows, B) errors, a row for each point, or for each loop at the last point;
+ * and room for the answers of one block of prompts. */
+typedef struct {
+    double *e;
+    il_real *yhat;
+} errors;
+
+static il_status new_errors(errors *to, const setting *s, int rows, il_error *err)
 {
-    const il_real *y = s->batch->yq ? s->batch->yq : s->batch->y;
-    int wrong_sign = !strcmp(s->task->loss, "cross_entropy");
-    for (size_t i = 0, n = (size_t)s->batch->prompts * (size_t)s->batch->points; i < n;
-         i++) {
-        double d = (double)yhat[i] - (double)y[i];
-        e[i] = wrong_sign ? (yhat[i] > 0) != (y[i] > 0) : d * d / s->scale;
-    }
+    size_t B = (size_t)s->batch->prompts, N = (size_t)s->batch->points;
+    size_t runs = s->by_loops ? (size_t)rows : 1;
+    to->e = malloc(sizeof *to->e * (size_t)rows * B);
+    to->yhat = malloc(sizeof *to->yhat * runs * N * (size_t)il_min(BLOCK, (int)B));
+    if (to->e && to->yhat) return IL_OK;
+    return il_fail(err, IL_EFAIL, "out of memory for the answers to %d prompts",
+                   s->batch->prompts);
 }
 
-/* Mean over prompts of column `at` of e (B,N). */
-static double mean_at(const setting *s, const double *e, int at)
+static il_batch block_at(const il_batch *batch, int first)
+{
+    il_batch block = *batch;
+    size_t at = (size_t)first * (size_t)batch->points, D = (size_t)batch->dim;
+    block.prompts = il_min(BLOCK, batch->prompts - first);
+    block.x += at * D;
+    block.y += at;
+    block.w += (size_t)first * D;
+    if (batch->xq) block.xq += at * D;
+    if (batch->yq) block.yq += at;
+    return block;
+}
+
+static double error_of(const setting *s, il_real yhat, il_real y)
+{
+    if (strcmp(s->task->loss, "mse")) return (yhat > 0) != (y > 0);
+    double d = (double)yhat - (double)y;
+    return d * d / s->scale;
+}
+
+/* Measures the model (algo NULL) after its loops, or an algorithm after its steps, first..last. */
+static il_status measure(errors *to, const setting *s, const il_algo *algo, int first,
+                         int last, il_error *err)
+{
+    size_t B = (size_t)s->batch->prompts;
+    int N = s->batch->points, rows = s->by_loops ? last - first + 1 : N;
+    for (int at = 0; at < s->batch->prompts; at += BLOCK) {
+        il_batch block = block_at(s->batch, at);
+        const il_real *y = block.yq ? block.yq : block.y;
+        IL_TRY(algo ? il_algo_predict(algo, &block, first, last, to->yhat, NULL, err)
+                    : il_model_answer(s->model, &block, first, last, to->yhat, err));
+        for (int row = 0; row < rows; row++) {
+            int run = s->by_loops ? row : 0, n = s->by_loops ? N - 1 : row;
+            const il_real *yhat =
+                to->yhat + (size_t)run * (size_t)block.prompts * (size_t)N;
+            for (int b = 0; b < block.prompts; b++)
+                to->e[(size_t)row * B + (size_t)(at + b)] =
+                    error_of(s, yhat[b * N + n], y[b * N + n]);
+        }
+    }
+    return IL_OK;
+}
+
+static double mean(const double *e, int B)
 {
     double sum = 0;
-    for (int b = 0; b < s->batch->prompts; b++)
-        sum += e[(size_t)b * (size_t)s->batch->points + (size_t)at];
-    return sum / s->batch->prompts;
+    for (int b = 0; b < B; b++) sum += e[b];
+    return sum / B;
 }
 
 static int compare(const void *a, const void *b)
@@ -145,16 +207,15 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Quantiles of the mean of column `at` under resampling of the prompts. */
-static void band_at(const setting *s, const double *e, int at, double *low, double *high)
+/* Quantiles of the mean of e (B) under resampling of the prompts. */
+static void band(const setting *s, const double *e, double *low, double *high)
 {
     double means[RESAMPLES];
-    int B = s->batch->prompts, N = s->batch->points;
+    int B = s->batch->prompts;
     for (int r = 0; r < RESAMPLES; r++) {
         il_rng rng = il_rng_at(s->seed, IL_STREAM_BOOTSTRAP, 0, (uint32_t)r);
         double sum = 0;
-        for (int b = 0; b < B; b++)
-            sum += e[(size_t)il_below(&rng, B) * (size_t)N + (size_t)at];
+        for (int b = 0; b < B; b++) sum += e[il_below(&rng, B)];
         means[r] = sum / B;
     }
     qsort(means, RESAMPLES, sizeof *means, compare);
@@ -169,6 +230,7 @@ static il_status new_table(il_table **table, const setting *s, const char *name,
                            const char *first, int rows, il_error *err)
 {
     IL_TRY(il_table_new(table, name, err));
+    IL_TRY(il_table_set_caption(*table, il_task_metric(s->task), err));
     const char *cols[] = { first, "model", "model_low", "model_high" };
     for (int i = 0; i < IL_COUNT(cols); i++)
         IL_TRY(il_table_add_col(*table, cols[i], 0, err));
@@ -180,78 +242,36 @@ static il_status new_table(il_table **table, const setting *s, const char *name,
 
 enum { COL_X, COL_MODEL, COL_LOW, COL_HIGH, COL_ALGO };
 
-static void set_model(il_table *table, int row, const setting *s, const double *e, int at)
+static il_status fill_model(il_table *table, const setting *s, errors *to, il_error *err)
 {
-    double low, high;
-    band_at(s, e, at, &low, &high);
-    il_table_set(table, row, COL_MODEL, mean_at(s, e, at));
-    il_table_set(table, row, COL_LOW, low);
-    il_table_set(table, row, COL_HIGH, high);
-}
-
-/* Room for the answers of `runs` loops or steps, and for one set of errors. */
-typedef struct {
-    il_real *yhat;
-    double *e;
-} answers;
-
-static il_status new_answers(answers *a, const setting *s, int runs, il_error *err)
-{
-    size_t n = (size_t)s->batch->prompts * (size_t)s->batch->points;
-    free(a->yhat);
-    free(a->e);
-    a->yhat = malloc(sizeof *a->yhat * n * (size_t)runs);
-    a->e = malloc(sizeof *a->e * n);
-    if (a->yhat && a->e) return IL_OK;
-    return il_fail(err, IL_EFAIL, "out of memory for the answers to %d prompts",
-                   s->batch->prompts);
-}
-
-static il_real *run_at(const setting *s, const answers *a, int run)
-{
-    return a->yhat + (size_t)run * (size_t)s->batch->prompts * (size_t)s->batch->points;
-}
-
-static il_status fill_points(il_table *table, const setting *s, answers *a, il_error *err)
-{
-    int N = s->batch->points;
-    IL_TRY(new_answers(a, s, 1, err));
-    IL_TRY(il_model_answer(s->model, s->batch, s->loops, s->loops, a->yhat, err));
-    measure(s, a->yhat, a->e);
-    for (int k = 0; k < N; k++) {
-        il_table_set(table, k, COL_X, k);
-        set_model(table, k, s, a->e, k);
-    }
-    for (int i = 0; i < s->n_algos; i++) {
-        int steps = s->steps[i] >= 0 ? s->steps[i] : il_algo_steps(s->algos[i]);
-        IL_TRY(new_answers(a, s, steps + 1, err));
-        IL_TRY(il_algo_predict(s->algos[i], s->batch, steps, a->yhat, NULL, err));
-        measure(s, run_at(s, a, steps), a->e);
-        for (int k = 0; k < N; k++)
-            il_table_set(table, k, COL_ALGO + i, mean_at(s, a->e, k));
+    int B = s->batch->prompts;
+    IL_TRY(measure(to, s, NULL, s->by_loops ? 1 : s->loops,
+                   s->by_loops ? s->loops_to : s->loops, err));
+    for (int row = 0; row < il_table_rows(table); row++) {
+        const double *e = to->e + (size_t)row * (size_t)B;
+        double low, high;
+        band(s, e, &low, &high);
+        il_table_set(table, row, COL_X, s->by_loops ? row + 1 : row);
+        il_table_set(table, row, COL_MODEL, mean(e, B));
+        il_table_set(table, row, COL_LOW, low);
+        il_table_set(table, row, COL_HIGH, high);
     }
     return IL_OK;
 }
 
-static il_status fill_loops(il_table *table, const setting *s, answers *a, il_error *err)
+/* By loops, an iteration whose steps were not given has a step in every row while it has steps;
+ * anything else is the same in all rows. */
+static il_status fill_algo(il_table *table, const setting *s, int i, errors *to,
+                           il_error *err)
 {
-    int last = s->batch->points - 1, R = s->loops_to;
-    IL_TRY(new_answers(a, s, R, err));
-    IL_TRY(il_model_answer(s->model, s->batch, 1, R, a->yhat, err));
-    for (int r = 0; r < R; r++) {
-        measure(s, run_at(s, a, r), a->e);
-        il_table_set(table, r, COL_X, r + 1);
-        set_model(table, r, s, a->e, last);
-    }
-    for (int i = 0; i < s->n_algos; i++) {
-        int most = il_algo_steps(s->algos[i]), fixed = s->steps[i] >= 0 || !most;
-        int steps = s->steps[i] >= 0 ? s->steps[i] : il_min(R, most);
-        IL_TRY(new_answers(a, s, steps + 1, err));
-        IL_TRY(il_algo_predict(s->algos[i], s->batch, steps, a->yhat, NULL, err));
-        for (int r = 0; r < R && (fixed || r < steps); r++) {
-            measure(s, run_at(s, a, fixed ? steps : r + 1), a->e);
-            il_table_set(table, r, COL_ALGO + i, mean_at(s, a->e, last));
-        }
+    int B = s->batch->prompts, rows = il_table_rows(table);
+    int most = il_algo_steps(s->algos[i]), given = s->steps[i] >= 0;
+    int moves = s->by_loops && !given && most > 0;
+    int last = given ? s->steps[i] : moves ? il_min(rows, most) : most;
+    IL_TRY(measure(to, s, s->algos[i], moves ? 1 : last, last, err));
+    for (int row = 0; row < (moves ? last : rows); row++) {
+        size_t from = s->by_loops && !moves ? 0 : (size_t)row;
+        il_table_set(table, row, COL_ALGO + i, mean(to->e + from * (size_t)B, B));
     }
     return IL_OK;
 }
@@ -260,18 +280,19 @@ static il_status evaluate(const il_model *model, const il_eval_options *o, int b
                           il_table **out, il_error *err)
 {
     setting s;
-    answers a = { 0 };
+    errors room = { 0 };
     il_table *table = NULL;
-    il_status status = set_up(&s, model, o, err);
-    if (status == IL_OK)
-        status =
-            new_table(&table, &s, by_loops ? "loops" : "points", by_loops ? "loop" : "k",
-                      by_loops ? s.loops_to : s.batch->points, err);
-    if (status == IL_OK)
-        status =
-            by_loops ? fill_loops(table, &s, &a, err) : fill_points(table, &s, &a, err);
-    free(a.yhat);
-    free(a.e);
+    il_status status = set_up(&s, model, o, by_loops, err);
+    int rows = status ? 0 : by_loops ? s.loops_to : s.batch->points;
+    if (!status)
+        status = new_table(&table, &s, by_loops ? "loops" : "points",
+                           by_loops ? "loop" : "k", rows, err);
+    if (!status) status = new_errors(&room, &s, rows, err);
+    if (!status) status = fill_model(table, &s, &room, err);
+    for (int i = 0; i < s.n_algos && !status; i++)
+        status = fill_algo(table, &s, i, &room, err);
+    free(room.yhat);
+    free(room.e);
     tear_down(&s);
     if (status == IL_OK)
         *out = table;

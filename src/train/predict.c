@@ -10,6 +10,7 @@
  * averaged. docs/predict.md tells the user.
  */
 #include "train/predict.h"
+#include "task/task.h"
 
 #include <assert.h>
 #include <math.h>
@@ -216,6 +217,11 @@ static il_status set_up(table_run *r, const il_predict_options *o, il_error *err
     int room = c->training.curriculum.points.end - 1; /* the query takes a point */
     const il_task *task = il_task_find(c->training.task_name);
     assert(task); /* a model's recipe has been checked */
+    if (strcmp(task->loss, "mse"))
+        return il_fail(err, IL_ECONFIG,
+                       "the model was trained on %s and answers with classes; a table's "
+                       "numbers need a model of a regression task",
+                       task->name);
     if (room < 1)
         return il_fail(
             err, IL_ECONFIG,

@@ -21,7 +21,7 @@ void il_frame_free(il_frame *frame);
 
 /* What ridge regression (alpha chosen by leaving one example out) and least squares, both with
  * an intercept and fitted to all examples, answer to the queries: ridge, ols (Q).
- * Cost O(M P^2). Errors: IL_EFAIL. */
+ * Cost O(M P^2). Errors: IL_ECONFIG for numbers that overflow; IL_EFAIL. */
 il_status il_frame_linear(const il_frame *frame, double *ridge, double *ols, il_error *err);
 
 #endif

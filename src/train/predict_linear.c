@@ -7,11 +7,17 @@
  *
  * exactly, so one decomposition tries every alpha (Golub, Heath & Wahba 1979). Least squares is
  * alpha = 0 without the directions in which the examples do not vary.
+ *
+ * The decomposition is LAPACK's, whose bits are the installed library's: these figures stand
+ * beside the model's answers and no part of them. Matrices are column-major, as it wants them.
+ * It gets finite numbers, true sizes and the room it asks for, which leaves its error handler,
+ * which prints, nothing to say.
  */
 #include "train/predict.h"
 
 #include <float.h>
 #include <lapacke.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -24,9 +30,9 @@ typedef struct {
     double *mean, *scale; /* (P) of the examples' columns */
     double y_mean;
     double *y;         /* (M) centred */
-    double *X, *U;     /* (M,P), (M,rank) */
-    double *s, *Vt;    /* (rank), (rank,P) */
-    double *Uy, *work; /* (rank) */
+    double *X, *U;     /* (P,M), (rank,M): columns of X and U */
+    double *s, *V;     /* (rank), (P,rank): columns of V^T */
+    double *Uy, *gain; /* (rank) */
     double *weight;    /* (P) */
 } linear;
 
@@ -41,16 +47,17 @@ static int allocate(linear *l)
     l->X = at += M;
     l->U = at += M * P;
     l->s = at += M * r;
-    l->Vt = at += r;
+    l->V = at += r;
     l->Uy = at += r * P;
-    l->work = at += r;
+    l->gain = at += r;
     l->weight = at + r;
     return 1;
 }
 
-static void centre(linear *l, const il_frame *f)
+/* Returns whether all of X and y is finite: values near the largest double overflow. */
+static int centre(linear *l, const il_frame *f)
 {
-    int M = l->M, P = l->P;
+    int M = l->M, P = l->P, finite = 1;
     for (int i = 0; i < M; i++) l->y_mean += f->y[i] / M;
     for (int i = 0; i < M; i++) l->y[i] = f->y[i] - l->y_mean;
     for (int p = 0; p < P; p++) {
@@ -59,9 +66,37 @@ static void centre(linear *l, const il_frame *f)
         for (int i = 0; i < M; i++)
             squares += (f->x[p][i] - l->mean[p]) * (f->x[p][i] - l->mean[p]);
         l->scale[p] = squares > 0 ? sqrt(squares / M) : 1;
-        for (int i = 0; i < M; i++)
-            l->X[i * P + p] = (f->x[p][i] - l->mean[p]) / l->scale[p];
+        double *x = l->X + (size_t)p * (size_t)M;
+        for (int i = 0; i < M; i++) {
+            x[i] = (f->x[p][i] - l->mean[p]) / l->scale[p];
+            finite &= isfinite(x[i]) && isfinite(l->y[i]);
+        }
     }
+    return finite;
+}
+
+/* X = U diag(s) V^T. Errors: IL_EFAIL. */
+static il_status decompose(linear *l, il_error *err)
+{
+    double size; /* of the work it asks for */
+    int M = l->M, P = l->P, r = l->rank;
+    int *marks = calloc(8 * (size_t)r, sizeof *marks);
+    int info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'S', M, P, l->X, M, l->s, l->U, M,
+                                   l->V, r, &size, -1, marks);
+    double *work = info || size > INT_MAX ? NULL : malloc(sizeof *work * (size_t)size);
+    il_status status =
+        marks && work ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for %d examples", M);
+    if (!status) {
+        info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'S', M, P, l->X, M, l->s, l->U, M,
+                                   l->V, r, work, (int)size, marks);
+        if (info)
+            status =
+                il_fail(err, IL_EFAIL,
+                        "the examples' singular values were not found (dgesdd %d)", info);
+    }
+    free(work);
+    free(marks);
+    return status;
 }
 
 /* The mean squared error of leaving every example out in turn. */
@@ -69,12 +104,12 @@ static double left_out(const linear *l, double alpha)
 {
     double sum = 0;
     for (int i = 0; i < l->M; i++) {
-        const double *u = l->U + (size_t)i * (size_t)l->rank;
         double h = 1.0 / l->M, e = l->y[i];
         for (int j = 0; j < l->rank; j++) {
+            double u = l->U[(size_t)j * (size_t)l->M + (size_t)i];
             double d = l->s[j] * l->s[j] / (l->s[j] * l->s[j] + alpha);
-            h += u[j] * u[j] * d;
-            e -= u[j] * d * l->Uy[j];
+            h += u * u * d;
+            e -= u * d * l->Uy[j];
         }
         if (1 - h < 1e-9) return INFINITY; /* nothing is left to check against */
         sum += e / (1 - h) * (e / (1 - h));
@@ -83,12 +118,13 @@ static double left_out(const linear *l, double alpha)
 }
 
 /* weight = V diag(gain) U^T y, then the answers to the queries */
-static void answer(linear *l, const il_frame *f, const double *gain, double *out)
+static void answer(linear *l, const il_frame *f, double *out)
 {
     for (int p = 0; p < l->P; p++) {
         l->weight[p] = 0;
         for (int j = 0; j < l->rank; j++)
-            l->weight[p] += l->Vt[j * l->P + p] * gain[j] * l->Uy[j];
+            l->weight[p] +=
+                l->V[(size_t)p * (size_t)l->rank + (size_t)j] * l->gain[j] * l->Uy[j];
     }
     for (int q = 0; q < f->Q; q++) {
         out[q] = l->y_mean;
@@ -97,34 +133,36 @@ static void answer(linear *l, const il_frame *f, const double *gain, double *out
     }
 }
 
+static void answer_both(linear *l, const il_frame *f, double *ridge, double *ols)
+{
+    double best = alphas[0] * l->M, least = INFINITY;
+    for (int j = 0; j < l->rank; j++)
+        for (int i = 0; i < l->M; i++)
+            l->Uy[j] += l->U[(size_t)j * (size_t)l->M + (size_t)i] * l->y[i];
+    for (int a = 0; a < IL_COUNT(alphas); a++) {
+        double error = left_out(l, alphas[a] * l->M);
+        if (error >= least) continue;
+        least = error;
+        best = alphas[a] * l->M;
+    }
+    for (int j = 0; j < l->rank; j++) l->gain[j] = l->s[j] / (l->s[j] * l->s[j] + best);
+    answer(l, f, ridge);
+    double noise = l->s[0] * il_max(l->M, l->P) * DBL_EPSILON;
+    for (int j = 0; j < l->rank; j++) l->gain[j] = l->s[j] > noise ? 1 / l->s[j] : 0;
+    answer(l, f, ols);
+}
+
 il_status il_frame_linear(const il_frame *f, double *ridge, double *ols, il_error *err)
 {
     linear l = { .M = f->M, .P = f->P, .rank = il_min(f->M, f->P) };
     if (!allocate(&l)) return il_fail(err, IL_EFAIL, "out of memory for %d examples", f->M);
-    centre(&l, f);
-    int info = LAPACKE_dgesdd(LAPACK_ROW_MAJOR, 'S', l.M, l.P, l.X, l.P, l.s, l.U, l.rank,
-                              l.Vt, l.P);
-    if (info) {
-        free(l.mean);
-        return il_fail(err, IL_EFAIL,
-                       "the examples' singular values were not found (dgesdd %d)", info);
-    }
-    for (int j = 0; j < l.rank; j++)
-        for (int i = 0; i < l.M; i++)
-            l.Uy[j] += l.U[(size_t)i * (size_t)l.rank + (size_t)j] * l.y[i];
-
-    double best = alphas[0] * l.M, least = INFINITY;
-    for (int a = 0; a < IL_COUNT(alphas); a++) {
-        double error = left_out(&l, alphas[a] * l.M);
-        if (error >= least) continue;
-        least = error;
-        best = alphas[a] * l.M;
-    }
-    for (int j = 0; j < l.rank; j++) l.work[j] = l.s[j] / (l.s[j] * l.s[j] + best);
-    answer(&l, f, l.work, ridge);
-    double noise = l.s[0] * il_max(l.M, l.P) * DBL_EPSILON;
-    for (int j = 0; j < l.rank; j++) l.work[j] = l.s[j] > noise ? 1 / l.s[j] : 0;
-    answer(&l, f, l.work, ols);
+    il_status status = IL_OK;
+    if (!centre(&l, f))
+        status = il_fail(err, IL_ECONFIG,
+                         "the examples' numbers are too large for least squares: scale "
+                         "their columns down");
+    if (!status) status = decompose(&l, err);
+    if (!status) answer_both(&l, f, ridge, ols);
     free(l.mean);
-    return IL_OK;
+    return status;
 }

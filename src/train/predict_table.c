@@ -50,13 +50,30 @@ static il_status no_memory(encoder *e)
                    e->frame->M + e->frame->Q);
 }
 
-/* Table, row and column of value i of a feature: an example's, then a query's. */
-static const il_table *table_of(const encoder *e, int i, int col, int *row, int *table_col)
+/* A column of the examples, and of the same name in the queries */
+typedef struct {
+    const char *name;
+    int example, query;
+} pair;
+
+static pair pair_at(const encoder *e, int col)
 {
-    int is_query = i >= e->frame->M;
-    *row = is_query ? i - e->frame->M : e->row[i];
-    *table_col = is_query ? il_table_find(e->queries, il_table_col(e->examples, col)) : col;
-    return is_query ? e->queries : e->examples;
+    const char *name = il_table_col(e->examples, col);
+    return (pair){ name, col, il_table_find(e->queries, name) };
+}
+
+static double number_at(const encoder *e, pair p, int i)
+{
+    int M = e->frame->M;
+    return i < M ? il_table_number(e->examples, e->row[i], p.example)
+                 : il_table_number(e->queries, i - M, p.query);
+}
+
+static const char *text_at(const encoder *e, pair p, int i)
+{
+    int M = e->frame->M;
+    return i < M ? il_table_text(e->examples, e->row[i], p.example)
+                 : il_table_text(e->queries, i - M, p.query);
 }
 
 /* ---- one feature ---------------------------------------------------------------------------- */
@@ -121,36 +138,32 @@ static int is_constant(const double *x, int n)
 static il_status encode_numbers(encoder *e, int col)
 {
     int n = e->frame->M + e->frame->Q;
-    const char *name = il_table_col(e->examples, col);
+    pair p = pair_at(e, col);
     double *x = malloc(sizeof *x * (size_t)n);
     if (!x) return no_memory(e);
-    for (int i = 0; i < n; i++) {
-        int row, c;
-        const il_table *t = table_of(e, i, col, &row, &c);
-        x[i] = il_table_number(t, row, c);
-    }
+    for (int i = 0; i < n; i++) x[i] = number_at(e, p, i);
     int missing = fill_missing(e, x);
     if (is_constant(x, e->frame->M)) {
         note(e, "column '%s' is the same in all examples and was dropped",
-             il_show(name).text);
+             il_show(p.name).text);
         free(x);
         return IL_OK;
     }
     if (missing)
         note(e, "%d missing cell%s of '%s' became the examples' mean", missing,
-             missing == 1 ? "" : "s", il_show(name).text);
-    keep(e, x, name);
+             missing == 1 ? "" : "s", il_show(p.name).text);
+    keep(e, x, p.name);
     return IL_OK;
 }
 
 /* ---- text: one indicator for every level but the first ------------------------------------------ */
 
 /* The examples' levels of a text column; more than LEVELS are not counted. */
-static int find_levels(const encoder *e, int col, const char *level[LEVELS + 1])
+static int find_levels(const encoder *e, pair p, const char *level[LEVELS + 1])
 {
     int n = 0, known;
     for (int i = 0; i < e->frame->M && n <= LEVELS; i++) {
-        const char *text = il_table_text(e->examples, e->row[i], col);
+        const char *text = text_at(e, p, i);
         known = !*text;
         for (int l = 0; l < n && !known; l++) known = !strcmp(text, level[l]);
         if (!known) level[n++] = text;
@@ -159,13 +172,11 @@ static int find_levels(const encoder *e, int col, const char *level[LEVELS + 1])
 }
 
 /* 1 where the cell is `level`, 0 where it is another known one, NaN where it is none of them. */
-static void indicate(const encoder *e, int col, const char *const *level, int n, int which,
+static void indicate(const encoder *e, pair p, const char *const *level, int n, int which,
                      double *x)
 {
     for (int i = 0; i < e->frame->M + e->frame->Q; i++) {
-        int row, c;
-        const il_table *t = table_of(e, i, col, &row, &c);
-        const char *text = il_table_text(t, row, c);
+        const char *text = text_at(e, p, i);
         x[i] = NAN;
         for (int l = 0; l < n; l++)
             if (!strcmp(text, level[l])) x[i] = l == which;
@@ -174,29 +185,30 @@ static void indicate(const encoder *e, int col, const char *const *level, int n,
 
 static il_status encode_text(encoder *e, int col)
 {
-    const char *level[LEVELS + 1], *name = il_table_col(e->examples, col);
-    int n = find_levels(e, col, level), missing = 0;
+    const char *level[LEVELS + 1];
+    pair p = pair_at(e, col);
+    int n = find_levels(e, p, level), missing = 0;
     if (n > LEVELS || n < 2) {
         note(e,
              n < 2 ? "column '%s' is the same in all examples and was dropped"
                    : "column '%s' is text of more than 6 levels and was dropped",
-             il_show(name).text);
+             il_show(p.name).text);
         return IL_OK;
     }
     for (int l = 1; l < n; l++) {
         char label[96];
         double *x = malloc(sizeof *x * (size_t)(e->frame->M + e->frame->Q));
         if (!x) return no_memory(e);
-        indicate(e, col, level, n, l, x);
+        indicate(e, p, level, n, l, x);
         missing = fill_missing(e, x);
-        snprintf(label, sizeof label, "%.40s=%.40s", name, level[l]);
+        snprintf(label, sizeof label, "%.40s=%.40s", p.name, level[l]);
         keep(e, x, label);
     }
-    note(e, "column '%s' is text: %d indicator%s against '%s'", il_show(name).text, n - 1,
+    note(e, "column '%s' is text: %d indicator%s against '%s'", il_show(p.name).text, n - 1,
          n == 2 ? "" : "s", il_show(level[0]).text);
     if (missing)
         note(e, "%d missing or unknown cell%s of '%s' became the examples' mean", missing,
-             missing == 1 ? "" : "s", il_show(name).text);
+             missing == 1 ? "" : "s", il_show(p.name).text);
     return IL_OK;
 }
 
@@ -211,19 +223,28 @@ static int is_empty(const il_table *t, int col)
     return 1;
 }
 
+/* A target, NaN where it is missing. A table made by hand may hold its numbers as text. */
+static double target_at(const il_table *t, int row, int col)
+{
+    double y;
+    if (!il_table_is_text(t, col)) return il_table_number(t, row, col);
+    return il_number_parse(il_table_text(t, row, col), &y) ? y : NAN;
+}
+
+/* The target's column, or -1. Errors: IL_ECONFIG naming the first cell that is no number. */
 static il_status find_target(const encoder *e, const il_table *t, int *col)
 {
     *col = il_table_find(t, e->target);
-    if (*col < 0 || !il_table_is_text(t, *col) || is_empty(t, *col)) return IL_OK;
-    for (int r = 0;; r++) {
-        double v;
+    if (*col < 0 || !il_table_is_text(t, *col)) return IL_OK;
+    for (int r = 0; r < il_table_rows(t); r++) {
         const char *text = il_table_text(t, r, *col);
-        if (*text && !il_number_parse(text, &v))
+        if (*text && isnan(target_at(t, r, *col)))
             return il_fail(
                 e->err, IL_ECONFIG,
                 "%s: column '%s' holds '%s' in row %d; only numbers can be predicted",
                 il_table_name(t), il_show(e->target).text, il_show(text).text, r + 1);
     }
+    return IL_OK;
 }
 
 /* The examples with a target, and the targets of both tables. */
@@ -241,13 +262,13 @@ static il_status read_targets(encoder *e)
     e->row = malloc(sizeof *e->row * ((size_t)rows + 1));
     if (!f->y || !e->row) return no_memory(e);
     for (int r = 0; r < rows; r++) {
-        double y = il_table_number(e->examples, r, col);
+        double y = target_at(e->examples, r, col);
         if (!isfinite(y)) continue;
         f->y[f->M] = y;
         e->row[f->M++] = r;
     }
     for (int r = 0; r < f->Q; r++) {
-        f->y[f->M + r] = query_col < 0 ? NAN : il_table_number(e->queries, r, query_col);
+        f->y[f->M + r] = query_col < 0 ? NAN : target_at(e->queries, r, query_col);
         if (isfinite(f->y[f->M + r])) f->has_target = 1;
     }
     if (f->M < rows)

@@ -193,7 +193,7 @@ static il_status prepare(runner *r, const il_config *config, int resume, il_erro
 static void write_number(FILE *f, const char *key, double value)
 {
     if (isfinite(value))
-        fprintf(f, ", \"%s\": %.9g", key, value);
+        fprintf(f, ", \"%s\": %s", key, il_digits(value).text);
     else
         fprintf(f, ", \"%s\": null", key);
 }

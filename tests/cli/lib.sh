@@ -2,12 +2,13 @@
 #
 # A test is `expect STATUS 'regex' command...`: the command ends with STATUS, and a failing one says
 # one sentence on stderr that matches the regex (a usage error adds one line of usage). Lines
-# "ok NAME" and "not ok NAME" go to stdout; the script's exit code is the number of failures.
+# "ok NAME" and "not ok NAME" go to stdout, "ok NAME # SKIP reason" where a test cannot be run; the
+# script's exit code is the number of failures.
 #
 # $INNERLOOP is the program. Every script works in a folder of its own, which is removed.
 
 : "${INNERLOOP:?set INNERLOOP to the path of the program}"
-INNERLOOP=$(readlink -f "$INNERLOOP")
+INNERLOOP=$(cd "$(dirname "$INNERLOOP")" && pwd)/$(basename "$INNERLOOP")
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 SCRIPT=$(basename "$0" .sh)
 export IL_DATA=$ROOT LC_ALL=C
@@ -23,6 +24,8 @@ not_ok() {
     printf '#   %s\n' "$@"
     FAILED=$((FAILED + 1))
 }
+
+skip() { echo "ok $SCRIPT: $1 # SKIP $2"; } # skip NAME 'reason'
 
 # check NAME command... : the command succeeds
 check() {
@@ -56,6 +59,16 @@ expect() {
 }
 
 il() { "$INNERLOOP" "$@"; }
+
+# json NAME FILE 'expression' : FILE is one JSON value o, of which the Python expression is true
+is_json() {
+    python3 -c 'import json, sys
+o = json.load(open(sys.argv[1]))
+sys.exit(not eval(sys.argv[2]))' "$@"
+}
+json() {
+    if command -v python3 >/dev/null; then check "$1" is_json "$2" "$3"; else skip "$1" 'no python3'; fi
+}
 
 # A recipe that trains in a moment.
 tiny_recipe() {

@@ -48,8 +48,8 @@ check 'wandb is noted once' bash -c '[ "$(grep -c "^note: .*wandb" .stderr)" = 1
 
 # the published sizes
 check 'gpt2 base: 9,477,632 / 57,601 / 9,535,233' bash -c '
-    "$0" show base | grep -A2 "^parameters" | tr -s " " | cut -d" " -f2 | tr "\n" " " |
-    grep -q "9,477,632"' "$INNERLOOP"
-check 'gpt2_loop: 790,272 of 847,873' bash -c '
-    "$0" show base_loop --json | tr -d "\n " |
-    grep -q "\"backbone\":790272,\"embedding\":57601,\"all\":847873"' "$INNERLOOP"
+    [ "$("$0" show base | grep -A2 "^parameters" | grep -oE "[0-9]+(,[0-9]+)+" | tr "\n" " ")" \
+    = "9,477,632 57,601 9,535,233 " ]' "$INNERLOOP"
+il show base_loop --json >loop.json
+json 'gpt2_loop: 790,272 of 847,873' loop.json \
+    'o["parameters"] == {"backbone": 790272, "embedding": 57601, "all": 847873}'

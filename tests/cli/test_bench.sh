@@ -44,7 +44,12 @@ done
 P
 chmod +x "$folder/peer"
 $bench --only gemm_nn_64 --python "$folder/peer" --json >"$folder/json" 2>"$folder/err"
-check peer_seconds_count grep -q '"peer": "Toy with quotes, 1 thread", "peer_seconds": 1.5, "ratio": [0-9]' "$folder/json"
+check peer_seconds_count grep -q '"peer": "Toy with \\"quotes\\", 1 thread", "peer_seconds": 1.5, "ratio": [0-9]' "$folder/json"
+if command -v python3 >/dev/null; then
+    check json_is_read_by_others python3 -m json.tool "$folder/json"
+else
+    echo 'ok bench_json_is_read_by_others # SKIP no python3'
+fi
 
 check unknown_row fails 2 $bench --only small_stop --no-peer
 check nearest_row grep -q "did you mean 'small_step'" "$folder/err"

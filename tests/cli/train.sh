@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 tiny_recipe >tiny.yaml
 
-expect 0 '' il train ./tiny.yaml --out whole
+expect 0 '' il train ./tiny.yaml training.keep_every_steps=10 --out whole
 check 'the last line is the hash' bash -c 'tail -n 1 .stdout | grep -qE "^weights [0-9a-f]{16}$"'
 HASH=$(tail -n 1 .stdout)
 for file in config.yaml env.json metrics.jsonl checkpoints; do check "whole/$file" test -e whole/$file; done
@@ -18,15 +18,28 @@ wait $PID
 check 'SIGINT ends with 130' test $? = 130
 check 'it says how to go on' grep -q -- '--resume' err
 check 'runs/latest is the newest run' test "$(readlink runs/latest)" = cut
-expect 2 'holds checkpoints already; add --resume' il train ./tiny.yaml --out runs/cut
+expect 3 'runs/cut already holds a trained model: resume it' il train ./tiny.yaml --out runs/cut
 expect 3 'training.learning_rate' il train ./tiny.yaml training.train_steps=200000 \
     training.learning_rate=0.5 --out runs/cut --resume
 expect 3 'model.n_embd' il train ./tiny.yaml training.train_steps=200000 model.n_embd=32 \
     --out runs/cut --resume
-expect 0 '' il train ./tiny.yaml training.train_steps=10 --out half
-cp -r whole again
-check 'the finished run resumes to the same hash' bash -c '
-    "$0" train ./tiny.yaml --out again --resume 2>/dev/null | grep -qx "$1"' "$INNERLOOP" "$HASH"
+cp -r whole half
+cp half/checkpoints/step-000000010.safetensors half/checkpoints/last.safetensors
+expect 0 '' il train ./tiny.yaml --out half --resume
+check 'half a run is resumed from its middle' grep -q '^half: from step 10,' .stderr
+check 'and ends in the same hash' test "$(tail -n 1 .stdout)" = "$HASH"
+expect 0 '' il train ./tiny.yaml --out whole --resume
+check 'a finished run has the same hash' test "$(tail -n 1 .stdout)" = "$HASH"
+check 'and nothing left to do' grep -q 'whole: trained to step 20 already; nothing was left' .stderr
+check 'nor a loss to show' bash -c '! grep -qi nan .stderr'
+
+# the name latest: the run it points to goes on, and it still points there
+cp -r whole runs/other
+ln -sfn other runs/latest
+for name in runs/latest runs/latest/ ./runs/latest//; do
+    expect 0 '' il train ./tiny.yaml --out $name --resume
+    check "$name is the same link" test "$(readlink runs/latest)" = other
+done
 
 # every number of threads, the same weights
 for threads in 1 3; do
@@ -36,14 +49,16 @@ done
 
 # a learning rate that explodes: 4, and the last good checkpoint stays a model
 expect 4 "not finite" il train ./tiny.yaml training.learning_rate=10 training.weight_decay=1 \
-    training.train_steps=3000 --out wild
-[ -d wild/checkpoints ] && [ -n "$(ls wild/checkpoints)" ] && expect 0 '' il show wild
+    training.save_every_steps=1 training.train_steps=3000 --out wild
+expect 0 '' il show wild
 
 # the model
 expect 0 '' il show whole
 check 'show prints the hash' grep -qx "$HASH" .stdout
 expect 0 '' il eval whole --prompts 64 --against ols,gd@3 --json
-check 'eval --json is one object' bash -c 'tr -d "\n" <.stdout | grep -qE "^\{.*\"columns\": .*\}$"'
+json 'eval --json is one object' .stdout 'len(o["columns"]) > 3'
+il show whole --json >show.json
+json 'show --json is one object' show.json 'o["kind"] == "model" and o["step"] == 20'
 expect 0 '' il eval whole --prompts 64 --by loops --loops 5 --csv
 check 'loops 1 to 5' test "$(wc -l <.stdout)" = 6
 expect 0 '' il eval whole --prompts 64 --figure fig.svg

@@ -8,6 +8,9 @@ expect 0 '' il --help
 expect 0 '' il --version
 expect 0 '' il help train
 expect 0 '' il train --help
+expect 0 '' il train quick model.n_embd=8 --help
+check 'that is the help of train' grep -q '^innerloop train RECIPE' .stdout
+expect 2 "unknown option '--helq'" il train quick --helq
 il help >help
 check 'help names every command' bash -c '
     "$0" list commands | tail -n +2 | while read -r c _; do grep -qE "^  $c " help || exit 1; done' \
@@ -32,11 +35,13 @@ expect 2 '--examples is missing' il predict m --queries q --target y
 expect 2 '--queries is missing' il predict m --examples q --target y
 expect 2 '--target is missing' il predict m --examples e --queries q
 expect 2 "IL_KERNEL" env IL_KERNEL=mmx "$INNERLOOP" list tasks
+for threads in abc 0 -1 2x ''; do
+    expect 2 "IL_THREADS = '$threads'" env IL_THREADS="$threads" "$INNERLOOP" list tasks
+done
 
 for kind in tasks shifts algos ops models recipes commands; do
-    check "list $kind --json is one object" bash -c '
-        "$0" list "$1" --json | tr -d "\n" | grep -qE "^\{\"name\": \"$1\", \"columns\": .*\]\}$"' \
-        "$INNERLOOP" "$kind"
+    il list $kind --json >list.json
+    json "list $kind --json is one object" list.json "o['name'] == '$kind' and len(o['columns']) > 1"
 done
 
 # stdout that cannot take the result

@@ -23,18 +23,22 @@ static il_real *add(output *out, const char *name, int rows, int cols)
 {
     il_real *data = calloc((size_t)rows * (size_t)cols, sizeof *data);
     snprintf(out->names[out->n], sizeof *out->names, "%s", name);
-    out->tensors[out->n] = (il_tensor){ .name = out->names[out->n], .dtype = IL_DTYPE_REAL,
-                                        .ndim = 2, .shape = { rows, cols }, .data = data };
+    out->tensors[out->n] = (il_tensor){ .name = out->names[out->n],
+                                        .dtype = IL_DTYPE_REAL,
+                                        .ndim = 2,
+                                        .shape = { rows, cols },
+                                        .data = data };
     out->n++;
     return data;
 }
 
 static il_status draw(il_batch *batch, const il_config *c, int64_t step, il_error *err)
 {
-    return il_batch_draw(batch, il_task_find(c->training.task_name), c->training.task_opts, NULL,
-                         il_ramp_at(&c->training.curriculum.dims, step),
+    return il_batch_draw(batch, il_task_find(c->training.task_name), c->training.task_opts,
+                         NULL, il_ramp_at(&c->training.curriculum.dims, step),
                          (il_draw){ .seed = (uint64_t)c->training.seed,
-                                    .stream = IL_STREAM_TRAIN, .step = (uint32_t)step },
+                                    .stream = IL_STREAM_TRAIN,
+                                    .step = (uint32_t)step },
                          err);
 }
 
@@ -57,8 +61,10 @@ static il_status compute(il_trainer *t, il_batch *batch, output *out, il_error *
     int R = il_run_at(m, 0).loops;
     IL_TRY(draw(batch, c, 0, err));
     il_real *yhat = add(out, "answers", R * batch->prompts, batch->points);
-    if (m->plan.carry != IL_CARRY_NONE) IL_TRY(il_model_answer(m, batch, 1, R, yhat, err));
-    else IL_TRY(il_model_answer(m, batch, 1, 1, yhat, err));
+    if (m->plan.carry != IL_CARRY_NONE)
+        IL_TRY(il_model_answer(m, batch, 1, R, yhat, err));
+    else
+        IL_TRY(il_model_answer(m, batch, 1, 1, yhat, err));
     IL_TRY(il_trainer_gradient(t, &p, err));
     for (int i = 0; i < m->plan.n_params; i++) {
         const il_param *w = &m->plan.params[i];
@@ -89,7 +95,8 @@ static il_status run(char **path, output *out, il_error *err)
         status = il_checkpoint_read(path[1], il_trainer_model(t), (il_moments){ 0 }, err);
     if (status == IL_OK) status = il_model_save(il_trainer_model(t), path[3], err);
     if (status == IL_OK) status = compute(t, batch, out, err);
-    if (status == IL_OK) status = il_tensors_write(path[2], out->tensors, out->n, NULL, 0, err);
+    if (status == IL_OK)
+        status = il_tensors_write(path[2], out->tensors, out->n, NULL, 0, err);
     il_trainer_free(t);
     return status;
 }

@@ -35,7 +35,7 @@ static double *answers(const char *text, const il_batch *batch, int steps, doubl
     size_t count = (size_t)(steps + 1) * (size_t)batch->prompts * (size_t)batch->points;
     double *yhat = malloc(count * sizeof *yhat);
     if (what) *what = malloc(count * (size_t)batch->dim * sizeof **what);
-    CHECK_OK(il_algo_predict(algo, batch, steps, yhat, what ? *what : NULL, &err));
+    CHECK_OK(il_algo_predict(algo, batch, 0, steps, yhat, what ? *what : NULL, &err));
     il_algo_free(algo);
     return yhat;
 }
@@ -118,8 +118,9 @@ static void options_are_read(void **state)
     double yhat[B * N], what[B * N * D];
     CHECK_OK(il_algo_new(&algo, "knn", &err));
     il_error err;
-    assert_int_equal(il_algo_predict(algo, batch, 0, yhat, what, &err), IL_ECONFIG);
-    assert_int_equal(il_algo_predict(algo, batch, -1, yhat, NULL, &err), IL_ECONFIG);
+    assert_int_equal(il_algo_predict(algo, batch, 0, 0, yhat, what, &err), IL_ECONFIG);
+    assert_int_equal(il_algo_predict(algo, batch, -1, 0, yhat, NULL, &err), IL_ECONFIG);
+    assert_int_equal(il_algo_predict(algo, batch, 1, 0, yhat, NULL, &err), IL_ECONFIG);
     il_algo_free(algo);
     il_batch_free(batch);
 }
@@ -493,10 +494,28 @@ static void bits_are_the_same_everywhere(void **state)
     il_batch_free(batch);
 }
 
+/* Asking for some of the steps gives what asking for all of them gives there. */
+static void steps_can_be_asked_apart(void **state)
+{
+    (void)state;
+    il_batch *batch = usual();
+    il_algo *gd;
+    size_t count = (size_t)batch->prompts * (size_t)batch->points;
+    double *all = answers("gd", batch, 7, NULL), *some = malloc(3 * count * sizeof *some);
+    CHECK_OK(il_algo_new(&gd, "gd", &err));
+    CHECK_OK(il_algo_predict(gd, batch, 4, 6, some, NULL, &err));
+    assert_memory_equal(some, all + 4 * count, 3 * count * sizeof *some);
+    free(all);
+    free(some);
+    il_algo_free(gd);
+    il_batch_free(batch);
+}
+
 int main(void)
 {
     setenv("IL_THREADS", "3", 1);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_can_be_asked_apart),
         cmocka_unit_test(every_row_is_complete),
         cmocka_unit_test(options_are_read),
         cmocka_unit_test(answers_ignore_later_points),

@@ -37,7 +37,7 @@ static void fill(il_real *x, size_t n, uint32_t stream)
     for (size_t i = 0; i < n; i++) x[i] = il_normal(&rng);
 }
 
-static bench build(const il_op_kind *kind, const char *text)
+static bench build(const il_op_kind *kind, const char *text, int recompute)
 {
     bench b = { 0 };
     char opts[128];
@@ -58,7 +58,7 @@ static bench build(const il_op_kind *kind, const char *text)
     loss[2] = p.weight = il_plan_input(&p, "weight", 1, 0);
     CHECK_OK(il_plan_add(&p, IL_POST, is_loss ? kind->name : "mse", "loss",
                          is_loss ? opts : "", 3, loss, NULL, &err));
-    CHECK_OK(il_plan_finish(&p, 1, &err));
+    CHECK_OK(il_plan_finish(&p, recompute, &err));
     CHECK_OK(il_model_from_plan(&b.model, &p, &err));
     fill(b.model->weights, b.model->plan.n_weights, 1);
     il_model_pack(b.model);
@@ -104,11 +104,20 @@ static void compare(bench *b, il_real *x, const il_real *grad, size_t n, const c
         fail_msg("%s: gradient is off by %.2e of %.2e", where, sqrt(error), sqrt(size));
 }
 
-static void check_case(const il_op_kind *kind, const char *text)
+/* The gradient's memory holds something already: backward must add to it. */
+enum { ALREADY = 3 };
+
+static void subtract_already(il_real *grad, size_t n)
 {
-    bench b = build(kind, text);
+    for (size_t i = 0; i < n; i++) grad[i] -= ALREADY;
+}
+
+static void check_case(const il_op_kind *kind, const char *text, int recompute)
+{
+    bench b = build(kind, text, recompute);
     const il_plan *p = &b.model->plan;
     char where[256];
+    for (size_t i = 0; i < p->n_weights; i++) b.grad[i] = ALREADY;
     il_forward(b.s, &run);
     il_backward(b.s, &run);
     size_t rows = PROMPTS * TOKENS;
@@ -123,9 +132,37 @@ static void check_case(const il_op_kind *kind, const char *text)
     for (int i = 0; i < p->n_params; i++) {
         const il_param *w = &p->params[i];
         snprintf(where, sizeof where, "%s %s, %s", kind->name, text, w->name);
+        subtract_already(b.grad + w->offset, il_param_size(w));
         compare(&b, b.model->weights + w->offset, b.grad + w->offset, il_param_size(w),
                 where);
     }
+    il_state_free(b.s);
+    il_model_free(b.model);
+    free(b.grad);
+}
+
+/* An op's backward called twice adds its inputs' gradients twice. */
+static void check_adds(const il_op_kind *kind, const char *text)
+{
+    bench b = build(kind, text, 1);
+    const il_plan *p = &b.model->plan;
+    const il_op *op = &p->ops[strcmp(p->ops[0].name, "op") || kind->least_in == 3 ? 1 : 0];
+    il_forward(b.s, &run);
+    il_backward(b.s, &run);
+    int slot = op->in[0];
+    size_t n = PROMPTS * TOKENS * (size_t)il_width(p, slot);
+    size_t out = PROMPTS * TOKENS * (size_t)il_width(p, op->out);
+    il_real *once = malloc(n * sizeof *once);
+    for (int times = 1; times <= 2; times++) {
+        if (times == 1) memset(b.s->dvalue[slot], 0, n * sizeof *once);
+        fill(b.s->dvalue[op->out], out, 21);
+        op->kind->backward(op, b.s);
+        if (times == 1) memcpy(once, b.s->dvalue[slot], n * sizeof *once);
+    }
+    for (size_t i = 0; i < n; i++)
+        CHECK_NEAR(b.s->dvalue[slot][i], 2 * once[i], 1e-12 * (1 + fabs(once[i])),
+                   kind->name);
+    free(once);
     il_state_free(b.s);
     il_model_free(b.model);
     free(b.grad);
@@ -135,7 +172,11 @@ static void op_gradient(void **state)
 {
     const il_op_kind *kind = *state;
     assert_non_null(kind->cases[0]);
-    for (int i = 0; kind->cases[i]; i++) check_case(kind, kind->cases[i]);
+    for (int i = 0; kind->cases[i]; i++) {
+        for (int recompute = 0; recompute <= 2; recompute++)
+            check_case(kind, kind->cases[i], recompute);
+        check_adds(kind, kind->cases[i]);
+    }
 }
 
 int main(void)

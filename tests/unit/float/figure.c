@@ -1,6 +1,7 @@
 /* figure.c - figures and the page: the files that appear, what they say, and what is escaped */
 #include "check.h"
 #include "innerloop.h"
+#include "report/report.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,7 @@ static void draws_data_script_and_picture(void **state)
 {
     (void)state;
     il_table *t = sample("points");
-    CHECK_OK(il_figure_write(&plain, t, in_folder("points"), &err));
+    CHECK_OK(il_figure_write(&plain, t, in_folder("points"), NULL, &err));
     char *gp = text_of("points.gp"), *csv = text_of("points.csv"),
          *svg = text_of("points.svg");
     assert_non_null(strstr(csv, "k,model,model_low,model_high,o'ls <b>\n0,1,0.8,1.2,1\n"));
@@ -79,18 +80,18 @@ static void draws_data_script_and_picture(void **state)
     il_table_free(t);
 }
 
-/* Without gnuplot the data and the script are there, and a sentence says why the picture is not. */
+/* Without gnuplot the data and the script are there, and we are told that the picture is not. */
 static void lives_without_gnuplot(void **state)
 {
     (void)state;
     char *path = strdup(getenv("PATH"));
     il_table *t = sample("bare");
-    il_error err = { 0 };
+    int drawn = 1;
     put("bare.svg", "older data");
     setenv("PATH", "/nowhere", 1);
-    assert_int_equal(il_figure_write(&plain, t, in_folder("bare"), &err), IL_OK);
+    CHECK_OK(il_figure_write(&plain, t, in_folder("bare"), &drawn, &err));
     setenv("PATH", path, 1);
-    assert_non_null(strstr(err.text, "gnuplot is missing"));
+    assert_false(drawn);
     assert_true(exists("bare.gp") && exists("bare.csv") && !exists("bare.svg"));
     free(path);
     il_table_free(t);
@@ -105,11 +106,12 @@ static void refuses_what_it_cannot_draw(void **state)
     CHECK_OK(il_table_add_col(t, "k", 0, &err));
     CHECK_OK(il_table_add_col(t, "word", 1, &err));
     CHECK_OK(il_table_add_row(t, &err));
-    assert_int_equal(il_figure_write(&plain, t, in_folder("words"), &why), IL_ECONFIG);
+    assert_int_equal(il_figure_write(&plain, t, in_folder("words"), NULL, &why),
+                     IL_ECONFIG);
     assert_false(exists("words.csv") || exists("words.gp"));
     il_table_free(t);
     t = sample("points");
-    assert_int_equal(il_figure_write(&plain, t, "/nowhere/points", &why), IL_EIO);
+    assert_int_equal(il_figure_write(&plain, t, "/nowhere/points", NULL, &why), IL_EIO);
     CHECK(strstr(why.text, "/nowhere/points.csv"), "%s", why.text);
     il_table_free(t);
 }
@@ -119,6 +121,7 @@ static void reports_in_one_escaped_page(void **state)
     (void)state;
     il_table *t = sample("points");
     const il_table *tables[] = { t };
+    CHECK_OK(il_table_set_caption(t, "share of <", &err));
     put("config.yaml", "out_dir: '<script>alert(1)</script>'\n");
     put("env.json", "{\"cpu\": \"<i>&\", \"threads\": 2}");
     put("metrics.jsonl",
@@ -131,7 +134,7 @@ static void reports_in_one_escaped_page(void **state)
     assert_non_null(strstr(html, "&lt;i&gt;&amp;"));
     assert_non_null(strstr(html, "o&#39;ls &lt;b&gt;"));
     assert_non_null(
-        strstr(html, "At k = 19 the model&#39;s squared error is <b>0.05000</b>"));
+        strstr(html, "At k = 19 the model&#39;s share of &lt; is <b>0.05000</b>"));
     assert_null(strstr(html, "src="));
     assert_null(strstr(html, "href=\"http"));
     assert_non_null(strstr(html, "</html>"));
@@ -148,6 +151,55 @@ static void reports_in_one_escaped_page(void **state)
     il_table_free(t);
 }
 
+/* What could run or fetch something in a page is no drawing; what gnuplot draws is one. */
+static void only_drawings_are_taken_in(void **state)
+{
+    static const char *const fine[] = {
+        "<svg/>",
+        "<svg viewBox=\"0 0 9 9\" xmlns='http://www.w3.org/2000/svg'>\n<title>1 &lt; "
+        "2</title>"
+        "<g clip-path=\"url(#c)\"><use xlink:href='#p' x='1'/></g></svg>\n",
+    };
+    static const char *const bad[] = {
+        "",
+        "text",
+        "<svg>",
+        "<svg></svg><b>",
+        "<svg></svg></svg>",
+        "<svg onload=x></svg>",
+        "<svg OnLoad='x'></svg>",
+        "<svg\nonclick = 'x'/>",
+        "<svg a='b'onclick='x'/>",
+        "<svg/onload='x'/>",
+        "<svg><ScRiPt>x</sCrIpT></svg>",
+        "<svg><foreignobject/></svg>",
+        "<svg><style>@import 'x'</style></svg>",
+        "<svg><image href='#a'/></svg>",
+        "<svg><a href='#b'>c</a></svg>",
+        "<svg><set attributeName='href' to='x'/></svg>",
+        "<svg><!-- <b --></svg>",
+        "<svg><![CDATA[x]]></svg>",
+        "<svg><?x?></svg>",
+        "<svg><use HREF='HTTPS://x.y/z'/></svg>",
+        "<svg><use xlink:href='a.svg#b'/></svg>",
+        "<svg><use href=#a onclick=x /></svg>",
+        "<svg><g fill='URL(//x.y)'/></svg>",
+        "<svg><g style='fill:u\\72l(x)'/></svg>",
+        "<svg><g style='&#117;rl(x)'/></svg>",
+        "<svg><g style=\"background:image-set('x')\"/></svg>",
+        "<svg><g a='b></svg>",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        CHECK(il_svg_is_drawing(fine[i]), "refused: %s", fine[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK(!il_svg_is_drawing(bad[i]), "taken in: %s", bad[i]);
+    if (!exists("points.svg")) return; /* no gnuplot */
+    char *svg = text_of("points.svg"), *drawing = strstr(svg, "<svg");
+    CHECK(drawing && il_svg_is_drawing(drawing), "gnuplot's drawing is refused");
+    free(svg);
+}
+
 static int tear_down(void **state)
 {
     char command[128];
@@ -162,6 +214,7 @@ int main(void)
         cmocka_unit_test(draws_data_script_and_picture),
         cmocka_unit_test(lives_without_gnuplot),
         cmocka_unit_test(refuses_what_it_cannot_draw),
+        cmocka_unit_test(only_drawings_are_taken_in),
         cmocka_unit_test(reports_in_one_escaped_page),
     };
     strcpy(folder, "/tmp/innerloop-figure-XXXXXX");

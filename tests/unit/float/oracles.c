@@ -22,7 +22,7 @@ static void errors(const char *task, const char *opts, const char *algo_text, in
     CHECK_OK(il_batch_draw(batch, t, o, NULL, dims, at, &err));
     CHECK_OK(il_algo_new(&algo, algo_text, &err));
     il_real *yhat = malloc(sizeof *yhat * B * N);
-    CHECK_OK(il_algo_predict(algo, batch, 0, yhat, NULL, &err));
+    CHECK_OK(il_algo_predict(algo, batch, 0, 0, yhat, NULL, &err));
     for (int n = 0; n < N; n++) {
         double sum = 0, square = 0;
         for (int b = 0; b < B; b++) {

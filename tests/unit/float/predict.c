@@ -232,6 +232,56 @@ static void refuses_what_it_must(void **state)
     }
 }
 
+/* A table made by hand may hold its numbers as text: the target means the same. */
+static void numbers_may_be_text(void **state)
+{
+    (void)state;
+    il_prediction s;
+    double *want = predict(six, two, &s), got[2];
+    il_table *e = table_of(six), *q = table_of(two), *words, *out;
+    il_predict_options options = { .target = "y" };
+    CHECK_OK(il_table_new(&words, "words", &err));
+    for (int c = 0; c < 3; c++)
+        CHECK_OK(il_table_add_col(words, il_table_col(e, c), c == 2, &err));
+    for (int r = 0; r < il_table_rows(e); r++) {
+        char text[32];
+        CHECK_OK(il_table_add_row(words, &err));
+        for (int c = 0; c < 2; c++) il_table_set(words, r, c, il_table_number(e, r, c));
+        snprintf(text, sizeof text, "%g", il_table_number(e, r, 2));
+        CHECK_OK(il_table_set_text(words, r, 2, text, &err));
+    }
+    CHECK_OK(il_predict(model, words, q, &options, &out, &s, &err));
+    for (int i = 0; i < 2; i++) {
+        got[i] = il_table_number(out, i, 1);
+        CHECK(got[i] == want[i], "query %d: %g is not %g", i, got[i], want[i]);
+    }
+    free(want);
+    il_table_free(e);
+    il_table_free(q);
+    il_table_free(words);
+    il_table_free(out);
+}
+
+/* A logit is no prediction of a number. */
+static void refuses_a_classifier(void **state)
+{
+    (void)state;
+    il_config config = *il_model_config(model);
+    il_model *classes;
+    il_prediction s;
+    il_table *e = table_of(six), *q = table_of(two), *out = NULL;
+    il_predict_options options = { .target = "y" };
+    il_error why;
+    CHECK_OK(il_config_set(&config, "training.task_name=linear_classification", &err));
+    CHECK_OK(il_model_new(&classes, &config, &err));
+    assert_int_equal(il_predict(classes, e, q, &options, &out, &s, &why), IL_ECONFIG);
+    CHECK(strstr(why.text, "trained on linear_classification"), "%s", why.text);
+    assert_null(out);
+    il_model_free(classes);
+    il_table_free(e);
+    il_table_free(q);
+}
+
 /* ---- the baselines ---------------------------------------------------------------------------- */
 
 enum { M = 12, P = 3, Q = 4, ALPHAS = 15 };
@@ -316,6 +366,18 @@ static void ols_survives_a_doubled_column(void **state)
     CHECK_NEAR(ols[0], 13, 1e-12, "2 * 7 - 1");
 }
 
+/* Values whose differences overflow reach no factorisation. */
+static void refuses_what_overflows(void **state)
+{
+    (void)state;
+    double a[4] = { 1.7e308, 1.7e308, 1.7e308, -1.7e308 }, y[4] = { 1, 2, 3, 4 }, ridge[1],
+           ols[1], *x[1] = { a };
+    il_frame f = { .M = 4, .Q = 0, .P = 1, .x = x, .y = y };
+    il_error err;
+    assert_int_equal(il_frame_linear(&f, ridge, ols, &err), IL_ECONFIG);
+    CHECK(strstr(err.text, "too large"), "%s", err.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,8 +387,11 @@ int main(void)
         cmocka_unit_test(every_query_is_asked_alone),
         cmocka_unit_test(text_gaps_and_constants),
         cmocka_unit_test(refuses_what_it_must),
+        cmocka_unit_test(numbers_may_be_text),
+        cmocka_unit_test(refuses_a_classifier),
         cmocka_unit_test(ridge_leaves_one_out),
         cmocka_unit_test(ols_survives_a_doubled_column),
+        cmocka_unit_test(refuses_what_overflows),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -3,13 +3,12 @@
  * printf and strtod follow LC_NUMERIC, which a host program may have set to one with a decimal
  * comma. We write a point whatever it says, and hand strtod the separator it expects.
  */
-#include "report/report.h"
+#include "base/base.h"
 
 #include <ctype.h>
 #include <locale.h>
 #include <math.h>
 #include <stdlib.h>
-#include <strings.h>
 
 /* What printf wrote between the digits becomes a point. */
 static void use_point(char *text)
@@ -22,32 +21,29 @@ static void use_point(char *text)
     memmove(at + 1, at + size, strlen(at + size) + 1);
 }
 
-void il_number_exact(char text[IL_NUMBER], double v)
+il_number il_digits(double value)
 {
-    text[0] = 0;
-    if (isnan(v)) return;
+    il_number number;
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, IL_NUMBER, "%.*g", digits, v);
-        if (strtod(text, NULL) == v) break;
+        snprintf(number.text, sizeof number.text, "%.*g", digits, value);
+        if (strtod(number.text, NULL) == value) break;
     }
-    use_point(text);
+    use_point(number.text);
+    return number;
 }
 
-void il_number_short(char text[IL_NUMBER], double v)
+il_number il_digits_short(double value)
 {
-    double a = fabs(v);
-    if (isnan(v)) {
-        strcpy(text, "-");
-    } else if (a < 1e15 && v == (double)(int64_t)v) {
-        snprintf(text, IL_NUMBER, "%.0f", v);
-    } else if (a >= 1000 && a < 1e7) {
-        snprintf(text, IL_NUMBER, "%.0f", v);
-    } else if (a >= 1e-3 && a < 1000) {
-        snprintf(text, IL_NUMBER, "%#.4g", v); /* # keeps the zeros, so columns line up */
-    } else {
-        snprintf(text, IL_NUMBER, "%.4g", v);
-    }
-    use_point(text);
+    il_number number;
+    double a = fabs(value);
+    const char *format = "%.4g";
+    if ((a < 1e15 && value == floor(value)) || (a >= 1000 && a < 1e7)) format = "%.0f";
+    if (a >= 1e-3 && a < 1000 && value != floor(value))
+        format = "%#.4g"; /* # keeps the zeros, so columns line up */
+    if (isnan(value)) return (il_number){ "-" };
+    snprintf(number.text, sizeof number.text, format, value);
+    use_point(number.text);
+    return number;
 }
 
 /* [+-] digits [. digits] [e [+-] digits], with at least one digit before the exponent */
@@ -67,13 +63,13 @@ static const char *decimal_end(const char *s)
     return s;
 }
 
-int il_number_parse(const char *text, double *v)
+int il_number_parse(const char *text, double *value)
 {
     while (*text == ' ') text++;
     const char *end = decimal_end(text);
     if (!end || end[strspn(end, " ")]) return 0;
 
-    char local[512]; /* longer numerals are not numbers of a table */
+    char local[512]; /* longer numerals are nobody's */
     const char *mark = localeconv()->decimal_point, *point = strchr(text, '.');
     if (!point || point >= end) point = end;
     int n = snprintf(local, sizeof local, "%.*s%s%.*s", (int)(point - text), text,
@@ -82,14 +78,6 @@ int il_number_parse(const char *text, double *v)
     if (n < 0 || n >= (int)sizeof local) return 0;
     double got = strtod(local, NULL);
     if (!isfinite(got)) return 0;
-    *v = got;
+    *value = got;
     return 1;
-}
-
-int il_text_missing(const char *text)
-{
-    static const char *const words[] = { "", "NA", "NaN", "?", "null" };
-    for (int i = 0; i < IL_COUNT(words); i++)
-        if (!strcasecmp(text, words[i])) return 1;
-    return 0;
 }

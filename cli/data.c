@@ -1,0 +1,194 @@
+/* data.c - where the program's own files are: recipes/, examples/ and bench/
+ *
+ * A file is looked for in IL_DATA, then in the current folder, then in ../share/innerloop beside
+ * the folder of the executable, where `make install` puts it: an installed program may be moved.
+ */
+#include "cli.h"
+
+#include <dirent.h>
+#ifdef __APPLE__
+#include <mach-o/dyld.h>
+#endif
+
+enum { ROOTS = 3, NAMES = 256 };
+
+static char installed[CLI_PATH]; /* "": unknown */
+
+/* The executable's path without links, to be freed; NULL: unknown. */
+static char *executable(const char *program)
+{
+    char *path = realpath("/proc/self/exe", NULL);
+#ifdef __APPLE__
+    char said[CLI_PATH];
+    uint32_t size = sizeof said;
+    if (!path && !_NSGetExecutablePath(said, &size)) path = realpath(said, NULL);
+#endif
+    if (!path && program && strchr(program, '/')) path = realpath(program, NULL);
+    return path;
+}
+
+void cli_data_beside(const char *program)
+{
+    char *path = executable(program);
+    for (int up = 0; path && up < 2; up++) {
+        char *slash = strrchr(path, '/');
+        if (slash) *slash = 0;
+    }
+    if (path && snprintf(installed, CLI_PATH, "%s/share/innerloop", path) >= (int)CLI_PATH)
+        installed[0] = 0;
+    free(path);
+}
+
+static int roots(const char *at[ROOTS])
+{
+    const char *own = getenv("IL_DATA");
+    int n = 0;
+    if (own && *own) at[n++] = own;
+    at[n++] = ".";
+    if (*installed) at[n++] = installed;
+    return n;
+}
+
+il_status cli_data(char path[CLI_PATH], const char *folder, const char *name, il_error *err)
+{
+    const char *at[ROOTS];
+    int n = roots(at);
+    for (int i = 0; i < n; i++)
+        if (snprintf(path, CLI_PATH, "%s/%s/%s", at[i], folder, name) < CLI_PATH &&
+            cli_is_file(path))
+            return IL_OK;
+    return cli_fail(err, IL_EIO,
+                    "no %s/%.200s here or where the program is installed; set IL_DATA to "
+                    "the folder that holds %s/",
+                    folder, name, folder);
+}
+
+/* ---- recipes ---------------------------------------------------------------------------------- */
+
+static int holds(char *const *names, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(names[i], name)) return 1;
+    return 0;
+}
+
+/* Adds the recipes of one folder, by name and each once; returns how many there are now. */
+static int add_recipes(char *names[NAMES], int n, const char *root)
+{
+    char path[CLI_PATH];
+    il_error err;
+    DIR *dir = cli_join(path, root, "recipes", &err) ? NULL : opendir(path);
+    for (struct dirent *e; dir && n < NAMES && (e = readdir(dir));) {
+        if (!cli_ends_with(e->d_name, ".yaml") || e->d_name[0] == '.') continue;
+        char *name = strdup(e->d_name);
+        if (!name) break;
+        name[strlen(name) - strlen(".yaml")] = 0;
+        if (holds(names, n, name)) {
+            free(name);
+        } else {
+            names[n++] = name;
+        }
+    }
+    if (dir) closedir(dir);
+    return n;
+}
+
+/* The recipes that have a name; returns how many. */
+static int all_recipes(char *names[NAMES])
+{
+    const char *at[ROOTS];
+    int n = 0, n_roots = roots(at);
+    for (int i = 0; i < n_roots; i++) n = add_recipes(names, n, at[i]);
+    return n;
+}
+
+static void free_names(char **names, int n)
+{
+    while (n > 0) free(names[--n]);
+}
+
+il_status cli_find_recipe(char path[CLI_PATH], const char *recipe, il_error *err)
+{
+    char file[256], *names[NAMES];
+    if (cli_is_file(recipe) || strchr(recipe, '/')) {
+        if (snprintf(path, CLI_PATH, "%s", recipe) < CLI_PATH) return IL_OK;
+        return cli_fail(err, IL_EIO, "%.64s...: the path is too long", recipe);
+    }
+    snprintf(file, sizeof file, "%.200s%s", recipe,
+             cli_ends_with(recipe, ".yaml") ? "" : ".yaml");
+    if (!cli_data(path, "recipes", file, err)) return IL_OK;
+    int n = all_recipes(names);
+    const char *near = il_nearest(recipe, (const char *const *)names, n);
+    if (n)
+        cli_fail(err, IL_EIO,
+                 "no recipe '%.64s': neither a file nor a name in recipes/%s%s%s", recipe,
+                 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    free_names(names, n);
+    return IL_EIO;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Where the first clause of a comment ends: before ": ", "; " or ". ", but for "et al. 2024". */
+static size_t clause(const char *text)
+{
+    for (size_t i = 0; text[i]; i++) {
+        int mark = text[i] == ':' || text[i] == ';' || text[i] == '.';
+        if (!mark || i == 0 || text[i - 1] == ' ') continue; /* w . x */
+        if (text[i + 1] && text[i + 1] != ' ') continue;
+        if (i < 5 || strncmp(text + i - 5, "et al", 5)) return i;
+    }
+    return strlen(text);
+}
+
+/* The first clause of the comment a recipe opens with. */
+static void read_summary(char *text, size_t size, const char *name)
+{
+    char file[300], path[CLI_PATH], line[256];
+    il_error err;
+    snprintf(file, sizeof file, "%.255s.yaml", name);
+    FILE *f = cli_data(path, "recipes", file, &err) ? NULL : fopen(path, "r");
+    text[0] = 0;
+    while (f && fgets(line, sizeof line, f) && line[0] == '#') {
+        size_t used = strlen(text);
+        line[strcspn(line, "\r\n")] = 0;
+        snprintf(text + used, size - used, "%s%s", used ? " " : "",
+                 line + strspn(line, "# "));
+    }
+    if (f) fclose(f);
+    text[clause(text)] = 0;
+}
+
+static il_status fill_recipes(il_table *table, char *const *names, int n, il_error *err)
+{
+    CLI_TRY(il_table_add_col(table, "name", 1, err));
+    CLI_TRY(il_table_add_col(table, "summary", 1, err));
+    for (int i = 0; i < n; i++) {
+        char summary[1024];
+        read_summary(summary, sizeof summary, names[i]);
+        CLI_TRY(il_table_add_row(table, err));
+        CLI_TRY(il_table_set_text(table, i, 0, names[i], err));
+        CLI_TRY(il_table_set_text(table, i, 1, summary, err));
+    }
+    return IL_OK;
+}
+
+il_status cli_list_recipes(il_table **table, il_error *err)
+{
+    char *names[NAMES];
+    il_table *t;
+    CLI_TRY(il_table_new(&t, "recipes", err));
+    int n = all_recipes(names);
+    qsort(names, (size_t)n, sizeof *names, by_name);
+    il_status status = fill_recipes(t, names, n, err);
+    free_names(names, n);
+    if (status) {
+        il_table_free(t);
+    } else {
+        *table = t;
+    }
+    return status;
+}

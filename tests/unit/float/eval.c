@@ -1,0 +1,146 @@
+/* eval.c - evaluation: blocks change nothing, steps agree by points and loops, limits are named */
+#include "check.h"
+#include "innerloop.h"
+#include "train/train.h"
+
+static il_model *model; /* two loops, three dimensions, prompts of seven points */
+
+static int set_up(void **state)
+{
+    static const char *const settings[] = {
+        "model.family=gpt2_loop",
+        "model.n_dims=3",
+        "model.n_positions=8",
+        "model.n_embd=16",
+        "model.n_head=2",
+        "model.n_layer=1",
+        "training.curriculum.dims.start=3",
+        "training.curriculum.dims.end=3",
+        "training.curriculum.points.start=7",
+        "training.curriculum.points.end=7",
+        "training.curriculum.loops.start=2",
+        "training.curriculum.loops.end=2",
+        "training.n_loop_window=2",
+    };
+    (void)state;
+    il_config config;
+    il_config_init(&config);
+    for (int i = 0; i < IL_COUNT(settings); i++)
+        CHECK_OK(il_config_set(&config, settings[i], &err));
+    CHECK_OK(il_model_new(&model, &config, &err));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    il_model_free(model);
+    return 0;
+}
+
+/* More prompts than one block: the error at a point is that of all answers at once. */
+static void blocks_change_nothing(void **state)
+{
+    enum { B = 300, N = 7, D = 3 };
+    (void)state;
+    il_eval_options o = { .prompts = B, .seed = 4, .against = "gd@2" };
+    il_table *t;
+    il_batch *batch;
+    il_algo *gd;
+    il_real yhat[2][B * N];
+    CHECK_OK(il_eval_points(model, &o, &t, &err));
+    CHECK_OK(il_batch_new(&batch, B, N, D, &err));
+    const il_task *task = il_task_find("linear_regression");
+    il_draw at = { .seed = 4, .stream = IL_STREAM_EVAL };
+    CHECK_OK(
+        il_batch_draw(batch, task, model->config.training.task_opts, NULL, D, at, &err));
+    CHECK_OK(il_algo_new(&gd, "gd", &err));
+    CHECK_OK(il_model_answer(model, batch, 2, 2, yhat[0], &err));
+    CHECK_OK(il_algo_predict(gd, batch, 2, 2, yhat[1], NULL, &err));
+    for (int who = 0; who < 2; who++)
+        for (int n = 0; n < N; n++) {
+            double sum = 0;
+            for (int b = 0; b < B; b++) {
+                double d = (double)yhat[who][b * N + n] - (double)batch->y[b * N + n];
+                sum += d * d / D;
+            }
+            /* the same sum in the same order, but for where it is divided */
+            CHECK_NEAR(il_table_number(t, n, who ? 4 : 1), sum / B, 1e-12 * sum, "mean");
+        }
+    il_algo_free(gd);
+    il_batch_free(batch);
+    il_table_free(t);
+}
+
+/* The last point by points is a row by loops, for the model and for a step of an iteration. */
+static void points_and_loops_agree(void **state)
+{
+    (void)state;
+    il_eval_options o = { .prompts = 20, .seed = 4, .against = "gd@3,ols", .loops = 2 };
+    il_table *points, *loops;
+    CHECK_OK(il_eval_points(model, &o, &points, &err));
+    o.against = "gd,ols";
+    o.loops_to = 4;
+    CHECK_OK(il_eval_loops(model, &o, &loops, &err));
+    assert_int_equal(il_table_rows(points), 7);
+    assert_int_equal(il_table_rows(loops), 4);
+    for (int c = 1; c < 6; c++) {
+        int row = c == 4 ? 2 : 1; /* gd after three steps, the model after two loops */
+        CHECK(il_table_number(points, 6, c) == il_table_number(loops, row, c), "%s",
+              il_table_col(loops, c));
+    }
+    assert_string_equal(il_table_caption(points), "squared error (predicting zero: 1)");
+    il_table_free(points);
+    il_table_free(loops);
+}
+
+static void classes_are_counted(void **state)
+{
+    (void)state;
+    il_eval_options o = { .prompts = 40, .seed = 4, .task = "linear_classification" };
+    il_table *t;
+    CHECK_OK(il_eval_points(model, &o, &t, &err));
+    assert_string_equal(il_table_caption(t), "share of wrong signs");
+    for (int r = 0; r < il_table_rows(t); r++) {
+        double share = il_table_number(t, r, 1), count = share * 40;
+        CHECK(share >= 0 && share <= 1, "row %d: %g", r, share);
+        CHECK_NEAR(count, round(count), 1e-9, "a share of forty prompts");
+    }
+    il_table_free(t);
+}
+
+/* Refused by name, before memory for them is asked for */
+static void limits_are_named(void **state)
+{
+    static const struct {
+        il_eval_options o;
+        const char *says;
+    } cases[] = {
+        { { .prompts = 9, .points = 9 },
+          "points = 9 is more than the model's n_positions = 8" },
+        { { .prompts = 9, .points = 2000000000 }, "points = 2000000000 is more" },
+        { { .prompts = 9, .dims = 4 }, "dims = 4 is more than the model's n_dims = 3" },
+        { { .prompts = 9, .loops = 1000000000 }, "loops = 1000000000 is more than 10000" },
+        { { .prompts = 9, .loops_to = 10001 }, "loops = 10001 is more than 10000" },
+        { { .prompts = 9, .against = "gd@x" }, "after @ comes a number" },
+    };
+    (void)state;
+    for (int i = 0; i < IL_COUNT(cases); i++) {
+        il_error why;
+        il_table *t = NULL;
+        assert_int_equal(il_eval_loops(model, &cases[i].o, &t, &why), IL_ECONFIG);
+        CHECK(strstr(why.text, cases[i].says), "'%s' lacks '%s'", why.text, cases[i].says);
+        assert_null(t);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_change_nothing),
+        cmocka_unit_test(points_and_loops_agree),
+        cmocka_unit_test(classes_are_counted),
+        cmocka_unit_test(limits_are_named),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
