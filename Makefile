@@ -60,7 +60,7 @@ BF16 := bf16 $(AMX)
 ISA_bf16 := -DIL_ISA=avx512 -march=x86-64-v4 -mavx512bf16 -mprefer-vector-width=512
 ISA_amx  := $(ISA_bf16) $(AMX_FLAGS)
 endif
-REAL_float  := $(BF16:%=-DIL_HAVE_%)
+REAL_float  := $(if $(BF16),-DIL_HAVE_BF16) $(if $(AMX),-DIL_HAVE_AMX)
 REAL_double := -DIL_DOUBLE
 
 EXTRA_float := $(BF16:%=$(BUILD)/float/src/la/%.o)

@@ -55,7 +55,7 @@ void il_kernel_use(const il_kernels *kernels) { atomic_store(&current, kernels);
 
 /* ---- bfloat16 ---------------------------------------------------------------------------------- */
 
-#ifdef IL_HAVE_bf16
+#ifdef IL_HAVE_BF16
 void il_bf16_replace(il_kernels *kernels); /* bf16.c */
 
 static il_kernels with_bf16[2]; /* the faster first */
@@ -67,7 +67,7 @@ static void fill_bf16(void)
     __builtin_cpu_init();
     const il_kernels *k = il_kernel_find("avx512");
     if (!k || !__builtin_cpu_supports("avx512bf16")) return;
-#ifdef IL_HAVE_amx
+#ifdef IL_HAVE_AMX
     if (il_amx_runs_here()) {
         with_bf16[n_bf16] = *k;
         il_amx_replace(&with_bf16[n_bf16++]);

@@ -47,7 +47,7 @@ __attribute__((target("avx512f,avx512bf16"))) static float chain_bf16(void)
     return ((const float *)&c[0])[0];
 }
 
-#ifdef IL_HAVE_amx
+#ifdef IL_HAVE_AMX
 enum {
     FEWER = 16
 }; /* a product of tiles takes as many cycles as 32 instructions of the others */
@@ -119,7 +119,7 @@ double il_peak_bf16(int threads)
     if (!k) return NAN;
 #if defined __x86_64__
     c = (chain){ .run = chain_bf16, .flop = 64 };
-#ifdef IL_HAVE_amx
+#ifdef IL_HAVE_AMX
     if (!strcmp(k->name, "amx"))
         c = (chain){ .run = chain_amx, .flop = 2 * 16 * 16 * 32 / FEWER };
 #endif
