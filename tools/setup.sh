@@ -40,7 +40,7 @@ get() { # what is wanted and wished for so far
             echo "missing (Debian's names):$packages - install them and run make again" >&2
             exit 1
         fi
-        case $packages in *:arm64*) $sudo dpkg --add-architecture arm64 ;; esac
+        case $packages in *:arm64*) $sudo dpkg --add-architecture arm64 && updated= ;; esac
         apt_install $packages || exit 1
     fi
     if [ -n "$wishes" ] && ! { can_install >/dev/null && apt_install $wishes; }; then

@@ -34,6 +34,9 @@ typedef struct {
     int post;   /* the last `post` loops are read out and measured */
     void (*visit)(void *context, il_state *s,
                   int loop); /* after each of those (from 1); or NULL */
+    /* Tap: after every op of a forward pass (its number in the plan; the loop is s->loop). It may
+     * read any slot that lives then, and change the op's output. NULL: none. */
+    void (*tap)(void *context, il_state *s, int op);
     void *context;
 } il_run;
 

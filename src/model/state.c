@@ -143,9 +143,12 @@ static void enter_loop(il_state *s, int w)
     s->value[p->carry_out] = out;
 }
 
-static void run_ops(il_state *s, int from, int to)
+static void run_ops(il_state *s, const il_run *run, int from, int to)
 {
-    for (int j = from; j < to; j++) s->plan->ops[j].kind->forward(&s->plan->ops[j], s);
+    for (int j = from; j < to; j++) {
+        s->plan->ops[j].kind->forward(&s->plan->ops[j], s);
+        if (run->tap) run->tap(run->context, s, j);
+    }
 }
 
 static void start_carry(il_state *s)
@@ -165,14 +168,14 @@ static int window_of(const il_run *run) { return il_min(run->window, run->loops)
 void il_forward(il_state *s, const il_run *run)
 {
     const il_plan *p = s->plan;
-    run_ops(s, 0, p->end[IL_PRE]);
+    run_ops(s, run, 0, p->end[IL_PRE]);
     for (int loop = 0; loop < run->loops; loop++) {
         enter_loop(s, loop - (run->loops - window_of(run)));
         s->loop = loop;
         if (loop == 0) start_carry(s);
-        run_ops(s, p->end[IL_PRE], p->end[IL_BODY]);
+        run_ops(s, run, p->end[IL_PRE], p->end[IL_BODY]);
         if (loop < run->loops - run->post) continue;
-        run_ops(s, p->end[IL_BODY], p->end[IL_POST]);
+        run_ops(s, run, p->end[IL_BODY], p->end[IL_POST]);
         if (run->visit) run->visit(run->context, s, loop + 1);
     }
 }
@@ -217,7 +220,7 @@ void il_backward(il_state *s, const il_run *run)
     clear(s, p->carry_out);
     for (int w = W - 1; w >= 0; w--) {
         enter_loop(s, w);
-        if (p->recompute == 2 && W > 1) run_ops(s, p->end[IL_PRE], p->end[IL_BODY]);
+        if (p->recompute == 2 && W > 1) run_ops(s, run, p->end[IL_PRE], p->end[IL_BODY]);
         s->dvalue[p->carry_out] = s->dcarry[0];
         if (p->carry_in != IL_NONE) {
             s->dvalue[p->carry_in] = s->dcarry[1];
@@ -226,7 +229,7 @@ void il_backward(il_state *s, const il_run *run)
         if (W - w <= run->post) {
             if (p->recompute == 2 && W > 1) {
                 double loss = s->loss;
-                run_ops(s, p->end[IL_BODY], p->end[IL_POST]);
+                run_ops(s, run, p->end[IL_BODY], p->end[IL_POST]);
                 s->loss = loss; /* measured once */
             }
             run_steps(s, 0, p->post_backward);

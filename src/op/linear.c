@@ -1,6 +1,6 @@
 /* linear.c - an affine map of every token, with what surrounds it fused in
  *
- *   y = residual + act(x W^T + b),   W (out, in), b (out),  act: none or gelu
+ *   y = residual + act(x W^T + b),   W (out, in), b (out) or none,  act: none or gelu
  *
  * The weights are packed once per optimiser step, in both orientations, and used by every shard
  * and loop. Backward: dx += dz W, dW += dz^T x, db += sum dz, dresidual += dy, with
@@ -11,7 +11,7 @@
 #include <math.h>
 
 typedef struct {
-    int out, gelu, fan;
+    int out, gelu, fan, bias;
     double std;
 } options;
 static const il_opt opts[] = {
@@ -22,12 +22,14 @@ static const il_opt opts[] = {
       "normal|fan" },
     { "std", IL_OPT_REAL, offsetof(options, std), 0.02, 0, 1e3,
       "deviation of normal weights" },
+    { "bias", IL_OPT_BOOL, offsetof(options, bias), 1, 0, 1, "whether there is a bias" },
     { 0 },
 };
 static const char *const cases[] = { "width=8 out=5",
                                      "width=3 out=1 std=0.5",
                                      "width=5 out=7 act=gelu std=0.5",
                                      "width=4 out=4 inputs=2 init=fan",
+                                     "width=5 out=3 bias=0 std=0.5",
                                      "width=6 out=6 inputs=2 act=gelu init=fan",
                                      NULL };
 
@@ -44,8 +46,9 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
     il_init init = o->fan ? IL_INIT_UNIFORM : IL_INIT_NORMAL;
     double scale = o->fan ? 1 / sqrt(in) : o->std;
     op->par[0] = il_param_new(p, op, "weight", init, scale, o->out, in);
-    op->par[1] =
-        il_param_new(p, op, "bias", o->fan ? init : IL_INIT_ZERO, scale, 0, o->out);
+    if (o->bias)
+        op->par[1] =
+            il_param_new(p, op, "bias", o->fan ? init : IL_INIT_ZERO, scale, 0, o->out);
     if (o->gelu) op->save[0] = il_slot_new(p, op, "pre", o->out);
     op->out = il_slot_new(p, op, "", o->out);
     op->reads = 1;
@@ -71,7 +74,7 @@ static size_t pack(const il_op *op, const il_plan *p, int side, const il_real *w
 static void forward(const il_op *op, il_state *s)
 {
     const options *o = of(op);
-    il_epilogue e = { .bias = il_w(op, s, 1), .gelu = o->gelu };
+    il_epilogue e = { .bias = o->bias ? il_w(op, s, 1) : NULL, .gelu = o->gelu };
     if (o->gelu) {
         e.pre = il_save(op, s, 0);
         e.ldp = o->out;
@@ -103,7 +106,7 @@ static void backward(const il_op *op, il_state *s)
         k->add(dresidual, dresidual, dz, (size_t)M * (size_t)out);
     }
     if (of(op)->gelu) k->gelu_scale(dz, il_save(op, s, 0), (size_t)M * (size_t)out);
-    k->colsum(il_dw(op, s, 1), dz, out, M, out);
+    if (of(op)->bias) k->colsum(il_dw(op, s, 1), dz, out, M, out);
     products->gemm_tn(il_dw(op, s, 0), in, dz, out, il_x(op, s, 0), in, M, out, in,
                       s->work);
     if (il_dx(op, s, 0))

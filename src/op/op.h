@@ -15,7 +15,7 @@ typedef struct il_state il_state;
 typedef enum { IL_PRE, IL_BODY, IL_POST } il_section;
 typedef enum { IL_INIT_ZERO, IL_INIT_ONE, IL_INIT_NORMAL, IL_INIT_UNIFORM } il_init;
 
-enum { IL_NAME = 64, IL_OPTS = 64, IL_NONE = -1 };
+enum { IL_NAME = 64, IL_OPTS = 64, IL_INPUTS = 6, IL_NONE = -1 };
 
 typedef struct {
     char name[IL_NAME];
@@ -39,9 +39,9 @@ typedef struct {
     const il_op_kind *kind;
     char name[IL_NAME];
     il_section section;
-    int n_in, in[3], out, save[2],
-        par[2];     /* slots; slots; weights; IL_NONE where there is none */
-    unsigned reads; /* bit i: backward reads the value of input i; bit 3: of its output */
+    int n_in, in[IL_INPUTS], out, save[4],
+        par[4];     /* slots; slots; weights; IL_NONE where there is none */
+    unsigned reads; /* bit i: backward reads the value of input i; IL_READS_OUT: its output */
     unsigned again_reads; /* likewise for `again` */
     int cheap;            /* `again` can have the output again from saves and again_reads */
     size_t packed[2];     /* linear: offsets of the packed weights, forward and backward */
@@ -49,7 +49,7 @@ typedef struct {
     void *opts;            /* the kind's options struct */
 } il_op;
 
-enum { IL_READS_OUT = 8 };
+enum { IL_READS_OUT = 1 << IL_INPUTS };
 
 struct il_op_kind {
     const char *name, *summary;
@@ -91,6 +91,7 @@ struct il_plan {
     int n_ops, n_slots, n_params;
     int end[3];                         /* ops of a section end here */
     int tokens, target, weight, answer; /* slots: what goes in, what comes out */
+    int mask; /* slot (width 1), or IL_NONE: 1 for tokens that are keys, 0 for queries */
     il_carry carry;                     /* what the first loop carries in */
     int carry_slot, carry_in, carry_out;
     int loops,

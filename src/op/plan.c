@@ -35,6 +35,7 @@ void il_plan_init(il_plan *p)
                     .tokens = IL_NONE,
                     .target = IL_NONE,
                     .weight = IL_NONE,
+                    .mask = IL_NONE,
                     .answer = IL_NONE,
                     .carry_slot = IL_NONE,
                     .carry_in = IL_NONE,
@@ -125,11 +126,11 @@ il_status il_plan_add(il_plan *p, il_section section, const char *kind, const ch
                    .kind = k,
                    .section = section,
                    .n_in = n_in,
-                   .out = IL_NONE,
-                   .save = { IL_NONE, IL_NONE },
-                   .par = { IL_NONE, IL_NONE } };
+                   .out = IL_NONE };
     path(op->name, name, "");
-    for (int i = 0; i < 3; i++) op->in[i] = i < n_in ? in[i] : IL_NONE;
+    for (int i = 0; i < IL_INPUTS; i++) op->in[i] = i < n_in ? in[i] : IL_NONE;
+    for (int i = 0; i < IL_COUNT(op->save); i++) op->save[i] = IL_NONE;
+    for (int i = 0; i < IL_COUNT(op->par); i++) op->par[i] = IL_NONE;
     for (int s = section; s <= IL_POST; s++) p->end[s] = p->n_ops;
     if (!op->opts) return il_fail(err, IL_EFAIL, "out of memory for the plan");
     il_opt_init(k->opts, op->opts);

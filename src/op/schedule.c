@@ -76,7 +76,7 @@ static void mark_kept(il_plan *p, int recompute)
 {
     for (int j = p->end[IL_PRE]; j < p->n_ops; j++) {
         const il_op *op = &p->ops[j];
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < IL_COUNT(op->save); i++)
             if (op->save[i] != IL_NONE) p->slots[op->save[i]].kept = 1;
         for (int i = 0; i <= op->n_in; i++) {
             int slot = i < op->n_in ? op->in[i] : op->out;
