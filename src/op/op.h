@@ -40,8 +40,9 @@ typedef struct {
     char name[IL_NAME];
     il_section section;
     int n_in, in[IL_INPUTS], out, save[4],
-        par[4];     /* slots; slots; weights; IL_NONE where there is none */
-    unsigned reads; /* bit i: backward reads the value of input i; IL_READS_OUT: its output */
+        par[4]; /* slots; slots; weights; IL_NONE where there is none */
+    unsigned
+        reads; /* bit i: backward reads the value of input i; IL_READS_OUT: its output */
     unsigned again_reads; /* likewise for `again` */
     int cheap;            /* `again` can have the output again from saves and again_reads */
     size_t packed[2];     /* linear: offsets of the packed weights, forward and backward */
@@ -92,7 +93,7 @@ struct il_plan {
     int end[3];                         /* ops of a section end here */
     int tokens, target, weight, answer; /* slots: what goes in, what comes out */
     int mask; /* slot (width 1), or IL_NONE: 1 for tokens that are keys, 0 for queries */
-    il_carry carry;                     /* what the first loop carries in */
+    il_carry carry; /* what the first loop carries in */
     int carry_slot, carry_in, carry_out;
     int loops,
         loss_loops;   /* defaults: loops to run; of those, the last that carry a loss */
