@@ -1,8 +1,9 @@
 /* context.c - one prompt, example by example
  *
  * A token depends on earlier ones only through the ops that mix tokens, and these remember what
- * they need (il_memory) for every loop. A query is run and forgotten: the next token
- * takes its place.
+ * they need for every loop: something of every token (il_memory), or a recurrent state. A query
+ * is run and forgotten: the next token takes its place, and a recurrent state is handed to it as
+ * a copy.
  */
 #include "model/model.h"
 
@@ -11,7 +12,8 @@
 struct il_context {
     const il_model *model;
     il_state *state;
-    il_real *memory;
+    il_real *memory, *recurrent, *trial; /* trial: a query's copy of the recurrent state */
+    size_t recurs;                       /* numbers of it */
     int loops, points;
 };
 
@@ -19,13 +21,18 @@ static il_status fill(il_context *c, int tokens, il_error *err)
 {
     const il_plan *p = &c->model->plan;
     for (int j = 0; j < p->n_ops; j++)
-        if (p->ops[j].kind->mixes && !p->ops[j].remembers)
+        if (p->ops[j].kind->mixes && !p->ops[j].remembers && !p->ops[j].recurs)
             return il_fail(err, IL_ECONFIG, "%s (%s) cannot run token by token",
                            p->ops[j].name, p->ops[j].kind->name);
     IL_TRY(il_state_new(&c->state, c->model, 1, tokens, 0, err));
     size_t size = (size_t)p->memory * (size_t)tokens * (size_t)c->loops;
+    c->recurs = (size_t)p->recurrent * (size_t)c->loops;
     c->state->memory = c->memory = calloc(size ? size : 1, sizeof *c->memory);
-    return c->memory ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for a context");
+    c->recurrent = calloc(2 * c->recurs + 1, sizeof *c->recurrent);
+    c->trial = c->recurrent ? c->recurrent + c->recurs : NULL;
+    return c->memory && c->recurrent
+               ? IL_OK
+               : il_fail(err, IL_EFAIL, "out of memory for a context");
 }
 
 il_status il_context_new(il_context **out, const il_model *model, int loops, il_error *err)
@@ -48,6 +55,7 @@ void il_context_free(il_context *c)
     if (!c) return;
     il_state_free(c->state);
     free(c->memory);
+    free(c->recurrent);
     free(c);
 }
 
@@ -75,6 +83,8 @@ static il_status run(il_context *c, const il_real *x, const il_real *y, il_real 
     }
     memset(s->value[s->plan->weight], 0, sizeof *x * (size_t)s->rows);
     memset(s->value[s->plan->target], 0, sizeof *x * (size_t)s->rows);
+    s->recurrent = y ? c->recurrent : c->trial;
+    if (!y) memcpy(c->trial, c->recurrent, c->recurs * sizeof *c->trial);
     il_forward(s, &(il_run){ .loops = c->loops, .post = yhat != NULL });
     if (yhat) *yhat = s->value[s->plan->answer][0];
     return IL_OK;

@@ -24,10 +24,10 @@ static int frames(const il_state *s)
     return s->plan->recompute == 2 ? 1 : il_max(s->window, 1);
 }
 
-/* Kernels' scratch, or the square state of a head of linear attention. */
+/* Scratch of kernels and ops. */
 static size_t work_size(const il_plan *p, int T)
 {
-    size_t K = (size_t)p->most_heads_key, most = K * K,
+    size_t most = p->work + il_product((size_t)T, p->work_per_token),
            others = il_kernel()->work_size(T, p->most_heads_key),
            products = p->products->work_size(T, p->most_heads_key);
     if (most < others) most = others;

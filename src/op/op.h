@@ -47,6 +47,7 @@ typedef struct {
     int cheap;            /* `again` can have the output again from saves and again_reads */
     size_t packed[2];     /* linear: offsets of the packed weights, forward and backward */
     int memory, remembers; /* columns remembered of every token: the first, how many */
+    int recurrent, recurs; /* numbers of recurrent state: the first, how many */
     void *opts;            /* the kind's options struct */
 } il_op;
 
@@ -67,8 +68,8 @@ struct il_op_kind {
         const il_op *op, const il_plan *plan, int side, const il_real *weights,
         il_real *packed); /* side 0, 1; measures when packed is NULL; NULL: nothing */
     int skips; /* backward takes inputs that want no gradient (il_dx is NULL); else all get one */
-    int mixes; /* tokens. Such an op declares what it remembers of each (il_memory_new), or a
-                  model cannot run token by token. */
+    int mixes; /* tokens. Such an op declares what it remembers of each (il_memory_new) or of
+                  all (il_recurrent_new), or a model cannot run token by token. */
 };
 
 static inline size_t il_param_size(const il_param *w)
@@ -104,9 +105,11 @@ struct il_plan {
     il_step *backward;             /* of one loop: post, then body */
     int n_backward, post_backward; /* steps; of these, how many belong to post */
     int recompute;
-    int kept, shared, lasting; /* columns: of a frame, of shared scratch, of pre slots */
-    int most_heads_key;        /* largest key size, for scratch */
-    int memory; /* columns a token-by-token run remembers of every token and loop */
+    int kept, shared, lasting;   /* columns: of a frame, of shared scratch, of pre slots */
+    int most_heads_key;          /* largest key size, for scratch */
+    size_t work, work_per_token; /* numbers of scratch that ops asked for */
+    int memory;    /* columns a token-by-token run remembers of every token and loop */
+    int recurrent; /* numbers it remembers of a loop, however many tokens went by */
 };
 
 /* ---- building a plan ---------------------------------------------------------------------- */
@@ -130,6 +133,11 @@ int il_param_new(il_plan *plan, il_op *op, const char *suffix, il_init init, dou
                  int rows, int cols);
 /* `columns` numbers that the op remembers of every token in token-by-token runs */
 void il_memory_new(il_plan *plan, il_op *op, int columns);
+/* The same of all tokens together: a recurrent state, which the op's forward reads and replaces.
+ * With s->past = 0 there is none yet: what it holds is to be set, not read. */
+void il_recurrent_new(il_plan *plan, il_op *op, int numbers);
+/* Scratch for forward and backward (s->work): `numbers`, and so many for every token */
+void il_work_new(il_plan *plan, size_t numbers, size_t per_token);
 static inline int il_width(const il_plan *plan, int slot)
 {
     return plan->slots[slot].width;
@@ -164,7 +172,7 @@ struct il_state {
     il_real *work; /* kernels' scratch */
     il_real *grad; /* (n_weights) where weights' gradients are added */
     /* token by token: one prompt, `past` tokens are remembered, at most `most_tokens` */
-    il_real *memory; /* NULL: whole prompts */
+    il_real *memory, *recurrent; /* NULL: whole prompts */
     int past, loop;
     double loss; /* sum over loss loops and rows of weight * loss */
     il_real loss_scale;
@@ -212,6 +220,13 @@ static inline il_real *il_memory(const il_op *op,
     if (!s->memory) return NULL;
     size_t column = (size_t)s->loop * (size_t)s->plan->memory + (size_t)op->memory;
     return s->memory + column * (size_t)s->most_tokens;
+}
+static inline il_real *il_recurrent(const il_op *op,
+                                    const il_state *s) /* NULL: whole prompts */
+{
+    if (!s->recurrent) return NULL;
+    return s->recurrent + (size_t)s->loop * (size_t)s->plan->recurrent +
+           (size_t)op->recurrent;
 }
 static inline int il_columns(const il_op *op, const il_state *s,
                              int i) /* width of input i */

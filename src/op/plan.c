@@ -167,3 +167,16 @@ void il_memory_new(il_plan *p, il_op *op, int columns)
     op->remembers = columns;
     p->memory += columns;
 }
+
+void il_recurrent_new(il_plan *p, il_op *op, int numbers)
+{
+    op->recurrent = p->recurrent;
+    op->recurs = numbers;
+    p->recurrent += (numbers + 15) / 16 * 16;
+}
+
+void il_work_new(il_plan *p, size_t numbers, size_t per_token)
+{
+    if (p->work < numbers) p->work = numbers;
+    if (p->work_per_token < per_token) p->work_per_token = per_token;
+}
