@@ -34,7 +34,7 @@ static void answer(const void *opt, il_learner *l, const double *q, int steps, d
     double best = sum > 0 ? 4 / (sum * sum) : 0;
     double step_size = o->step_size > 0 ? o->step_size : best;
     double momentum = o->momentum > 0 ? o->momentum : ratio * ratio;
-    double *last = s.lambda + 4 * s.D; /* w_{t-1}, where the solver's scratch was */
+    double *last = il_spectral_scratch(&s); /* w_{t-1} */
     memset(last, 0, sizeof *last * (size_t)s.D);
     for (int t = 0; t <= steps; t++) {
         yhat[t] = il_spectral_answer(&s, what ? what + (size_t)t * s.D : NULL);

@@ -59,6 +59,22 @@ il_spectral il_spectral_of(il_learner *l, const double *query, int weights)
     return s;
 }
 
+void il_spectral_add_ridge(il_spectral *s, double ridge)
+{
+    if (ridge <= 0) return;
+    for (int i = 0; i < s->D; i++) s->lambda[i] += ridge;
+    s->largest = s->smallest = s->lambda[0];
+    for (int i = 1; i < s->D; i++) {
+        s->largest = fmax(s->largest, s->lambda[i]);
+        s->smallest = fmin(s->smallest, s->lambda[i]);
+    }
+}
+
+double *il_spectral_scratch(const il_spectral *s)
+{
+    return s->lambda + 4 * s->D; /* what the solver has used */
+}
+
 double il_spectral_answer(const il_spectral *s, double *what)
 {
     if (what) {

@@ -24,6 +24,10 @@ void il_spectral_learn(const void *opts, il_learner *l, const double *x, double 
 
 /* The coordinates for a query; cost O(D^2) a right-hand side on top of 4/3 D^3. */
 il_spectral il_spectral_of(il_learner *l, const double *query, int weights);
+/* A + ridge I has the same eigenvectors; without ridge, nothing changes. */
+void il_spectral_add_ridge(il_spectral *s, double ridge);
+/* 3 D + 2 doubles for the algorithm, not set */
+double *il_spectral_scratch(const il_spectral *s);
 /* The answer of the iterate, and its weights (D) unless NULL */
 double il_spectral_answer(const il_spectral *s, double *what);
 
