@@ -67,6 +67,8 @@ struct il_op_kind {
     size_t (*pack)(
         const il_op *op, const il_plan *plan, int side, const il_real *weights,
         il_real *packed); /* side 0, 1; measures when packed is NULL; NULL: nothing */
+    unsigned
+        ids; /* bit i: input i holds ids of classes, whole numbers without a gradient */
     int skips; /* backward takes inputs that want no gradient (il_dx is NULL); else all get one */
     int mixes; /* tokens. Such an op declares what it remembers of each (il_memory_new) or of
                   all (il_recurrent_new), or a model cannot run token by token. */

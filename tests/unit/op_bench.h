@@ -15,6 +15,7 @@ typedef struct {
     il_model *model;
     il_state *s;
     int inputs[IL_INPUTS], n_inputs;
+    unsigned ids; /* bit i: input i holds ids */
     il_real *grad;
 } bench;
 
@@ -46,6 +47,14 @@ static inline void bench_fill(il_real *x, size_t n, uint32_t stream, int is_gate
         x[i] = (il_real)(is_gate ? 0.02 + 0.96 * il_uniform(&rng) : il_normal(&rng));
 }
 
+/* Ids of classes, of which every case has at least three */
+static inline void bench_fill_ids(il_real *x, size_t n, uint32_t stream)
+{
+    bench_fill(x, n, stream, 0);
+    for (size_t i = 0; i < n; i++)
+        x[i] = x[i] < (il_real)-0.4 ? 0 : x[i] < (il_real)0.4 ? 1 : 2;
+}
+
 static inline bench bench_new(const il_op_kind *kind, const char *text, int prompts,
                               int tokens, int recompute)
 {
@@ -53,7 +62,9 @@ static inline bench bench_new(const il_op_kind *kind, const char *text, int prom
     char opts[128], list[64];
     snprintf(opts, sizeof opts, "%s", text);
     int width[IL_INPUTS], out, loss[3];
-    int is_loss = !strcmp(kind->name, "mse") || !strcmp(kind->name, "cross_entropy");
+    int is_loss = !strcmp(kind->name, "mse") || strstr(kind->name, "cross_entropy");
+    int classes = is_loss && kind->ids;
+    b.ids = is_loss ? 0 : kind->ids;
     int every = bench_number(opts, "width", 4), gates = bench_number(opts, "gates", 0);
     b.n_inputs = is_loss ? 2 : bench_number(opts, "inputs", kind->least_in);
     for (int i = 0; i < IL_INPUTS; i++) width[i] = every;
@@ -70,7 +81,7 @@ static inline bench bench_new(const il_op_kind *kind, const char *text, int prom
                          is_loss ? "" : opts, b.n_inputs, b.inputs, &out, &err));
     p.carry_out = out;
     loss[0] = out;
-    loss[1] = p.target = il_plan_input(&p, "target", il_width(&p, out), 0);
+    loss[1] = p.target = il_plan_input(&p, "target", classes ? 1 : il_width(&p, out), 0);
     loss[2] = p.weight = il_plan_input(&p, "weight", 1, 0);
     CHECK_OK(il_plan_add(&p, IL_POST, is_loss ? kind->name : "mse", "loss",
                          is_loss ? opts : "", 3, loss, NULL, &err));
@@ -83,11 +94,17 @@ static inline bench bench_new(const il_op_kind *kind, const char *text, int prom
     b.grad = b.s->grad = calloc(b.model->plan.n_weights + 1, sizeof *b.grad);
     const il_plan *q = &b.model->plan;
     size_t rows = (size_t)prompts * (size_t)tokens;
-    for (int i = 0; i < b.n_inputs; i++)
-        bench_fill(b.s->value[b.inputs[i]], rows * (size_t)width[i], 2 + (uint32_t)i,
-                   i >= b.n_inputs - gates);
+    for (int i = 0; i < b.n_inputs; i++) {
+        il_real *x = b.s->value[b.inputs[i]];
+        size_t size = rows * (size_t)width[i];
+        if (b.ids >> i & 1)
+            bench_fill_ids(x, size, 2 + (uint32_t)i);
+        else
+            bench_fill(x, size, 2 + (uint32_t)i, i >= b.n_inputs - gates);
+    }
     il_real *target = b.s->value[q->target], *weight = b.s->value[q->weight];
     bench_fill(target, rows * (size_t)il_width(q, q->target), 8, 0);
+    if (classes) bench_fill_ids(target, rows, 8);
     bench_fill(weight, rows, 9, 0);
     for (size_t i = 0; i < rows; i++) {
         il_real w = weight[i] < 0 ? -weight[i] : weight[i];

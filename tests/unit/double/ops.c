@@ -53,6 +53,7 @@ static void check_case(const il_op_kind *kind, const char *text, int recompute)
     il_backward(b.s, &run);
     size_t rows = PROMPTS * TOKENS;
     for (int i = 0; i < b.n_inputs; i++) {
+        if (b.ids >> i & 1) continue;
         size_t n = rows * (size_t)il_width(p, b.inputs[i]);
         il_real *grad = malloc(n * sizeof *grad);
         memcpy(grad, b.s->dvalue[b.inputs[i]], n * sizeof *grad);
@@ -76,7 +77,7 @@ static void check_adds(const il_op_kind *kind, const char *text)
     bench b = bench_new(kind, text, PROMPTS, TOKENS, 1);
     const il_plan *p = &b.model->plan;
     const il_op *op =
-        &p->ops[strcmp(kind->name, "mse") && strcmp(kind->name, "cross_entropy") ? 0 : 1];
+        &p->ops[strcmp(kind->name, "mse") && !strstr(kind->name, "cross_entropy") ? 0 : 1];
     il_forward(b.s, &run);
     il_backward(b.s, &run);
     int slot = op->in[0];
@@ -103,7 +104,7 @@ static void op_gradient(void **state)
     for (int i = 0; kind->cases[i]; i++) {
         for (int recompute = 0; recompute <= 2; recompute++)
             check_case(kind, kind->cases[i], recompute);
-        check_adds(kind, kind->cases[i]);
+        if (!(kind->ids & 1)) check_adds(kind, kind->cases[i]);
         bench_token_by_token(kind, kind->cases[i], 7, 1e-11);
     }
 }
