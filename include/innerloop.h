@@ -99,13 +99,15 @@ enum { IL_FP32, IL_BF16 };                     /* il_config.training.precision *
 
 typedef struct {
     struct {
-        int family;      /* gpt2 | gpt2_loop | gpt2_tying */
-        int n_dims;      /* D: width of an input token */
-        int n_positions; /* points in the longest prompt; wpe has 2 n_positions + 1 rows */
-        int n_embd;      /* C */
-        int n_layer;     /* blocks in the body; gpt2_tying: times its one block runs */
+        int family; /* gpt2 | gpt2_loop | gpt2_tying */
+        int n_dims; /* D: width of an input */
+        int n_positions; /* points in the longest prompt; wpe has a row for each of their tokens */
+        int n_embd;  /* C */
+        int n_layer; /* blocks in the body; gpt2_tying: times its one block runs */
         int n_head;
         int loop_func; /* gpt2_loop: z=f(x+z) | z=f(x*z) */
+        int tokens;    /* how a prompt becomes tokens: a row of il_list("layouts") */
+        int stack;     /* stacked: observations in a token */
     } model;
     struct {
         char task_name[IL_TEXT];
@@ -163,15 +165,16 @@ const il_opt *il_config_opts(void);
 
 typedef struct il_task il_task;
 
-/* B prompts of N points in D dimensions, of which the first `dims` are alive. A prompt asks, for
- * every n: given (x_0,y_0) .. (x_{n-1},y_{n-1}), what is y at query n? */
+/* B prompts of N points in D dimensions, of which the first `dims` are alive; an answer y is O
+ * numbers. A prompt asks, for every n: given (x_0,y_0) .. (x_{n-1},y_{n-1}), what is y at query n?
+ * A sequence s_0, s_1, ... is a prompt with x_n = s_n and y_n = s_{n+1}. */
 typedef struct {
-    int prompts, points, dim;
+    int prompts, points, dim, outs;
     il_real *x; /* (B,N,D) examples */
-    il_real *y; /* (B,N) */
-    il_real *w; /* (B,D) the task's weights where it has some, else zeros */
+    il_real *y; /* (B,N,O) */
+    il_real *w; /* (B,O,D) the task's weights where it has some, else zeros */
     il_real *xq,
-        *yq; /* (B,N,D), (B,N): queries where they differ from the examples; else NULL */
+        *yq; /* (B,N,D), (B,N,O): queries where they differ from the examples; else NULL */
 } il_batch;
 
 /* Where prompts are drawn from: random numbers are f(seed, stream, step, index). */
@@ -191,10 +194,15 @@ enum {
 };
 
 const il_task *il_task_find(const char *name); /* NULL if there is none */
+int il_task_outs(const il_task *task, const void *opts, int dim); /* O, for D = dim */
+
+/* Room for prompts with one answer a point, or with `outs`. */
 il_status il_batch_new(il_batch **batch, int prompts, int points, int dim, il_error *err);
+il_status il_batch_new_outs(il_batch **batch, int prompts, int points, int dim, int outs,
+                            il_error *err);
 void il_batch_free(il_batch *batch);
 
-/* Fills a batch made by il_batch_new. `opts` is the task's options struct
+/* Fills a batch that was made for the task's O. `opts` is the task's options struct
  * (il_config.training.task_opts); `shift` NULL or "standard" for none, or a row of
  * il_list("shifts"), as "scaled_x=2" where it has a parameter. Cost O(B N D).
  * Errors: IL_ECONFIG for an unknown shift, or for dims outside 1..D. */
@@ -220,10 +228,11 @@ int il_algo_steps(const il_algo *algo); /* its option `steps`; 0: a closed form 
 
 /* The answers of a learning algorithm at every point of every prompt, after each of the steps
  * first..last (step 0 is where an iteration starts; a closed form answers the same after each).
+ * Each of the O numbers of an answer is a problem of its own.
  *
  *   batch  B prompts of N points in D dimensions
- *   yhat   (last-first+1, B, N) out: answer n uses points 0..n-1 only; units of batch->y
- *   what   (last-first+1, B, N, D) out: the weights behind the answers, or NULL
+ *   yhat   (last-first+1, B, N, O) out: answer n uses points 0..n-1 only; units of batch->y
+ *   what   (last-first+1, B, N, O, D) out: the weights behind the answers, or NULL
  *
  * Errors: IL_ECONFIG if there are no such steps, or if `what` is asked of an algorithm that has
  * no weights. */
@@ -261,7 +270,7 @@ void il_model_weight(const il_model *model, int index, const char **name,
                      const il_real **data, int *rows, int *cols);
 
 /* Answers after each of the loops first..last (counted from 1).
- *   yhat  (last-first+1, B, N) out; for batch->xq, point n is asked with query n
+ *   yhat  (last-first+1, B, N, O) out; for batch->xq, point n is asked with query n
  * Errors: IL_ECONFIG if the prompts do not fit the model. */
 il_status il_model_answer(const il_model *model, const il_batch *batch, int first, int last,
                           il_real *yhat, il_error *err);
@@ -455,7 +464,7 @@ il_status il_bench(const il_bench_options *options, il_peaks *peaks, il_table **
 
 /* ---- what there is ------------------------------------------------------------------------------------------ */
 
-/* kind: "tasks", "shifts", "algos", "ops", "models": a table of name, summary, options. */
+/* kind: "tasks", "shifts", "layouts", "algos", "ops", "models": a table of name, summary, options. */
 il_status il_list(il_table **table, const char *kind, il_error *err);
 
 #ifdef __cplusplus

@@ -111,41 +111,49 @@ static void widen(double *to, const il_real *from, size_t n)
     for (size_t i = 0; i < n; i++) to[i] = (double)from[i];
 }
 
-/* Hands out the answers to point n of prompt b; a closed form's one answer to every step */
-static void hand_out(const asking *c, const desk *d, int b, int n)
+/* Hands out output o of the answers to point n of prompt b; a closed form's to every step */
+static void hand_out(const asking *c, const desk *d, int b, int n, int o)
 {
     size_t B = (size_t)c->batch->prompts, N = (size_t)c->batch->points;
-    size_t D = (size_t)c->batch->dim;
+    size_t D = (size_t)c->batch->dim, O = (size_t)c->batch->outs;
     for (int t = c->first; t <= c->last; t++) {
         size_t from = c->taken ? (size_t)t : 0;
-        size_t to = ((size_t)(t - c->first) * B + (size_t)b) * N + (size_t)n;
+        size_t to =
+            (((size_t)(t - c->first) * B + (size_t)b) * N + (size_t)n) * O + (size_t)o;
         c->yhat[to] = (il_real)d->yhat[from];
         for (size_t j = 0; c->what && j < D; j++)
             c->what[to * D + j] = (il_real)d->what[from * D + j];
     }
 }
 
-static void answer_prompt(void *context, int b, int worker)
+/* Output o of prompt b, whose x and queries are on the desk */
+static void answer_output(const asking *c, const desk *d, int b, int o)
 {
-    const asking *c = context;
     const il_algo_kind *kind = c->algo->kind;
     const void *opts = c->algo->opts;
-    const desk *d = &c->desks[worker];
-    const il_batch *batch = c->batch;
-    int N = batch->points, D = batch->dim;
-    size_t at = (size_t)b * (size_t)N, size = (size_t)N * (size_t)D;
-    widen(d->x, batch->x + at * (size_t)D, size);
-    widen(d->y, batch->y + at, (size_t)N);
-    widen(d->q, (batch->xq ? batch->xq : batch->x) + at * (size_t)D, size);
+    int N = c->batch->points, D = c->batch->dim, O = c->batch->outs;
+    const il_real *y = c->batch->y + (size_t)b * (size_t)N * (size_t)O + o;
+    for (int n = 0; n < N; n++) d->y[n] = (double)y[n * O];
     memset(d->work, 0, sizeof *d->work * c->work);
     il_learner l = { .D = D, .x = d->x, .y = d->y, .work = d->work };
     if (kind->start) kind->start(opts, &l);
     for (; l.n < N; l.n++) {
         kind->answer(opts, &l, d->q + (size_t)l.n * D, c->taken, d->yhat,
                      c->what ? d->what : NULL);
-        hand_out(c, d, b, l.n);
+        hand_out(c, d, b, l.n, o);
         if (kind->learn) kind->learn(opts, &l, d->x + (size_t)l.n * D, d->y[l.n]);
     }
+}
+
+static void answer_prompt(void *context, int b, int worker)
+{
+    const asking *c = context;
+    const desk *d = &c->desks[worker];
+    const il_batch *batch = c->batch;
+    size_t size = (size_t)batch->points * (size_t)batch->dim, at = (size_t)b * size;
+    widen(d->x, batch->x + at, size);
+    widen(d->q, (batch->xq ? batch->xq : batch->x) + at, size);
+    for (int o = 0; o < batch->outs; o++) answer_output(c, d, b, o);
 }
 
 il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int first, int last,

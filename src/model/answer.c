@@ -1,9 +1,47 @@
-/* answer.c - a model's answers on prompts, after each of a range of loops */
+/* answer.c - prompts into a state, and a model's answers on them after each of a range of loops
+ *
+ * Where the layout asks every point in one run, so do we; where it asks the last point only, or
+ * where queries differ from the examples, every point is asked in a run of its own.
+ */
 #include "model/model.h"
 
 #include <stdlib.h>
 
 enum { SHARD = 4 }; /* prompts that run together; answers do not depend on it */
+
+const il_layout *il_model_layout(const il_model *m)
+{
+    return il_layout_at(m->config.model.tokens);
+}
+
+int il_model_tokens(const il_model *m, int points)
+{
+    return il_model_layout(m)->each * points;
+}
+
+static il_tokens inputs(const il_state *s)
+{
+    const il_plan *p = s->plan;
+    return (il_tokens){ .dim = s->model->config.model.n_dims,
+                        .outs = il_width(p, p->target),
+                        .width = il_width(p, p->tokens),
+                        .tokens = s->value[p->tokens],
+                        .target = s->value[p->target],
+                        .weight = s->value[p->weight],
+                        .mask = p->mask == IL_NONE ? NULL : s->value[p->mask] };
+}
+
+void il_state_fill(il_state *s, const il_batch *batch, int first, int prompts, int points)
+{
+    il_state_shape(s, prompts, il_model_tokens(s->model, points));
+    il_tokens_fill(il_model_layout(s->model), batch, first, prompts, points, inputs(s));
+}
+
+void il_state_ask(il_state *s, const il_batch *batch, int first, int prompts, int n)
+{
+    il_state_shape(s, prompts, il_model_tokens(s->model, n + 1));
+    il_tokens_ask(il_model_layout(s->model), batch, first, prompts, n, inputs(s));
+}
 
 typedef struct {
     const il_model *model;
@@ -22,29 +60,26 @@ static void read_answers(void *context, il_state *s, int loop)
 {
     const visit *v = context;
     const job *j = v->j;
-    int B = j->batch->prompts, N = j->batch->points;
+    size_t B = (size_t)j->batch->prompts, N = (size_t)j->batch->points;
+    size_t O = (size_t)j->batch->outs;
+    int from = v->point < 0 ? 0 : v->point, each = il_model_layout(j->model)->each;
+    int to = v->point < 0 ? j->batch->points : v->point + 1;
     const il_real *answer = s->value[s->plan->answer];
     for (int b = 0; b < v->prompts; b++) {
         il_real *row =
-            j->yhat +
-            ((size_t)(loop - j->first) * (size_t)B + (size_t)(v->prompt + b)) * (size_t)N;
-        for (int n = v->point < 0 ? 0 : v->point; n < (v->point < 0 ? N : v->point + 1);
-             n++)
-            row[n] = answer[b * s->tokens + 2 * n];
+            j->yhat + ((size_t)(loop - j->first) * B + (size_t)(v->prompt + b)) * N * O;
+        for (int n = from; n < to; n++)
+            memcpy(row + (size_t)n * O, answer + (size_t)(b * s->tokens + each * n) * O,
+                   O * sizeof *row);
     }
 }
 
 static void run(job *j, il_state *s, visit v)
 {
-    const il_plan *p = s->plan;
-    int points = v.point < 0 ? j->batch->points : v.point + 1,
-        width = il_width(p, p->tokens);
-    il_state_shape(s, v.prompts, 2 * points);
     if (v.point < 0)
-        il_tokens_fill(j->batch, v.prompt, v.prompts, points, width, s->value[p->tokens],
-                       s->value[p->target], s->value[p->weight]);
+        il_state_fill(s, j->batch, v.prompt, v.prompts, j->batch->points);
     else
-        il_tokens_ask(j->batch, v.prompt, v.prompts, v.point, width, s->value[p->tokens]);
+        il_state_ask(s, j->batch, v.prompt, v.prompts, v.point);
     il_forward(s, &(il_run){ .loops = j->last,
                              .post = j->last - j->first + 1,
                              .visit = read_answers,
@@ -59,7 +94,7 @@ static void run_shard(void *context, int i, int worker)
                 .prompt = first,
                 .point = -1,
                 .prompts = il_min(SHARD, j->batch->prompts - first) };
-    if (!j->batch->xq)
+    if (!j->batch->xq && !il_model_layout(j->model)->last)
         run(j, j->states[worker], v);
     else
         for (v.point = 0; v.point < j->batch->points; v.point++)
@@ -87,6 +122,11 @@ static il_status check(const il_model *m, const il_batch *batch, int first, int 
         return il_fail(err, IL_ECONFIG,
                        "prompts of %d points do not fit the model's n_positions = %d",
                        batch->points, c->model.n_positions);
+    int outs = il_width(&m->plan, m->plan.answer);
+    if (batch->outs != outs)
+        return il_fail(err, IL_ECONFIG,
+                       "prompts whose answers are %d numbers do not fit the model's %d",
+                       batch->outs, outs);
     return il_model_check_loops(m, first, last, err);
 }
 
@@ -101,7 +141,7 @@ il_status il_model_answer(const il_model *m, const il_batch *batch, int first, i
         j.states ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for answers");
     for (int i = 0; i < n && status == IL_OK; i++)
         status = il_state_new(&j.states[i], m, il_min(SHARD, batch->prompts),
-                              2 * batch->points, 0, err);
+                              il_model_tokens(m, batch->points), 0, err);
     if (status == IL_OK) il_parallel(shards, run_shard, &j);
     for (int i = 0; j.states && i < n; i++) il_state_free(j.states[i]);
     free(j.states);

@@ -53,8 +53,15 @@ il_status il_model_build(il_plan *p, const il_config *c, il_error *err)
     char opts[96];
     int C = c->model.n_embd, family = c->model.family, E, x;
     int blocks = family == IL_GPT2_TYING ? 1 : c->model.n_layer;
-    p->tokens = x = il_plan_input(p, "tokens", c->model.n_dims, 0);
-    p->target = il_plan_input(p, "target", 1, 0);
+    const il_layout *layout = il_layout_at(c->model.tokens);
+    const il_task *task = il_task_find(c->training.task_name);
+    if (!task)
+        return il_fail(err, IL_ECONFIG, "training.task_name = '%s' is no task",
+                       c->training.task_name);
+    int outs = il_task_outs(task, c->training.task_opts, c->model.n_dims);
+    p->tokens = x =
+        il_plan_input(p, "tokens", layout->width(c->model.n_dims, outs, c->model.stack), 0);
+    p->target = il_plan_input(p, "target", outs, 0);
     p->weight = il_plan_input(p, "weight", 1, 0);
     IL_TRY(il_plan_add(p, IL_PRE, "linear", "read_in", OPTS("out=%d init=fan", C), 1, &x,
                        &E, err));
@@ -75,19 +82,15 @@ il_status il_model_build(il_plan *p, const il_config *c, il_error *err)
         p->loss_loops = il_min(c->training.n_loop_window, p->loops);
     }
     IL_TRY(il_plan_add(p, IL_BODY, "position", "wpe",
-                       OPTS("positions=%d", 2 * c->model.n_positions + 1), n_in, in, &x,
-                       err));
+                       OPTS("positions=%d", layout->each * c->model.n_positions + 1), n_in,
+                       in, &x, err));
     for (int block = 0; block < blocks; block++)
         IL_TRY(add_block(p, c, block, blocks, &x, err));
     IL_TRY(add(p, IL_BODY, "layernorm", "ln_f", "", &x, err));
     p->carry_out = x;
 
-    IL_TRY(add(p, IL_POST, "linear", "read_out", "out=1 init=fan", &x, err));
+    IL_TRY(add(p, IL_POST, "linear", "read_out", OPTS("out=%d init=fan", outs), &x, err));
     p->answer = x;
-    const il_task *task = il_task_find(c->training.task_name);
-    if (!task)
-        return il_fail(err, IL_ECONFIG, "training.task_name = '%s' is no task",
-                       c->training.task_name);
     int loss[3] = { x, p->target, p->weight };
     IL_TRY(il_plan_add(p, IL_POST, task->loss, "loss", "", 3, loss, NULL, err));
     return il_plan_finish(p, c->training.recompute, err);

@@ -78,6 +78,12 @@ il_status il_config_check(const il_config *c, il_error *err)
                        il_show(c->training.task_name).text);
     IL_TRY(check_ranges(task->opts, c->training.task_opts, "training.", err));
 
+    const il_layout *layout = il_layout_at(c->model.tokens);
+    if (layout->sequences && !task->sequence)
+        return il_fail(err, IL_ECONFIG,
+                       "model.tokens = %s shows no y, so it is for tasks of sequences, and "
+                       "training.task_name = %s is none; try pairs or columns",
+                       layout->name, task->name);
     if (c->model.n_embd % c->model.n_head)
         return il_fail(
             err, IL_ECONFIG,

@@ -27,13 +27,16 @@
 static const il_opt table[] = {
     CHOICE(model.family, "gpt2|gpt2_loop|gpt2_tying",
            "n_layer blocks; n_layer blocks in a loop; one block n_layer times"),
-    INT(model.n_dims, 20, 1, 65536, "width of an input token"),
+    INT(model.n_dims, 20, 1, 65536, "width of an input"),
     INT(model.n_positions, 101, 1, 65536, "points in the longest prompt"),
     INT(model.n_embd, 256, 1, 65536, "width of the residual stream"),
     INT(model.n_layer, 12, 1, 1024, "blocks"),
     INT(model.n_head, 8, 1, 1024, "attention heads; they divide n_embd"),
     CHOICE(model.loop_func, "z=f(x+z)|z=f(x*z)",
            "how a loop brings the prompt x into the carried stream z"),
+    CHOICE(model.tokens, "pairs|columns|sequence|constructed|constructed1|stacked",
+           "how a prompt becomes tokens: innerloop list layouts"),
+    INT(model.stack, 1, 1, 1024, "stacked: observations in a token"),
 
     TEXT(training.task_name, "linear_regression", "functions to learn; its options stand beside it"),
     INT(training.batch_size, 64, 1, 1048576, "prompts in a step"),

@@ -20,6 +20,11 @@ struct il_context {
 static il_status fill(il_context *c, int tokens, il_error *err)
 {
     const il_plan *p = &c->model->plan;
+    if (c->model->config.model.tokens || il_width(p, p->answer) != 1)
+        return il_fail(
+            err, IL_ECONFIG,
+            "only a model with model.tokens = pairs that answers with one number "
+            "takes its prompt example by example");
     for (int j = 0; j < p->n_ops; j++)
         if (p->ops[j].kind->mixes && !p->ops[j].remembers && !p->ops[j].recurs)
             return il_fail(err, IL_ECONFIG, "%s (%s) cannot run token by token",

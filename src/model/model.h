@@ -16,7 +16,8 @@ il_status il_model_plan(il_plan *plan, const il_config *config, il_error *err);
 void il_params_init(const il_plan *plan, il_real *weights, uint64_t seed);
 
 /* A model around a plan that the caller built; the model owns the plan from here on, also when
- * this fails. Weights are zeros. */
+ * this fails. Weights are zeros; the recipe is the default one until the caller sets
+ * (*model)->config, whose n_dims and tokens say how prompts become tokens. */
 il_status il_model_from_plan(il_model **model, il_plan *plan, il_error *err);
 
 /* Packs the weights for the products. Call after every change of weights; cost O(weights). */
@@ -49,6 +50,15 @@ void il_state_free(il_state *s);
 
 /* Sets the shape of what follows; then fill the inputs (s->value[plan->tokens], ...). */
 void il_state_shape(il_state *s, int prompts, int tokens);
+
+/* Both, from a batch, in the model's token layout: the first `points` points of prompts first,
+ * first+1, ...; or points 0..n-1 and query n (x_n where the batch has no queries). */
+void il_state_fill(il_state *s, const il_batch *batch, int first, int prompts, int points);
+void il_state_ask(il_state *s, const il_batch *batch, int first, int prompts, int n);
+
+/* How a model's prompts become tokens, and how many tokens `points` points are. */
+const il_layout *il_model_layout(const il_model *model);
+int il_model_tokens(const il_model *model, int points);
 
 /* Forward adds the loss to s->loss. Backward, after a forward with the same run, adds the
  * gradient of s->loss_scale * loss over the last `window` loops to s->grad; what the window's

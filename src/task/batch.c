@@ -3,6 +3,7 @@
  * Inputs are N(0, 1) in the first `dims` coordinates and zero beyond. The inputs, the function,
  * the noise and the shift of a prompt have streams of their own, and each is drawn point by
  * point: a prompt does not depend on the prompts drawn with it, nor a point on those after it.
+ * A sequence has its law from the function's stream and its path from the inputs'.
  */
 #include "task/task.h"
 
@@ -18,32 +19,37 @@ typedef struct {
     il_real *xq, *yq; /* room for queries, made the first time a shift asks some */
 } owned;
 
-static owned *layout(il_arena *memory, int B, int N, int D)
+static owned *layout(il_arena *memory, int B, int N, int D, int O)
 {
     owned *own = il_take(memory, owned, 1);
     size_t points = (size_t)B * (size_t)N;
     il_real *x = il_take(memory, il_real, points * (size_t)D);
-    il_real *y = il_take(memory, il_real, points);
-    il_real *w = il_take(memory, il_real, (size_t)B * (size_t)D);
-    if (own) own->batch = (il_batch){ B, N, D, x, y, w, NULL, NULL };
+    il_real *y = il_take(memory, il_real, points * (size_t)O);
+    il_real *w = il_take(memory, il_real, (size_t)B * (size_t)O * (size_t)D);
+    if (own) own->batch = (il_batch){ B, N, D, O, x, y, w, NULL, NULL };
     return own;
+}
+
+il_status il_batch_new_outs(il_batch **batch, int prompts, int points, int dim, int outs,
+                            il_error *err)
+{
+    if (prompts < 1 || points < 1 || dim < 1 || outs < 1)
+        return il_fail(err, IL_ECONFIG,
+                       "a batch needs prompts, points, dimensions and answers of at least "
+                       "1, not %d, %d, %d and %d",
+                       prompts, points, dim, outs);
+    il_arena memory = { 0 };
+    layout(&memory, prompts, points, dim, outs);
+    IL_TRY(il_arena_fill(&memory, err));
+    owned *own = layout(&memory, prompts, points, dim, outs);
+    own->memory = memory;
+    *batch = &own->batch;
+    return IL_OK;
 }
 
 il_status il_batch_new(il_batch **batch, int prompts, int points, int dim, il_error *err)
 {
-    if (prompts < 1 || points < 1 || dim < 1)
-        return il_fail(
-            err, IL_ECONFIG,
-            "a batch needs prompts, points and dimensions of at least 1, not %d, "
-            "%d and %d",
-            prompts, points, dim);
-    il_arena memory = { 0 };
-    layout(&memory, prompts, points, dim);
-    IL_TRY(il_arena_fill(&memory, err));
-    owned *own = layout(&memory, prompts, points, dim);
-    own->memory = memory;
-    *batch = &own->batch;
-    return IL_OK;
+    return il_batch_new_outs(batch, prompts, points, dim, 1, err);
 }
 
 void il_batch_free(il_batch *batch)
@@ -59,7 +65,7 @@ static void query_layout(owned *own)
 {
     size_t points = (size_t)own->batch.prompts * (size_t)own->batch.points;
     own->xq = il_take(&own->queries, il_real, points * (size_t)own->batch.dim);
-    own->yq = il_take(&own->queries, il_real, points);
+    own->yq = il_take(&own->queries, il_real, points * (size_t)own->batch.outs);
 }
 
 static il_status make_room_for_queries(owned *own, il_error *err)
@@ -78,7 +84,8 @@ typedef struct {
     const il_shift *shift; /* NULL: none */
     il_shifting shifting;
     il_draw at;
-    double *work; /* (threads, dims+1, dims) for the shift */
+    double *work;     /* for each thread: of the shift, or of a task of sequences */
+    size_t work_size; /* of one thread, in doubles */
 } drawing;
 
 static il_rng numbers(const drawing *c, int part, int b)
@@ -98,9 +105,38 @@ static void draw_function(const drawing *c, int b, int noise_part, const il_real
     c->task->draw(c->opts, &function, &p);
 }
 
+/* work: the observations, then the task's own */
+static void draw_sequence(const drawing *c, int b, double *work)
+{
+    il_batch *batch = c->batch;
+    int N = batch->points, D = batch->dim;
+    size_t size = (size_t)N * (size_t)D, square = (size_t)D * (size_t)D;
+    il_rng law = numbers(c, FUNCTION, b), path = numbers(c, INPUTS, b),
+           noise = numbers(c, NOISE, b);
+    il_sequence s = { .length = N + 1,
+                      .dim = D,
+                      .dims = c->shifting.dims,
+                      .s = work,
+                      .w = batch->w + square * (size_t)b,
+                      .path = &path,
+                      .noise = &noise,
+                      .work = work + size + (size_t)D };
+    memset(work, 0, sizeof *work * c->work_size);
+    memset(s.w, 0, sizeof *s.w * square);
+    c->task->sequence(c->opts, &law, &s);
+    for (size_t i = 0; i < size; i++) {
+        batch->x[size * (size_t)b + i] = (il_real)s.s[i];
+        batch->y[size * (size_t)b + i] = (il_real)s.s[i + (size_t)D];
+    }
+}
+
 static void draw_prompt(void *context, int b, int worker)
 {
     const drawing *c = context;
+    if (c->task->sequence) {
+        draw_sequence(c, b, c->work + c->work_size * (size_t)worker);
+        return;
+    }
     il_batch *batch = c->batch;
     int N = batch->points, D = batch->dim, dims = c->shifting.dims;
     il_real *x = batch->x + (size_t)b * N * D;
@@ -111,7 +147,7 @@ static void draw_prompt(void *context, int b, int worker)
     if (c->shift && c->shift->inputs) {
         rng = numbers(c, SHIFT, b);
         c->shift->inputs(&c->shifting, &rng, x, xq,
-                         c->work + (size_t)worker * (dims + 1) * dims);
+                         c->work + c->work_size * (size_t)worker);
     }
     draw_function(c, b, NOISE, x, batch->y + (size_t)b * N);
     if (xq) draw_function(c, b, QUERY_NOISE, xq, batch->yq + (size_t)b * N);
@@ -131,21 +167,31 @@ static void shift_answers(const drawing *c)
     }
 }
 
-/* Memory of the shift alone: its matrix, and work for every thread and for making the matrix */
+/* A shift's matrix, and work for every thread and for making the matrix */
 static void scratch_layout(drawing *c, il_arena *scratch)
 {
     size_t dims = (size_t)c->shifting.dims;
-    c->shifting.matrix = il_take(scratch, double, dims *dims);
-    c->work = il_take(scratch, double, (size_t)il_threads() * (dims + 1) * dims);
+    c->shifting.matrix = il_take(scratch, double, c->shift ? dims *dims : 0);
+    c->work = il_take(scratch, double, il_product((size_t)il_threads(), c->work_size));
 }
 
-static il_status prepare_shift(drawing *c, il_arena *scratch, il_error *err)
+static size_t work_size(const drawing *c)
 {
-    if (c->shift->inputs) {
+    size_t dims = (size_t)c->shifting.dims;
+    if (!c->task->sequence) return c->shift && c->shift->inputs ? (dims + 1) * dims : 0;
+    return (size_t)(c->batch->points + 1) * (size_t)c->batch->dim +
+           c->task->work(c->opts, c->shifting.dims);
+}
+
+static il_status prepare(drawing *c, il_arena *scratch, il_error *err)
+{
+    c->work_size = work_size(c);
+    if (c->work_size) {
         scratch_layout(c, scratch);
         IL_TRY(il_arena_fill(scratch, err));
         scratch_layout(c, scratch);
     }
+    if (!c->shift) return IL_OK;
     if (c->shift->matrix) {
         il_rng rng = il_rng_at(c->at.seed, c->at.stream | (uint32_t)MATRIX << 16, 0, 0);
         c->shift->matrix(c->shifting.matrix, c->work, c->shifting.dims, &rng);
@@ -159,11 +205,21 @@ il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
     if (dims < 1 || dims > batch->dim)
         return il_fail(err, IL_ECONFIG, "dims = %d is not between 1 and the batch's %d",
                        dims, batch->dim);
+    int outs = il_task_outs(task, opts, batch->dim);
+    if (outs != batch->outs)
+        return il_fail(err, IL_ECONFIG,
+                       "%s answers with %d numbers, the batch has room for %d", task->name,
+                       outs, batch->outs);
     drawing c = { .batch = batch, .task = task, .opts = opts, .at = at };
     c.shifting = (il_shifting){ .points = batch->points, .dim = batch->dim, .dims = dims };
     IL_TRY(il_shift_parse(&c.shift, &c.shifting.value, shift, err));
+    if (c.shift && task->sequence)
+        return il_fail(err, IL_ECONFIG,
+                       "the shift %s is for tasks whose inputs are drawn apart from their "
+                       "answers; %s draws sequences",
+                       c.shift->name, task->name);
     il_arena scratch = { 0 };
-    il_status status = c.shift ? prepare_shift(&c, &scratch, err) : IL_OK;
+    il_status status = prepare(&c, &scratch, err);
     if (status == IL_OK) {
         owned *own = (owned *)batch;
         int asks = c.shift && c.shift->asks;

@@ -23,8 +23,15 @@ double il_task_scale(const il_task *task, const void *opts, int dims)
     return task->scale(opts, dims);
 }
 
+int il_task_outs(const il_task *task, const void *opts, int dim)
+{
+    (void)opts;
+    return task->sequence ? dim : 1;
+}
+
 const char *il_task_metric(const il_task *task)
 {
+    if (task->sequence) return "half squared error, summed over components";
     return strcmp(task->loss, "mse") ? "share of wrong signs"
                                      : "squared error (predicting zero: 1)";
 }

@@ -20,6 +20,16 @@ typedef struct {
     il_rng *noise;         /* for noise on y, one draw a point: its own numbers */
 } il_prompt;
 
+/* A sequence at the moment it is drawn. What is drawn once a step comes from `path` and `noise`,
+ * so that a longer sequence begins like a shorter one. */
+typedef struct {
+    int length, dim, dims; /* N + 1 observations of D numbers, of which `dims` are alive */
+    double *s;             /* (N+1,D) out; zeros beyond dims */
+    il_real *w;            /* (D,D) out: s_{n+1} = w s_n; zeros where it is not so */
+    il_rng *path, *noise;  /* the state and its noise; the noise of observations */
+    double *work;          /* what the task's `work` asked for */
+} il_sequence;
+
 struct il_task {
     const char *name, *summary;
     const il_opt *opts;
@@ -29,6 +39,11 @@ struct il_task {
     /* Draws the function from `rng` and fills w and y. Where queries differ from the examples it
      * is called for both with the same rng, and so must take as many draws for any N. */
     void (*draw)(const void *opts, il_rng *rng, il_prompt *p);
+    /* Or a task of sequences: draws its law from `rng`, and all of its observations. Then x_n =
+     * s_n, y_n = s_{n+1}, the loss is half the squared error, and `work` says how many doubles
+     * it needs. */
+    void (*sequence)(const void *opts, il_rng *rng, il_sequence *s);
+    size_t (*work)(const void *opts, int dims);
     /* What needs the whole batch at once; NULL for most */
     void (*finish)(const void *opts, il_batch *batch, int dims);
 
@@ -97,20 +112,40 @@ const il_shift *il_shift_at(int i); /* the rows in order; NULL past the last */
 il_status il_shift_parse(const il_shift **shift, double *value, const char *text,
                          il_error *err);
 
+/* What a training loss and an evaluation count of a squared error: 1, or 1/2 for sequences. */
+static inline double il_task_unit(const il_task *task) { return task->sequence ? 0.5 : 1; }
+
 /* ---- tokens ------------------------------------------------------------------------------- */
 
-/* The interleaved layout: token 2n is x_n, token 2n+1 is (y_n, 0, ..., 0); zeros up to `width`.
- *
- *   first, prompts  which prompts of the batch
- *   points          the first so many of each prompt's points
- *   tokens (prompts, 2 points, width), target, weight (prompts, 2 points): out. The answer to
- *   token 2n is y_n, with weight 1; tokens 2n+1 answer nothing and have weight 0. */
-void il_tokens_fill(const il_batch *batch, int first, int prompts, int points, int width,
-                    il_real *tokens, il_real *target, il_real *weight);
+/* Where a layout writes a prompt: T tokens. Rows it does not mention are zeros. */
+typedef struct {
+    int dim, outs, width; /* room for an x, for a y; width of a token */
+    il_real *tokens;      /* (T,width) */
+    il_real *target;      /* (T,outs) what a token answers */
+    il_real *weight;      /* (T) 1 where it answers something, else 0 */
+    il_real *mask;        /* (T) 1 on keys, 0 on queries; or NULL */
+} il_tokens;
+
+/* How a prompt becomes tokens. Answer n is read at token `each` n. */
+typedef struct {
+    const char *name, *summary;
+    int each;      /* tokens of a point */
+    int sequences; /* only for tasks of sequences: a token shows no y */
+    int last;      /* only the last point of a prompt is asked: the others are examples */
+    int (*width)(int dim, int outs, int stack); /* of a token, at least */
+    /* Points 0..points-1 of prompt b; `asking`: the last one as a query whose y is not shown. */
+    void (*fill)(const il_batch *batch, int b, int points, int asking, il_tokens to);
+} il_layout;
+
+const il_layout *il_layout_at(int i); /* in the order of model.tokens; NULL past the last */
+
+/* The first `points` points of prompts first, first+1, ...; the arrays hold all these prompts. */
+void il_tokens_fill(const il_layout *layout, const il_batch *batch, int first, int prompts,
+                    int points, il_tokens to);
 
 /* The same for a question: points 0..n-1 as examples, then query n (x_n where the batch has no
- * queries) as token 2n. tokens (prompts, 2n+2, width); the last token is zero. */
-void il_tokens_ask(const il_batch *batch, int first, int prompts, int n, int width,
-                   il_real *tokens);
+ * queries) in n+1 points. */
+void il_tokens_ask(const il_layout *layout, const il_batch *batch, int first, int prompts,
+                   int n, il_tokens to);
 
 #endif

@@ -1,59 +1,187 @@
-/* tokens.c - the interleaved layout of a prompt
+/* tokens.c - how a prompt becomes tokens: one table of layouts
  *
- *   x_0, (y_0, 0, ...), x_1, (y_1, 0, ...), ...
+ *   pairs         x_0, (y_0, 0, ...), x_1, (y_1, 0, ...), ...; answer n at x_n
+ *   columns       (x_0, y_0), (x_1, y_1), ..., (x_n, 0): the answer is read at the last, whose
+ *                 mask is 0 and which is no key
+ *   sequence      s_0, s_1, ...; answer n at s_n
+ *   constructed   [0, s_n, s_n, s_{n-1}], with s_{-1} = 0
+ *   constructed1  [0, 0, s_n, s_{n-1}], for models of one layer
+ *   stacked       [s_n, s_{n-1}, ..., s_{n-k+1}]
  *
- * The answer to x_n is read at its own token, which sees the n examples before it.
- * Source: Garg et al. 2022, arXiv:2208.01066.
+ * Every answer stands where the examples before it can be seen. Sources: Garg et al. 2022,
+ * arXiv:2208.01066 (pairs); von Oswald et al. 2023, arXiv:2212.07677, and Ahn et al. 2023,
+ * arXiv:2306.00297 (columns); von Oswald et al. 2024, arXiv:2309.05858 (the others).
  */
 #include "task/task.h"
 
 #include <assert.h>
 
-static void put_x(il_real *token, const il_real *x, int D, int width)
+static const il_real *input(const il_batch *batch, int b, int n)
 {
-    memcpy(token, x, sizeof *x * (size_t)D);
-    memset(token + D, 0, sizeof *x * (size_t)(width - D));
+    return batch->x + ((size_t)b * (size_t)batch->points + (size_t)n) * (size_t)batch->dim;
 }
 
-static void put_y(il_real *token, il_real y, int width)
+static const il_real *answer(const il_batch *batch, int b, int n)
 {
-    memset(token, 0, sizeof y * (size_t)width);
-    token[0] = y;
+    return batch->y + ((size_t)b * (size_t)batch->points + (size_t)n) * (size_t)batch->outs;
 }
 
-void il_tokens_fill(const il_batch *batch, int first, int prompts, int points, int width,
-                    il_real *tokens, il_real *target, il_real *weight)
+/* x_n, or query n where it is asked and the batch has one */
+static const il_real *asked(const il_batch *batch, int b, int n, int asking)
 {
-    int N = batch->points, D = batch->dim;
-    assert(first >= 0 && first + prompts <= batch->prompts);
-    assert(points <= N && D <= width);
-    for (int b = first; b < first + prompts; b++) {
-        const il_real *x = batch->x + (size_t)b * N * D, *y = batch->y + (size_t)b * N;
-        for (int n = 0; n < points; n++, x += D, y++) {
-            put_x(tokens, x, D, width);
-            put_y(tokens + width, *y, width);
-            tokens += 2 * width;
-            *target++ = *y, *weight++ = 1;
-            *target++ = 0, *weight++ = 0;
-        }
+    return asking && batch->xq ? batch->xq + (input(batch, b, n) - batch->x)
+                               : input(batch, b, n);
+}
+
+static void put(il_real *token, const il_real *values, int n)
+{
+    memcpy(token, values, sizeof *token * (size_t)n);
+}
+
+/* Token t answers point n of the prompt. */
+static void set_target(const il_batch *batch, int b, int n, int t, il_tokens to)
+{
+    put(to.target + (size_t)t * (size_t)to.outs, answer(batch, b, n), batch->outs);
+    to.weight[t] = 1;
+}
+
+static void pairs(const il_batch *batch, int b, int points, int asking, il_tokens to)
+{
+    for (int n = 0; n < points; n++, to.tokens += 2 * to.width) {
+        int query = asking && n == points - 1;
+        put(to.tokens, asked(batch, b, n, query), batch->dim);
+        if (query) return;
+        put(to.tokens + to.width, answer(batch, b, n), batch->outs);
+        set_target(batch, b, n, 2 * n, to);
     }
 }
 
-void il_tokens_ask(const il_batch *batch, int first, int prompts, int n, int width,
-                   il_real *tokens)
+static void columns(const il_batch *batch, int b, int points, int asking, il_tokens to)
 {
-    int N = batch->points, D = batch->dim;
-    assert(first >= 0 && first + prompts <= batch->prompts);
-    assert(n < N && D <= width);
-    const il_real *queries = batch->xq ? batch->xq : batch->x;
-    for (int b = first; b < first + prompts; b++) {
-        size_t at = (size_t)b * N;
-        for (int i = 0; i < n; i++, tokens += 2 * width) {
-            put_x(tokens, batch->x + (at + i) * D, D, width);
-            put_y(tokens + width, batch->y[at + i], width);
-        }
-        put_x(tokens, queries + (at + n) * D, D, width);
-        put_y(tokens + width, 0, width);
-        tokens += 2 * width;
+    int last = points - 1;
+    for (int n = 0; n < last; n++, to.tokens += to.width) {
+        put(to.tokens, input(batch, b, n), batch->dim);
+        put(to.tokens + to.dim, answer(batch, b, n), batch->outs);
+        if (to.mask) to.mask[n] = 1;
     }
+    put(to.tokens, asked(batch, b, last, asking), batch->dim);
+    if (!asking) set_target(batch, b, last, last, to);
+}
+
+/* Observations n, n - 1, ..., n - k + 1, those before the first being zeros; the newest of them
+ * stands in slot `first`, and in slot 1 once more where there is `twice`. */
+static void observations(const il_batch *batch, int b, int points, int asking, int first,
+                         int k, int twice, il_tokens to)
+{
+    for (int n = 0; n < points; n++, to.tokens += to.width) {
+        for (int i = 0; i < il_min(k, n + 1); i++)
+            put(to.tokens + (first + i) * to.dim, input(batch, b, n - i), batch->dim);
+        if (twice) put(to.tokens + to.dim, input(batch, b, n), batch->dim);
+        if (to.mask) to.mask[n] = 1;
+        if (!asking) set_target(batch, b, n, n, to);
+    }
+}
+
+static void sequence(const il_batch *batch, int b, int points, int asking, il_tokens to)
+{
+    observations(batch, b, points, asking, 0, 1, 0, to);
+}
+
+static void constructed(const il_batch *batch, int b, int points, int asking, il_tokens to)
+{
+    observations(batch, b, points, asking, 2, 2, 1, to);
+}
+
+static void constructed1(const il_batch *batch, int b, int points, int asking, il_tokens to)
+{
+    observations(batch, b, points, asking, 2, 2, 0, to);
+}
+
+static void stacked(const il_batch *batch, int b, int points, int asking, il_tokens to)
+{
+    observations(batch, b, points, asking, 0, to.width / to.dim, 0, to);
+}
+
+static int wider(int dim, int outs, int stack)
+{
+    (void)stack;
+    return il_max(dim, outs);
+}
+
+static int both(int dim, int outs, int stack)
+{
+    (void)stack;
+    return dim + outs;
+}
+
+static int one(int dim, int outs, int stack)
+{
+    (void)outs, (void)stack;
+    return dim;
+}
+
+static int four(int dim, int outs, int stack)
+{
+    (void)outs, (void)stack;
+    return 4 * dim;
+}
+
+static int many(int dim, int outs, int stack)
+{
+    (void)outs;
+    return stack * dim;
+}
+
+static const il_layout rows[] = {
+    { "pairs", "x_0, y_0, x_1, y_1, ...", 2, 0, 0, wider, pairs },
+    { "columns", "(x_0, y_0), (x_1, y_1), ..., and the query (x, 0), which is no key", 1, 0,
+      1, both, columns },
+    { "sequence", "s_0, s_1, ...", 1, 1, 0, one, sequence },
+    { "constructed", "[0, s_n, s_n, s_{n-1}]", 1, 1, 0, four, constructed },
+    { "constructed1", "[0, 0, s_n, s_{n-1}]: for models of one layer", 1, 1, 0, four,
+      constructed1 },
+    { "stacked", "the last model.stack observations, the newest first", 1, 1, 0, many,
+      stacked },
+};
+
+const il_layout *il_layout_at(int i)
+{
+    return i >= 0 && i < IL_COUNT(rows) ? &rows[i] : NULL;
+}
+
+static void clear(il_real *values, int rows_, int width)
+{
+    if (values) memset(values, 0, sizeof *values * (size_t)rows_ * (size_t)width);
+}
+
+static void fill_all(const il_layout *layout, const il_batch *batch, int first, int prompts,
+                     int points, int asking, il_tokens to)
+{
+    size_t T = (size_t)(layout->each * points);
+    assert(first >= 0 && first + prompts <= batch->prompts && points <= batch->points);
+    assert(batch->dim <= to.dim && batch->outs <= to.outs);
+    assert(layout->width(to.dim, to.outs, 1) <= to.width);
+    clear(to.tokens, prompts * (int)T, to.width);
+    clear(to.target, prompts * (int)T, to.outs);
+    clear(to.weight, prompts * (int)T, 1);
+    clear(to.mask, prompts * (int)T, 1);
+    for (int b = first; b < first + prompts; b++) {
+        layout->fill(batch, b, points, asking, to);
+        to.tokens += T * (size_t)to.width;
+        to.target += T * (size_t)to.outs;
+        to.weight += T;
+        if (to.mask) to.mask += T;
+    }
+}
+
+void il_tokens_fill(const il_layout *layout, const il_batch *batch, int first, int prompts,
+                    int points, il_tokens to)
+{
+    fill_all(layout, batch, first, prompts, points, 0, to);
+}
+
+void il_tokens_ask(const il_layout *layout, const il_batch *batch, int first, int prompts,
+                   int n, il_tokens to)
+{
+    fill_all(layout, batch, first, prompts, n + 1, 1, to);
 }

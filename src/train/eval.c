@@ -117,8 +117,8 @@ static il_status set_up(setting *s, const il_model *model, const il_eval_options
     IL_TRY(find_loops(s, o, err));
     IL_TRY(find_task(s, c, o->task, err));
     IL_TRY(find_algos(s, o->against, err));
-    IL_TRY(
-        il_batch_new(&s->batch, positive(o->prompts, 1280), points, c->model.n_dims, err));
+    IL_TRY(il_batch_new_outs(&s->batch, positive(o->prompts, 1280), points, c->model.n_dims,
+                             il_task_outs(s->task, s->opts, c->model.n_dims), err));
     il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL };
     IL_TRY(il_batch_draw(s->batch, s->task, s->opts, o->shift, dims, at, err));
     s->scale = il_task_scale(s->task, s->opts, dims);
@@ -145,7 +145,8 @@ static il_status new_errors(errors *to, const setting *s, int rows, il_error *er
     size_t B = (size_t)s->batch->prompts, N = (size_t)s->batch->points;
     size_t runs = s->by_loops ? (size_t)rows : 1;
     to->e = malloc(sizeof *to->e * (size_t)rows * B);
-    to->yhat = malloc(sizeof *to->yhat * runs * N * (size_t)il_min(BLOCK, (int)B));
+    to->yhat = malloc(sizeof *to->yhat * runs * N * (size_t)s->batch->outs *
+                      (size_t)il_min(BLOCK, (int)B));
     if (to->e && to->yhat) return IL_OK;
     return il_fail(err, IL_EFAIL, "out of memory for the answers to %d prompts",
                    s->batch->prompts);
@@ -154,28 +155,34 @@ static il_status new_errors(errors *to, const setting *s, int rows, il_error *er
 static il_batch block_at(const il_batch *batch, int first)
 {
     il_batch block = *batch;
-    size_t at = (size_t)first * (size_t)batch->points, D = (size_t)batch->dim;
+    size_t at = (size_t)first * (size_t)batch->points, D = (size_t)batch->dim,
+           O = (size_t)batch->outs;
     block.prompts = il_min(BLOCK, batch->prompts - first);
     block.x += at * D;
-    block.y += at;
-    block.w += (size_t)first * D;
+    block.y += at * O;
+    block.w += (size_t)first * O * D;
     if (batch->xq) block.xq += at * D;
-    if (batch->yq) block.yq += at;
+    if (batch->yq) block.yq += at * O;
     return block;
 }
 
-static double error_of(const setting *s, il_real yhat, il_real y)
+/* yhat, y (O) */
+static double error_of(const setting *s, const il_real *yhat, const il_real *y)
 {
-    if (strcmp(s->task->loss, "mse")) return (yhat > 0) != (y > 0);
-    double d = (double)yhat - (double)y;
-    return d * d / s->scale;
+    double sum = 0;
+    if (strcmp(s->task->loss, "mse")) return (*yhat > 0) != (*y > 0);
+    for (int o = 0; o < s->batch->outs; o++) {
+        double d = (double)yhat[o] - (double)y[o];
+        sum += d * d;
+    }
+    return sum * il_task_unit(s->task) / s->scale;
 }
 
 /* Measures the model (algo NULL) after its loops, or an algorithm after its steps, first..last. */
 static il_status measure(errors *to, const setting *s, const il_algo *algo, int first,
                          int last, il_error *err)
 {
-    size_t B = (size_t)s->batch->prompts;
+    size_t B = (size_t)s->batch->prompts, O = (size_t)s->batch->outs;
     int N = s->batch->points, rows = s->by_loops ? last - first + 1 : N;
     for (int at = 0; at < s->batch->prompts; at += BLOCK) {
         il_batch block = block_at(s->batch, at);
@@ -185,10 +192,10 @@ static il_status measure(errors *to, const setting *s, const il_algo *algo, int 
         for (int row = 0; row < rows; row++) {
             int run = s->by_loops ? row : 0, n = s->by_loops ? N - 1 : row;
             const il_real *yhat =
-                to->yhat + (size_t)run * (size_t)block.prompts * (size_t)N;
+                to->yhat + (size_t)run * (size_t)block.prompts * (size_t)N * O;
             for (int b = 0; b < block.prompts; b++)
-                to->e[(size_t)row * B + (size_t)(at + b)] =
-                    error_of(s, yhat[b * N + n], y[b * N + n]);
+                to->e[(size_t)row * B + (size_t)(at + b)] = error_of(
+                    s, yhat + (size_t)(b * N + n) * O, y + (size_t)(b * N + n) * O);
         }
     }
     return IL_OK;

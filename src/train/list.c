@@ -31,6 +31,12 @@ static row op_row(int i)
     return o ? (row){ o->name, o->summary, o->opts } : (row){ 0 };
 }
 
+static row layout_row(int i)
+{
+    const il_layout *l = il_layout_at(i);
+    return l ? (row){ l->name, l->summary, NULL } : (row){ 0 };
+}
+
 static row model_row(int i)
 {
     static const row rows[] = {
@@ -46,8 +52,8 @@ static const struct {
     const char *name;
     row (*at)(int i);
 } kinds[] = {
-    { "tasks", task_row }, { "shifts", shift_row }, { "algos", algo_row },
-    { "ops", op_row },     { "models", model_row },
+    { "tasks", task_row }, { "shifts", shift_row }, { "layouts", layout_row },
+    { "algos", algo_row }, { "ops", op_row },       { "models", model_row },
 };
 
 /* "alpha=0.1 k=3": every option with its default */

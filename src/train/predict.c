@@ -222,6 +222,12 @@ static il_status set_up(table_run *r, const il_predict_options *o, il_error *err
                        "the model was trained on %s and answers with classes; a table's "
                        "numbers need a model of a regression task",
                        task->name);
+    if (task->sequence)
+        return il_fail(
+            err, IL_ECONFIG,
+            "the model was trained on the sequences of %s; a table needs a model "
+            "of a regression task",
+            task->name);
     if (room < 1)
         return il_fail(
             err, IL_ECONFIG,

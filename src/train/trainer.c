@@ -101,10 +101,12 @@ static il_status fill(il_trainer *t, const il_config *c, il_error *err)
     layout(t);
     cut_chunks(t);
     int points = c->training.curriculum.points.end;
-    IL_TRY(il_batch_new(&t->batch, c->training.batch_size, points, c->model.n_dims, err));
+    IL_TRY(il_batch_new_outs(&t->batch, c->training.batch_size, points, c->model.n_dims,
+                             il_task_outs(t->task, c->training.task_opts, c->model.n_dims),
+                             err));
     for (int i = 0; i < t->n_states; i++)
-        IL_TRY(il_state_new(&t->states[i], t->model, most_prompts(c), 2 * points,
-                            most_window(t->model), err));
+        IL_TRY(il_state_new(&t->states[i], t->model, most_prompts(c),
+                            il_model_tokens(t->model, points), most_window(t->model), err));
     return IL_OK;
 }
 
@@ -137,20 +139,24 @@ size_t il_trainer_bytes(const il_trainer *t)
 {
     const il_config *c = &t->model->config;
     size_t state =
-        il_state_bytes(t->model, most_prompts(c), 2 * c->training.curriculum.points.end,
+        il_state_bytes(t->model, most_prompts(c),
+                       il_model_tokens(t->model, c->training.curriculum.points.end),
                        most_window(t->model));
     return t->arena.size + t->model->arena.size + state * (size_t)t->n_states;
 }
 
 /* ---- the gradient ---------------------------------------------------------------------------- */
 
+/* Answers in a batch: what the loss is a mean of */
+static double answers(const il_trainer *t)
+{
+    int each = il_model_layout(t->model)->last ? 1 : t->batch->points;
+    return (double)t->run.post * t->batch->prompts * each;
+}
+
 static void run_shard(il_trainer *t, il_state *s, int first, int prompts)
 {
-    const il_plan *p = s->plan;
-    int points = t->batch->points;
-    il_state_shape(s, prompts, 2 * points);
-    il_tokens_fill(t->batch, first, prompts, points, il_width(p, p->tokens),
-                   s->value[p->tokens], s->value[p->target], s->value[p->weight]);
+    il_state_fill(s, t->batch, first, prompts, t->batch->points);
     il_forward(s, &t->run);
     il_backward(s, &t->run);
 }
@@ -164,7 +170,7 @@ static void run_slot(void *context, int slot, int worker)
     il_state *s = t->states[worker];
     s->grad = t->grads + t->model->plan.n_weights * (size_t)slot;
     s->loss = 0;
-    s->loss_scale = (il_real)(1 / ((double)t->run.post * B * t->batch->points));
+    s->loss_scale = (il_real)(il_task_unit(t->task) / answers(t));
     memset(s->grad, 0, sizeof *s->grad * t->model->plan.n_weights);
     for (int i = slot * shards / slots; i < (slot + 1) * shards / slots; i++)
         run_shard(t, s, i * shard, il_min(shard, B - i * shard));
@@ -183,8 +189,10 @@ il_status il_trainer_gradient(il_trainer *t, il_progress *p, il_error *err)
                         .rate = il_rate_at(c, step) };
     t->run = il_run_at(t->model, step);
     p->loops = t->run.loops;
-    p->floor =
-        il_task_floor(t->task, c->training.task_opts, p->points, p->dims, c->model.n_dims);
+    p->floor = il_model_layout(t->model)->last
+                   ? NAN
+                   : il_task_floor(t->task, c->training.task_opts, p->points, p->dims,
+                                   c->model.n_dims);
     t->batch->points = p->points;
     il_draw at = { .seed = (uint64_t)c->training.seed,
                    .stream = IL_STREAM_TRAIN,
@@ -192,7 +200,7 @@ il_status il_trainer_gradient(il_trainer *t, il_progress *p, il_error *err)
     IL_TRY(il_batch_draw(t->batch, t->task, c->training.task_opts, NULL, p->dims, at, err));
     il_parallel(c->training.slots, run_slot, t);
     for (int slot = 0; slot < c->training.slots; slot++) p->loss += t->losses[slot];
-    p->loss /= (double)t->run.post * t->batch->prompts * p->points;
+    p->loss = p->loss / answers(t) * il_task_unit(t->task);
     if (!isfinite(p->loss))
         return il_fail(
             err, IL_ENUMERIC,

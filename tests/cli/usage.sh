@@ -39,7 +39,7 @@ for threads in abc 0 -1 2x ''; do
     expect 2 "IL_THREADS = '$threads'" env IL_THREADS="$threads" "$INNERLOOP" list tasks
 done
 
-for kind in tasks shifts algos ops models recipes commands; do
+for kind in tasks shifts layouts algos ops models recipes commands; do
     il list $kind --json >list.json
     json "list $kind --json is one object" list.json "o['name'] == '$kind' and len(o['columns']) > 1"
 done

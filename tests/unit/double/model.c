@@ -165,10 +165,7 @@ static void fill_prompts(il_state *s, const il_config *c)
         batch, il_task_find(c->training.task_name), c->training.task_opts, NULL,
         c->training.curriculum.dims.end,
         (il_draw){ .seed = (uint64_t)c->training.seed, .stream = IL_STREAM_TRAIN }, &err));
-    const il_plan *p = s->plan;
-    il_state_shape(s, B, 2 * N);
-    il_tokens_fill(batch, 0, B, N, c->model.n_dims, s->value[p->tokens],
-                   s->value[p->target], s->value[p->weight]);
+    il_state_fill(s, batch, 0, B, N);
     il_batch_free(batch);
 }
 
@@ -197,6 +194,7 @@ static void truncated_window_holds_the_stream_constant(void **state)
     tail.carry_slot = il_plan_input(&tail, "start", c.model.n_embd, 0);
     CHECK_OK(il_plan_finish(&tail, 1, &err));
     CHECK_OK(il_model_from_plan(&w.tail, &tail, &err));
+    w.tail->config = c;
     CHECK_OK(il_state_new(&w.s, w.tail, B, T, 0, &err));
     fill_prompts(w.s, &c);
 

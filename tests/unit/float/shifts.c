@@ -265,8 +265,9 @@ static void queries_come_and_go(void **state)
 
     /* asking query n shows the examples before it, then the query */
     enum { B = 2, ASKED = 6, T = 2 * ASKED + 2 };
-    il_real tokens[B * T * D];
-    il_tokens_ask(batch, 1, B, ASKED, D, tokens);
+    il_real tokens[B * T * D], target[B * T], weight[B * T];
+    il_tokens_ask(il_layout_at(0), batch, 1, B, ASKED,
+                  (il_tokens){ D, 1, D, tokens, target, weight, NULL });
     for (int b = 0; b < B; b++) {
         const il_real *prompt = tokens + b * T * D;
         assert_memory_equal(prompt + 10 * D, point(batch->x, b + 1, 5), D * sizeof *tokens);

@@ -26,7 +26,8 @@ static il_batch *drawn(const char *name, const char *text, int prompts, int poin
     const il_task *task = il_task_find(name);
     options o = with(task, text);
     il_batch *batch = NULL;
-    CHECK_OK(il_batch_new(&batch, prompts, points, D, &err));
+    CHECK_OK(
+        il_batch_new_outs(&batch, prompts, points, D, il_task_outs(task, &o, D), &err));
     CHECK_OK(il_batch_draw(batch, task, &o, NULL, dims, at, &err));
     return batch;
 }
@@ -42,9 +43,16 @@ static void every_row_is_complete(void **state)
         assert_true(!strcmp(task->loss, "mse") || !strcmp(task->loss, "cross_entropy"));
         assert_true(strlen(task->summary) > 0);
     }
-    assert_int_equal(i, 5);
+    assert_true(i >= 7);
     assert_null(il_task_at(-1));
     assert_null(il_task_find("linear"));
+}
+
+static int has_weights(const il_batch *batch)
+{
+    int any = 0;
+    for (int i = 0; i < batch->dim * batch->outs; i++) any |= batch->w[i] != 0;
+    return any;
 }
 
 static void a_prompt_is_a_function_of_its_coordinates(void **state)
@@ -58,23 +66,23 @@ static void a_prompt_is_a_function_of_its_coordinates(void **state)
         const char *name = il_task_at(i)->name;
         il_batch *all = drawn(name, "", 64, N, D, here),
                  *part = drawn(name, "", 10, N, D, tenth);
-        size_t NX = (size_t)N * D;
+        size_t NX = (size_t)N * D, O = (size_t)all->outs;
         assert_memory_equal(part->x, all->x + 10 * NX, 10 * NX * sizeof *all->x);
-        assert_memory_equal(part->y, all->y + 10 * N, 10 * N * sizeof *all->y);
-        assert_memory_equal(part->w, all->w + 10 * D, 10 * D * sizeof *all->w);
+        assert_memory_equal(part->y, all->y + 10 * N * O, 10 * N * O * sizeof *all->y);
+        assert_memory_equal(part->w, all->w + 10 * D * O, 10 * D * O * sizeof *all->w);
 
         il_batch *fewer = drawn(name, "", 64, N - 5, D, here);
-        for (int b = 0; b < 64; b++) {
+        for (size_t b = 0; b < 64; b++) {
             assert_memory_equal(fewer->x + b * (N - 5) * D, all->x + b * N * D,
                                 (N - 5) * D * sizeof *all->x);
-            assert_memory_equal(fewer->y + b * (N - 5), all->y + b * N,
-                                (N - 5) * sizeof *all->y);
+            assert_memory_equal(fewer->y + b * (N - 5) * O, all->y + b * N * O,
+                                (N - 5) * O * sizeof *all->y);
         }
         il_batch *next = drawn(name, "", 10, N, D, later),
                  *another = drawn(name, "", 10, N, D, other);
         assert_memory_not_equal(next->x, all->x, NX * sizeof *all->x);
         assert_memory_not_equal(another->x, all->x, NX * sizeof *all->x);
-        assert_memory_not_equal(next->w, all->w, D * sizeof *all->w);
+        if (has_weights(all)) assert_memory_not_equal(next->w, all->w, D * sizeof *all->w);
         il_batch_free(all);
         il_batch_free(part);
         il_batch_free(fewer);
@@ -313,7 +321,8 @@ static void tokens_interleave(void **state)
     il_batch *batch = drawn("linear_regression", "", 5, N, D, here);
     il_real tokens[B * T * WIDTH], target[B * T], weight[B * T];
     memset(tokens, 0xff, sizeof tokens);
-    il_tokens_fill(batch, 1, B, P, WIDTH, tokens, target, weight);
+    il_tokens to = { D, 1, WIDTH, tokens, target, weight, NULL };
+    il_tokens_fill(il_layout_at(0), batch, 1, B, P, to);
     for (int b = 0; b < B; b++)
         for (int n = 0; n < P; n++) {
             int at = b * T + 2 * n, point = (b + 1) * N + n;
@@ -328,7 +337,8 @@ static void tokens_interleave(void **state)
 
     /* without queries of their own, asking point n is the prompt's first 2n+1 tokens */
     il_real asked[B * T * WIDTH];
-    il_tokens_ask(batch, 1, B, P - 1, WIDTH, asked);
+    to.tokens = asked;
+    il_tokens_ask(il_layout_at(0), batch, 1, B, P - 1, to);
     for (int b = 0; b < B; b++) {
         assert_memory_equal(asked + b * T * WIDTH, tokens + b * T * WIDTH,
                             (T - 1) * WIDTH * sizeof *tokens);
