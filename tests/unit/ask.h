@@ -37,6 +37,45 @@ static inline double *answers(const char *text, const il_batch *batch, int steps
     return yhat;
 }
 
+/* What "name opt=value" has learnt after `steps` from all points but the last of every prompt:
+ * weights (B,D), and nothing of the shorter prefixes: for large batches. Free what is returned. */
+static inline double *last_weights(const char *text, const il_batch *batch, int steps)
+{
+    const il_algo_kind *kind = NULL;
+    size_t name = strcspn(text, " ");
+    for (int i = 0; il_algo_at(i); i++)
+        if (strlen(il_algo_at(i)->name) == name &&
+            !strncmp(il_algo_at(i)->name, text, name))
+            kind = il_algo_at(i);
+    assert_non_null(kind);
+    double opts[16] = { 0 };
+    il_opt_init(kind->opts, opts);
+    CHECK_OK(il_opt_parse(kind->opts, opts, text + name, kind->name, &err));
+    int N = batch->points, dim = batch->dim;
+    size_t room = kind->work ? kind->work(N, dim) : 0;
+    double *work = calloc(room + 1, sizeof *work),
+           *yhat = malloc(sizeof *yhat * (size_t)(steps + 1)),
+           *all = malloc(sizeof *all * (size_t)((steps + 1) * dim)),
+           *what = malloc(sizeof *what * (size_t)(batch->prompts * dim));
+    for (int b = 0; b < batch->prompts; b++) {
+        il_learner l = { .D = dim,
+                         .x = batch->x + (size_t)b * N * dim,
+                         .y = batch->y + (size_t)b * N,
+                         .work = work };
+        memset(work, 0, sizeof *work * room);
+        if (kind->start) kind->start(opts, &l);
+        for (; l.n < N - 1 && kind->learn; l.n++)
+            kind->learn(opts, &l, l.x + (size_t)l.n * dim, l.y[l.n]);
+        l.n = N - 1;
+        kind->answer(opts, &l, l.x + (size_t)(N - 1) * dim, steps, yhat, all);
+        memcpy(what + b * dim, all + steps * dim, sizeof *what * (size_t)dim);
+    }
+    free(work);
+    free(yhat);
+    free(all);
+    return what;
+}
+
 /* Minimum-norm least squares of the first n points, plus rows sqrt(alpha) I, by SVD */
 static inline void lapack_solve(double *w, const il_batch *batch, int b, int n,
                                 double alpha)

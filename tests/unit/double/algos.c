@@ -22,7 +22,7 @@ static void every_row_is_complete(void **state)
         assert_true(strlen(kind->summary) > 0);
         il_algo_free(algo);
     }
-    assert_int_equal(i, 10);
+    assert_true(i >= 12);
     il_algo_free(NULL);
 }
 
@@ -426,7 +426,7 @@ static void bits_are_the_same_everywhere(void **state)
         hash = il_hash(hash, yhat, 11 * B * N * sizeof *yhat);
         free(yhat);
     }
-    CHECK(hash == 1593479787531941242ull, "the hash is now %llu", (unsigned long long)hash);
+    CHECK(hash == 7424019405878971940ull, "the hash is now %llu", (unsigned long long)hash);
     il_batch_free(batch);
 }
 

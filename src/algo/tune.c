@@ -1,0 +1,88 @@
+/* tune.c - see tune.h */
+#include "algo/tune.h"
+#include "algo/algo.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { HALVINGS = 5, GRID = 1 << HALVINGS, SECTIONS = 30 };
+
+typedef struct {
+    const char *text, *option;
+    const il_batch *batch;
+    int from;
+    il_real *yhat;
+    double least, at; /* so far */
+} search;
+
+/* The mean squared error with one value, INFINITY where it is not finite */
+static il_status measure(search *s, double value, double *loss, il_error *err)
+{
+    char text[2 * IL_TEXT];
+    snprintf(text, sizeof text, "%s %s=%s", s->text, s->option, il_digits(value).text);
+    il_algo *algo;
+    IL_TRY(il_algo_new(&algo, text, err));
+    int last = il_algo_steps(algo);
+    il_status status = il_algo_predict(algo, s->batch, last, last, s->yhat, NULL, err);
+    il_algo_free(algo);
+    IL_TRY(status);
+    const il_real *y = s->batch->yq ? s->batch->yq : s->batch->y;
+    int B = s->batch->prompts, N = s->batch->points;
+    double sum = 0;
+    for (int b = 0; b < B; b++)
+        for (int n = s->from; n < N; n++) {
+            size_t i = (size_t)b * (size_t)N + (size_t)n;
+            double e = (double)s->yhat[i] - (double)y[i];
+            sum += e * e;
+        }
+    *loss = sum < INFINITY ? sum / ((double)B * (N - s->from)) : INFINITY;
+    if (*loss < s->least) {
+        s->least = *loss;
+        s->at = value;
+    }
+    return IL_OK;
+}
+
+static il_status find(search *s, double lo, double hi, il_error *err)
+{
+    static const double golden = 0.6180339887498949;
+    double loss[2], at[2], step = hi / lo, value = lo;
+    for (int i = 0; i < HALVINGS; i++) step = sqrt(step); /* step^GRID = hi / lo */
+    for (int i = 0; i <= GRID; i++, value = fmin(value * step, hi))
+        IL_TRY(measure(s, value, loss, err));
+    if (!(s->least < INFINITY))
+        return il_fail(err, IL_ECONFIG, "%s: no %s from %g to %g has a finite error",
+                       s->text, s->option, lo, hi);
+    lo = fmax(lo, s->at / step);
+    hi = fmin(hi, s->at * step);
+    for (int k = 0; k < 2; k++) {
+        at[k] = k ? lo + golden * (hi - lo) : hi - golden * (hi - lo);
+        IL_TRY(measure(s, at[k], &loss[k], err));
+    }
+    for (int i = 0; i < SECTIONS; i++) {
+        int k = loss[0] < loss[1]; /* the end that comes nearer: 1 is hi */
+        *(k ? &hi : &lo) = at[k];
+        at[k] = at[!k];
+        loss[k] = loss[!k];
+        at[!k] = k ? hi - golden * (hi - lo) : lo + golden * (hi - lo);
+        IL_TRY(measure(s, at[!k], &loss[!k], err));
+    }
+    return IL_OK;
+}
+
+il_status il_algo_tune(double *value, double *loss, const char *text, const char *option,
+                       double lo, double hi, const il_batch *batch, int from, il_error *err)
+{
+    size_t count = (size_t)batch->prompts * (size_t)batch->points;
+    search s = {
+        .text = text, .option = option, .batch = batch, .from = from, .least = INFINITY
+    };
+    s.yhat = malloc(sizeof *s.yhat * (count + 1));
+    if (!s.yhat) return il_fail(err, IL_EFAIL, "out of memory for a search");
+    il_status status = find(&s, lo, hi, err);
+    free(s.yhat);
+    IL_TRY(status);
+    *value = s.at;
+    if (loss) *loss = s.least;
+    return IL_OK;
+}

@@ -1,0 +1,21 @@
+/* tune.h - the value of an option that answers a batch best */
+#ifndef IL_TUNE_H
+#define IL_TUNE_H
+
+#include "base/base.h"
+
+/* The value in [lo,hi] of a real option of an algorithm for which the mean squared error of its
+ * last step, over the points from `from` on of a batch, is smallest: a line search with "gd steps=1" and
+ * "step_size". A grid in equal ratios finds the valley, a golden section its floor (to 1e-6).
+ *
+ *   text    the algorithm with its other options
+ *   lo, hi  0 < lo < hi
+ *   value   out; loss out: its mean squared error, or NULL
+ *
+ * Cost: about 60 times the answers. Errors: IL_ECONFIG from the algorithm's text, or if the
+ * error is finite nowhere. */
+il_status il_algo_tune(double *value, double *loss, const char *text, const char *option,
+                       double lo, double hi, const il_batch *batch, int from,
+                       il_error *err);
+
+#endif
