@@ -143,11 +143,12 @@ bench:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/share/innerloop/recipes $(DESTDIR)$(PREFIX)/share/innerloop/examples \
-	    $(DESTDIR)$(PREFIX)/share/innerloop/bench
+	    $(DESTDIR)$(PREFIX)/share/innerloop/bench $(DESTDIR)$(PREFIX)/share/innerloop/recipes/claims
 	install -m 755 $(BUILD)/innerloop $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 include/innerloop.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 $(BUILD)/float/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 644 recipes/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/
+	install -m 644 recipes/claims/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/claims/
 	install -m 644 examples/*.csv examples/README.md $(DESTDIR)$(PREFIX)/share/innerloop/examples/
 	install -m 644 bench/*.py $(DESTDIR)$(PREFIX)/share/innerloop/bench/
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(filter -L%,$(LDFLAGS)) $(LDLIBS)|' \

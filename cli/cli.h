@@ -78,6 +78,12 @@ il_status cli_data(char path[CLI_PATH], const char *folder, const char *name,
                    il_error *err);
 /* RECIPE: a path, or a name in recipes/. */
 il_status cli_find_recipe(char path[CLI_PATH], const char *recipe, il_error *err);
+/* The same of a claim in recipes/claims/. */
+il_status cli_find_claim(char path[CLI_PATH], const char *claim, il_error *err);
+/* The names in a folder of the data, sorted, without .yaml; returns how many. */
+enum { CLI_NAMES = 256 };
+int cli_names(char *names[CLI_NAMES], const char *folder);
+void cli_free_names(char **names, int n);
 /* What the data's recipes/ hold: name and summary (a recipe's first comment). */
 il_status cli_list_recipes(il_table **table, il_error *err);
 int cli_is_folder(const char *path);
@@ -101,6 +107,9 @@ typedef struct {
 il_status cli_train(const cli_training *training, char folder[CLI_PATH], il_trained *result,
                     il_error *err);
 il_status cli_read_recipe(il_config *config, const cli_training *training, il_error *err);
+/* The same of a recipe that was read, in a folder. */
+il_status cli_train_in(const il_config *config, const char *folder, int resume,
+                       il_trained *result, il_error *err);
 
 typedef struct cli_progress cli_progress;
 cli_progress *cli_progress_new(void); /* NULL without memory, which the others accept */

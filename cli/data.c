@@ -10,7 +10,7 @@
 #include <mach-o/dyld.h>
 #endif
 
-enum { ROOTS = 3, NAMES = 256 };
+enum { ROOTS = 3 };
 
 static char installed[CLI_PATH]; /* "": unknown */
 
@@ -72,13 +72,13 @@ static int holds(char *const *names, int n, const char *name)
     return 0;
 }
 
-/* Adds the recipes of one folder, by name and each once; returns how many there are now. */
-static int add_recipes(char *names[NAMES], int n, const char *root)
+/* Adds the names in one folder, each once; returns how many there are now. */
+static int add_names(char *names[CLI_NAMES], int n, const char *root, const char *folder)
 {
     char path[CLI_PATH];
     il_error err;
-    DIR *dir = cli_join(path, root, "recipes", &err) ? NULL : opendir(path);
-    for (struct dirent *e; dir && n < NAMES && (e = readdir(dir));) {
+    DIR *dir = cli_join(path, root, folder, &err) ? NULL : opendir(path);
+    for (struct dirent *e; dir && n < CLI_NAMES && (e = readdir(dir));) {
         if (!cli_ends_with(e->d_name, ".yaml") || e->d_name[0] == '.') continue;
         char *name = strdup(e->d_name);
         if (!name) break;
@@ -93,43 +93,55 @@ static int add_recipes(char *names[NAMES], int n, const char *root)
     return n;
 }
 
-/* The recipes that have a name; returns how many. */
-static int all_recipes(char *names[NAMES])
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int cli_names(char *names[CLI_NAMES], const char *folder)
 {
     const char *at[ROOTS];
     int n = 0, n_roots = roots(at);
-    for (int i = 0; i < n_roots; i++) n = add_recipes(names, n, at[i]);
+    for (int i = 0; i < n_roots; i++) n = add_names(names, n, at[i], folder);
+    qsort(names, (size_t)n, sizeof *names, by_name);
     return n;
 }
 
-static void free_names(char **names, int n)
+void cli_free_names(char **names, int n)
 {
     while (n > 0) free(names[--n]);
 }
 
-il_status cli_find_recipe(char path[CLI_PATH], const char *recipe, il_error *err)
+/* A path, or a name in a folder of the data; `kind` is what it is called. */
+static il_status find(char path[CLI_PATH], const char *kind, const char *folder,
+                      const char *name, il_error *err)
 {
-    char file[256], *names[NAMES];
-    if (cli_is_file(recipe) || strchr(recipe, '/')) {
-        if (snprintf(path, CLI_PATH, "%s", recipe) < CLI_PATH) return IL_OK;
-        return cli_fail(err, IL_EIO, "%.64s...: the path is too long", recipe);
+    char file[256], *names[CLI_NAMES];
+    if (cli_is_file(name) || strchr(name, '/')) {
+        if (snprintf(path, CLI_PATH, "%s", name) < CLI_PATH) return IL_OK;
+        return cli_fail(err, IL_EIO, "%.64s...: the path is too long", name);
     }
-    snprintf(file, sizeof file, "%.200s%s", recipe,
-             cli_ends_with(recipe, ".yaml") ? "" : ".yaml");
-    if (!cli_data(path, "recipes", file, err)) return IL_OK;
-    int n = all_recipes(names);
-    const char *near = il_nearest(recipe, (const char *const *)names, n);
+    snprintf(file, sizeof file, "%.200s%s", name,
+             cli_ends_with(name, ".yaml") ? "" : ".yaml");
+    if (!cli_data(path, folder, file, err)) return IL_OK;
+    int n = cli_names(names, folder);
+    const char *near = il_nearest(name, (const char *const *)names, n);
     if (n)
-        cli_fail(err, IL_EIO,
-                 "no recipe '%.64s': neither a file nor a name in recipes/%s%s%s", recipe,
-                 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    free_names(names, n);
+        cli_fail(err, IL_EIO, "no %s '%.64s': neither a file nor a name in %s/%s%s%s", kind,
+                 name, folder, near ? "; did you mean '" : "", near ? near : "",
+                 near ? "'?" : "");
+    cli_free_names(names, n);
     return IL_EIO;
 }
 
-static int by_name(const void *a, const void *b)
+il_status cli_find_recipe(char path[CLI_PATH], const char *recipe, il_error *err)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return find(path, "recipe", "recipes", recipe, err);
+}
+
+il_status cli_find_claim(char path[CLI_PATH], const char *claim, il_error *err)
+{
+    return find(path, "claim", "recipes/claims", claim, err);
 }
 
 /* Where the first clause of a comment ends: before ": ", "; " or ". ", but for "et al. 2024". */
@@ -178,13 +190,12 @@ static il_status fill_recipes(il_table *table, char *const *names, int n, il_err
 
 il_status cli_list_recipes(il_table **table, il_error *err)
 {
-    char *names[NAMES];
+    char *names[CLI_NAMES];
     il_table *t;
     CLI_TRY(il_table_new(&t, "recipes", err));
-    int n = all_recipes(names);
-    qsort(names, (size_t)n, sizeof *names, by_name);
+    int n = cli_names(names, "recipes");
     il_status status = fill_recipes(t, names, n, err);
-    free_names(names, n);
+    cli_free_names(names, n);
     if (status) {
         il_table_free(t);
     } else {

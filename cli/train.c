@@ -107,12 +107,9 @@ static void on_progress(void *context, const il_progress *p)
     cli_progress_show(w->line, p);
 }
 
-il_status cli_train(const cli_training *training, char folder[CLI_PATH], il_trained *result,
-                    il_error *err)
+il_status cli_train_in(const il_config *config, const char *folder, int resume,
+                       il_trained *result, il_error *err)
 {
-    il_config config;
-    CLI_TRY(cli_read_recipe(&config, training, err));
-    CLI_TRY(choose_folder(folder, training, &config, err));
     watcher w = { .line = cli_progress_new(), .folder = folder };
     il_watch watch = {
         .start = on_start, .progress = on_progress, .context = &w, .stop = &stop
@@ -120,11 +117,20 @@ il_status cli_train(const cli_training *training, char folder[CLI_PATH], il_trai
     stop = 0;
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
-    il_status status = il_train(&config, folder, training->resume, &watch, result, err);
+    il_status status = il_train(config, folder, resume, &watch, result, err);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     cli_progress_free(w.line);
     return status;
+}
+
+il_status cli_train(const cli_training *training, char folder[CLI_PATH], il_trained *result,
+                    il_error *err)
+{
+    il_config config;
+    CLI_TRY(cli_read_recipe(&config, training, err));
+    CLI_TRY(choose_folder(folder, training, &config, err));
+    return cli_train_in(&config, folder, training->resume, result, err);
 }
 
 static il_status run(int argc, char **argv, il_error *err)

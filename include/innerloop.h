@@ -158,6 +158,10 @@ il_status il_config_check(const il_config *config, il_error *err);
 /* The resolved recipe as YAML, which il_config_read reads back to the same struct. */
 void il_config_write(const il_config *config, FILE *f);
 
+/* Of everything in a recipe that a run's weights and checkpoints depend on: two recipes of one hash
+ * give the same run. */
+uint64_t il_config_hash(const il_config *config);
+
 /* The table of all keys but the task's own options. */
 const il_opt *il_config_opts(void);
 
@@ -378,8 +382,10 @@ typedef struct {
     uint64_t seed;
 } il_eval_options;
 
-/* Error by number of examples, of the kind that the table's caption names: columns k, model, model_low, model_high (5 % and 95 %
- * bootstrap quantiles of 1000 resamples), then one column per algorithm. */
+/* Error by number of examples, of the kind that the table's caption names: columns k, model,
+ * model_low, model_high (5 % and 95 % bootstrap quantiles of 1000 resamples), then one column per
+ * algorithm. Without a model (NULL) the options name task, points and dims, and the table has no
+ * columns of one. */
 il_status il_eval_points(const il_model *model, const il_eval_options *options,
                          il_table **table, il_error *err);
 
@@ -461,6 +467,47 @@ typedef struct {
  * says what the rows are. Errors: IL_EUSAGE when `only` names no row. */
 il_status il_bench(const il_bench_options *options, il_peaks *peaks, il_table **table,
                    il_error *err);
+
+/* ---- claims -------------------------------------------------------------------------------------------------- */
+
+/* A paper's claim as a file: the recipes it trains, the tables it measures of them, and rows, each
+ * of which reads a number off a table and holds it to a bound. docs/reproduce.md shows one. */
+typedef struct il_claim il_claim;
+
+typedef struct {
+    const char *name; /* the file's, without folders and .yaml */
+    const char *title, *paper;
+    const char *reduced; /* what is smaller than in the paper; "" for full size */
+    double minutes;      /* on two cores, with training */
+    int models, tables;
+} il_claim_facts;
+
+typedef struct {
+    const char *name;
+    const il_config *config;
+    int trained; /* some table needs it trained */
+} il_claim_model;
+
+/* Errors: IL_EIO for a file; IL_ECONFIG with file, line, column and the nearest known key. */
+il_status il_claim_read(il_claim **claim, const char *path, il_error *err);
+
+/* The same from memory, where `inherit` and `recipe` are refused; `name` stands for the file. */
+il_status il_claim_parse(il_claim **claim, const char *text, size_t bytes, const char *name,
+                         il_error *err);
+void il_claim_free(il_claim *claim);
+il_claim_facts il_claim_about(const il_claim *claim);
+il_claim_model il_claim_model_at(const il_claim *claim, int i);
+
+/* Measures the claim on trained models: `folders` names the run folder of each, NULL for one that
+ * need not be trained. The table has the columns row, claim, paper, measured, wanted, verdict
+ * ("holds" or "fails"); *failed is how many fail. `say` (or NULL) is told of every table before it
+ * is measured. */
+il_status il_claim_measure(il_claim *claim, const char *const *folders,
+                           void (*say)(void *context, const char *name), void *context,
+                           il_table **rows, int *failed, il_error *err);
+
+/* Table i, which was measured, and how it is drawn; a title of NULL: it is not. */
+const il_table *il_claim_table(const il_claim *claim, int i, il_figure *figure);
 
 /* ---- what there is ------------------------------------------------------------------------------------------ */
 

@@ -31,7 +31,7 @@ static il_status find_task(setting *s, const il_config *c, const char *text, il_
     const char *opts = "";
     char name[IL_TEXT];
     if (!text) {
-        text = c->training.task_name;
+        text = c->training.task_name; /* which a model has */
     } else {
         opts = strchr(text, ' ');
         if (!opts) opts = "";
@@ -46,7 +46,7 @@ static il_status find_task(setting *s, const il_config *c, const char *text, il_
         return il_fail(err, IL_ECONFIG, "there is no task '%s'%s%s%s", il_show(name).text,
                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
-    if (!strcmp(name, c->training.task_name))
+    if (c && !strcmp(name, c->training.task_name))
         memcpy(s->opts, c->training.task_opts, sizeof s->opts);
     else
         il_opt_init(s->task->opts, s->opts);
@@ -88,7 +88,7 @@ static int positive(int value, int otherwise) { return value > 0 ? value : other
 /* The loops to read, which cost memory by the table. */
 static il_status find_loops(setting *s, const il_eval_options *o, il_error *err)
 {
-    if (s->model->plan.carry == IL_CARRY_NONE) {
+    if (!s->model || s->model->plan.carry == IL_CARRY_NONE) {
         s->loops = s->loops_to = 1;
         return IL_OK;
     }
@@ -103,22 +103,26 @@ static il_status find_loops(setting *s, const il_eval_options *o, il_error *err)
 static il_status set_up(setting *s, const il_model *model, const il_eval_options *o,
                         int by_loops, il_error *err)
 {
-    const il_config *c = &model->config;
-    int points = positive(o->points, c->training.curriculum.points.end);
-    int dims = positive(o->dims, c->training.curriculum.dims.end);
+    const il_config *c = model ? &model->config : NULL;
+    int points = positive(o->points, c ? c->training.curriculum.points.end : 0);
+    int dims = positive(o->dims, c ? c->training.curriculum.dims.end : 0);
     *s = (setting){ .model = model, .seed = o->seed, .by_loops = by_loops };
-    if (dims > c->model.n_dims)
+    if (!c && (!o->task || !points || !dims || by_loops))
+        return il_fail(err, IL_ECONFIG,
+                       "without a model, an evaluation needs task, points and dims");
+    if (c && dims > c->model.n_dims)
         return il_fail(err, IL_ECONFIG, "dims = %d is more than the model's n_dims = %d",
                        dims, c->model.n_dims);
-    if (points > c->model.n_positions)
+    if (c && points > c->model.n_positions)
         return il_fail(err, IL_ECONFIG,
                        "points = %d is more than the model's n_positions = %d", points,
                        c->model.n_positions);
     IL_TRY(find_loops(s, o, err));
     IL_TRY(find_task(s, c, o->task, err));
     IL_TRY(find_algos(s, o->against, err));
-    IL_TRY(il_batch_new_outs(&s->batch, positive(o->prompts, 1280), points, c->model.n_dims,
-                             il_task_outs(s->task, s->opts, c->model.n_dims), err));
+    int dim = c ? c->model.n_dims : dims;
+    IL_TRY(il_batch_new_outs(&s->batch, positive(o->prompts, 1280), points, dim,
+                             il_task_outs(s->task, s->opts, dim), err));
     il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL };
     IL_TRY(il_batch_draw(s->batch, s->task, s->opts, o->shift, dims, at, err));
     s->scale = il_task_scale(s->task, s->opts, dims);
@@ -232,22 +236,25 @@ static void band(const setting *s, const double *e, double *low, double *high)
 
 /* ---- tables ---------------------------------------------------------------------------------------------- */
 
-/* Columns: `first`, model, model_low, model_high, one for each algorithm; `rows` rows. */
+/* Columns: `first`, those of a model if there is one, one for each algorithm; `rows` rows. */
 static il_status new_table(il_table **table, const setting *s, const char *name,
                            const char *first, int rows, il_error *err)
 {
     IL_TRY(il_table_new(table, name, err));
     IL_TRY(il_table_set_caption(*table, il_task_metric(s->task), err));
     const char *cols[] = { first, "model", "model_low", "model_high" };
-    for (int i = 0; i < IL_COUNT(cols); i++)
+    for (int i = 0; i < (s->model ? IL_COUNT(cols) : 1); i++)
         IL_TRY(il_table_add_col(*table, cols[i], 0, err));
     for (int i = 0; i < s->n_algos; i++)
         IL_TRY(il_table_add_col(*table, s->names[i], 0, err));
-    for (int row = 0; row < rows; row++) IL_TRY(il_table_add_row(*table, err));
+    for (int row = 0; row < rows; row++) {
+        IL_TRY(il_table_add_row(*table, err));
+        il_table_set(*table, row, 0, s->by_loops ? row + 1 : row);
+    }
     return IL_OK;
 }
 
-enum { COL_X, COL_MODEL, COL_LOW, COL_HIGH, COL_ALGO };
+enum { COL_MODEL = 1, COL_LOW, COL_HIGH, COL_ALGO };
 
 static il_status fill_model(il_table *table, const setting *s, errors *to, il_error *err)
 {
@@ -258,7 +265,6 @@ static il_status fill_model(il_table *table, const setting *s, errors *to, il_er
         const double *e = to->e + (size_t)row * (size_t)B;
         double low, high;
         band(s, e, &low, &high);
-        il_table_set(table, row, COL_X, s->by_loops ? row + 1 : row);
         il_table_set(table, row, COL_MODEL, mean(e, B));
         il_table_set(table, row, COL_LOW, low);
         il_table_set(table, row, COL_HIGH, high);
@@ -276,9 +282,10 @@ static il_status fill_algo(il_table *table, const setting *s, int i, errors *to,
     int moves = s->by_loops && !given && most > 0;
     int last = given ? s->steps[i] : moves ? il_min(rows, most) : most;
     IL_TRY(measure(to, s, s->algos[i], moves ? 1 : last, last, err));
+    int col = (s->model ? COL_ALGO : COL_MODEL) + i;
     for (int row = 0; row < (moves ? last : rows); row++) {
         size_t from = s->by_loops && !moves ? 0 : (size_t)row;
-        il_table_set(table, row, COL_ALGO + i, mean(to->e + from * (size_t)B, B));
+        il_table_set(table, row, col, mean(to->e + from * (size_t)B, B));
     }
     return IL_OK;
 }
@@ -295,7 +302,7 @@ static il_status evaluate(const il_model *model, const il_eval_options *o, int b
         status = new_table(&table, &s, by_loops ? "loops" : "points",
                            by_loops ? "loop" : "k", rows, err);
     if (!status) status = new_errors(&room, &s, rows, err);
-    if (!status) status = fill_model(table, &s, &room, err);
+    if (!status && model) status = fill_model(table, &s, &room, err);
     for (int i = 0; i < s.n_algos && !status; i++)
         status = fill_algo(table, &s, i, &room, err);
     free(room.yhat);

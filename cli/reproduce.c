@@ -1,0 +1,379 @@
+/* reproduce.c - innerloop reproduce CLAIM: what a paper says, what is measured here, whether it holds
+ *
+ * A model is trained in OUT/<hash of its recipe>, so that claims share models, a second run trains
+ * nothing and a run that was stopped goes on. A finished run of the same recipe in runs/ serves too.
+ */
+#include "cli.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct {
+    int list, json, minutes;
+    const char *out;
+} options;
+static const cli_option opts[] = {
+    { "list", CLI_FLAG, offsetof(options, list), 0, NULL, "the claims there are" },
+    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
+    { "minutes", CLI_INT, offsetof(options, minutes), 1, "N",
+      "of `all`: only claims of at most N minutes" },
+    { "out", CLI_TEXT, offsetof(options, out), 0, "FOLDER",
+      "where models, tables and figures go (runs/reproduce)" },
+    { 0 },
+};
+
+static const char *size_of(const il_claim_facts *c)
+{
+    return *c->reduced ? "reduced" : "full";
+}
+
+/* ---- what there is ------------------------------------------------------------------------- */
+
+static il_status read_claim(il_claim **claim, const char *name, il_error *err)
+{
+    char path[CLI_PATH];
+    CLI_TRY(cli_find_claim(path, name, err));
+    return il_claim_read(claim, path, err);
+}
+
+static il_status add_cols(il_table *table, const char *const *names, int n, int number,
+                          il_error *err)
+{
+    for (int i = 0; i < n; i++)
+        CLI_TRY(il_table_add_col(table, names[i], i != number, err));
+    return IL_OK;
+}
+
+static il_status list_one(il_table *table, const char *name, il_error *err)
+{
+    il_claim *claim;
+    int row = il_table_rows(table);
+    CLI_TRY(read_claim(&claim, name, err));
+    il_claim_facts c = il_claim_about(claim);
+    il_status status = il_table_add_row(table, err);
+    if (!status) status = il_table_set_text(table, row, 0, c.name, err);
+    if (!status) status = il_table_set_text(table, row, 1, size_of(&c), err);
+    if (!status) il_table_set(table, row, 2, c.minutes);
+    if (!status) status = il_table_set_text(table, row, 3, c.paper, err);
+    if (!status) status = il_table_set_text(table, row, 4, c.title, err);
+    il_claim_free(claim);
+    return status;
+}
+
+static il_status list(const options *o, il_error *err)
+{
+    static const char *const cols[] = { "name", "size", "minutes", "paper", "title" };
+    char *names[CLI_NAMES];
+    il_table *table;
+    CLI_TRY(il_table_new(&table, "claims", err));
+    int n = cli_names(names, "recipes/claims");
+    il_status status = add_cols(table, cols, CLI_COUNT(cols), 2, err);
+    for (int i = 0; i < n && !status; i++) status = list_one(table, names[i], err);
+    cli_free_names(names, n);
+    if (!status) cli_write(table, o->json ? CLI_AS_JSON : CLI_AS_TEXT);
+    il_table_free(table);
+    return status;
+}
+
+/* ---- models ---------------------------------------------------------------------------------- */
+
+static int is_finished(const char *folder, const il_config *config)
+{
+    il_model *model;
+    if (il_model_load(&model, folder, NULL)) return 0;
+    int finished = il_model_step(model) >= config->training.train_steps &&
+                   il_config_hash(il_model_config(model)) == il_config_hash(config);
+    il_model_free(model);
+    return finished;
+}
+
+/* A finished run of the recipe in runs/, whatever its name. */
+static int find_elsewhere(char folder[CLI_PATH], const il_config *config)
+{
+    DIR *dir = opendir("runs");
+    int found = 0;
+    for (struct dirent *e; dir && !found && (e = readdir(dir));) {
+        char path[CLI_PATH];
+        il_config other;
+        if (e->d_name[0] == '.' || !strcmp(e->d_name, "latest")) continue;
+        if (cli_join(folder, "runs", e->d_name, NULL)) continue;
+        if (cli_join(path, folder, "config.yaml", NULL) || !cli_is_file(path)) continue;
+        if (il_config_read(&other, path, NULL, 0, NULL)) continue;
+        found =
+            il_config_hash(&other) == il_config_hash(config) && is_finished(folder, config);
+    }
+    if (dir) closedir(dir);
+    return found;
+}
+
+static il_status make_folders(const char *path, il_error *err)
+{
+    char part[CLI_PATH];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *at = part + 1;; at++) {
+        char end = *at;
+        if (end && end != '/') continue;
+        *at = 0;
+        if (mkdir(part, 0777) && errno != EEXIST)
+            return cli_fail(err, IL_EIO, "%.200s: the folder cannot be made: %s", part,
+                            strerror(errno));
+        *at = end;
+        if (!end) return IL_OK;
+    }
+}
+
+/* Takes a run folder for this process: two that train in it would undo each other's work. The lock
+ * goes with the process, however it ends. */
+static il_status lock(int *file, const char *folder, il_error *err)
+{
+    char path[CLI_PATH];
+    CLI_TRY(make_folders(folder, err));
+    CLI_TRY(cli_join(path, folder, "lock", err));
+    *file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (*file < 0)
+        return cli_fail(err, IL_EIO, "cannot write %.200s: %s", path, strerror(errno));
+    if (!flock(*file, LOCK_EX | LOCK_NB)) return IL_OK;
+    close(*file);
+    return cli_fail(err, IL_EFAIL, "%.200s is being trained by another process", folder);
+}
+
+static il_status train(const il_claim_model *m, const char *folder, il_error *err)
+{
+    il_trained trained;
+    int file;
+    CLI_TRY(lock(&file, folder, err));
+    il_status status = cli_train_in(m->config, folder, 1, &trained, err);
+    close(file);
+    if (status != IL_EINTERRUPT) return status;
+    return cli_fail(err, status, "%.300s in %.120s; the same command goes on", err->text,
+                    folder);
+}
+
+/* The run folder of a model, trained if need be. */
+static il_status provide(char folder[CLI_PATH], const il_claim *claim, int i,
+                         const char *out, il_error *err)
+{
+    il_claim_model m = il_claim_model_at(claim, i);
+    const char *name = il_claim_about(claim).name;
+    char key[32], own[CLI_PATH];
+    snprintf(key, sizeof key, "%016" PRIx64, il_config_hash(m.config));
+    CLI_TRY(cli_join(own, out, key, err));
+    snprintf(folder, CLI_PATH, "%s", own);
+    if (is_finished(own, m.config) || find_elsewhere(folder, m.config)) {
+        fprintf(stderr, "%s: %s is there: %s\n", name, m.name, folder);
+        return IL_OK;
+    }
+    snprintf(folder, CLI_PATH, "%s", own);
+    fprintf(stderr, "%s: training %s\n", name, m.name);
+    return train(&m, folder, err);
+}
+
+/* ---- results ---------------------------------------------------------------------------------- */
+
+static il_status write_csv(const il_table *table, const char *folder, const char *name,
+                           il_error *err)
+{
+    char file[300], path[CLI_PATH];
+    snprintf(file, sizeof file, "%.255s.csv", name);
+    CLI_TRY(cli_join(path, folder, file, err));
+    FILE *f = fopen(path, "w");
+    if (f) il_table_write_csv(table, f);
+    int bad = !f || ferror(f);
+    if ((f && fclose(f)) || bad)
+        return cli_fail(err, IL_EIO, "cannot write %.200s: %s", path, strerror(errno));
+    return IL_OK;
+}
+
+/* The tables and figures of a claim, and its rows, in FOLDER. */
+static il_status write_results(const il_claim *claim, const il_table *rows,
+                               const char *folder, il_error *err)
+{
+    char path[CLI_PATH];
+    int all_drawn = 1;
+    CLI_TRY(make_folders(folder, err));
+    CLI_TRY(write_csv(rows, folder, "claim", err));
+    for (int i = 0; i < il_claim_about(claim).tables; i++) {
+        il_figure figure;
+        const il_table *table = il_claim_table(claim, i, &figure);
+        int drawn = 1;
+        CLI_TRY(cli_join(path, folder, il_table_name(table), err));
+        CLI_TRY(figure.title ? il_figure_write(&figure, table, path, &drawn, err)
+                             : write_csv(table, folder, il_table_name(table), err));
+        all_drawn &= drawn;
+    }
+    if (!all_drawn) fprintf(stderr, "note: figures are not drawn: gnuplot is missing\n");
+    return IL_OK;
+}
+
+enum { ROW, CLAIM, PAPER, MEASURED, WANTED, VERDICT, COLS }; /* of il_claim_measure */
+
+static il_status copy_rows(il_table *to, const il_table *rows, int col, int first,
+                           il_error *err)
+{
+    for (int r = 0, at = il_table_rows(to) - il_table_rows(rows); r < il_table_rows(rows);
+         r++, at++)
+        for (int c = first; c < COLS; c++) {
+            if (c == MEASURED)
+                il_table_set(to, at, col + c - first, il_table_number(rows, r, c));
+            else
+                CLI_TRY(il_table_set_text(to, at, col + c - first,
+                                          il_table_text(rows, r, c), err));
+        }
+    return IL_OK;
+}
+
+static il_status add_rows(il_table *to, int n, il_error *err)
+{
+    for (int i = 0; i < n; i++) CLI_TRY(il_table_add_row(to, err));
+    return IL_OK;
+}
+
+static il_status fill_text(il_table *to, const il_table *rows, il_error *err)
+{
+    static const char *const cols[] = { "claim", "paper says", "we measure", "wanted",
+                                        "verdict" };
+    CLI_TRY(add_cols(to, cols, CLI_COUNT(cols), MEASURED - CLAIM, err));
+    CLI_TRY(add_rows(to, il_table_rows(rows), err));
+    return copy_rows(to, rows, 0, CLAIM, err);
+}
+
+static il_status print_text(const il_claim_facts *c, const il_table *rows, int failed,
+                            const char *folder, il_error *err)
+{
+    il_table *text;
+    int n = il_table_rows(rows);
+    CLI_TRY(il_table_new(&text, c->name, err));
+    il_status status = fill_text(text, rows, err);
+    if (!status) {
+        printf("%s: %s\n%s", c->name, c->title, c->paper);
+        if (*c->reduced) printf("; reduced: %s", c->reduced);
+        printf("\n\n");
+        cli_write(text, CLI_AS_TEXT);
+        printf("\n%s: %d of %d rows hold%s; tables and figures in %s\n", c->name,
+               n - failed, n, *c->reduced ? ", reduced" : "", folder);
+        fflush(stdout);
+    }
+    il_table_free(text);
+    return status;
+}
+
+/* Appends a claim's rows to the table of all, which goes out as JSON. */
+static il_status gather(il_table *all, const il_claim_facts *c, const il_table *rows,
+                        il_error *err)
+{
+    static const char *const cols[] = { "name",  "size",     "row",    "claim",
+                                        "paper", "measured", "wanted", "verdict" };
+    if (!il_table_cols(all))
+        CLI_TRY(add_cols(all, cols, CLI_COUNT(cols), 2 + MEASURED, err));
+    int at = il_table_rows(all), n = il_table_rows(rows);
+    CLI_TRY(add_rows(all, n, err));
+    for (int r = 0; r < n; r++) {
+        CLI_TRY(il_table_set_text(all, at + r, 0, c->name, err));
+        CLI_TRY(il_table_set_text(all, at + r, 1, size_of(c), err));
+    }
+    return copy_rows(all, rows, 2, ROW, err);
+}
+
+/* ---- a claim ------------------------------------------------------------------------------------ */
+
+static void say_table(void *context, const char *name)
+{
+    fprintf(stderr, "%s: measuring %s\n", (const char *)context, name);
+}
+
+static il_status measure(il_claim *claim, const options *o, il_table *all, int *failed,
+                         il_error *err)
+{
+    enum { MODELS = 64 };
+    il_claim_facts c = il_claim_about(claim);
+    char folder[CLI_PATH], name[IL_TEXT], paths[MODELS][CLI_PATH];
+    const char *folders[MODELS] = { 0 };
+    il_table *rows;
+    for (int i = 0; i < c.models && i < MODELS; i++) {
+        if (!il_claim_model_at(claim, i).trained) continue;
+        CLI_TRY(provide(paths[i], claim, i, o->out, err));
+        folders[i] = paths[i];
+    }
+    snprintf(name, sizeof name, "%s", c.name);
+    CLI_TRY(cli_join(folder, o->out, name, err));
+    CLI_TRY(il_claim_measure(claim, folders, say_table, name, &rows, failed, err));
+    il_status status = write_results(claim, rows, folder, err);
+    if (!status)
+        status = o->json ? gather(all, &c, rows, err)
+                         : print_text(&c, rows, *failed, folder, err);
+    il_table_free(rows);
+    return status;
+}
+
+static il_status reproduce(const char *name, const options *o, il_table *all, int *claims,
+                           int *out, il_error *err)
+{
+    il_claim *claim;
+    int failed = 0;
+    CLI_TRY(read_claim(&claim, name, err));
+    il_claim_facts c = il_claim_about(claim);
+    il_status status = IL_OK;
+    if (o->minutes && c.minutes > o->minutes) {
+        fprintf(stderr, "%s: left out, it takes %.0f minutes\n", c.name, c.minutes);
+    } else {
+        status = measure(claim, o, all, &failed, err);
+        *claims += 1;
+        *out += failed > 0;
+    }
+    il_claim_free(claim);
+    return status;
+}
+
+static il_status reproduce_all(const options *o, il_table *all, int *claims, int *out,
+                               il_error *err)
+{
+    char *names[CLI_NAMES];
+    int n = cli_names(names, "recipes/claims");
+    il_status status = IL_OK;
+    for (int i = 0; i < n && !status; i++) {
+        int before = *claims;
+        status = reproduce(names[i], o, all, claims, out, err);
+        if (!o->json && !status && *claims > before && i + 1 < n) putchar('\n');
+    }
+    cli_free_names(names, n);
+    return status;
+}
+
+static il_status run(int argc, char **argv, il_error *err)
+{
+    options o = { .out = "runs/reproduce" };
+    il_table *all;
+    int words, claims = 0, out = 0;
+    CLI_TRY(cli_parse(&cmd_reproduce, argc, argv, &o, 0, 1, &words, err));
+    if (o.list && !words) return list(&o, err);
+    if (o.list || !words)
+        return cli_fail(err, IL_EUSAGE, "reproduce: %s",
+                        words ? "--list takes no claim" : "a claim is missing, or --list");
+    int every = !strcmp(argv[1], "all");
+    if (o.minutes && !every)
+        return cli_fail(err, IL_EUSAGE, "reproduce: --minutes goes with `all`");
+    CLI_TRY(il_table_new(&all, "claims", err));
+    il_status status = every ? reproduce_all(&o, all, &claims, &out, err)
+                             : reproduce(argv[1], &o, all, &claims, &out, err);
+    if (!status && o.json) cli_write(all, CLI_AS_JSON);
+    il_table_free(all);
+    if (status || !out) return status;
+    return every ? cli_fail(err, IL_ECLAIM, "%d of %d claims are out of tolerance", out,
+                            claims)
+                 : cli_fail(err, IL_ECLAIM, "%.100s is out of tolerance", argv[1]);
+}
+
+const cli_command cmd_reproduce = {
+    .usage = "CLAIM|all [--json] [--minutes N] [--out FOLDER] | --list [--json]",
+    .help = "CLAIM is a YAML file or a name from --list. Trains the models it needs, each "
+            "once and\n"
+            "resumable, measures, and says what the paper says, what we measure, and "
+            "whether it\n"
+            "holds; writes tables and figures. Exits 6 when a row is out of its tolerance.",
+    .options = opts,
+    .run = run,
+};

@@ -1,0 +1,97 @@
+/* claim.h - a paper's claim as a file: what is trained, what is measured, what it must come to
+ *
+ *   models     recipes, trained when a measure needs them
+ *   measures   each makes one table: a row of measures.def with its options
+ *   rows       each reads one number off a table and holds it to a bound
+ *
+ * A measure is one file and one row in measures.def.
+ */
+#ifndef IL_CLAIM_H
+#define IL_CLAIM_H
+
+#include "train/train.h"
+
+enum { IL_CLAIM_MODELS = 24, IL_CLAIM_TABLES = 16, IL_CLAIM_ROWS = 96 };
+
+/* ---- measures ----------------------------------------------------------------------------- */
+
+/* One of the claim's models, as a measure gets it. */
+typedef struct {
+    const char *name;
+    const il_config *config;
+    const il_model *model; /* trained; NULL for a measure that needs recipes only */
+    const char *folder;    /* of its run; likewise */
+} il_subject;
+
+typedef struct {
+    const char *name, *summary;
+    const il_opt *opts; /* its keys in the file, beside the common ones */
+    size_t size;        /* of the options struct */
+    int untrained;      /* it needs recipes only */
+    /* Measures subjects 0..n-1; the table's first column says what its rows are. */
+    il_status (*run)(const void *opts, const il_subject *subject, int n, const char *name,
+                     il_table **table, il_error *err);
+} il_measure;
+
+#define IL_MEASURE(name) extern const il_measure il_measure_##name;
+#include "claim/measures.def"
+#undef IL_MEASURE
+
+const il_measure *il_measure_at(int i); /* the rows in order; NULL past the last */
+
+/* Adds column `from` of `source`, which has as many rows, to a table; to one without columns also
+ * the rows. Errors: IL_ECONFIG where the numbers of rows differ. */
+il_status il_claim_add_column(il_table *table, const il_table *source, int from,
+                              const char *name, il_error *err);
+
+/* ---- a claim as read ------------------------------------------------------------------------- */
+
+/* What all measures have in common: which models, and how the table is drawn. */
+typedef struct {
+    char kind[IL_TEXT], models[IL_TEXT];
+    int draw, log_x, log_y;
+    char title[IL_TEXT], x_label[IL_TEXT], y_label[IL_TEXT], marker[IL_TEXT];
+    double marker_x;
+} il_claim_common;
+
+typedef struct {
+    char name[IL_TEXT];
+    il_claim_common common;
+    const il_measure *measure;
+    void *opts;
+    int subject[IL_CLAIM_MODELS], n_subjects;
+    il_table *table; /* once measured */
+} il_claim_measured;
+
+enum { IL_TAKE_MEAN, IL_TAKE_MOST, IL_TAKE_LEAST };
+
+typedef struct {
+    char name[IL_TEXT];
+    char claim[IL_TEXT], paper[IL_TEXT];
+    char read[IL_TEXT], column[IL_TEXT], minus[IL_TEXT], over[IL_TEXT], at[IL_TEXT];
+    int take; /* of the table's rows that `at` names */
+    double expect, within, percent, least, most;
+    int table;           /* index of `read` */
+    const il_leaf *leaf; /* where the row stands, for errors */
+} il_claim_row;
+
+typedef struct {
+    char name[IL_TEXT];
+    il_config config;
+    int trained;
+} il_claim_subject;
+
+struct il_claim {
+    char name[IL_TEXT];
+    struct {
+        char title[IL_TEXT], paper[IL_TEXT], reduced[IL_TEXT];
+        double minutes;
+    } head;
+    il_claim_subject *model;
+    il_claim_measured *table;
+    il_claim_row *row;
+    int models, tables, rows;
+    il_yaml *yaml; /* which the rows' leaves point into */
+};
+
+#endif

@@ -1,0 +1,106 @@
+#!/bin/bash
+# reproduce.sh - claims: listed, held, out of tolerance, badly written, interrupted, killed, cached
+. "$(dirname "$0")/lib.sh"
+mkdir -p data/recipes/claims
+tiny_recipe >data/recipes/tiny.yaml
+export IL_DATA=$WORK/data
+
+# claim NAME BOUND: a claim on the tiny model
+claim() {
+    cat >"data/recipes/claims/$1.yaml" <<YAML
+title: A tiny model has an error
+paper: nobody, nowhere
+reduced: everything
+minutes: 0.1
+models:
+    tiny: {recipe: ../tiny.yaml}
+    longer: {recipe: ../tiny.yaml, training: {train_steps: 21}}
+measures:
+    points: {measure: points, models: "tiny, longer", against: "zero,ols", prompts: 64}
+    loops: {measure: loops, models: tiny, loops: 4, prompts: 64}
+    counts: {measure: counts}
+rows:
+    error: {claim: it errs, paper: a little, read: points, column: tiny, at: 1..6, $2}
+    zero: {read: points, column: zero, minus: zero, expect: 0, within: 0}
+    ratio: {read: points, column: zero, over: zero, expect: 1, percent: 1e-9}
+    loops: {read: loops, column: tiny, at: 4, take: least, least: 0}
+    counts: {read: counts, column: all, at: tiny, least: 1, most: 1e6}
+YAML
+}
+claim passes 'least: 0.01, most: 100'
+claim fails 'most: 0.01'
+
+expect 0 '' il reproduce --list
+check 'both are listed' test "$(grep -c 'A tiny model' .stdout)" = 2
+il reproduce --list --json >list.json
+json 'with sizes and minutes' list.json '[r[:3] for r in o["rows"]] == [["fails", "reduced", 0.1], ["passes", "reduced", 0.1]]'
+
+expect 0 '' il reproduce passes
+check 'every row holds' grep -q '5 of 5 rows hold, reduced' .stdout
+check 'the sentence and the paper are printed' grep -q 'it errs  *a little .* at least 0.01, at most 100  *holds' .stdout
+for f in claim.csv points.csv points.gp loops.csv counts.csv; do
+    check "$f is written" test -s "runs/reproduce/passes/$f"
+done
+check 'two models are trained' test "$(ls runs/reproduce/*/config.yaml | wc -l)" = 2
+cp -r runs first
+expect 0 '' il reproduce passes
+check 'a second run trains nothing' bash -c '! grep -q training .stderr && [ "$(grep -c "is there" .stderr)" = 2 ]'
+check 'and measures the same' cmp runs/reproduce/passes/claim.csv first/reproduce/passes/claim.csv
+
+quiet() { "$@" >out.txt; } # what holds the table, so that `expect` sees the rest
+expect 6 'fails is out of tolerance' quiet il reproduce fails
+check 'its row says so' grep -q 'it errs .*at most 0.01  *fails' out.txt
+check 'the others hold' grep -q '4 of 5 rows hold' out.txt
+expect 6 '1 of 2 claims are out' quiet il reproduce all --json
+json 'all as one object' out.txt 'len(o["rows"]) == 10 and [r[7] for r in o["rows"]].count("fails") == 1'
+rm data/recipes/claims/fails.yaml
+
+# a run of the same recipe, under any name in runs/, serves
+rm -rf runs
+il train tiny --out runs/mine >/dev/null 2>&1
+expect 0 '' il reproduce passes
+check 'a run of the user serves' grep -q 'tiny is there: runs/mine' .stderr
+check 'but not for another recipe' grep -q 'training longer' .stderr
+
+# stopped and killed
+sed 's/train_steps: 20/train_steps: 3000/; s/save_every_steps: 10/save_every_steps: 100/' data/recipes/tiny.yaml >slow.yaml
+cp slow.yaml data/recipes/tiny.yaml
+il reproduce passes --out whole >/dev/null 2>&1
+for signal in INT KILL; do
+    "$INNERLOOP" reproduce passes --out "$signal" >/dev/null 2>.stderr &
+    child=$!
+    for _ in $(seq 200); do
+        ls "$signal"/*/checkpoints/last.safetensors >/dev/null 2>&1 && break
+        sleep 0.02
+    done
+    kill -$signal $child
+    wait $child
+    status=$?
+    [ $signal = KILL ] || check 'an interrupt exits 130 or came late' test $status = 130 -o -s INT/passes/claim.csv
+    expect 0 '' il reproduce passes --out "$signal"
+    check "after $signal it measures the same" cmp whole/passes/claim.csv "$signal/passes/claim.csv"
+done
+
+# badly written: file, line and the nearest word
+bad() { # bad 'sed expression' 'regex'
+    sed "$1" data/recipes/claims/passes.yaml >data/recipes/claims/bad.yaml
+    expect 3 "$2" il reproduce bad
+}
+bad 's/^title/titl/' 'bad.yaml:1:1: .*titl.*title'
+bad 's/column: tiny, at: 1..6/colum: tiny/' 'bad.yaml:13:.*colum.*column'
+bad 's/read: points, column: tiny/read: point, column: tiny/' 'bad.yaml:13:.*points'
+bad 's/column: tiny, at: 1..6/column: tiney, at: 1..6/' 'rows.error.column = .tiney.*tiny'
+bad 's/at: 1..6/at: 70/' "at = '70' names no row"
+bad 's/least: 0.01, most: 100/expect: 1/' 'expect wants within'
+bad 's/, least: 0.01, most: 100//' 'has no bound'
+bad 's/measure: loops/measure: lops/' 'bad.yaml:10:.*lops.*loops'
+bad 's/train_steps: 21/train_step: 21/' 'bad.yaml:7:.*train_step'
+bad 's/models: "tiny, longer"/models: "tiny, shorter"/' 'shorter'
+bad 's/tiny.yaml, training/none.yaml, training/' 'bad.yaml:7:.*none.yaml'
+bad 's/zero,ols/zero,olz/' 'measures.points: .*olz'
+check 'nothing is left half-written' test ! -e runs/reproduce/bad
+
+expect 5 'passes' il reproduce passe
+expect 2 'missing' il reproduce
+expect 2 'takes no claim' il reproduce passes --list
+expect 2 'goes with' il reproduce passes --minutes 3

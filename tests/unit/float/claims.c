@@ -1,0 +1,216 @@
+/* claims.c - what a claim's file may say, and when its rows hold */
+#include "claim/claim.h"
+
+#include "folder.h"
+
+#define HEAD "title: t\npaper: p\n"
+#define PLAIN                                                                              \
+    HEAD "measures: {a: {measure: points, task: linear_regression, dims: 4, points: 9, "   \
+         "prompts: 500, against: 'zero,ols'}}\n"
+
+static il_claim *parse(const char *text)
+{
+    il_claim *claim = NULL;
+    CHECK_OK(il_claim_parse(&claim, text, strlen(text), "test", &err));
+    return claim;
+}
+
+/* The claim's only row: its number and whether it holds */
+static double measure(const char *row, int *held)
+{
+    char text[1024];
+    const char *folders[IL_CLAIM_MODELS] = { 0 };
+    il_table *rows = NULL;
+    int failed = -1;
+    snprintf(text, sizeof text, PLAIN "rows: {r: {read: a, %s}}\n", row);
+    il_claim *claim = parse(text);
+    CHECK_OK(il_claim_measure(claim, folders, NULL, NULL, &rows, &failed, &err));
+    double value = il_table_number(rows, 0, il_table_find(rows, "measured"));
+    const char *verdict = il_table_text(rows, 0, il_table_find(rows, "verdict"));
+    *held = !failed;
+    assert_string_equal(verdict, failed ? "fails" : "holds");
+    il_table_free(rows);
+    il_claim_free(claim);
+    return value;
+}
+
+/* The table a claim measures, from which the tests below take what they expect */
+static const il_table *measured(il_claim **claim)
+{
+    const char *folders[IL_CLAIM_MODELS] = { 0 };
+    il_figure figure;
+    il_table *rows = NULL;
+    int failed;
+    *claim = parse(PLAIN "rows: {r: {read: a, column: ols, least: 0}}\n");
+    CHECK_OK(il_claim_measure(*claim, folders, NULL, NULL, &rows, &failed, &err));
+    il_table_free(rows);
+    return il_claim_table(*claim, 0, &figure);
+}
+
+static void rows_read_what_they_name(void **state)
+{
+    (void)state;
+    il_claim *claim;
+    const il_table *t = measured(&claim);
+    int ols = il_table_find(t, "ols"), zero = il_table_find(t, "zero"), held;
+    double e1 = il_table_number(t, 1, ols), e2 = il_table_number(t, 2, ols),
+           z2 = il_table_number(t, 2, zero);
+    CHECK(e1 > e2 && e2 > 0, "least squares learns: %g, %g", e1, e2);
+    CHECK_NEAR(measure("column: ols, at: 2, least: 0", &held), e2, 0, "one row");
+    CHECK_NEAR(measure("column: ols, at: 1..2, least: 0", &held), (e1 + e2) / 2, 1e-15,
+               "mean");
+    CHECK_NEAR(measure("column: ols, at: 1..2, take: most, least: 0", &held), e1, 0,
+               "most");
+    CHECK_NEAR(measure("column: ols, at: 1..2, take: least, least: 0", &held), e2, 0,
+               "least");
+    CHECK_NEAR(measure("column: ols, minus: zero, at: 2, least: 0", &held), e2 - z2, 0,
+               "minus");
+    CHECK_NEAR(measure("column: ols, over: zero, at: 2, least: 0", &held), e2 / z2, 0,
+               "over");
+    il_claim_free(claim);
+}
+
+static void bounds_hold_up_to_their_edge(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bound;
+        int held;
+    } cases[] = {
+        /* zero minus zero is exactly 0 */
+        { "least: 0", 1 },
+        { "most: 0", 1 },
+        { "least: 1e-300", 0 },
+        { "most: -1e-300", 0 },
+        { "expect: 0, within: 0", 1 },
+        { "expect: 1, within: 1", 1 },
+        { "expect: 1, within: 0.999", 0 },
+        { "expect: -2, percent: 100", 1 },
+        { "expect: -2, percent: 99", 0 },
+        { "expect: 1, within: 1, percent: 50", 0 },
+        { "expect: 1, within: 1, least: 0.5", 0 },
+    };
+    for (int i = 0; i < IL_COUNT(cases); i++) {
+        char row[256];
+        int held;
+        snprintf(row, sizeof row, "column: zero, minus: zero, %s", cases[i].bound);
+        CHECK_NEAR(measure(row, &held), 0, 0, row);
+        CHECK(held == cases[i].held, "%s: %s", row, held ? "holds" : "fails");
+    }
+}
+
+/* In one dimension an example tells every sign: 0 / 0. */
+static void no_number_holds_nothing(void **state)
+{
+    (void)state;
+    const char *folders[IL_CLAIM_MODELS] = { 0 };
+    il_table *rows = NULL;
+    int failed = -1;
+    il_claim *claim =
+        parse(HEAD "measures: {a: {measure: points, task: linear_classification, dims: 1, "
+                   "points: 3, prompts: 4, against: ols}}\n"
+                   "rows: {r: {read: a, column: ols, over: ols, least: -1}, "
+                   "s: {read: a, column: ols, over: ols, take: most, most: 1}}\n");
+    CHECK_OK(il_claim_measure(claim, folders, NULL, NULL, &rows, &failed, &err));
+    double value = il_table_number(rows, 0, il_table_find(rows, "measured"));
+    CHECK(isnan(value), "%g is a number", value);
+    CHECK(failed == 2, "%d of 2 fail", failed);
+    il_table_free(rows);
+    il_claim_free(claim);
+}
+
+static void wrong_files_get_a_sentence(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *said;
+    } cases[] = {
+        { "title: t\n", "title and paper" },
+        { HEAD, "wants rows" },
+        { HEAD "rows: 3\n", "test:3:1" },
+        { HEAD "row: {a: {b: c}}\n", "did you mean 'rows'" },
+        { HEAD "rows: {a: {read: x, column: y, least: 0}}\n", "none of the measures" },
+        { HEAD "rows: {'a b': {read: x}}\n", "is no name" },
+        { HEAD "rows: {a: 3}\n", "wants keys of its own" },
+        { HEAD "models: {m: {recipe: /etc/passwd}}\n", "only in a file" },
+        { HEAD "models: {m: {model: {n_embd: 7, n_head: 2}}}\n", "models.m" },
+        { HEAD "models: {m: {model: {n_embd: x}}}\n", "n_embd" },
+        { HEAD "measures: {a: {task: x}}\n", "no key `measure`" },
+        { HEAD "measures: {a: {measure: point}}\n", "did you mean 'points'" },
+        { HEAD "measures: {a: {measure: points, promts: 3}}\n", "did you mean 'prompts'" },
+        { HEAD "minutes: -1\n", "out of its range" },
+        { HEAD "minutes: [1]\n", "list" },
+        { PLAIN "rows: {a: {read: a, column: ols}}\n", "no bound" },
+        { PLAIN "rows: {a: {read: a, least: 0}}\n", "no key `column`" },
+        { PLAIN "rows: {a: {read: a, column: ols, minus: a, over: b, least: 0}}\n",
+          "both" },
+        { PLAIN "rows: {a: {read: a, column: ols, within: 0, least: 0}}\n", "want expect" },
+    };
+    for (int i = 0; i < IL_COUNT(cases); i++) {
+        il_claim *claim = NULL;
+        il_error err = { 0 };
+        il_status status =
+            il_claim_parse(&claim, cases[i].text, strlen(cases[i].text), "test", &err);
+        CHECK(status == IL_ECONFIG && !claim, "%s: read", cases[i].text);
+        CHECK(strstr(err.text, cases[i].said), "%s: %s", cases[i].text, err.text);
+    }
+}
+
+/* Overrides stand in any order; a hash names what is trained, not how it is logged. */
+static void recipes_have_hashes(void **state)
+{
+    (void)state;
+    static const char *const models[] = {
+        "training: {noise_std: 2, task_name: noisy_linear_regression}",
+        "training: {task_name: noisy_linear_regression, noise_std: 2}",
+        "training: {task_name: noisy_linear_regression, noise_std: 2, log_every_steps: 7}",
+        "training: {task_name: noisy_linear_regression, noise_std: 3}",
+        "training: {task_name: noisy_linear_regression, noise_std: 2, keep_every_steps: 5}",
+    };
+    uint64_t hash[IL_COUNT(models)];
+    for (int i = 0; i < IL_COUNT(models); i++) {
+        char text[1024];
+        snprintf(text, sizeof text,
+                 PLAIN "models: {m: {%s}}\nrows: {r: {read: a, column: ols, least: 0}}\n",
+                 models[i]);
+        il_claim *claim = parse(text);
+        hash[i] = il_config_hash(il_claim_model_at(claim, 0).config);
+        il_claim_free(claim);
+    }
+    CHECK(hash[0] == hash[1] && hash[0] == hash[2], "the same run, other hashes");
+    CHECK(hash[0] != hash[3] && hash[0] != hash[4], "another run, the same hash");
+}
+
+/* Every claim that ships is read. */
+static void shipped_claims_are_read(void **state)
+{
+    (void)state;
+    DIR *dir = opendir("recipes/claims");
+    int n = 0;
+    CHECK(dir, "no recipes/claims here");
+    for (struct dirent *e; (e = readdir(dir));) {
+        char path[512];
+        il_claim *claim = NULL;
+        if (e->d_name[0] == '.') continue;
+        snprintf(path, sizeof path, "recipes/claims/%s", e->d_name);
+        CHECK_OK(il_claim_read(&claim, path, &err));
+        CHECK(il_claim_about(claim).minutes > 0, "%s has no minutes", path);
+        il_claim_free(claim);
+        n++;
+    }
+    closedir(dir);
+    CHECK(n >= 3, "%d claims", n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_read_what_they_name),
+        cmocka_unit_test(bounds_hold_up_to_their_edge),
+        cmocka_unit_test(no_number_holds_nothing),
+        cmocka_unit_test(wrong_files_get_a_sentence),
+        cmocka_unit_test(recipes_have_hashes),
+        cmocka_unit_test(shipped_claims_are_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
