@@ -38,6 +38,16 @@ typedef struct {
 #include "algo/algos.def"
 #undef IL_ALGO
 
+/* For a `learn` that is one example behind: exchanges the newest for the one before. 0 if there is
+ * none yet. */
+static inline int il_algo_lag(const il_learner *l, const double **x, double *y)
+{
+    if (l->n < 1) return 0;
+    *x = l->x + (size_t)(l->n - 1) * (size_t)l->D;
+    *y = l->y[l->n - 1];
+    return 1;
+}
+
 const il_algo_kind *il_algo_at(int i); /* the rows in order; NULL past the last */
 
 #endif

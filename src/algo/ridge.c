@@ -1,7 +1,8 @@
 /* ridge.c - w minimises |y - X w|^2 + alpha |w|^2
  *
  * That is least squares with the rows sqrt(alpha) I before the first example; Givens rotations
- * add the examples one by one, O(D^2) each.
+ * add the examples one by one, O(D^2) each. `lagged` leaves the newest example out, as a network
+ * does that has not yet bound it together.
  */
 #include "algo/algo.h"
 #include "algo/dense.h"
@@ -10,10 +11,13 @@
 
 typedef struct {
     double alpha;
+    int lagged;
 } options;
 static const il_opt opts[] = {
     { "alpha", IL_OPT_REAL, offsetof(options, alpha), 0.1, 1e-12, 1e12, "weight of |w|^2",
       NULL },
+    { "lagged", IL_OPT_BOOL, offsetof(options, lagged), 0, 0, 1,
+      "the newest example is left out", NULL },
     { 0 },
 };
 
@@ -32,9 +36,9 @@ static void start(const void *opt, il_learner *l)
 
 static void learn(const void *opt, il_learner *l, const double *x, double y)
 {
-    (void)opt;
     int D = l->D;
     double *w = l->work, *t = w + D, *z = t + D, *R = z + D;
+    if (((const options *)opt)->lagged && !il_algo_lag(l, &x, &y)) return;
     memcpy(z, x, sizeof *z * (size_t)D);
     il_qr_add(R, D, t, D, z, y);
     il_qr_solve(w, R, D, t, D);

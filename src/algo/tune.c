@@ -27,15 +27,15 @@ static il_status measure(search *s, double value, double *loss, il_error *err)
     il_algo_free(algo);
     IL_TRY(status);
     const il_real *y = s->batch->yq ? s->batch->yq : s->batch->y;
-    int B = s->batch->prompts, N = s->batch->points;
-    double sum = 0;
-    for (int b = 0; b < B; b++)
-        for (int n = s->from; n < N; n++) {
-            size_t i = (size_t)b * (size_t)N + (size_t)n;
+    size_t outs = (size_t)s->batch->outs, N = (size_t)s->batch->points * outs;
+    double sum = 0, count = 0;
+    for (size_t b = 0; b < (size_t)s->batch->prompts; b++)
+        for (size_t i = b * N + (size_t)s->from * outs; i < (b + 1) * N; i++) {
             double e = (double)s->yhat[i] - (double)y[i];
             sum += e * e;
+            count++;
         }
-    *loss = sum < INFINITY ? sum / ((double)B * (N - s->from)) : INFINITY;
+    *loss = sum < INFINITY ? sum / count : INFINITY;
     if (*loss < s->least) {
         s->least = *loss;
         s->at = value;
@@ -73,7 +73,7 @@ static il_status find(search *s, double lo, double hi, il_error *err)
 il_status il_algo_tune(double *value, double *loss, const char *text, const char *option,
                        double lo, double hi, const il_batch *batch, int from, il_error *err)
 {
-    size_t count = (size_t)batch->prompts * (size_t)batch->points;
+    size_t count = (size_t)batch->prompts * (size_t)batch->points * (size_t)batch->outs;
     search s = {
         .text = text, .option = option, .batch = batch, .from = from, .least = INFINITY
     };

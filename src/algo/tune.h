@@ -10,7 +10,7 @@
  *
  *   text    the algorithm with its other options
  *   lo, hi  0 < lo < hi
- *   value   out; loss out: its mean squared error, or NULL
+ *   value   out; loss out: its mean squared error, a number at a time, or NULL
  *
  * Cost: about 60 times the answers. Errors: IL_ECONFIG from the algorithm's text, or if the
  * error is finite nowhere. */

@@ -29,7 +29,8 @@ static inline double *answers(const char *text, const il_batch *batch, int steps
 {
     il_algo *algo = NULL;
     CHECK_OK(il_algo_new(&algo, text, &err));
-    size_t count = (size_t)(steps + 1) * (size_t)batch->prompts * (size_t)batch->points;
+    size_t count = (size_t)(steps + 1) * (size_t)batch->prompts * (size_t)batch->points *
+                   (size_t)batch->outs;
     double *yhat = malloc(count * sizeof *yhat);
     if (what) *what = malloc(count * (size_t)batch->dim * sizeof **what);
     CHECK_OK(il_algo_predict(algo, batch, 0, steps, yhat, what ? *what : NULL, &err));
