@@ -18,6 +18,8 @@
 #include "la/epilogue.inc.h"
 #include "la/gemm.inc.h"
 #include "la/attention.inc.h"
+#include "la/recurrence.inc.h"
+#include "la/regression.inc.h"
 /* clang-format on */
 #endif
 
@@ -49,6 +51,9 @@ const il_kernels JOIN(il_kernels_, IL_ISA) = {
     .gemm_tn = gemm_tn,
     .attention_forward = attention_forward,
     .attention_backward = attention_backward,
+    .recur = recur,
+    .rls = rls,
+    .ridge = ridge,
     .layernorm_forward = layernorm_forward,
     .layernorm_backward = layernorm_backward,
     .rmsnorm_forward = rmsnorm_forward,

@@ -22,6 +22,45 @@ typedef struct {
     int ldp;
 } il_epilogue;
 
+/* A matrix that is carried from token to token and read at each:
+ *
+ *   S_t = decay_t S_{t-1} + scale gain_t b_t c_t^T,    y_t = S_t^T a_t
+ *
+ * S is (rows, cols), its rows il_padded(cols) apart; what stands there beyond cols is anything. It
+ * holds S_0 before and S_T after. A column of S never meets another. */
+typedef struct {
+    int T, rows, cols;
+    const il_real *a, *b;        /* (T,rows); a NULL: nothing is read; b NULL: S stays */
+    const il_real *c;            /* (T,cols) */
+    il_real *y, *e;              /* (T,cols); `e`: what c_t becomes with `delta`, or NULL */
+    int lda, ldb, ldc, ldy, lde; /* from row to row */
+    const il_real *decay, *gain; /* (T), ld_decay and ld_gain apart; NULL: 1 */
+    int ld_decay, ld_gain;
+    il_real scale;
+    int add; /* y += */
+    int reverse; /* S_t = decay_{t+1} S_{t+1} + ..., from the last token; ends with decay_0 S_0 */
+    /* b_t c_t^T corrects what S says: c_t becomes e_t = c_t - (decay_t S_{t-1})^T b_t. In reverse
+     * it is the adjoint of that: S_t = decay_{t+1} (S_{t+1} - gain_{t+1} a_{t+1} y_{t+1}^T) +
+     * scale b_t c_t^T */
+    int delta;
+} il_recurrence;
+
+/* Ridge regression over a growing prompt: x_t = P_t^{-1} b_t (see rls, ridge) */
+typedef struct {
+    int T, K;
+    const il_real *b, *k; /* (T,K) */
+    il_real *x, *z;       /* (T,K) */
+    int ldb, ldk, ldx, ldz;
+    const il_real *decay, *gain; /* as above */
+    int ld_decay, ld_gain;
+    const il_real *ridge; /* (K) */
+    int steps;            /* of conjugate gradients at most; 0: Cholesky */
+    il_real eps;          /* of the residual, where they stop */
+    il_real *work;        /* (K + 3, il_padded(K)), 64-byte aligned */
+} il_regression;
+
+static inline int il_padded(int n) { return (n + IL_LANES - 1) / IL_LANES * IL_LANES; }
+
 typedef struct {
     const char *name;
     int (*runs_here)(void);
@@ -52,6 +91,14 @@ typedef struct {
                                const il_real *stat, const il_real *q, const il_real *k,
                                const il_real *v, int ld, int T, int K, il_real scale,
                                il_real *work);
+
+    void (*recur)(il_real *S, const il_recurrence *r);
+    /* P_t = decay_t P_{t-1} + gain_t k_t k_t^T by its inverse R (K,K; rows il_padded(K) apart):
+     * R_t = (R_{t-1} - z_t z_t^T) / decay_t. Gives x and z; with k NULL z is given. A token whose
+     * P would not be positive is left out. */
+    void (*rls)(il_real *R, const il_regression *r);
+    /* H_t = decay_t H_{t-1} + gain_t k_t k_t^T,  P_t = H_t + diag(ridge); z is not used. */
+    void (*ridge)(il_real *H, const il_regression *r);
 
     /* y = gain (x - mean) rstd + bias; stat (M,2): mean, rstd. stat_given: read, not computed. */
     void (*layernorm_forward)(il_real *y, il_real *stat, int stat_given, const il_real *x,

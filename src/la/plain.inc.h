@@ -21,13 +21,11 @@ static il_real lanes_sum(il_real *lane)
 }
 
 /* A row is as if padded with zeros to a multiple of IL_LANES. */
-static int padded(int n) { return (n + IL_LANES - 1) / IL_LANES * IL_LANES; }
-
 static il_real dot(const il_real *x, const il_real *y, int n)
 {
     il_real lane[IL_LANES];
     lanes_clear(lane);
-    for (int i = 0; i < padded(n); i++) {
+    for (int i = 0; i < il_padded(n); i++) {
         il_real *l = &lane[i % IL_LANES];
         *l = i < n ? fused(x[i], y[i], *l) : *l + 0;
     }
@@ -146,6 +144,8 @@ static void attention_backward(il_real *dq, il_real *dk, il_real *dv, int ldd,
     }
 }
 
+#include "la/plain_mix.inc.h"
+
 /* ---- normalisation --------------------------------------------------------------------------- */
 
 static void layernorm_forward(il_real *y, il_real *stat, int stat_given, const il_real *x,
@@ -181,7 +181,7 @@ static void layernorm_backward(il_real *dx, il_real *dgain, il_real *dbias,
         il_real sum[IL_LANES], dots[IL_LANES];
         lanes_clear(sum);
         lanes_clear(dots);
-        for (int c = 0; c < padded(C); c++) {
+        for (int c = 0; c < il_padded(C); c++) {
             il_real *s = &sum[c % IL_LANES], *d = &dots[c % IL_LANES];
             il_real z = c < C ? (x[c] - stat[0]) * stat[1] : 0,
                     t = c < C ? dy[c] * gain[c] : 0;
@@ -216,7 +216,7 @@ static void rmsnorm_backward(il_real *dx, il_real *dgain, const il_real *dy,
     for (int m = 0; m < M; m++, dx += C, dy += C, x += C) {
         il_real r = stat[m], dots[IL_LANES];
         lanes_clear(dots);
-        for (int c = 0; c < padded(C); c++) {
+        for (int c = 0; c < il_padded(C); c++) {
             il_real z = c < C ? x[c] * r : 0, t = c < C ? dy[c] * gain[c] : 0;
             dots[c % IL_LANES] = fused(t, z, dots[c % IL_LANES]);
             if (c < C) dgain[c] = fused(dy[c], z, dgain[c]);

@@ -1,7 +1,8 @@
 /* op_bench.h - one op of ops.def alone in the body of a plan, with inputs drawn from a seed
  *
  * A case is the op's options and, besides, "width=8" (of every input), "inputs=2" (how many),
- * "widths=8,8,6,2" (one each), "gates=1" (the last so many lie in (0,1)).
+ * "widths=8,8,6,2" (one each), "gates=1" (the last so many lie in (0,1)),
+ * "positive=1" (so do the weights).
  */
 #ifndef IL_OP_BENCH_H
 #define IL_OP_BENCH_H
@@ -66,6 +67,7 @@ static inline bench bench_new(const il_op_kind *kind, const char *text, int prom
     int classes = is_loss && kind->ids;
     b.ids = is_loss ? 0 : kind->ids;
     int every = bench_number(opts, "width", 4), gates = bench_number(opts, "gates", 0);
+    int positive = bench_number(opts, "positive", 0);
     b.n_inputs = is_loss ? 2 : bench_number(opts, "inputs", kind->least_in);
     for (int i = 0; i < IL_INPUTS; i++) width[i] = every;
     if (bench_word(opts, "widths", list, sizeof list)) {
@@ -87,7 +89,7 @@ static inline bench bench_new(const il_op_kind *kind, const char *text, int prom
                          is_loss ? opts : "", 3, loss, NULL, &err));
     CHECK_OK(il_plan_finish(&p, recompute, &err));
     CHECK_OK(il_model_from_plan(&b.model, &p, &err));
-    bench_fill(b.model->weights, b.model->plan.n_weights, 1, 0);
+    bench_fill(b.model->weights, b.model->plan.n_weights, 1, positive);
     il_model_pack(b.model);
     CHECK_OK(il_state_new(&b.s, b.model, prompts, tokens, 1, &err));
     il_state_shape(b.s, prompts, tokens);

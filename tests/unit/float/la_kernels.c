@@ -291,12 +291,116 @@ static void the_rest_agrees(void **unused)
     play_all(adam_case, 60, 130, "adam");
 }
 
+/* ---- recurrences, regressions ---------------------------------------------------------------------- */
+
+static float *gate(int T)
+{
+    float *g = in((size_t)T);
+    for (int t = 0; t < T; t++) g[t] = 0.7f + 0.3f * fabsf(g[t]);
+    return g;
+}
+
+/* Beyond the columns there may be anything: only they are compared. */
+static void show(const float *S, int rows, int cols)
+{
+    float *seen = out((size_t)rows * (size_t)cols);
+    for (int i = 0; i < rows; i++)
+        memcpy(seen + (size_t)i * (size_t)cols, S + (size_t)i * (size_t)il_padded(cols),
+               sizeof *S * (size_t)cols);
+}
+
+/* A start for a matrix whose padding is anything */
+static float *matrix(int rows, int cols)
+{
+    float *x = in((size_t)rows * (size_t)cols);
+    float *S = in((size_t)rows * (size_t)il_padded(cols));
+    for (int i = 0; i < rows; i++)
+        memcpy(S + (size_t)i * (size_t)il_padded(cols), x + (size_t)i * (size_t)cols,
+               sizeof *S * (size_t)cols);
+    return S;
+}
+
+static void recurrence_case(const il_kernels *k, const int *size)
+{
+    int T = 1 + size[0] % 12, rows = size[1], cols = size[2], flags = size[3];
+    il_recurrence r = { .T = T, .rows = rows, .cols = cols };
+    r.lda = rows + flags % 3, r.ldb = rows, r.ldc = cols + flags % 2, r.ldy = cols + 1;
+    r.lde = cols, r.ld_decay = r.ld_gain = 1;
+    r.reverse = flags & 1, r.delta = flags >> 1 & 1, r.add = flags >> 2 & 1;
+    r.scale = flags & 8 ? 0.5f : 1;
+    float *S = matrix(rows, cols);
+    r.a = in((size_t)(T - 1) * (size_t)r.lda + (size_t)rows);
+    r.b = in((size_t)T * (size_t)rows);
+    r.c = in((size_t)(T - 1) * (size_t)r.ldc + (size_t)cols);
+    r.y = out((size_t)(T - 1) * (size_t)r.ldy + (size_t)cols);
+    r.e = out((size_t)T * (size_t)cols);
+    if (flags & 16) r.decay = gate(T);
+    if (flags & 32) r.gain = gate(T);
+    if (flags & 64 && !r.reverse) r.a = NULL;
+    if (flags & 128 && r.a && !r.delta) r.b = NULL;
+    k->recur(S, &r);
+    show(S, rows, cols);
+}
+
+static void regression_case(const il_kernels *k, const int *size)
+{
+    int T = 1 + size[0] % 12, K = size[1], flags = size[3], ld = il_padded(K);
+    il_regression r = { .T = T, .K = K, .ldb = K + 1, .ldk = K, .ldx = K, .ldz = K + 2 };
+    size_t matrix_size = (size_t)K * (size_t)ld;
+    float *S = in(matrix_size), *ridge = in((size_t)K);
+    r.ld_decay = r.ld_gain = 1;
+    r.b = in((size_t)(T - 1) * (size_t)r.ldb + (size_t)K);
+    r.k = in((size_t)T * (size_t)K);
+    r.x = out((size_t)T * (size_t)K);
+    r.z = out((size_t)(T - 1) * (size_t)r.ldz + (size_t)K);
+    if (flags & 1) r.decay = gate(T);
+    if (flags & 2) r.gain = gate(T);
+    for (size_t i = 0; i < matrix_size; i++) S[i] = i % (size_t)(ld + 1) ? 0 : 2;
+    for (int c = 0; c < K; c++) ridge[c] = 0.25f + fabsf(ridge[c]);
+    r.ridge = ridge;
+    float *work = aligned_alloc(64, (size_t)(K + 3) * (size_t)ld * sizeof *work);
+    for (int i = 0; i < (K + 3) * ld; i++) work[i] = (float)NAN;
+    r.work = work;
+    r.steps = flags & 4 ? 1 + size[2] % 12 : 0;
+    r.eps = 1e-3f;
+    if (flags & 8)
+        k->ridge(S, &r);
+    else
+        k->rls(S, &r);
+    show(S, K, K);
+    if (!(flags & 8)) { /* again, from what it saved */
+        for (size_t i = 0; i < matrix_size; i++) S[i] = i % (size_t)(ld + 1) ? 0 : 2;
+        r.k = NULL;
+        r.x = out((size_t)T * (size_t)K);
+        k->rls(S, &r);
+    }
+    free(work);
+}
+
 /* The bits of every compiler and machine. They move when a sum's order or a polynomial does (say so
  * in CHANGELOG.md under Numbers), or a case above changes. */
 static void are_the_bits_of_every_machine(void **unused)
 {
     (void)unused;
     CHECK(hash_of_plain == 0x027d403e236bf8d5u, "the hash of all results is %016llx",
+          (unsigned long long)hash_of_plain);
+}
+
+static void recurrences_agree(void **unused)
+{
+    (void)unused;
+    hash_of_plain = IL_HASH_START;
+    const il_kernels *k;
+    for (int t = 0; (k = il_kernel_at(t)); t++)
+        for (int c = 0; c < 256; c++) {
+            state = (uint64_t)c;
+            int most = c % 3 ? 20 : 90;
+            int size[4] = { 1 + below(40), 1 + below(most), 1 + below(most), c };
+            play(k, recurrence_case, (uint64_t)c, size, "recur");
+            size[3] = below(16);
+            play(k, regression_case, (uint64_t)c, size, "rls or ridge");
+        }
+    CHECK(hash_of_plain == 0x8e0311f343aaeb16u, "the hash of recurrences is %016llx",
           (unsigned long long)hash_of_plain);
 }
 
@@ -325,6 +429,7 @@ int main(void)
         cmocka_unit_test(attention_agrees),
         cmocka_unit_test(the_rest_agrees),
         cmocka_unit_test(are_the_bits_of_every_machine), /* of the three above */
+        cmocka_unit_test(recurrences_agree),
         cmocka_unit_test(agree_on_special_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

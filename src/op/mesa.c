@@ -1,0 +1,425 @@
+/* mesa.c - the mesa layer: at every token, the least-squares solution of all pairs so far
+ *
+ *   y_t = G_t P_t^{-1} q_t,   G_t = gamma_t G_{t-1} + beta_t v_t k_t^T
+ *
+ *   form         inputs after q, k, v   P_t
+ *   plain        -                      I / lambda + sum k k^T
+ *   forgetting   gamma                  gamma_t P_{t-1} + k_t k_t^T,  P_0 = I / lambda
+ *   net          beta, gamma            diag(Lambda) + H_t,  H_t = gamma_t H_{t-1} + beta_t k_t k_t^T
+ *
+ * lambda is a weight a head (1 at the start; below 1e-4 it counts as 1e-4), Lambda one a head and
+ * channel, 0.25 + softplus (1 at the start). `bound` < 1 keeps a net from hoarding repeated
+ * tokens: gamma_t (1 - (1 - bound) beta_t^2) in place of gamma_t. x_t = P_t^{-1} q_t comes from a
+ * rank-one recursion of the inverse, from Cholesky, or from conjugate gradients.
+ *
+ * Backward needs no state of the past: u_t = P_t^{-1} G_t^T dy_t in a second forward sweep, the
+ * rest in sweeps against time. Derived in docs/mesa.md.
+ * Sources: von Oswald et al. 2023, arXiv:2309.05858 (plain, forgetting); von Oswald et al. 2025,
+ * arXiv:2506.05233 (net).
+ */
+#include "op/mix.h"
+
+typedef enum { PLAIN, FORGETTING, NET } form;
+typedef enum { AUTO, RECURSION, CHOLESKY, CG } solver;
+
+typedef struct {
+    int heads, form, solver, steps, start;
+    double eps, bound;
+} options;
+static const il_opt opts[] = {
+    { "heads", IL_OPT_INT, offsetof(options, heads), 1, 1, 1024, "heads" },
+    { "form", IL_OPT_CHOICE, offsetof(options, form), PLAIN, 0, 0, "which P_t, which gates",
+      "plain|forgetting|net" },
+    { "solver", IL_OPT_CHOICE, offsetof(options, solver), AUTO, 0, 0,
+      "auto: recursion, for net cholesky", "auto|recursion|cholesky|cg" },
+    { "steps", IL_OPT_INT, offsetof(options, steps), 30, 1, 1 << 20,
+      "of conjugate gradients at most" },
+    { "eps", IL_OPT_REAL, offsetof(options, eps), 1e-5, 0, 1,
+      "conjugate gradients stop when |residual| <= eps |q|" },
+    { "bound", IL_OPT_REAL, offsetof(options, bound), 1, 0, 1,
+      "net: forgetting where beta = 1 and gamma = 1" },
+    { "start", IL_OPT_BOOL, offsetof(options, start), 0, 0, 1, "whether G_0 is learned" },
+    { 0 },
+};
+static const char *const cases[] = {
+    "widths=6,6,4 heads=2 positive=1",
+    "widths=3,3,5 solver=cholesky positive=1 start=1",
+    "widths=8,8,6,2 gates=1 heads=2 form=forgetting positive=1",
+    "widths=4,4,4,1 gates=1 form=forgetting solver=cg steps=60 eps=1e-13 positive=1",
+    "widths=6,6,8,2,2 gates=2 heads=2 form=net",
+    "widths=4,4,3,1,1 gates=2 form=net solver=cg steps=60 eps=1e-13 start=1",
+    "widths=4,4,2,1,1 gates=2 form=net bound=0.7",
+    NULL
+};
+
+static const options *of(const il_op *op) { return op->opts; }
+
+static solver solver_of(const options *o)
+{
+    if (o->solver == AUTO) return o->form == NET ? CHOLESKY : RECURSION;
+    return (solver)o->solver;
+}
+
+/* Numbers of a (rows, cols) matrix as the kernels want it */
+static size_t matrix(int rows, int cols) { return (size_t)rows * (size_t)il_padded(cols); }
+
+enum { BETA_OF_NET = 3 };
+static int gamma_input(const options *o) { return o->form == NET ? 4 : 3; }
+
+static il_status shape(il_plan *p, il_op *op, il_error *err)
+{
+    const options *o = of(op);
+    int H = o->heads, inputs[] = { [PLAIN] = 3, [FORGETTING] = 4, [NET] = 5 };
+    if (op->n_in != inputs[o->form])
+        return il_fail(err, IL_ECONFIG, "%s: this form takes %d inputs (q, k, v%s), not %d",
+                       op->name, inputs[o->form],
+                       (const char *[]){ "", ", gamma", ", beta, gamma" }[o->form],
+                       op->n_in);
+    if (o->form == NET && o->solver == RECURSION)
+        return il_fail(err, IL_ECONFIG,
+                       "%s: a ridge that does not decay has no rank-one recursion; choose "
+                       "solver=cholesky or cg",
+                       op->name);
+    IL_TRY(il_shape_mix(p, op, H, err));
+    int K = il_width(p, op->in[0]) / H, V = il_width(p, op->in[2]) / H;
+    op->save[0] = il_slot_new(p, op, "x", H * K);
+    if (solver_of(o) == RECURSION) op->save[1] = il_slot_new(p, op, "z", H * K);
+    op->par[0] = o->form == NET ? il_param_new(p, op, "ridge", IL_INIT_ZERO, 0, H, K)
+                                : il_param_new(p, op, "lambda", IL_INIT_ONE, 0, 0, H);
+    if (o->start) op->par[1] = il_param_new(p, op, "start", IL_INIT_ZERO, 0, H * K, V);
+    op->reads = (1u << op->n_in) - 1;
+    size_t square = matrix(K, K), mixed = matrix(K, V) + matrix(V, K);
+    il_work_new(p, 2 * square + mixed + (size_t)(5 * il_padded(K)) + 64,
+                (size_t)(3 * K + V + 1));
+    il_recurrent_new(p, op, H * (int)(square + matrix(K, V)));
+    return IL_OK;
+}
+
+/* ---- one head of one prompt -------------------------------------------------------------------- */
+
+typedef struct {
+    const options *o;
+    solver solver;
+    int T, K, V, h;
+    il_strip q, k, v, beta, gamma;
+    il_real *y, *x, *z; /* T rows of H V, H K, H K columns */
+    const il_real *dy;
+    const il_real *weight, *start; /* lambda (1) or ridge (K); G_0^T (K,V) or NULL */
+    const il_real *decay, *gain;   /* (T), ld_decay and ld_gain apart, or NULL */
+    int ld_decay, ld_gain;
+    il_real *P, *S, *ridge,
+        *solve;    /* scratch: R or H; G or its adjoint; Lambda; kernels' */
+    il_real *rows; /* scratch for T rows */
+} head;
+
+static const il_real *times_bound(head *a, il_real bound)
+{
+    il_real *decay = a->rows;
+    for (int t = 0; t < a->T; t++) {
+        il_real beta = a->beta.x[(size_t)t * (size_t)a->beta.ld];
+        decay[t] =
+            a->gamma.x[(size_t)t * (size_t)a->gamma.ld] * (1 - (1 - bound) * beta * beta);
+    }
+    return decay;
+}
+
+static il_real lambda_of(const head *a)
+{
+    const il_real least = (il_real)1e-4;
+    return a->weight[0] > least ? a->weight[0] : least;
+}
+
+/* softplus of the weight is 0.75 at 0 */
+#define RIDGE_AT_0 ((il_real)0.11064653495964616)
+
+/* Lambda, and with `slope` its derivative by the weight */
+static void ridge_of(const head *a, il_real *ridge, il_real *slope)
+{
+    const il_kernels *kernel = il_kernel();
+    for (int c = 0; c < a->K; c++) {
+        il_real w = a->weight[c] + RIDGE_AT_0, e = w < 0 ? w : -w, one_more, log;
+        kernel->exp(&e, &e, 1);
+        one_more = 1 + e;
+        kernel->log(&log, &one_more, 1);
+        if (ridge) ridge[c] = (il_real)0.25 + ((w > 0 ? w : 0) + log);
+        if (slope) slope[c] = (w < 0 ? e : 1) / one_more;
+    }
+}
+
+static head head_of(const il_op *op, const il_state *s, const il_mix *m, int b, int h)
+{
+    const options *o = of(op);
+    size_t out = il_mix_at(m, m->H * m->V, b, h), in = il_mix_at(m, m->H * m->K, b, h);
+    int ld = il_padded(m->K);
+    head a = { .o = o,
+               .solver = solver_of(o),
+               .T = m->T,
+               .K = m->K,
+               .V = m->V,
+               .h = h,
+               .q = il_strip_of(op, s, m, 0, b, h),
+               .k = il_strip_of(op, s, m, 1, b, h),
+               .v = il_strip_of(op, s, m, 2, b, h),
+               .y = il_y(op, s) + out,
+               .dy = s->window ? il_dy(op, s) + out : NULL,
+               .x = il_save(op, s, 0) + in };
+    if (a.solver == RECURSION) a.z = il_save(op, s, 1) + in;
+    a.weight = il_w(op, s, 0) + (o->form == NET ? h * m->K : h);
+    if (o->start) a.start = il_w(op, s, 1) + (size_t)(h * m->K) * (size_t)m->V;
+    a.solve = s->work; /* first, for its alignment */
+    a.P = a.solve + (size_t)(m->K + 3) * (size_t)ld;
+    a.S = a.P + matrix(m->K, m->K);
+    a.ridge = a.S + matrix(m->K, m->V) + matrix(m->V, m->K);
+    a.rows = a.ridge + ld;
+    if (o->form == PLAIN) return a;
+    a.gamma = il_strip_of(op, s, m, gamma_input(o), b, h);
+    a.decay = a.gamma.x;
+    a.ld_decay = a.gamma.ld;
+    if (o->form == FORGETTING) return a;
+    a.beta = il_strip_of(op, s, m, BETA_OF_NET, b, h);
+    a.gain = a.beta.x;
+    a.ld_gain = a.beta.ld;
+    if (o->bound < 1) {
+        a.decay = times_bound(&a, (il_real)o->bound);
+        a.ld_decay = 1;
+        a.rows += a.T;
+    }
+    return a;
+}
+
+/* R_0 or H_0, and Lambda */
+static void set_start(const head *a, il_real *P)
+{
+    size_t K = (size_t)a->K, ld = (size_t)il_padded(a->K);
+    memset(P, 0, sizeof *P * K * ld);
+    if (a->o->form == NET) return;
+    il_real lambda = lambda_of(a);
+    for (size_t c = 0; c < K; c++)
+        P[c * (ld + 1)] = a->solver == RECURSION ? lambda : 1 / lambda;
+}
+
+static void set_ridge(const head *a)
+{
+    memset(a->ridge, 0, sizeof *a->ridge * (size_t)a->K);
+    if (a->o->form == NET) ridge_of(a, a->ridge, NULL);
+}
+
+/* x_t = P_t^{-1} b_t at every token */
+static void solve(const head *a, il_real *P, const il_real *b, int ldb, il_real *x, int ldx,
+                  int z_given)
+{
+    il_regression r = { .T = a->T,
+                        .K = a->K,
+                        .b = b,
+                        .ldb = ldb,
+                        .k = z_given ? NULL : a->k.x,
+                        .ldk = a->k.ld,
+                        .x = x,
+                        .ldx = ldx,
+                        .z = a->z,
+                        .ldz = a->k.ld,
+                        .decay = a->decay,
+                        .ld_decay = a->ld_decay,
+                        .gain = a->gain,
+                        .ld_gain = a->ld_gain,
+                        .ridge = a->ridge,
+                        .steps = a->solver == CG ? a->o->steps : 0,
+                        .eps = (il_real)a->o->eps,
+                        .work = a->solve };
+    (a->solver == RECURSION ? il_kernel()->rls : il_kernel()->ridge)(P, &r);
+}
+
+/* A recurrence with this head's decay */
+static il_recurrence recurrence(const head *a, int rows, int cols)
+{
+    return (il_recurrence){ .T = a->T,
+                            .rows = rows,
+                            .cols = cols,
+                            .decay = a->decay,
+                            .ld_decay = a->ld_decay,
+                            .scale = 1 };
+}
+
+static void set_matrix(il_real *S, const il_real *from, int rows, int cols, int transposed)
+{
+    memset(S, 0, sizeof *S * matrix(rows, cols));
+    for (int i = 0; i < rows && from; i++)
+        for (int j = 0; j < cols; j++)
+            S[(size_t)i * (size_t)il_padded(cols) + (size_t)j] =
+                transposed ? from[(size_t)j * (size_t)rows + (size_t)i]
+                           : from[(size_t)i * (size_t)cols + (size_t)j];
+}
+
+static void forward(const il_op *op, il_state *s)
+{
+    il_mix m = il_mix_of(op, s, of(op)->heads);
+    il_real *recurrent = il_recurrent(op, s);
+    for (int b = 0; b < m.B; b++)
+        for (int h = 0; h < m.H; h++) {
+            head a = head_of(op, s, &m, b, h);
+            il_real *P = a.P, *S = a.S;
+            if (recurrent) {
+                P = recurrent + (size_t)h * (matrix(m.K, m.K) + matrix(m.K, m.V));
+                S = P + matrix(m.K, m.K);
+            }
+            if (!recurrent || s->past == 0) {
+                set_start(&a, P);
+                set_matrix(S, a.start, m.K, m.V, 0);
+            }
+            set_ridge(&a);
+            solve(&a, P, a.q.x, a.q.ld, a.x, a.q.ld, 0);
+            il_recurrence r = recurrence(&a, m.K, m.V);
+            r.a = a.x, r.lda = a.q.ld;
+            r.b = a.k.x, r.ldb = a.k.ld;
+            r.c = a.v.x, r.ldc = a.v.ld;
+            r.y = a.y, r.ldy = a.v.ld;
+            r.gain = a.gain, r.ld_gain = a.ld_gain;
+            il_kernel()->recur(S, &r);
+        }
+}
+
+/* ---- backward -------------------------------------------------------------------------------------- */
+
+/* u_t = P_t^{-1} G_t^T dy_t; g is scratch (T,K) */
+static void solve_adjoint(const head *a, il_real *u, il_real *g)
+{
+    il_recurrence r = recurrence(a, a->V, a->K);
+    r.a = a->dy, r.lda = a->v.ld;
+    r.b = a->v.x, r.ldb = a->v.ld;
+    r.c = a->k.x, r.ldc = a->k.ld;
+    r.y = g, r.ldy = a->K;
+    r.gain = a->gain, r.ld_gain = a->ld_gain;
+    set_matrix(a->S, a->start, a->V, a->K, 1);
+    il_kernel()->recur(a->S, &r);
+    set_start(a, a->P);
+    set_ridge(a);
+    solve(a, a->P, g, a->K, u, a->K, a->solver == RECURSION);
+}
+
+/* Against time: y_t (+)= sign (sum_{i >= t} zeta_it b_i c_i^T)^T a_t */
+static void sweep_back(const head *a, int rows, int cols, il_real sign, const il_real *b,
+                       int ldb, const il_real *c, int ldc, const il_real *read, int ld_read,
+                       il_real *y, int ldy, int add)
+{
+    il_recurrence r = recurrence(a, rows, cols);
+    r.a = read, r.lda = ld_read;
+    r.b = b, r.ldb = ldb;
+    r.c = c, r.ldc = ldc;
+    r.y = y, r.ldy = ldy;
+    r.scale = sign;
+    r.add = add;
+    r.reverse = 1;
+    set_matrix(a->S, NULL, rows, cols, 0);
+    il_kernel()->recur(a->S, &r);
+}
+
+/* dk_t and dv_t without beta_t: [D_t + D_t^T] k_t + F_t^T v_t and F_t k_t, where F_t = dL/dG_t
+ * gathers dy x^T and D_t = dL/dP_t gathers -u x^T. Leaves F_0 = dL/dG_0 in a->S. */
+static void keys_and_values(const head *a, const il_real *u, il_real *dk, int lddk,
+                            il_real *dv, int lddv, int add)
+{
+    int K = a->K, V = a->V, ldx = a->q.ld;
+    const il_real *k = a->k.x, *v = a->v.x;
+    sweep_back(a, V, K, 1, a->dy, a->v.ld, a->x, ldx, v, a->v.ld, dk, lddk, add);
+    sweep_back(a, K, K, -1, u, K, a->x, ldx, k, a->k.ld, dk, lddk, 1);
+    sweep_back(a, K, K, -1, a->x, ldx, u, K, k, a->k.ld, dk, lddk, 1);
+    sweep_back(a, K, V, 1, a->x, ldx, a->dy, a->v.ld, k, a->k.ld, dv, lddv, add);
+}
+
+/* dlambda = sum_t zeta_t0 (u_t . x_t) / lambda^2 */
+static il_real lambda_gradient(const head *a, const il_real *u)
+{
+    il_real sum = 0, decay = 1, lambda = lambda_of(a);
+    for (int t = 0; t < a->T; t++) {
+        if (a->decay) decay *= a->decay[(size_t)t * (size_t)a->ld_decay];
+        sum += decay * il_dot(u + (size_t)t * (size_t)a->K,
+                              a->x + (size_t)t * (size_t)a->q.ld, a->K);
+    }
+    return sum / (lambda * lambda);
+}
+
+/* dLambda_c = - sum_t u_tc x_tc, down to the weight */
+static void ridge_gradient(const head *a, const il_real *u, il_real *dweight)
+{
+    il_real *sum = a->solve, *slope = sum + il_padded(a->K);
+    memset(sum, 0, sizeof *sum * (size_t)a->K);
+    for (int t = 0; t < a->T; t++)
+        il_kernel()->muladd(sum, u + (size_t)t * (size_t)a->K,
+                            a->x + (size_t)t * (size_t)a->q.ld, (size_t)a->K);
+    ridge_of(a, NULL, slope);
+    for (int c = 0; c < a->K; c++) dweight[c] -= sum[c] * slope[c];
+}
+
+/* The gates, given dk and dv without beta (dk0, dv0), and what is left to add to k and v:
+ *   dbeta_t = (k_t . dk0_t + v_t . dv0_t) / 2
+ *   d log gamma_s = sum_{t >= s} u_t . (Lambda x_t) - beta_t dbeta_t */
+static void gates(const head *a, const il_real *u, const il_real *dk0, const il_real *dv0)
+{
+    const il_kernels *kernel = il_kernel();
+    size_t K = (size_t)a->K, V = (size_t)a->V;
+    il_real dlog = 0, forget = 1 - (il_real)a->o->bound;
+    for (size_t t = (size_t)a->T; t-- > 0;) {
+        size_t kt = t * (size_t)a->k.ld, vt = t * (size_t)a->v.ld;
+        il_real beta = a->gain ? a->gain[t * (size_t)a->ld_gain] : 1;
+        il_real gamma = a->gamma.x[t * (size_t)a->gamma.ld];
+        const il_real *dk = dk0 + t * K, *dv = dv0 + t * V;
+        il_real dbeta =
+            (kernel->dot(a->k.x + kt, dk, a->K) + kernel->dot(a->v.x + vt, dv, a->V)) / 2;
+        kernel->axpy(a->k.dx + kt, beta, dk, K);
+        kernel->axpy(a->v.dx + vt, beta, dv, V);
+        dlog -= beta * dbeta;
+        if (a->o->form == NET) {
+            il_real *x = a->solve;
+            kernel->mul(x, a->ridge, a->x + t * (size_t)a->q.ld, K);
+            dlog += kernel->dot(x, u + t * K, a->K);
+            dbeta -= 2 * forget * beta / (1 - forget * beta * beta) * dlog;
+            a->beta.dx[t * (size_t)a->beta.ld] += dbeta;
+        }
+        if (gamma != 0) a->gamma.dx[t * (size_t)a->gamma.ld] += dlog / gamma;
+    }
+}
+
+static void backward(const il_op *op, il_state *s)
+{
+    il_mix m = il_mix_of(op, s, of(op)->heads);
+    for (int b = 0; b < m.B; b++)
+        for (int h = 0; h < m.H; h++) {
+            head a = head_of(op, s, &m, b, h);
+            size_t n = (size_t)m.T * (size_t)m.K;
+            il_real *u = a.rows, *g = u + n, *dk0 = g + n, *dv0 = dk0 + n;
+            solve_adjoint(&a, u, g);
+            for (int t = 0; t < m.T; t++) {
+                il_real *dq = a.q.dx + (size_t)t * (size_t)a.q.ld;
+                il_kernel()->add(dq, dq, u + (size_t)t * (size_t)m.K, (size_t)m.K);
+            }
+            if (a.o->form == PLAIN) {
+                keys_and_values(&a, u, a.k.dx, a.k.ld, a.v.dx, a.v.ld, 1);
+            } else {
+                keys_and_values(&a, u, dk0, m.K, dv0, m.V, 0);
+            }
+            if (a.start) {
+                il_real *dstart = il_dw(op, s, 1) + (size_t)(h * m.K) * (size_t)m.V;
+                for (int i = 0; i < m.K; i++)
+                    il_kernel()->add(dstart + i * m.V, dstart + i * m.V,
+                                     a.S + (size_t)i * (size_t)il_padded(m.V), (size_t)m.V);
+            }
+            if (a.o->form != PLAIN) gates(&a, u, dk0, dv0);
+            if (a.o->form == NET)
+                ridge_gradient(&a, u, il_dw(op, s, 0) + h * m.K);
+            else
+                il_dw(op, s, 0)[h] += lambda_gradient(&a, u);
+        }
+}
+
+const il_op_kind il_op_mesa = {
+    .name = "mesa",
+    .summary = "the least-squares solution of all pairs so far, at every token",
+    .opts = opts,
+    .cases = cases,
+    .least_in = 3,
+    .most_in = 5,
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    .mixes = 1,
+};
