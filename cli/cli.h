@@ -29,7 +29,8 @@ typedef enum {
     CLI_FLAG, /* int, set to 1 */
     CLI_TEXT, /* const char *, borrowed from argv */
     CLI_INT,  /* int of at least `min` */
-    CLI_SEED  /* uint64_t */
+    CLI_SEED, /* uint64_t */
+    CLI_REAL  /* double, finite */
 } cli_kind;
 
 typedef struct {

@@ -39,6 +39,14 @@ static il_status set(const parser *p, const cli_option *option, const char *valu
         *(uint64_t *)(void *)field = v;
         return IL_OK;
     }
+    if (option->kind == CLI_REAL) {
+        double v = strtod(value, &end);
+        if (*end || end == value || !isfinite(v))
+            return cli_fail(err, IL_EUSAGE, "%s: --%s takes a number, not '%.64s'",
+                            p->command, option->name, value);
+        *(double *)(void *)field = v;
+        return IL_OK;
+    }
     long v = strtol(value, &end, 10);
     if (errno || *end || end == value || v < option->min || v > 1000000000)
         return cli_fail(err, IL_EUSAGE,

@@ -363,6 +363,18 @@ il_status il_table_set_text(il_table *table, int row, int col, const char *text,
 /* A CSV file with a header (RFC 4180 quoting; `,`, `;` or tab). A column is numbers when every
  * cell that is not missing ("", NA, NaN, ?, null, any case) is one. Errors name file and line. */
 il_status il_table_read(il_table **table, const char *path, il_error *err);
+/* The same file row by row, as it comes: from a pipe each row is handed out when its line ends.
+ * `f` is borrowed, `name` stands for it in errors. Errors: as il_table_read's. */
+typedef struct il_csv il_csv;
+il_status il_csv_new(il_csv **csv, FILE *f, const char *name, il_error *err);
+void il_csv_free(il_csv *csv);
+int il_csv_cols(const il_csv *csv);
+const char *il_csv_col(const il_csv *csv, int col);
+/* cell (cols): the next row's cells, borrowed until the next call; *more 0 at the end. */
+il_status il_csv_next(il_csv *csv, const char **cell, int *more, il_error *err);
+int il_csv_line(const il_csv *csv); /* where that row began, from 1 */
+/* A cell as a number, NaN if it is missing; 0 when it is neither. */
+int il_cell_number(const char *cell, double *value);
 void il_table_write_csv(const il_table *table, FILE *f);
 void il_table_write_text(const il_table *table, FILE *f); /* aligned, for a terminal */
 void il_table_write_json(const il_table *table, FILE *f); /* {"name","columns","rows"} */
@@ -418,6 +430,63 @@ typedef struct {
 il_status il_predict(const il_model *model, const il_table *examples,
                      const il_table *queries, const il_predict_options *options,
                      il_table **answers, il_prediction *summary, il_error *err);
+
+/* ---- forecasting a series, row by row ------------------------------------------------------------------- */
+
+enum { IL_PERIODS = 4 };
+
+typedef struct {
+    int lags;    /* newest values of its own column that a forecast reads: 1..62 */
+    int others;  /* newest changes of every other column that it reads; 0: none */
+    int horizon; /* H: rows ahead, 1..168; each is learnt by itself */
+    int period[IL_PERIODS]; /* seasons in rows, 2..10080; zeros: none */
+    double forget;          /* gamma, 0.5..1: what a row counts one row later */
+    double
+        ridge; /* mu, 1e-6..1e6: pulls towards "no change"; 0: several, mixed by their losses */
+    char against[IL_TEXT]; /* forecasters run beside it, separated by commas, of
+                                persistence, seasonal, ar, nlms, naive; "": none */
+} il_forecast_options;
+
+/* Each interval's bounds are NaN while there are too few errors to say. */
+typedef struct {
+    double value, low_80, high_80, low_95, high_95;
+} il_forecast_value;
+
+/* A mesa-layer that learns C series online: no fit, no split; every forecast is made before its row
+ * is seen. It is bounded for any input and any `forget` (docs/forecast.md). */
+typedef struct il_forecast il_forecast;
+
+void il_forecast_defaults(il_forecast_options *options);
+
+/* `names` (C) or NULL: for tables and sentences. Memory O(C H (H + n^2)), with n <= 64 the inputs of
+ * a forecast: 1 + lags + 2 per period + (C - 1)(1 + others) if others > 0.
+ * Errors: IL_ECONFIG naming the option. */
+il_status il_forecast_new(il_forecast **forecast, int columns, const char *const *names,
+                          const il_forecast_options *options, il_error *err);
+void il_forecast_free(il_forecast *forecast);
+
+/* Takes the next row in and forecasts the following ones.
+ *   y    (C) values; NaN: missing, nothing is learnt from it and the forecast stands in for it
+ *   out  (C,H) what row + 1 .. row + H will be; NaN before a column's first value
+ * Cost O(C H n^3 / 6). Errors: IL_ECONFIG for a value beyond 1e300; nothing has changed then. */
+il_status il_forecast_step(il_forecast *forecast, const double *y, il_forecast_value *out,
+                           il_error *err);
+
+int il_forecast_columns(const il_forecast *forecast);
+const char *il_forecast_name(const il_forecast *forecast, int column);
+int64_t il_forecast_rows(const il_forecast *forecast); /* rows taken in */
+const il_forecast_options *il_forecast_opts(const il_forecast *forecast);
+
+/* All errors so far: columns column, ahead, method, errors (how many), mae, rmse, mae_ratio and
+ * rmse_ratio (to persistence, if it is run), in_80, in_95 (shares of values inside the
+ * intervals), us_per_step. */
+il_status il_forecast_scores(const il_forecast *forecast, il_table **table, il_error *err);
+
+/* A saved forecast goes on with the same bits as one that was not interrupted. The file is
+ * replaced as a whole; a loaded one is checked in every size before it is used.
+ * Errors: IL_EIO; IL_ECONFIG naming file and array. */
+il_status il_forecast_save(const il_forecast *forecast, const char *path, il_error *err);
+il_status il_forecast_load(il_forecast **forecast, const char *path, il_error *err);
 
 /* ---- figures and reports --------------------------------------------------------------------------------- */
 

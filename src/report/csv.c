@@ -4,7 +4,8 @@
  * a byte-order mark, CRLF and blank lines at the end are fine. Anything that would make us guess
  * is refused with its line: ragged rows, stray or unterminated quotes, bytes that are not text.
  * The file is streamed once into one buffer of cells, each ending in a zero, and never held
- * in memory beyond IL_CSV_FILE bytes, however long it or a line of it goes on.
+ * in memory beyond IL_CSV_FILE bytes, however long it or a line of it goes on. Row by row, only one
+ * row is held and there is no end to the file.
  */
 #include "report/report.h"
 
@@ -23,15 +24,17 @@ typedef struct {
     FILE *f;
     const char *path;
     int ahead[3], n_ahead; /* bytes read in search of a byte-order mark, last first */
-    int line;              /* of the next byte, from 1 */
+    int line;              /* of the next byte, from 1; stays at the largest int */
     int row_line;          /* where the current row began */
     size_t taken;          /* bytes of the file so far */
+    int endless;           /* row by row: no limit to the file */
     char *row;             /* (IL_CSV_LINE + 1) the current row as it stands in the file */
     size_t row_size;
     char separator;
     char *cells; /* all cells of all rows, in order, each ending in a zero */
     size_t cells_size, cells_room;
     int cols, rows;
+    int blank; /* line of the first blank row since the last full one */
 } reader;
 
 static il_status bad(const reader *in, int line, il_error *err, const char *what)
@@ -50,7 +53,7 @@ static int next(reader *in)
     }
     if (c == EOF) return EOF;
     in->taken++;
-    if (c == '\n') in->line++;
+    if (c == '\n' && in->line < INT32_MAX) in->line++;
     return c;
 }
 
@@ -78,7 +81,7 @@ static il_status read_row(reader *in, int *more, il_error *err)
                        quoted
                            ? "a quoted cell does not end within 1 MiB; is a quote unclosed?"
                            : "the line is longer than 1 MiB; is this a CSV file?");
-        if (in->taken > IL_CSV_FILE)
+        if (!in->endless && in->taken > IL_CSV_FILE)
             return bad(in, in->line, err,
                        "the file is larger than 64 MiB; take a sample of it");
         if (c == '"') {
@@ -215,24 +218,30 @@ static il_status read_header(reader *in, il_error *err)
     return IL_OK;
 }
 
+/* The next row's cells go to the end of in->cells. *more = 0 at the end of the file; only there may
+ * rows be blank. */
+static il_status next_row(reader *in, int *more, il_error *err)
+{
+    int cols;
+    for (;;) {
+        IL_TRY(read_row(in, more, err));
+        if (!*more) return IL_OK;
+        if (!is_blank(in)) break;
+        if (!in->blank) in->blank = in->row_line;
+    }
+    if (in->blank) return bad(in, in->blank, err, "a blank line between rows; remove it");
+    IL_TRY(split_row(in, &cols, err));
+    if (cols != in->cols)
+        return il_fail(err, IL_ECONFIG, "%s:%d: %d cells where the header has %d columns",
+                       in->path, in->row_line, cols, in->cols);
+    if (in->rows < INT32_MAX) in->rows++;
+    return IL_OK;
+}
+
 static il_status read_rows(reader *in, il_error *err)
 {
-    int more, cols, blank = 0; /* line of the first blank row since the last full one */
-    for (;;) {
-        IL_TRY(read_row(in, &more, err));
-        if (!more) break;
-        if (is_blank(in)) {
-            if (!blank) blank = in->row_line;
-            continue;
-        }
-        if (blank) return bad(in, blank, err, "a blank line between rows; remove it");
-        IL_TRY(split_row(in, &cols, err));
-        if (cols != in->cols)
-            return il_fail(err, IL_ECONFIG,
-                           "%s:%d: %d cells where the header has %d columns", in->path,
-                           in->row_line, cols, in->cols);
-        in->rows++;
-    }
+    int more = 1;
+    while (more) IL_TRY(next_row(in, &more, err));
     if (!in->rows)
         return il_fail(err, IL_ECONFIG, "%s: no rows below the header", in->path);
     return IL_OK;
@@ -306,4 +315,69 @@ il_status il_table_read(il_table **table, const char *path, il_error *err)
     }
     *table = t;
     return IL_OK;
+}
+
+/* ---- row by row ------------------------------------------------------------------------------ */
+
+struct il_csv {
+    reader in;
+    size_t header; /* bytes of in.cells that hold the columns' names */
+};
+
+static il_status open_csv(il_csv *r, il_error *err)
+{
+    const char *name[IL_CSV_COLS];
+    r->in.row = malloc(IL_CSV_LINE + 1);
+    if (!r->in.row) return il_fail(err, IL_EFAIL, "%s: out of memory", r->in.path);
+    IL_TRY(read_header(&r->in, err));
+    IL_TRY(check_header(&r->in, name, err));
+    r->header = r->in.cells_size;
+    return IL_OK;
+}
+
+il_status il_csv_new(il_csv **csv, FILE *f, const char *name, il_error *err)
+{
+    il_csv *r = calloc(1, sizeof *r);
+    if (!r) return il_fail(err, IL_EFAIL, "%s: out of memory", name);
+    r->in = (reader){ .f = f, .path = name, .line = 1, .endless = 1 };
+    il_status status = open_csv(r, err);
+    if (status) {
+        il_csv_free(r);
+        return status;
+    }
+    *csv = r;
+    return IL_OK;
+}
+
+void il_csv_free(il_csv *r)
+{
+    if (!r) return;
+    free(r->in.row);
+    free(r->in.cells);
+    free(r);
+}
+
+int il_csv_cols(const il_csv *r) { return r->in.cols; }
+int il_csv_line(const il_csv *r) { return r->in.row_line; }
+
+const char *il_csv_col(const il_csv *r, int col)
+{
+    const char *at = r->in.cells;
+    while (col--) at += strlen(at) + 1;
+    return at;
+}
+
+il_status il_csv_next(il_csv *r, const char **cell, int *more, il_error *err)
+{
+    r->in.cells_size = r->header;
+    IL_TRY(next_row(&r->in, more, err));
+    const char *at = r->in.cells + r->header;
+    for (int c = 0; *more && c < r->in.cols; c++, at += strlen(at) + 1) cell[c] = at;
+    return IL_OK;
+}
+
+int il_cell_number(const char *cell, double *value)
+{
+    *value = NAN;
+    return is_missing(cell) || il_number_parse(cell, value);
 }

@@ -1,0 +1,403 @@
+/* forecast.c - innerloop forecast SERIES.csv: a series row by row, from a file or as it comes */
+#include "cli.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+
+enum { MOST_COLUMNS = 64 };
+
+typedef struct {
+    const char *column, *period, *against, *state;
+    int lags, others, horizon, save_every;
+    double forget, ridge;
+    int resume, score, last, json, csv;
+} options;
+static const cli_option opts[] = {
+    { "column", CLI_TEXT, offsetof(options, column), 0, "C,...",
+      "the columns to forecast (all whose first row is a number)" },
+    { "lags", CLI_INT, offsetof(options, lags), 1, "N",
+      "newest values that a forecast reads (12)" },
+    { "others", CLI_INT, offsetof(options, others), 0, "N",
+      "newest changes of every other column that it reads (0)" },
+    { "horizon", CLI_INT, offsetof(options, horizon), 1, "H", "rows ahead, 1 to H (1)" },
+    { "period", CLI_TEXT, offsetof(options, period), 0, "P,...",
+      "seasons in rows, at most four" },
+    { "forget", CLI_REAL, offsetof(options, forget), 0, "G",
+      "what a row counts one row later (0.995)" },
+    { "ridge", CLI_REAL, offsetof(options, ridge), 0, "M",
+      "pull towards \"no change\" (several, mixed by their losses)" },
+    { "against", CLI_TEXT, offsetof(options, against), 0, "F,...",
+      "beside it: persistence, seasonal, ar, nlms, naive" },
+    { "score", CLI_FLAG, offsetof(options, score), 0, NULL,
+      "print errors next to the others' instead of forecasts" },
+    { "last", CLI_FLAG, offsetof(options, last), 0, NULL,
+      "print only what is forecast after the last row" },
+    { "state", CLI_TEXT, offsetof(options, state), 0, "FILE",
+      "save here at the end and when interrupted" },
+    { "save-every", CLI_INT, offsetof(options, save_every), 1, "N", "and every N rows" },
+    { "resume", CLI_FLAG, offsetof(options, resume), 0, NULL,
+      "go on from the state; the rows are new ones" },
+    { "csv", CLI_FLAG, offsetof(options, csv), 0, NULL, "CSV (forecasts are, by default)" },
+    { "json", CLI_FLAG, offsetof(options, json), 0, NULL,
+      "JSON: one object for each forecast, or one of scores" },
+    { 0 },
+};
+
+typedef struct {
+    const options *o;
+    const char *path; /* for sentences */
+    il_csv *rows;
+    il_forecast *forecast;
+    int n, cell[MOST_COLUMNS]; /* forecast column c is cell[c] of a row */
+    const char **cells;        /* (columns of the file) */
+    il_forecast_value *out;    /* (C,H) */
+} session;
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+    stop = 1;
+    signal(number, SIG_DFL); /* the second request is not ours to refuse */
+}
+
+/* A signal ends a read that waits for a row. */
+static void watch_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- what is forecast ------------------------------------------------------------------------ */
+
+/* Whole numbers separated by commas. */
+static il_status read_periods(const char *text, int period[IL_PERIODS], il_error *err)
+{
+    const char *at = text;
+    for (int p = 0;; p++) {
+        char *end;
+        errno = 0;
+        long v = strtol(at, &end, 10);
+        if (end == at || (*end && *end != ',') || errno || v < 2 || v > 10080 ||
+            !isdigit((unsigned char)*at))
+            return cli_fail(err, IL_EUSAGE,
+                            "forecast: --period takes whole numbers from 2 to 10080, not "
+                            "'%.64s'",
+                            text);
+        if (p == IL_PERIODS)
+            return cli_fail(err, IL_EUSAGE, "forecast: --period takes at most %d periods",
+                            IL_PERIODS);
+        period[p] = (int)v;
+        if (!*end) return IL_OK;
+        at = end + 1;
+    }
+}
+
+static int find_column(const il_csv *rows, const char *name, size_t size)
+{
+    for (int c = 0; c < il_csv_cols(rows); c++)
+        if (strlen(il_csv_col(rows, c)) == size && !memcmp(il_csv_col(rows, c), name, size))
+            return c;
+    return -1;
+}
+
+static il_status add_column(session *s, int cell, il_error *err)
+{
+    if (s->n == MOST_COLUMNS)
+        return cli_fail(err, IL_ECONFIG,
+                        "%s: more than %d columns of numbers; choose some with --column",
+                        s->path, MOST_COLUMNS);
+    for (int c = 0; c < s->n; c++)
+        if (s->cell[c] == cell)
+            return cli_fail(err, IL_EUSAGE, "forecast: --column names '%.64s' twice",
+                            il_csv_col(s->rows, cell));
+    s->cell[s->n++] = cell;
+    return IL_OK;
+}
+
+static il_status add_named(session *s, const char *name, size_t size, il_error *err)
+{
+    int cell = find_column(s->rows, name, size);
+    if (cell < 0)
+        return cli_fail(err, IL_ECONFIG, "%s: no column '%.*s'", s->path,
+                        (int)(size < 64 ? size : 64), name);
+    return add_column(s, cell, err);
+}
+
+/* The columns of --column, or those whose first row holds a number or a missing one. */
+static il_status choose_columns(session *s, il_error *err)
+{
+    double v;
+    for (const char *at = s->o->column; at;) {
+        size_t size = strcspn(at, ",");
+        CLI_TRY(add_named(s, at, size, err));
+        at = at[size] ? at + size + 1 : NULL;
+    }
+    for (int c = 0; c < il_csv_cols(s->rows) && !s->o->column; c++) {
+        if (il_cell_number(s->cells[c], &v))
+            CLI_TRY(add_column(s, c, err));
+        else
+            fprintf(stderr, "note: column '%s' is text and left out\n",
+                    il_csv_col(s->rows, c));
+    }
+    if (s->n) return IL_OK;
+    return cli_fail(err, IL_ECONFIG, "%s: no column of numbers", s->path);
+}
+
+static il_status make(session *s, il_error *err)
+{
+    const options *o = s->o;
+    const char *names[MOST_COLUMNS];
+    il_forecast_options f;
+    il_forecast_defaults(&f);
+    if (o->lags) f.lags = o->lags;
+    if (o->horizon) f.horizon = o->horizon;
+    if (o->others) f.others = o->others;
+    if (!isnan(o->forget)) f.forget = o->forget;
+    if (!isnan(o->ridge)) f.ridge = o->ridge;
+    if (o->period) CLI_TRY(read_periods(o->period, f.period, err));
+    const char *against =
+        o->against ? o->against
+        : o->score ? o->period ? "persistence,seasonal,ar,nlms" : "persistence,ar,nlms"
+                   : "";
+    if (snprintf(f.against, sizeof f.against, "%s", against) >= (int)sizeof f.against)
+        return cli_fail(err, IL_EUSAGE, "forecast: --against is too long");
+    CLI_TRY(choose_columns(s, err));
+    for (int c = 0; c < s->n; c++) names[c] = il_csv_col(s->rows, s->cell[c]);
+    return il_forecast_new(&s->forecast, s->n, names, &f, err);
+}
+
+/* The state's columns, wherever they stand now. */
+static il_status match(session *s, il_error *err)
+{
+    for (int c = 0; c < il_forecast_columns(s->forecast); c++) {
+        const char *name = il_forecast_name(s->forecast, c);
+        CLI_TRY(add_named(s, name, strlen(name), err));
+    }
+    return IL_OK;
+}
+
+/* ---- what is printed ------------------------------------------------------------------------------ */
+
+/* As few digits as read back to it; nothing for NaN. */
+static void print_number(double v)
+{
+    char text[32] = "";
+    for (int digits = 15; digits <= 17 && !isnan(v); digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, v);
+        if (strtod(text, NULL) == v) break;
+    }
+    fputs(text, stdout);
+}
+
+/* A name as a CSV cell */
+static void print_name(const char *name)
+{
+    if (!strpbrk(name, ",;\t\n\" ")) {
+        fputs(name, stdout);
+        return;
+    }
+    putchar('"');
+    for (; *name; name++) {
+        if (*name == '"') putchar('"');
+        putchar(*name);
+    }
+    putchar('"');
+}
+
+static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+
+static void print_json(int64_t row, int ahead, const char *name, const il_forecast_value *v)
+{
+    json_t *o =
+        json_pack("{s:I, s:i, s:s, s:o, s:o, s:o, s:o, s:o}", "row", (json_int_t)row,
+                  "ahead", ahead, "column", name, "forecast", number(v->value), "low_80",
+                  number(v->low_80), "high_80", number(v->high_80), "low_95",
+                  number(v->low_95), "high_95", number(v->high_95));
+    if (o) json_dumpf(o, stdout, JSON_COMPACT);
+    json_decref(o);
+    putchar('\n');
+}
+
+static void print_csv(int64_t row, int ahead, const char *name, const il_forecast_value *v)
+{
+    const double bounds[] = { v->value, v->low_80, v->high_80, v->low_95, v->high_95 };
+    printf("%" PRId64 ",%d,", row, ahead);
+    print_name(name);
+    for (int i = 0; i < CLI_COUNT(bounds); i++) {
+        putchar(',');
+        print_number(bounds[i]);
+    }
+    putchar('\n');
+}
+
+static void print_header(const session *s)
+{
+    if (!s->o->score && !s->o->json)
+        puts("row,ahead,column,forecast,low_80,high_80,low_95,high_95");
+}
+
+/* What has been forecast from the newest row; seen at once by whoever reads. */
+static il_status print_forecasts(const session *s, il_error *err)
+{
+    int H = il_forecast_opts(s->forecast)->horizon;
+    int64_t rows = il_forecast_rows(s->forecast);
+    for (int c = 0; c < s->n; c++)
+        for (int h = 1; h <= H; h++)
+            (s->o->json ? print_json : print_csv)(rows + h, h,
+                                                  il_forecast_name(s->forecast, c),
+                                                  s->out + (size_t)c * (size_t)H + (h - 1));
+    if (fflush(stdout) || ferror(stdout))
+        return cli_fail(err, IL_EIO, "standard output: cannot be written: %s",
+                        strerror(errno));
+    return IL_OK;
+}
+
+static il_status print_scores(const session *s, il_error *err)
+{
+    il_table *table;
+    CLI_TRY(il_forecast_scores(s->forecast, &table, err));
+    cli_write(table, s->o->json ? CLI_AS_JSON : s->o->csv ? CLI_AS_CSV : CLI_AS_TEXT);
+    il_table_free(table);
+    return IL_OK;
+}
+
+/* ---- the rows ------------------------------------------------------------------------------------------ */
+
+static il_status step(session *s, il_error *err)
+{
+    double y[MOST_COLUMNS];
+    il_error why = { 0 };
+    for (int c = 0; c < s->n; c++)
+        if (!il_cell_number(s->cells[s->cell[c]], y + c))
+            return cli_fail(err, IL_ECONFIG,
+                            "%s:%d: column '%.64s' holds '%.64s'; a finite number or a "
+                            "missing one (NA) is expected",
+                            s->path, il_csv_line(s->rows), il_csv_col(s->rows, s->cell[c]),
+                            s->cells[s->cell[c]]);
+    il_status status = il_forecast_step(s->forecast, y, s->out, &why);
+    if (status)
+        return cli_fail(err, status, "%s:%d: %s", s->path, il_csv_line(s->rows), why.text);
+    return IL_OK;
+}
+
+static il_status save(const session *s, il_error *err)
+{
+    return s->o->state ? il_forecast_save(s->forecast, s->o->state, err) : IL_OK;
+}
+
+static il_status next(session *s, int *more, il_error *err)
+{
+    il_status status = il_csv_next(s->rows, s->cells, more, err);
+    if (stop) *more = 0; /* the read was cut short */
+    return stop ? IL_OK : status;
+}
+
+/* Memory once the columns are known, from the first row on. */
+static il_status begin(session *s, il_error *err)
+{
+    CLI_TRY(s->o->resume ? match(s, err) : make(s, err));
+    int H = il_forecast_opts(s->forecast)->horizon;
+    s->out = calloc((size_t)s->n * (size_t)H, sizeof *s->out);
+    if (!s->out) return cli_fail(err, IL_EFAIL, "out of memory for a forecast");
+    print_header(s);
+    return IL_OK;
+}
+
+static il_status follow(session *s, il_error *err)
+{
+    int more, since = 0;
+    CLI_TRY(next(s, &more, err));
+    if (!more && !stop)
+        return cli_fail(err, IL_ECONFIG, "%s: no rows below the header", s->path);
+    if (more) CLI_TRY(begin(s, err));
+    while (more) {
+        CLI_TRY(step(s, err));
+        if (!s->o->score && !s->o->last) CLI_TRY(print_forecasts(s, err));
+        if (s->o->save_every && ++since % s->o->save_every == 0) CLI_TRY(save(s, err));
+        CLI_TRY(next(s, &more, err));
+    }
+    if (s->out) {
+        if (s->o->last && !s->o->score) CLI_TRY(print_forecasts(s, err));
+        if (s->o->score) CLI_TRY(print_scores(s, err));
+        CLI_TRY(save(s, err));
+    }
+    if (stop)
+        return cli_fail(err, IL_EINTERRUPT, "interrupted%s%.256s",
+                        s->o->state && s->out ? "; go on with --resume --state " : "",
+                        s->o->state && s->out ? s->o->state : "");
+    return IL_OK;
+}
+
+static il_status read_series(session *s, FILE *f, il_error *err)
+{
+    if (s->o->resume) CLI_TRY(il_forecast_load(&s->forecast, s->o->state, err));
+    CLI_TRY(il_csv_new(&s->rows, f, s->path, err));
+    s->cells = calloc((size_t)il_csv_cols(s->rows), sizeof *s->cells);
+    if (!s->cells) return cli_fail(err, IL_EFAIL, "out of memory for a forecast");
+    return follow(s, err);
+}
+
+static il_status check(const options *o, il_error *err)
+{
+    const char *fixed = o->column           ? "column"
+                        : o->lags           ? "lags"
+                        : o->others         ? "others"
+                        : o->horizon        ? "horizon"
+                        : o->period         ? "period"
+                        : !isnan(o->forget) ? "forget"
+                        : !isnan(o->ridge)  ? "ridge"
+                        : o->against        ? "against"
+                                            : NULL;
+    if (o->resume && fixed)
+        return cli_fail(err, IL_EUSAGE, "forecast: --resume takes --%s from the state",
+                        fixed);
+    if ((o->resume || o->save_every) && !o->state)
+        return cli_fail(err, IL_EUSAGE, "forecast: --%s needs --state FILE",
+                        o->resume ? "resume" : "save-every");
+    if (o->json && o->csv)
+        return cli_fail(err, IL_EUSAGE, "forecast: either --json or --csv");
+    if (o->state && !o->resume && cli_is_file(o->state))
+        return cli_fail(
+            err, IL_EUSAGE,
+            "forecast: %.256s exists; go on from it with --resume, or remove it", o->state);
+    return IL_OK;
+}
+
+static il_status run(int argc, char **argv, il_error *err)
+{
+    options o = { .forget = NAN, .ridge = NAN };
+    int words;
+    CLI_TRY(cli_parse(&cmd_forecast, argc, argv, &o, 1, 1, &words, err));
+    CLI_TRY(check(&o, err));
+    int piped = !strcmp(argv[1], "-");
+    session s = { .o = &o, .path = piped ? "standard input" : argv[1] };
+    FILE *f = piped ? stdin : fopen(argv[1], "rb");
+    if (!f)
+        return cli_fail(err, IL_EIO, "%.256s: cannot be read: %s", argv[1],
+                        strerror(errno));
+    watch_signals();
+    il_status status = read_series(&s, f, err);
+    if (!piped) fclose(f);
+    il_csv_free(s.rows);
+    il_forecast_free(s.forecast);
+    free(s.cells);
+    free(s.out);
+    return status;
+}
+
+const cli_command cmd_forecast = {
+    .usage = "SERIES.csv|- [--column C,...] [--lags N] [--horizon H] [--period P,...] "
+             "[--forget G] [--ridge M] [--against F,...] [--score] [--last] "
+             "[--state FILE [--resume]] [--json|--csv]",
+    .help = "Every forecast is made before its row is read, and learnt from right after. "
+            "`-` reads\n"
+            "standard input and answers each row at once. What happens to missing values, "
+            "and how to\n"
+            "read the intervals: docs/forecast.md.",
+    .options = opts,
+    .run = run,
+};
