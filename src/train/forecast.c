@@ -251,6 +251,8 @@ static void learn(il_forecast *f, int c, int64_t s, int h, double y)
         cover[2] += interval[2] <= y && y <= interval[3];
     }
     il_recent_add(f->errors + at, fabs(y - made[0]));
+    if ((double)(s - (f->o.lags - 1)) < f->born[c])
+        return; /* a key of rows that never were */
     for (int m = 0; m < f->M; m++) {
         double start = f->M > 1 ? now() : 0;
         if (f->kind[m]->learn)

@@ -1,0 +1,599 @@
+/* forecast.c - forecasts: the mesa-layer against LAPACK, boundedness, intervals, resuming */
+#include "train/forecast.h"
+#include "check.h"
+
+#include <lapacke.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const double forgets[] = { 0.95, 0.99, 0.995, 1 };
+
+static il_forecast *forecaster(int columns, const il_forecast_options *o)
+{
+    il_forecast *f = NULL;
+    CHECK_OK(il_forecast_new(&f, columns, NULL, o, &err));
+    return f;
+}
+
+static il_forecast_options defaults(void)
+{
+    il_forecast_options o;
+    il_forecast_defaults(&o);
+    return o;
+}
+
+/* ---- the mesa-layer by itself -------------------------------------------------------------------- */
+
+enum { N = 5, T = 40 };
+
+typedef struct {
+    double key[T][N], v[T];
+} pairs;
+
+static pairs draw(uint32_t index)
+{
+    pairs p;
+    il_rng rng = il_rng_at(3, 0, 0, index);
+    for (int t = 0; t < T; t++) {
+        p.v[t] = il_normal(&rng);
+        for (int i = 0; i < N; i++) p.key[t][i] = il_normal(&rng);
+        p.key[t][N - 1] = p.key[t][0] + 1e-3 * p.key[t][N - 1]; /* nearly dependent */
+    }
+    return p;
+}
+
+static il_sample sample_of(const double *key)
+{
+    return (il_sample){ .n = N, .key = key, .weight = 1, .scale = 1 };
+}
+
+/* Learns all pairs; w.k for the last key. */
+static double mesa(const pairs *p, double forget, double ridge)
+{
+    double work[N * N], *state = calloc(il_forecaster_mesa.size(N, 0), sizeof *state);
+    il_forecaster_run run = { forget, ridge, work };
+    for (int t = 0; t + 1 < T; t++) {
+        il_sample s = sample_of(p->key[t]);
+        il_forecaster_mesa.learn(&run, state, &s, p->v[t]);
+    }
+    il_sample last = sample_of(p->key[T - 1]);
+    double answer = il_forecaster_mesa.answer(&run, state, &last);
+    free(state);
+    return answer;
+}
+
+/* The same by LAPACK: least squares on rows sqrt(gamma^age) (k, v), and sqrt(mu) I below them. */
+static double least_squares(const pairs *p, double forget, double ridge)
+{
+    double A[(T - 1 + N) * N] = { 0 }, b[T - 1 + N] = { 0 }, answer = 0;
+    for (int t = 0; t + 1 < T; t++) {
+        double weight = sqrt(pow(forget, T - 2 - t));
+        for (int i = 0; i < N; i++) A[t * N + i] = weight * p->key[t][i];
+        b[t] = weight * p->v[t];
+    }
+    for (int i = 0; i < N; i++) A[(T - 1 + i) * N + i] = sqrt(ridge);
+    LAPACKE_dgels(LAPACK_ROW_MAJOR, 'N', T - 1 + N, N, 1, A, N, b, 1);
+    for (int i = 0; i < N; i++) answer += b[i] * p->key[T - 1][i];
+    return answer;
+}
+
+static void mesa_is_least_squares(void **state)
+{
+    static const double ridges[] = { 1e-3, 1, 30 };
+    (void)state;
+    for (uint32_t draw_ = 0; draw_ < 3; draw_++) {
+        pairs p = draw(draw_);
+        for (int g = 0; g < IL_COUNT(forgets); g++)
+            for (int r = 0; r < IL_COUNT(ridges); r++)
+                CHECK_NEAR(mesa(&p, forgets[g], ridges[r]),
+                           least_squares(&p, forgets[g], ridges[r]),
+                           1e-9, /* cond^2 of H + mu I is at most 1e5, squared it is not */
+                           "mesa against dgels");
+    }
+}
+
+/* Without a ridge of its own: the shares (least / loss)^32 of five least-squares answers. */
+static void mesa_mixes_ridges(void **state)
+{
+    static const double ridges[] = { 0.1, 1, 10, 100 };
+    (void)state;
+    pairs p = draw(7);
+    double loss[5] = { 0 }, sum = 0, answer = 0, least = INFINITY;
+    for (int t = 0; t + 1 < T; t++)
+        for (int r = 0; r < 5; r++) {
+            pairs before = p; /* the first t pairs, then ones that count for nothing */
+            double said = 0;
+            memcpy(before.key[T - 1], p.key[t], sizeof p.key[t]);
+            for (int i = t; i + 1 < T; i++) {
+                memset(before.key[i], 0, sizeof before.key[i]);
+                before.v[i] = 0;
+            }
+            if (r < 4) said = least_squares(&before, 1, ridges[r]);
+            loss[r] = 0.998 * loss[r] + (p.v[t] - said) * (p.v[t] - said);
+        }
+    for (int r = 0; r < 5; r++) least = fmin(least, loss[r]);
+    for (int r = 0; r < 5; r++) {
+        double share = pow(least / loss[r], 32);
+        sum += share;
+        if (r < 4) answer += share * least_squares(&p, 1, ridges[r]);
+    }
+    CHECK_NEAR(mesa(&p, 1, 0), answer / sum, 1e-9, "the mixture");
+}
+
+/* ---- boundedness ------------------------------------------------------------------------------------- */
+
+/* Value t of series number `kind`; NAN is missing. */
+enum { SERIES = 14 };
+static double series(int kind, int t)
+{
+    il_rng rng = il_rng_at(5, (uint32_t)kind, 0, (uint32_t)t);
+    double noise = il_normal(&rng), chance = il_uniform(&rng);
+    switch (kind) {
+    case 0:
+        return 5;
+    case 1:
+        return 0;
+    case 2:
+        return t % 2 ? 1e300 : -1e300;
+    case 3:
+        return t < 100 ? 0 : 1e300;
+    case 4:
+        return t == 100 ? 1e300 : noise;
+    case 5:
+        return chance < 0.5 ? NAN : noise;
+    case 6:
+        return t < 50 ? NAN : 3;
+    case 7:
+        return t == 0 ? 7 : NAN;
+    case 8:
+        return ldexp(1, t % 900); /* doubles every row, then falls to 1 */
+    case 9:
+        return t / 60 % 2 ? 1e6 + noise : noise;
+    case 10:
+        return noise * 1e-310;
+    case 11:
+        return t % 40 ? 1 : 1 + 1e-9 * noise;
+    case 12:
+        return noise * ldexp(1, (int)(chance * 1800) - 900);
+    default:
+        return t < 150 ? noise : 1e12 * t;
+    }
+}
+
+static void stays_in_bounds(int kind, double forget, double ridge, int rows)
+{
+    char where[96];
+    il_forecast_options o = defaults();
+    il_forecast_value out[3];
+    double low = INFINITY, high = -INFINITY;
+    o.lags = 4;
+    o.horizon = 3;
+    o.period[0] = 7;
+    o.forget = forget;
+    o.ridge = ridge;
+    il_forecast *f = forecaster(1, &o);
+    for (int t = 0; t < rows; t++) {
+        double y = series(kind, t);
+        snprintf(where, sizeof where, "series %d, gamma %g, mu %g, row %d", kind, forget,
+                 ridge, t);
+        CHECK_OK(il_forecast_step(f, &y, out, &err));
+        if (!isnan(y)) {
+            low = fmin(low, y);
+            high = fmax(high, y);
+        }
+        for (int h = 0; h < 3 && high >= low; h++) {
+            double v = out[h].value;
+            CHECK(v >= low - (high - low) && v <= high + (high - low), "%s: %g is outside",
+                  where, v);
+        }
+    }
+    il_forecast_free(f);
+}
+
+static void never_diverges(void **state)
+{
+    static const double ridges[] = { 0, 1e-6, 1 };
+    (void)state;
+    for (int kind = 0; kind < SERIES; kind++)
+        for (int g = 0; g < IL_COUNT(forgets); g++)
+            for (int r = 0; r < IL_COUNT(ridges); r++)
+                stays_in_bounds(kind, forgets[g], ridges[r], 300);
+}
+
+/* The largest ratio of its errors to those of persistence */
+static double worst_error(const il_forecast *f, const char *method)
+{
+    il_table *t = NULL;
+    double worst = 0;
+    CHECK_OK(il_forecast_scores(f, &t, &err));
+    for (int r = 0; r < il_table_rows(t); r++)
+        if (!strcmp(il_table_text(t, r, il_table_find(t, "method")), method))
+            worst = fmax(worst, il_table_number(t, r, il_table_find(t, "rmse_ratio")));
+    il_table_free(t);
+    return worst;
+}
+
+/* A series that moves, is still until gamma^rows is no number any more, and moves again: the
+ * recursion has divided R by gamma so often that it is infinite where no key pointed. */
+static void the_naive_recursion_diverges_and_ours_does_not(void **state)
+{
+    (void)state;
+    for (int g = 0; g < 2; g++) {
+        il_forecast_options o = defaults();
+        il_forecast_value out;
+        o.lags = 4;
+        o.forget = forgets[g];
+        o.ridge = 1;
+        strcpy(o.against, "persistence,naive");
+        il_forecast *f = forecaster(1, &o);
+        int still = (int)(750 / (1 - o.forget)); /* gamma^still < e^-750 < 1e-308 */
+        for (int t = 0; t < still + 400; t++) {
+            double y = t < 200 || t >= still ? series(9, t % 60) : 0;
+            CHECK_OK(il_forecast_step(f, &y, &out, &err));
+        }
+        double ours = worst_error(f, "mesa"), naive = worst_error(f, "naive");
+        CHECK(ours < 1, "gamma %g: mesa %g times persistence", o.forget, ours);
+        CHECK(naive == INFINITY, "gamma %g: naive %g times persistence", o.forget, naive);
+        il_forecast_free(f);
+    }
+}
+
+/* ---- what it learns ------------------------------------------------------------------------------------- */
+
+/* Largest |error| of one-step forecasts of f over rows from..to-1 of y */
+static double largest_error(const il_forecast_options *o, const double *y, int from, int to)
+{
+    il_forecast_value out[8];
+    double largest = 0, said = NAN;
+    il_forecast *f = forecaster(1, o);
+    for (int t = 0; t < to; t++) {
+        if (t >= from && !isnan(y[t])) largest = fmax(largest, fabs(y[t] - said));
+        CHECK_OK(il_forecast_step(f, y + t, out, &err));
+        said = out[0].value;
+    }
+    il_forecast_free(f);
+    return largest;
+}
+
+static void learns_a_wave_and_bridges_gaps(void **state)
+{
+    double y[600];
+    il_forecast_options o = defaults();
+    (void)state;
+    o.lags = 6; /* changes alone, for the level's centre moves */
+    o.forget = 1;
+    o.ridge = 1e-6;
+    for (int t = 0; t < 600; t++) y[t] = 100 + sin(0.3 * t) + sin(1.1 * t);
+    CHECK_NEAR(largest_error(&o, y, 400, 600), 0, 1e-3, "two waves");
+    for (int t = 300; t < 600; t++)
+        if (t % 10 == 0) y[t] = NAN;
+    CHECK_NEAR(largest_error(&o, y, 400, 600), 0, 0.02, "two waves with gaps");
+}
+
+static void learns_a_season(void **state)
+{
+    double y[300];
+    il_forecast_options o = defaults();
+    (void)state;
+    o.lags = 1;
+    o.period[0] = 12;
+    o.forget = 0.95; /* of rows before the first season ended */
+    o.ridge = 1e-3;
+    for (int t = 0; t < 300; t++) y[t] = series(4, t % 12) + 0.1 * t; /* and a trend */
+    CHECK(largest_error(&o, y, 200, 300) < 0.05, "season and trend: %g",
+          largest_error(&o, y, 200, 300));
+}
+
+static void learns_from_other_columns(void **state)
+{
+    double error[2] = { 0 };
+    (void)state;
+    for (int others = 0; others < 2; others++) {
+        il_forecast_options o = defaults();
+        il_forecast_value out[2];
+        double y[2] = { 0 }, said = NAN;
+        o.lags = 2;
+        o.others = others;
+        o.forget = 1;
+        il_forecast *f = forecaster(2, &o);
+        for (int t = 0; t < 500; t++) {
+            y[1] += y[0]; /* the second column's change is the first's last value */
+            y[0] = series(5, 1000 + t);
+            if (isnan(y[0])) y[0] = 0.1;
+            if (t >= 300) error[others] += fabs(y[1] - said) / 200;
+            CHECK_OK(il_forecast_step(f, y, out, &err));
+            said = out[1].value;
+        }
+        il_forecast_free(f);
+    }
+    CHECK(error[1] < 0.1 * error[0], "alone %g, with the other %g", error[0], error[1]);
+}
+
+static void intervals_cover(void **state)
+{
+    il_forecast_options o = defaults();
+    il_forecast_value out[2];
+    il_table *t = NULL;
+    (void)state;
+    o.lags = 3;
+    o.horizon = 2;
+    il_forecast *f = forecaster(1, &o);
+    for (int r = 0; r < 4000; r++) {
+        il_rng rng = il_rng_at(9, 0, 0, (uint32_t)r);
+        double y = il_normal(&rng);
+        CHECK_OK(il_forecast_step(f, &y, out, &err));
+        CHECK(isnan(out[0].low_95) == (r < 19), "19 errors are known after row %d", r);
+    }
+    CHECK_OK(il_forecast_scores(f, &t, &err));
+    for (int h = 0; h < 2; h++) { /* three standard errors of 4000 values, doubled */
+        CHECK_NEAR(il_table_number(t, h, il_table_find(t, "in_80")), 0.8, 0.04, "80 %");
+        CHECK_NEAR(il_table_number(t, h, il_table_find(t, "in_95")), 0.95, 0.02, "95 %");
+    }
+    il_table_free(t);
+    il_forecast_free(f);
+}
+
+/* ---- identities ------------------------------------------------------------------------------------------- */
+
+static il_forecast_options rich(void)
+{
+    il_forecast_options o = defaults();
+    o.lags = 3;
+    o.others = 1;
+    o.horizon = 3;
+    o.period[0] = 5;
+    o.period[1] = 12;
+    strcpy(o.against, "persistence,seasonal,ar,nlms,naive");
+    return o;
+}
+
+static void row_of(double y[2], int t)
+{
+    y[0] = t < 9 ? NAN : series(9, t);
+    y[1] = series(5, t);
+}
+
+static void the_future_is_not_seen(void **state)
+{
+    il_forecast_options o = rich();
+    il_forecast_value a[6], b[6];
+    (void)state;
+    il_forecast *f = forecaster(2, &o), *g = forecaster(2, &o);
+    int differs = 0;
+    for (int t = 0; t < 120; t++) {
+        double y[2], z[2];
+        row_of(y, t);
+        row_of(z, t < 100 ? t : 5000 + t);
+        CHECK_OK(il_forecast_step(f, y, a, &err));
+        CHECK_OK(il_forecast_step(g, z, b, &err));
+        if (t < 100) assert_memory_equal(a, b, sizeof a);
+        differs |= memcmp(a, b, sizeof a) != 0;
+    }
+    assert_true(differs);
+    il_forecast_free(f);
+    il_forecast_free(g);
+}
+
+/* A power of two changes units without rounding. */
+static void units_do_not_matter(void **state)
+{
+    il_forecast_options o = rich();
+    il_forecast_value a[6], b[6];
+    (void)state;
+    il_forecast *f = forecaster(2, &o), *g = forecaster(2, &o);
+    for (int t = 0; t < 200; t++) {
+        double y[2], z[2];
+        row_of(y, t);
+        for (int c = 0; c < 2; c++) z[c] = ldexp(y[c], c ? 300 : -70);
+        CHECK_OK(il_forecast_step(f, y, a, &err));
+        CHECK_OK(il_forecast_step(g, z, b, &err));
+        for (int i = 0; i < 6; i++)
+            CHECK(isnan(a[i].value) ? isnan(b[i].value)
+                                    : ldexp(a[i].value, i >= 3 ? 300 : -70) == b[i].value,
+                  "row %d, forecast %d: %g and %g", t, i, a[i].value, b[i].value);
+    }
+    il_forecast_free(f);
+    il_forecast_free(g);
+}
+
+static char path[] = "/tmp/innerloop-forecast-XXXXXX";
+
+static void same_scores(const il_forecast *f, const il_forecast *g)
+{
+    il_table *a = NULL, *b = NULL;
+    CHECK_OK(il_forecast_scores(f, &a, &err));
+    CHECK_OK(il_forecast_scores(g, &b, &err));
+    int us = il_table_find(a, "us_per_step");
+    assert_int_equal(il_table_rows(a), il_table_rows(b));
+    for (int r = 0; r < il_table_rows(a); r++)
+        for (int c = 0; c < us; c++) {
+            double x = il_table_number(a, r, c), y = il_table_number(b, r, c);
+            CHECK(!memcmp(&x, &y, sizeof x) || (isnan(x) && isnan(y)),
+                  "row %d, column %s: %g and %g", r, il_table_col(a, c), x, y);
+        }
+    il_table_free(a);
+    il_table_free(b);
+}
+
+static void resumes_bit_for_bit(void **state)
+{
+    static const char *const names[] = { "a", "second, one" };
+    il_forecast_options o = rich();
+    il_forecast_value a[6], b[6];
+    il_forecast *f = NULL, *g = NULL;
+    (void)state;
+    CHECK_OK(il_forecast_new(&f, 2, names, &o, &err));
+    CHECK_OK(il_forecast_new(&g, 2, names, &o, &err));
+    for (int t = 0; t < 700; t++) {
+        double y[2];
+        if (t == 1 || t == 150 ||
+            t == 420) { /* before the first value, and in the middle */
+            CHECK_OK(il_forecast_save(g, path, &err));
+            il_forecast_free(g);
+            CHECK_OK(il_forecast_load(&g, path, &err));
+            assert_string_equal(il_forecast_name(g, 1), names[1]);
+            assert_int_equal(il_forecast_rows(g), t);
+        }
+        row_of(y, t);
+        CHECK_OK(il_forecast_step(f, y, a, &err));
+        CHECK_OK(il_forecast_step(g, y, b, &err));
+        assert_memory_equal(a, b, sizeof a);
+    }
+    same_scores(f, g);
+    il_forecast_free(f);
+    il_forecast_free(g);
+}
+
+/* ---- errors ------------------------------------------------------------------------------------------------- */
+
+static void refuses_what_it_cannot_do(void **state)
+{
+    static const struct {
+        int lags, others, horizon, period;
+        double forget, ridge;
+        const char *against, *says;
+    } bad[] = {
+        { 0, 0, 1, 0, 1, 0, "", "lags = 0 is outside 1 to 62" },
+        { 63, 0, 1, 0, 1, 0, "", "lags = 63" },
+        { 40, 30, 1, 0, 1, 0, "", "72 inputs for a forecast are more than 64" },
+        { 4, 0, 0, 0, 1, 0, "", "horizon = 0" },
+        { 4, 0, 169, 0, 1, 0, "", "horizon = 169" },
+        { 4, 0, 1, 1, 1, 0, "", "period = 1" },
+        { 4, 0, 1, 0, 1.01, 0, "", "forget = 1.01" },
+        { 4, 0, 1, 0, NAN, 0, "", "forget = nan" },
+        { 4, 0, 1, 0, 1, -1, "", "ridge = -1" },
+        { 4, 0, 1, 0, 1, 0, "persistent", "did you mean 'persistence'" },
+    };
+    (void)state;
+    for (int i = 0; i < IL_COUNT(bad); i++) {
+        il_forecast_options o = defaults();
+        il_forecast *f;
+        il_error err = { 0 };
+        o.lags = bad[i].lags;
+        o.others = bad[i].others;
+        o.horizon = bad[i].horizon;
+        o.period[0] = bad[i].period;
+        o.forget = bad[i].forget;
+        o.ridge = bad[i].ridge;
+        strcpy(o.against, bad[i].against);
+        assert_int_equal(il_forecast_new(&f, 2, NULL, &o, &err), IL_ECONFIG);
+        CHECK(strstr(err.text, bad[i].says), "'%s' lacks '%s'", err.text, bad[i].says);
+    }
+}
+
+static void a_refused_row_leaves_no_trace(void **state)
+{
+    static const double refused[] = { INFINITY, -INFINITY, 2e300 };
+    il_forecast_options o = rich();
+    il_forecast_value a[6], b[6];
+    (void)state;
+    il_forecast *f = forecaster(2, &o), *g = forecaster(2, &o);
+    for (int t = 0; t < 60; t++) {
+        double y[2], huge[2] = { 1, refused[t % 3] };
+        row_of(y, t);
+        CHECK_OK(il_forecast_step(f, y, a, &err));
+        assert_int_equal(il_forecast_step(g, huge, b, NULL), IL_ECONFIG);
+        CHECK_OK(il_forecast_step(g, y, b, &err));
+        assert_memory_equal(a, b, sizeof a);
+    }
+    il_forecast_free(f);
+    il_forecast_free(g);
+}
+
+static void refused(const char *says)
+{
+    il_forecast *f;
+    il_error err = { 0 };
+    CHECK(il_forecast_load(&f, path, &err) != IL_OK, "a bad file was loaded");
+    CHECK(strstr(err.text, says), "'%s' lacks '%s'", err.text, says);
+}
+
+static void refuses_damaged_files(void **state)
+{
+    il_forecast_options o = rich();
+    il_forecast_value out[6];
+    char *text;
+    size_t size;
+    (void)state;
+    il_forecast *f = forecaster(2, &o);
+    for (int t = 0; t < 40; t++) {
+        double y[2];
+        row_of(y, t);
+        CHECK_OK(il_forecast_step(f, y, out, &err));
+    }
+    CHECK_OK(il_forecast_save(f, path, &err));
+    CHECK_OK(il_file_read(&text, &size, path, 1 << 24, &err));
+    for (size_t at = size - 9; at > size / 2; at -= size / 7) {
+        FILE *file = fopen(path, "wb");
+        text[at] ^= 1;
+        fwrite(text, 1, size, file);
+        fclose(file);
+        text[at] ^= 1;
+        refused("was changed since it was written");
+    }
+    CHECK(!truncate(path, (off_t)size / 2), "cannot truncate");
+    refused(path);
+    il_tensor x = { "rows", IL_DTYPE_F64, 1, { 1 }, f->rows };
+    CHECK_OK(il_tensors_write(path, &x, 1, NULL, 0, &err));
+    refused("is no saved forecast");
+    free(text);
+
+    *f->values->taken = 1e9 + 0.5; /* a count that is none, with a hash that is right */
+    CHECK_OK(il_forecast_save(f, path, &err));
+    refused("holds numbers that no forecast has");
+    il_forecast_free(f);
+}
+
+/* ---- the latest values ------------------------------------------------------------------------------------------ */
+
+static int rising(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void recent_values_are_sorted(void **state)
+{
+    enum { SIZE = 17 };
+    double taken = 0, ring[SIZE], sorted[SIZE], all[200];
+    il_recent r = { SIZE, &taken, ring, sorted };
+    il_rng rng = il_rng_at(1, 0, 0, 0);
+    (void)state;
+    for (int t = 0; t < 200; t++) {
+        all[t] = floor(5 * il_normal(&rng)); /* with ties */
+        il_recent_add(&r, all[t]);
+        int n = il_min(t + 1, SIZE);
+        double want[SIZE];
+        memcpy(want, all + t + 1 - n, sizeof *want * (size_t)n);
+        qsort(want, (size_t)n, sizeof *want, rising);
+        assert_int_equal(il_recent_count(&r), n);
+        for (int i = 0; i < n; i++) CHECK(sorted[i] == want[i], "after %d: place %d", t, i);
+        CHECK(il_recent_quantile(&r, 0.5) == want[(n - 1 + 1) / 2], "the median after %d",
+              t);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mesa_is_least_squares),
+        cmocka_unit_test(mesa_mixes_ridges),
+        cmocka_unit_test(never_diverges),
+        cmocka_unit_test(the_naive_recursion_diverges_and_ours_does_not),
+        cmocka_unit_test(learns_a_wave_and_bridges_gaps),
+        cmocka_unit_test(learns_a_season),
+        cmocka_unit_test(learns_from_other_columns),
+        cmocka_unit_test(intervals_cover),
+        cmocka_unit_test(the_future_is_not_seen),
+        cmocka_unit_test(units_do_not_matter),
+        cmocka_unit_test(resumes_bit_for_bit),
+        cmocka_unit_test(refuses_what_it_cannot_do),
+        cmocka_unit_test(a_refused_row_leaves_no_trace),
+        cmocka_unit_test(refuses_damaged_files),
+        cmocka_unit_test(recent_values_are_sorted),
+    };
+    close(mkstemp(path));
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(path);
+    return failed;
+}
