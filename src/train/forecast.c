@@ -112,6 +112,7 @@ static il_recent *take_recent(il_forecast *f, const char *name, size_t n, int si
 static void layout(il_forecast *f)
 {
     size_t C = (size_t)f->C, H = (size_t)f->H, M = (size_t)f->M, longest = 0;
+    size_t most = (size_t)f->n + (size_t)f->past + 1;
     for (int p = 0; p < IL_PERIODS; p++)
         longest = (size_t)il_max((int)longest, f->o.period[p]);
     f->sections = 0;
@@ -137,8 +138,7 @@ static void layout(il_forecast *f)
     }
     f->key = il_take(&f->arena, double, (size_t)f->n);
     f->raw = il_take(&f->arena, double, (size_t)f->past);
-    f->work =
-        il_take(&f->arena, double, (size_t)(f->n + f->past) * (size_t)(f->n + f->past));
+    f->work = il_take(&f->arena, double, 4 * most * most);
 }
 
 static il_status set_up(il_forecast *f, const char *const *names, il_error *err)

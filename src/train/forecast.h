@@ -17,13 +17,14 @@ typedef struct {
     int past;          /* size of `raw` */
     const double *raw; /* (past) values at s, s-1, ..., then one or two a season */
     double last;       /* the value at s */
+    int seasons;       /* periods for which the key holds values rather than zeros */
     double season;     /* the value a period before s + h; `last` where none was seen */
     double scale;      /* of a change over h rows; 0 while there was none */
 } il_sample;
 
 typedef struct {
     double forget, ridge; /* il_forecast_options; ridge 0: its own choice */
-    double *work;         /* (n + past)^2 of scratch */
+    double *work;         /* 4 (n + past + 1)^2 of scratch */
 } il_forecaster_run;
 
 typedef struct {

@@ -98,11 +98,17 @@ static double *own(const il_forecast *f, double *k, int c, int64_t s, int change
     return k;
 }
 
+/* The least multiple of a period that reaches from row s + h back to s or before */
+static int64_t rows_back(int h, int period)
+{
+    return (h + period - 1) / period * (int64_t)period;
+}
+
 /* Appends a season to key and raw values; *season is the value a period before s + h. */
 static double *periodic(const il_forecast *f, double *k, double *raw, int c, int64_t s,
                         int h, int period, double scale, double *season)
 {
-    int64_t back = (h + period - 1) / period * (int64_t)period;
+    int64_t back = rows_back(h, period);
     double last = value_at(f, c, s);
     int has_end = seen(f, c, s + h - back), has_start = seen(f, c, s - back);
     double end = has_end ? value_at(f, c, s + h - back) : last;
@@ -138,6 +144,7 @@ il_sample il_forecast_sample(il_forecast *f, int c, int64_t s, int h)
     for (int p = 0; p < IL_PERIODS && o->period[p]; p++, raw += 2) {
         k = periodic(f, k, raw, c, s, h, o->period[p], scale, &season);
         if (!p) made.season = season;
+        made.seasons += seen(f, c, s - rows_back(h, o->period[p]));
     }
     for (int other = 0; o->others && other < f->C; other++)
         if (other != c) k = own(f, k, other, s, o->others);

@@ -50,7 +50,7 @@ static il_sample sample_of(const double *key)
 /* Learns all pairs; w.k for the last key. */
 static double mesa(const pairs *p, double forget, double ridge)
 {
-    double work[N * N], *state = calloc(il_forecaster_mesa.size(N, 0), sizeof *state);
+    double work[4 * N * N], *state = calloc(il_forecaster_mesa.size(N, 0), sizeof *state);
     il_forecaster_run run = { forget, ridge, work };
     for (int t = 0; t + 1 < T; t++) {
         il_sample s = sample_of(p->key[t]);
