@@ -53,6 +53,7 @@ typedef struct {
     int n, cell[MOST_COLUMNS]; /* forecast column c is cell[c] of a row */
     const char **cells;        /* (columns of the file) */
     il_forecast_value *out;    /* (C,H) */
+    int headed;                /* the CSV's first line is out */
 } session;
 
 static volatile sig_atomic_t stop;
@@ -234,17 +235,18 @@ static void print_csv(int64_t row, int ahead, const char *name, const il_forecas
     putchar('\n');
 }
 
-static void print_header(const session *s)
+static void print_header(session *s)
 {
-    if (!s->o->score && !s->o->json)
+    if (!s->headed++ && !s->o->json)
         puts("row,ahead,column,forecast,low_80,high_80,low_95,high_95");
 }
 
 /* What has been forecast from the newest row; seen at once by whoever reads. */
-static il_status print_forecasts(const session *s, il_error *err)
+static il_status print_forecasts(session *s, il_error *err)
 {
     int H = il_forecast_opts(s->forecast)->horizon;
     int64_t rows = il_forecast_rows(s->forecast);
+    print_header(s);
     for (int c = 0; c < s->n; c++)
         for (int h = 1; h <= H; h++)
             (s->o->json ? print_json : print_csv)(rows + h, h,
@@ -303,7 +305,6 @@ static il_status begin(session *s, il_error *err)
     int H = il_forecast_opts(s->forecast)->horizon;
     s->out = calloc((size_t)s->n * (size_t)H, sizeof *s->out);
     if (!s->out) return cli_fail(err, IL_EFAIL, "out of memory for a forecast");
-    print_header(s);
     return IL_OK;
 }
 
@@ -321,9 +322,9 @@ static il_status follow(session *s, il_error *err)
         CLI_TRY(next(s, &more, err));
     }
     if (s->out) {
+        CLI_TRY(save(s, err));
         if (s->o->last && !s->o->score) CLI_TRY(print_forecasts(s, err));
         if (s->o->score) CLI_TRY(print_scores(s, err));
-        CLI_TRY(save(s, err));
     }
     if (stop)
         return cli_fail(err, IL_EINTERRUPT, "interrupted%s%.256s",

@@ -1,0 +1,133 @@
+#!/bin/bash
+# forecast.sh - forecast: files, streams, states, and what it refuses
+. "$(dirname "$0")/lib.sh"
+series() { # series FROM TO : two columns of numbers beside one of text, every 13th row with a gap
+    awk -v a="$1" -v b="$2" 'BEGIN { for (t = a; t <= b; t++)
+        print "d" t "," (t % 13 ? 10 + t % 7 + t / 50 : "NA") "," t * t % 11 }'
+}
+{ echo 'day,y,z'; series 1 300; } >s.csv
+lines() { check "$1" test "$(wc -l <.stdout)" = "$2"; }
+
+expect 0 '' il forecast s.csv
+lines 'a header and a forecast for each row and column' 601
+check 'text is noted' grep -q "^note: column 'day' is text and left out" .stderr
+check 'rows that are forecast' bash -c '[ "$(tail -n 1 .stdout | cut -d, -f1-3)" = 301,1,z ]'
+expect 0 '' il forecast s.csv --column y --horizon 3 --period 7,14 --last
+lines '--last prints the horizon' 4
+expect 0 '' il forecast s.csv --column y,z --others 2 --lags 4 --forget 0.95 --ridge 1 --last --json
+check '--json is one object a line' bash -c '[ "$(grep -c "^{\"row\":301,\"ahead\":1,.*}$" .stdout)" = 2 ]'
+expect 0 '' il forecast s.csv --column y --period 7 --score
+check '--score: five forecasters' bash -c '[ "$(awk "{print \$3}" .stdout | tr "\n" " ")" = "method mesa persistence seasonal ar nlms " ]'
+expect 0 '' il forecast s.csv --column y --score --against naive --json
+json '--score --json is one object' .stdout '"naive" in json.dumps(o) and "rmse_ratio" in json.dumps(o)'
+
+# forecasts of a known season are right, and better than the newest value
+awk 'BEGIN { print "v"; for (t = 0; t < 400; t++) print (t * 5) % 7 }' >week.csv
+expect 0 '' il forecast week.csv --period 7 --score --csv
+check 'a week is learnt' bash -c 'awk -F, "\$3 == \"mesa\" && \$8 < 0.25 { found = 1 } END { exit !found }" .stdout'
+expect 0 '' il forecast week.csv --lags 3 --period 7 --forget 0.95 --ridge 0.001 --last
+check 'the next day of the week' bash -c 'awk -F, "NR == 2 && \$4 > 4.99 && \$4 < 5.01 { found = 1 } END { exit !found }" .stdout'
+
+# a stream is answered row by row: the answer is there before the next row is sent
+answers_at_once() {
+    local a b
+    coproc IL { "$INNERLOOP" forecast - --lags 2 2>/dev/null; }
+    printf 'v\n1\n' >&"${IL[1]}"
+    read -t 10 -r a <&"${IL[0]}" && read -t 10 -r b <&"${IL[0]}" || return 1
+    [ "$a" = row,ahead,column,forecast,low_80,high_80,low_95,high_95 ] || return 1
+    [ "$b" = 2,1,v,1,,,, ] || return 1
+    printf '2\n' >&"${IL[1]}"
+    read -t 10 -r b <&"${IL[0]}" || return 1
+    [[ $b == 3,1,v,2,* ]] || return 1
+    eval "exec ${IL[1]}>&-"
+    wait "$IL_PID"
+}
+check 'a stream is answered row by row' answers_at_once
+expect 0 '' il forecast - <s.csv
+cp .stdout all
+expect 0 '' il forecast s.csv
+check 'a stream has the bits of its file' cmp -s all .stdout
+
+# interrupted and resumed: the same bits as in one go
+first() { { echo day,y,z; series 1 120; } | il forecast - --state st --horizon 2 "$@"; }
+rest() { { echo z,day,y; series 121 300 | awk -F, '{ print $3 "," $1 "," $2 }'; } | il forecast - --state st --resume; }
+expect 0 '' il forecast s.csv --horizon 2
+cp .stdout all
+expect 0 '' first
+cp .stdout part
+expect 0 '' rest
+check 'a resumed forecast has the same bits' bash -c 'tail -n +2 .stdout | cat part - | cmp -s all'
+expect 2 'st exists; go on from it with --resume, or remove it' first
+rm st
+signalled() { # ends on SIGTERM with what it had seen
+    mkfifo pipe
+    "$INNERLOOP" forecast - --state st <pipe >half 2>.err &
+    local i pid=$! ended
+    exec 8>pipe
+    head -n 101 s.csv >&8
+    for i in $(seq 100); do [ "$(wc -l <half)" -ge 201 ] && break; sleep 0.1; done
+    kill -TERM $pid
+    wait $pid
+    ended=$?
+    exec 8>&-
+    [ $ended = 130 ] && grep -q 'interrupted; go on with --resume --state st' .err
+}
+check 'SIGTERM saves the state' signalled
+{ echo day,y,z; series 101 300; } >later.csv
+expect 0 '' il forecast later.csv --state st --resume
+cp .stdout second
+expect 0 '' il forecast s.csv
+check 'and it resumes with the same bits' bash -c 'tail -n +2 second | cat half - | cmp -s .stdout'
+expect 0 '' il forecast s.csv --state often --save-every 100 --last
+expect 5 'gone/st cannot be written' il forecast s.csv --last --score --state gone/st
+
+# usage
+expect 2 'an argument is missing' il forecast
+expect 2 "unknown option '--lag'; did you mean '--lags'" il forecast s.csv --lag 3
+expect 2 "takes a number, not 'much'" il forecast s.csv --forget much
+expect 2 'whole numbers from 2 to 10080' il forecast s.csv --period 7,1
+expect 2 'at most 4 periods' il forecast s.csv --period 2,3,4,5,6
+expect 2 'either --json or --csv' il forecast s.csv --json --csv
+expect 2 'resume needs --state' il forecast s.csv --resume
+expect 2 'resume takes --lags from the state' il forecast s.csv --resume --state st --lags 3
+expect 2 "names 'y' twice" il forecast s.csv --column y,y
+expect 3 'forget = 1.5 is outside 0.5 to 1' il forecast s.csv --forget 1.5
+expect 3 'inputs for a forecast are more than 64' il forecast s.csv --lags 60 --others 9
+expect 3 "no forecaster 'arima'" il forecast s.csv --against arima
+
+# files
+expect 5 'gone.csv: cannot be read' il forecast gone.csv
+expect 3 "s.csv: no column 'w'" il forecast s.csv --column w
+expect 3 "s.csv:2: column 'day' holds 'd1'; a finite number or a missing one" il forecast s.csv --column day
+bad() { # bad 'regex' 'text' : what was forecast before the bad row stands
+    printf "$2" >bad.csv
+    expect 3 "$1" il forecast bad.csv --last
+}
+bad 'bad.csv:3: column .v. holds .inf.' 'v\n1\ninf\n'
+bad "bad.csv:3: column 'v' holds 1e.301; a number of at most 1e300" 'v\n1\n1e301\n'
+bad "bad.csv:4: column 'v' holds '1,5'" 'v;w\n1;2\n1;3\n"1,5";3\n'
+bad 'bad.csv:3: 2 cells where the header has 1' 'v\n1\n2,3\n'
+bad 'bad.csv: no rows below the header' 'v\n'
+bad 'bad.csv:1: the first line holds numbers' '1\n2\n'
+bad 'bad.csv: no column of numbers' 'v\nx\n'
+bad 'bad.csv:3: a blank line between rows' 'v\n1\n\n2\n'
+: >bad.csv
+expect 3 'bad.csv: the file is empty' il forecast bad.csv
+
+# states
+expect 5 'none cannot be read' il forecast s.csv --state none --resume
+echo nonsense >junk
+expect 3 'junk' il forecast s.csv --state junk --resume
+{ head -c 9000 st; printf x; tail -c +9002 st; } >broken # in the middle of an array
+expect 3 'broken was changed since it was written' il forecast s.csv --state broken --resume
+printf 'v\n1\n' >v.csv
+expect 3 "v.csv: no column 'y'" il forecast v.csv --state st --resume
+
+# whatever comes: constant, missing, huge, jumping; for every way of forgetting
+awk 'BEGIN { srand(1); print "still,gone,huge,jump"; for (t = 0; t < 500; t++)
+    print 5 "," (t % 3 ? "" : t) "," (t % 2 ? 1e300 : -1e300) "," (t < 250 ? rand() : 1e9 + rand()) }' >wild.csv
+for g in 0.95 0.99 0.995 1; do
+    expect 0 '' il forecast wild.csv --forget $g --horizon 2 --period 4
+    check "nothing but numbers with --forget $g" bash -c '! grep -qiE "nan|inf" .stdout'
+    check "a constant stays what it is with --forget $g" bash -c 'awk -F, "\$3 == \"still\" && \$4 != 5 { bad = 1 } END { exit bad }" .stdout'
+done
