@@ -92,14 +92,17 @@ typedef struct {
  * rule: after step s, with s + 1 a multiple of `interval`, add `inc` and cap at `end`. */
 int il_ramp_at(const il_ramp *ramp, int64_t step);
 
-enum { IL_GPT2, IL_GPT2_LOOP, IL_GPT2_TYING }; /* il_config.model.family */
-enum { IL_INJECT_ADD, IL_INJECT_MUL };         /* il_config.model.loop_func */
-enum { IL_RATE_CONSTANT, IL_RATE_COSINE };     /* il_config.training.schedule */
-enum { IL_FP32, IL_BF16 };                     /* il_config.training.precision */
+enum { IL_GPT2, IL_GPT2_LOOP, IL_GPT2_TYING, IL_STACK }; /* il_config.model.family */
+enum { IL_POSITION_NONE, IL_POSITION_LEARNED, IL_POSITION_CONCAT };
+enum { IL_READ_LINEAR, IL_READ_NONE };                         /* il_config.model.read_in */
+enum { IL_ANSWER_LINEAR, IL_ANSWER_FIRST, IL_ANSWER_MINUS_Y }; /* il_config.model.read */
+enum { IL_INJECT_ADD, IL_INJECT_MUL };     /* il_config.model.loop_func */
+enum { IL_RATE_CONSTANT, IL_RATE_COSINE }; /* il_config.training.schedule */
+enum { IL_FP32, IL_BF16 };                 /* il_config.training.precision */
 
 typedef struct {
     struct {
-        int family; /* gpt2 | gpt2_loop | gpt2_tying */
+        int family; /* gpt2 | gpt2_loop | gpt2_tying | stack */
         int n_dims; /* D: width of an input */
         int n_positions; /* points in the longest prompt; wpe has a row for each of their tokens */
         int n_embd;  /* C */
@@ -108,18 +111,35 @@ typedef struct {
         int loop_func; /* gpt2_loop: z=f(x+z) | z=f(x*z) */
         int tokens;    /* how a prompt becomes tokens: a row of il_list("layouts") */
         int stack;     /* stacked: observations in a token */
+        /* family stack (src/model/stack.c) */
+        char blocks[IL_TEXT]; /* mixers, one a block: "softmax linear*5 mesa" */
+        int n_key, n_value;   /* of a head; 0: n_embd / n_head; 0: n_key */
+        int n_mlp, mlp_act;   /* hidden width, 0: no MLP; gelu | relu */
+        int norm;             /* before every mixer and MLP, and at the end: none | ... */
+        int qk_norm;  /* of q and k: none | l2 | l2_later (not in the first block) */
+        double clip;  /* the stream is held within +- clip after a block; 0: off */
+        int position; /* none | learned | concat */
+        int bias;
+        double scale; /* of the scores of linear blocks */
+        int read_in;  /* linear | none: tokens are the stream */
+        int read;     /* linear | first | minus_y */
+        double init_std;
+        int read_init; /* normal, like all else | fan */
+        int loops;     /* times the blocks run, with the same weights */
     } model;
     struct {
         char task_name[IL_TEXT];
         double task_opts[16]; /* the task's own options struct, described by its table */
         int batch_size;
         double learning_rate;
-        int schedule;     /* constant | cosine (to min_learning_rate at train_steps) */
-        int warmup_steps; /* linear from 0 */
+        int schedule;       /* constant | cosine (to min_learning_rate at train_steps) */
+        int warmup_steps;   /* linear from 0 */
+        int schedule_steps; /* where cosine ends; 0: train_steps */
         double min_learning_rate;
         double weight_decay; /* decoupled (AdamW), on matrices; 0 is Adam */
         double beta1, beta2, adam_eps;
-        double clip; /* largest gradient norm; 0 is off */
+        double clip;       /* largest gradient norm; 0 is off */
+        double clip_value; /* largest magnitude of an element of the gradient; 0 is off */
         int train_steps;
         int seed;
         int n_loop_window; /* loops that carry loss and gradient */

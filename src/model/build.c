@@ -50,6 +50,7 @@ static il_status add_block(il_plan *p, const il_config *c, int block, int blocks
 
 il_status il_model_build(il_plan *p, const il_config *c, il_error *err)
 {
+    if (c->model.family == IL_STACK) return il_stack_build(p, c, err);
     char opts[96];
     int C = c->model.n_embd, family = c->model.family, E, x;
     int blocks = family == IL_GPT2_TYING ? 1 : c->model.n_layer;

@@ -8,6 +8,9 @@
 /* Builds the plan of a recipe's model (il_plan_init'ed by the caller). Errors: IL_ECONFIG. */
 il_status il_model_build(il_plan *plan, const il_config *config, il_error *err);
 
+/* The family stack's. */
+il_status il_stack_build(il_plan *plan, const il_config *config, il_error *err);
+
 /* The same from an uninitialised plan and a recipe that is checked first; on failure nothing is
  * left to free. */
 il_status il_model_plan(il_plan *plan, const il_config *config, il_error *err);

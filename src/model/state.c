@@ -240,7 +240,7 @@ void il_backward(il_state *s, const il_run *run)
     if (p->carry == IL_CARRY_SLOT && W == run->loops) {
         size_t n = (size_t)s->rows * (size_t)p->slots[p->carry_slot].width;
         il_real *dslot = s->dvalue[p->carry_slot];
-        il_kernel()->add(dslot, dslot, s->dcarry[0], n);
+        if (dslot) il_kernel()->add(dslot, dslot, s->dcarry[0], n);
     }
     for (int j = p->end[IL_PRE] - 1; j >= 0; j--)
         if (p->slots[p->ops[j].out].needs_grad) p->ops[j].kind->backward(&p->ops[j], s);

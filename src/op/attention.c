@@ -1,6 +1,6 @@
-/* attention.c - causal softmax attention from one projection's output
+/* attention.c - causal softmax attention
  *
- *   x = [q | k | v] (3C), H heads of K = C/H channels each:
+ *   x = [q | k | v] (3C), or q, k, v (C each) apart, H heads of K = C/H channels each:
  *   y_i = sum_{j<=i} p_ij v_j,   p_i = softmax_j(q_i . k_j / sqrt(K))
  *
  * One fused kernel a head; of the probabilities only each row's maximum and 1/sum are kept, and
@@ -21,25 +21,46 @@ static const il_opt opts[] = {
     { 0 },
 };
 static const char *const cases[] = { "width=12 heads=2", "width=9 heads=1",
-                                     "width=24 heads=1", NULL };
+                                     "width=24 heads=1", "widths=6,6,6 heads=2", NULL };
 
 static const options *of(const il_op *op) { return op->opts; }
 
 static il_status shape(il_plan *p, il_op *op, il_error *err)
 {
-    int H = of(op)->heads, width = il_width(p, op->in[0]);
-    if (width % (3 * H))
+    int H = of(op)->heads, apart = op->n_in == 3, width = il_width(p, op->in[0]);
+    int C = apart ? width : width / 3;
+    if (op->n_in == 2)
+        return il_fail(err, IL_ECONFIG, "%s takes q, k, v in one input or in three",
+                       op->name);
+    for (int i = 1; i < op->n_in; i++)
+        if (il_width(p, op->in[i]) != C)
+            return il_fail(err, IL_ECONFIG, "%s: q, k, v are %d, %d, %d wide, not equally",
+                           op->name, C, il_width(p, op->in[1]), il_width(p, op->in[2]));
+    if (width % (apart ? H : 3 * H))
         return il_fail(err, IL_ECONFIG, "%s: %d heads do not divide q, k, v of %d columns",
                        op->name, H, width);
     op->save[0] = il_slot_new(p, op, "stat", 2 * H);
-    op->out = il_slot_new(p, op, "", width / 3);
-    op->reads = 1 | IL_READS_OUT;
-    il_memory_new(p, op, 2 * (width / 3));
-    p->most_heads_key = il_max(p->most_heads_key, width / 3 / H);
+    op->out = il_slot_new(p, op, "", C);
+    op->reads = (apart ? 7 : 1) | IL_READS_OUT;
+    il_memory_new(p, op, 2 * C);
+    p->most_heads_key = il_max(p->most_heads_key, C / H);
     return IL_OK;
 }
 
-/* The addresses of head h of prompt b: q, k, v and their adjoints share one layout. */
+/* q, k, v of the state's first token, and how far apart tokens are */
+typedef struct {
+    il_real *q, *k, *v;
+    int ld;
+} strips;
+
+static strips strips_of(const il_op *op, il_real *const *slots, int C)
+{
+    il_real *q = slots[op->in[0]];
+    if (op->n_in == 1) return (strips){ q, q + C, q + 2 * C, 3 * C };
+    return (strips){ q, slots[op->in[1]], slots[op->in[2]], C };
+}
+
+/* Where head h of prompt b begins: q, k, v and their adjoints share one layout. */
 typedef struct {
     size_t qkv, y, stat;
 } head;
@@ -49,7 +70,8 @@ static head head_at(const il_op *op, const il_state *s, int b, int h)
     size_t T = (size_t)s->tokens, C = (size_t)il_width(s->plan, op->out);
     int H = of(op)->heads;
     size_t column = C / (size_t)H * (size_t)h;
-    return (head){ .qkv = (size_t)b * T * 3 * C + column,
+    size_t ld = op->n_in == 1 ? 3 * C : C;
+    return (head){ .qkv = (size_t)b * T * ld + column,
                    .y = (size_t)b * T * C + column,
                    .stat = ((size_t)b * (size_t)H + (size_t)h) * 2 * T };
 }
@@ -80,13 +102,13 @@ static void remember_and_attend(const il_op *op, il_state *s, il_real *keys)
 {
     int H = of(op)->heads, C = il_width(s->plan, op->out), K = C / H, T = s->most_tokens;
     il_real *values = keys + (size_t)C * (size_t)T, scale = (il_real)(1 / sqrt(K));
-    for (int t = 0; t < s->tokens; t++) {
-        const il_real *q = il_x(op, s, 0) + (size_t)t * 3 * (size_t)C;
+    strips x = strips_of(op, s->value, C);
+    for (int t = 0; t < s->tokens; t++, x.q += x.ld, x.k += x.ld, x.v += x.ld) {
         int n = s->past + t;
-        for (int c = 0; c < C; c++) keys[(size_t)c * (size_t)T + (size_t)n] = q[C + c];
-        memcpy(values + (size_t)n * (size_t)C, q + 2 * C, sizeof *q * (size_t)C);
+        for (int c = 0; c < C; c++) keys[(size_t)c * (size_t)T + (size_t)n] = x.k[c];
+        memcpy(values + (size_t)n * (size_t)C, x.v, sizeof *x.v * (size_t)C);
         for (int h = 0; h < H; h++)
-            attend(il_y(op, s) + (size_t)t * (size_t)C + h * K, q + h * K,
+            attend(il_y(op, s) + (size_t)t * (size_t)C + h * K, x.q + h * K,
                    keys + (size_t)(h * K) * (size_t)T, values + h * K, n, T, K, C, scale,
                    s->work);
     }
@@ -100,13 +122,13 @@ static void forward(const il_op *op, il_state *s)
         remember_and_attend(op, s, remembered);
         return;
     }
+    strips x = strips_of(op, s->value, C);
     for (int b = 0; b < s->prompts; b++)
         for (int h = 0; h < H; h++) {
             head a = head_at(op, s, b, h);
-            const il_real *q = il_x(op, s, 0) + a.qkv;
             il_kernel()->attention_forward(il_y(op, s) + a.y, C, il_save(op, s, 0) + a.stat,
-                                           q, q + C, q + 2 * C, 3 * C, s->tokens, K, scale,
-                                           s->work);
+                                           x.q + a.qkv, x.k + a.qkv, x.v + a.qkv, x.ld,
+                                           s->tokens, K, scale, s->work);
         }
 }
 
@@ -114,15 +136,14 @@ static void backward(const il_op *op, il_state *s)
 {
     int H = of(op)->heads, C = il_width(s->plan, op->out), K = C / H;
     il_real scale = (il_real)(1 / sqrt(K));
+    strips x = strips_of(op, s->value, C), dx = strips_of(op, s->dvalue, C);
     for (int b = 0; b < s->prompts; b++)
         for (int h = 0; h < H; h++) {
             head a = head_at(op, s, b, h);
-            const il_real *q = il_x(op, s, 0) + a.qkv;
-            il_real *dq = il_dx(op, s, 0) + a.qkv;
-            il_kernel()->attention_backward(dq, dq + C, dq + 2 * C, 3 * C,
-                                            il_dy(op, s) + a.y, il_y(op, s) + a.y, C,
-                                            il_save(op, s, 0) + a.stat, q, q + C, q + 2 * C,
-                                            3 * C, s->tokens, K, scale, s->work);
+            il_kernel()->attention_backward(
+                dx.q + a.qkv, dx.k + a.qkv, dx.v + a.qkv, dx.ld, il_dy(op, s) + a.y,
+                il_y(op, s) + a.y, C, il_save(op, s, 0) + a.stat, x.q + a.qkv, x.k + a.qkv,
+                x.v + a.qkv, x.ld, s->tokens, K, scale, s->work);
         }
 }
 
@@ -132,7 +153,7 @@ const il_op_kind il_op_attention = {
     .opts = opts,
     .cases = cases,
     .least_in = 1,
-    .most_in = 1,
+    .most_in = 3,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -44,6 +44,9 @@ static row model_row(int i)
         { "gpt2_loop", "n_layer blocks in a loop, with the read-in injected in every loop",
           NULL },
         { "gpt2_tying", "one block run n_layer times, without injection", NULL },
+        { "stack",
+          "the blocks of model.blocks, run model.loops times: softmax, linear, mesa",
+          NULL },
     };
     return i < IL_COUNT(rows) ? rows[i] : (row){ 0 };
 }

@@ -26,7 +26,8 @@ static double cos_pi(double f)
 double il_rate_at(const il_config *c, int64_t step)
 {
     double top = c->training.learning_rate, least = c->training.min_learning_rate;
-    int64_t warmup = c->training.warmup_steps, left = c->training.train_steps - warmup;
+    int64_t warmup = c->training.warmup_steps, end = c->training.schedule_steps;
+    int64_t left = (end ? end : c->training.train_steps) - warmup;
     if (step < warmup) return top * (double)(step + 1) / (double)warmup;
     if (c->training.schedule == IL_RATE_CONSTANT || left <= 0) return top;
     double done = (double)(step - warmup) / (double)left;

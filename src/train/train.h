@@ -7,7 +7,7 @@
 /* ---- schedules: functions of the step --------------------------------------------------------- */
 
 /* The learning rate at a step (from 0): warm-up rises linearly to learning_rate, which then
- * stays or falls along a half cosine to min_learning_rate at train_steps. */
+ * stays or falls along a half cosine to min_learning_rate at schedule_steps. */
 double il_rate_at(const il_config *config, int64_t step);
 
 /* x^n by repeated squaring: the same bits on every machine, which pow() does not promise. */

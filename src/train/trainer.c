@@ -239,6 +239,15 @@ static double gradient_norm(il_trainer *t)
     return sqrt(sum);
 }
 
+/* Sums the slots of a chunk into the first, in order, and holds every element within +- limit. */
+static void clip_elements(il_real *g, size_t stride, int slots, size_t n, il_real limit)
+{
+    for (int slot = 1; slot < slots; slot++)
+        il_kernel()->add(g, g, g + stride * (size_t)slot, n);
+    for (size_t i = 0; i < n; i++)
+        g[i] = g[i] > limit ? limit : g[i] < -limit ? -limit : g[i];
+}
+
 static void update_chunk(void *context, int i, int worker)
 {
     (void)worker;
@@ -246,15 +255,20 @@ static void update_chunk(void *context, int i, int worker)
     il_model *model = t->model;
     const il_config *c = &model->config;
     chunk k = t->chunks[i];
+    int slots = c->training.slots;
+    if (c->training.clip_value > 0) {
+        clip_elements(t->grads + k.from, model->plan.n_weights, slots, k.n,
+                      (il_real)c->training.clip_value);
+        slots = 1;
+    }
     double beta1 = c->training.beta1, beta2 = c->training.beta2;
     int64_t n = model->step + 1;
-    il_kernel()->adam(model->weights + k.from, t->m + k.from, t->v + k.from,
-                      t->grads + k.from, model->plan.n_weights, c->training.slots, k.n,
-                      t->scale, (il_real)beta1, (il_real)beta2,
-                      (il_real)(1 / (1 - il_power(beta1, n))),
-                      (il_real)(1 / (1 - il_power(beta2, n))),
-                      (il_real)c->training.adam_eps, (il_real)il_rate_at(c, model->step),
-                      (il_real)(k.decays ? c->training.weight_decay : 0));
+    il_kernel()->adam(
+        model->weights + k.from, t->m + k.from, t->v + k.from, t->grads + k.from,
+        model->plan.n_weights, slots, k.n, t->scale, (il_real)beta1, (il_real)beta2,
+        (il_real)(1 / (1 - il_power(beta1, n))), (il_real)(1 / (1 - il_power(beta2, n))),
+        (il_real)c->training.adam_eps, (il_real)il_rate_at(c, model->step),
+        (il_real)(k.decays ? c->training.weight_decay : 0));
 }
 
 il_status il_trainer_step(il_trainer *t, int norm, il_progress *p, il_error *err)

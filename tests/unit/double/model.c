@@ -125,6 +125,28 @@ static void whole_model_gradient_loop(void **state)
         "model.family=gpt2_loop model.n_layer=1 model.loop_func=z=f(x*z)" LOOPS(3, 3));
 }
 
+#define SEQUENCES(layout)                                                                  \
+    "model.family=stack training.task_name=linear_dynamics model.tokens=" layout " "
+
+static void whole_model_gradient_stack(void **state)
+{
+    (void)state;
+    check_family(SEQUENCES("sequence") "model.blocks=softmax,linear model.position=concat");
+    check_family(SEQUENCES(
+        "sequence") "model.blocks=softmax model.n_mlp=5 model.norm=rmsnorm model.n_key=3 "
+                    "model.position=learned model.bias=true model.read_init=fan");
+    check_family(SEQUENCES("constructed") "model.n_embd=12 model.blocks=linear*2 "
+                                          "model.read_in=none model.read=first "
+                                          "model.clip=1.5 model.n_key=3 model.n_value=2");
+    check_family(SEQUENCES(
+        "stacked") "model.stack=2 model.blocks=linear model.n_mlp=4 model.mlp_act=relu "
+                   "model.norm=layernorm model.loops=3");
+    check_family("model.family=stack model.tokens=columns model.blocks=linear*2 "
+                 "model.read_in=none model.read=minus_y model.scale=0.3 model.loops=2");
+    check_family("model.family=stack model.tokens=columns model.blocks=linear "
+                 "training.task_name=linear_classification");
+}
+
 static void whole_model_gradient_tying(void **state)
 {
     (void)state;
@@ -356,6 +378,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_model_gradient_gpt2),
         cmocka_unit_test(whole_model_gradient_loop),
+        cmocka_unit_test(whole_model_gradient_stack),
         cmocka_unit_test(whole_model_gradient_tying),
         cmocka_unit_test(truncated_window_holds_the_stream_constant),
         cmocka_unit_test(window_of_all_loops_is_the_full_gradient),

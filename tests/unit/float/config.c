@@ -263,7 +263,7 @@ static void keys_are_checked_together(void **state)
     c.training.clip = NAN;
     assert_int_equal(il_config_check(&c, NULL), IL_ECONFIG);
     il_config_init(&c);
-    c.model.family = 3;
+    c.model.family = 99;
     assert_int_equal(il_config_check(&c, NULL), IL_ECONFIG);
     il_config_init(&c);
     memset(c.out_dir, 'x', sizeof c.out_dir);

@@ -1,0 +1,193 @@
+/* stack.c - the family `stack`: what its parts do, and what its recipes may not say */
+#include "check.h"
+#include "model/model.h"
+
+#include <stdlib.h>
+
+/* `more`: assignments, separated by blanks */
+static il_config config_of(const char *more)
+{
+    static const char base[] =
+        "model.family=stack model.n_dims=3 model.n_positions=6 model.n_embd=12 "
+        "model.n_head=2 "
+        "training.task_name=linear_dynamics model.tokens=constructed model.read_in=none "
+        "model.read=first training.curriculum.dims.start=3 training.curriculum.dims.end=3 "
+        "training.curriculum.points.start=6 training.curriculum.points.end=6";
+    il_config c;
+    char text[1024];
+    il_config_init(&c);
+    snprintf(text, sizeof text, "%s %s", base, more);
+    for (char *item = strtok(text, " "); item; item = strtok(NULL, " "))
+        CHECK_OK(il_config_set(&c, item, &err));
+    return c;
+}
+
+static il_model *model_of(const char *more)
+{
+    il_config c = config_of(more);
+    il_model *m = NULL;
+    CHECK_OK(il_model_new(&m, &c, &err));
+    return m;
+}
+
+static il_real *weight_of(il_model *m, const char *name)
+{
+    for (int i = 0; i < m->plan.n_params; i++)
+        if (!strcmp(m->plan.params[i].name, name)) {
+            il_real *w = m->weights + m->plan.params[i].offset;
+            memset(w, 0, sizeof *w * il_param_size(&m->plan.params[i]));
+            return w;
+        }
+    fail_msg("no weight %s", name);
+    return NULL;
+}
+
+static il_batch *drawn(const il_config *c, int prompts)
+{
+    const il_task *task = il_task_find(c->training.task_name);
+    int outs = il_task_outs(task, c->training.task_opts, c->model.n_dims);
+    il_batch *batch = NULL;
+    CHECK_OK(il_batch_new_outs(&batch, prompts, 6, c->model.n_dims, outs, &err));
+    CHECK_OK(il_batch_draw(batch, task, c->training.task_opts, NULL, c->model.n_dims,
+                           (il_draw){ .seed = 2, .stream = IL_STREAM_EVAL }, &err));
+    return batch;
+}
+
+/* How far a model's answers are from an algorithm's */
+static double distance(const il_model *m, const il_batch *batch, const char *text,
+                       int steps)
+{
+    size_t n = (size_t)batch->prompts * (size_t)batch->points * (size_t)batch->outs;
+    il_real *ours = malloc(n * sizeof *ours), *theirs = malloc(n * sizeof *theirs);
+    il_algo *algo = NULL;
+    double most = 0;
+    CHECK_OK(il_model_answer(m, batch, 1, 1, ours, &err));
+    CHECK_OK(il_algo_new(&algo, text, &err));
+    CHECK_OK(il_algo_predict(algo, batch, steps, steps, theirs, NULL, &err));
+    for (size_t i = 0; i < n; i++)
+        most = fmax(most, fabs((double)ours[i] - (double)theirs[i]));
+    il_algo_free(algo);
+    free(ours);
+    free(theirs);
+    return most;
+}
+
+/* Proposition 1 of von Oswald et al. 2024: queries read s_t, keys s_{t-1}, values s_t, and the
+ * output is written to the first slot: one gradient step at every position at once. */
+static void one_linear_head_is_a_gradient_step(void **state)
+{
+    (void)state;
+    enum { D = 3, C = 4 * D };
+    il_model *m = model_of("model.n_head=1 model.n_key=3");
+    il_real *q = weight_of(m, "h.0.attn.q.weight"), *k = weight_of(m, "h.0.attn.k.weight"),
+            *v = weight_of(m, "h.0.attn.v.weight"),
+            *proj = weight_of(m, "h.0.attn.proj.weight");
+    for (int d = 0; d < D; d++) {
+        q[d * C + D + d] = 1;
+        k[d * C + 3 * D + d] = 1;
+        v[d * C + 2 * D + d] = 1;
+        proj[d * D + d] = (il_real)0.05;
+    }
+    il_model_pack(m);
+    il_batch *batch = drawn(&m->config, 5);
+    double e = distance(m, batch, "gd step_size=0.05", 1);
+    CHECK(e < 1e-5, "%g from a gradient step", e);
+    il_batch_free(batch);
+    il_model_free(m);
+}
+
+/* The same on columns, whose query is no key: W_q, W_k read x, W_v reads y and is written to y */
+static void columns_do_it_too(void **state)
+{
+    (void)state;
+    enum { D = 3, C = D + 1 };
+    il_model *m =
+        model_of("training.task_name=linear_regression model.tokens=columns "
+                 "model.n_embd=4 model.n_head=1 model.n_key=4 model.read=minus_y");
+    il_real *q = weight_of(m, "h.0.attn.q.weight"), *k = weight_of(m, "h.0.attn.k.weight");
+    for (int d = 0; d < D; d++) q[d * C + d] = k[d * C + d] = 1;
+    weight_of(m, "h.0.attn.v.weight")[C * C - 1] = 1;
+    weight_of(m, "h.0.attn.proj.weight")[C * C - 1] = (il_real)-0.05;
+    il_model_pack(m);
+    il_batch *batch = drawn(&m->config, 5);
+    double e = distance(m, batch, "gd step_size=0.05", 1);
+    CHECK(e < 1e-5, "%g from a gradient step", e);
+    il_batch_free(batch);
+    il_model_free(m);
+}
+
+static void blocks_are_counted(void **state)
+{
+    (void)state;
+    il_model *m = model_of("model.blocks=softmax,linear*5");
+    int attention = 0, linear = 0;
+    for (int j = 0; j < m->plan.n_ops; j++) {
+        attention += !strcmp(m->plan.ops[j].kind->name, "attention");
+        linear += !strcmp(m->plan.ops[j].kind->name, "linear_attention");
+    }
+    assert_int_equal(attention, 1);
+    assert_int_equal(linear, 5);
+    assert_int_equal(il_model_counts(m).all, 6 * 4 * 12 * 12);
+    il_model_free(m);
+}
+
+static void positions_are_sines(void **state)
+{
+    (void)state;
+    il_model *m = model_of("model.tokens=sequence model.read_in=linear model.read=linear "
+                           "model.blocks=softmax model.position=concat");
+    int slot = IL_NONE;
+    for (int i = 0; i < m->plan.n_slots; i++)
+        if (!strcmp(m->plan.slots[i].name, "h.0.attn.position")) slot = i;
+    assert_true(slot != IL_NONE);
+    il_batch *batch = drawn(&m->config, 2);
+    il_state *s = NULL;
+    CHECK_OK(il_state_new(&s, m, 2, 6, 1, &err));
+    il_state_fill(s, batch, 0, 2, 6);
+    il_forward(s, &(il_run){ .loops = 1, .window = 1, .post = 1 });
+    for (int t = 0; t < 12; t++)
+        for (int i = 0; i < 6; i++) {
+            double angle = t % 6 * pow(10000, -2.0 * i / 12);
+            CHECK_NEAR(s->value[slot][t * 24 + 12 + 2 * i], sin(angle), 1e-6, "sine");
+            CHECK_NEAR(s->value[slot][t * 24 + 13 + 2 * i], cos(angle), 1e-6, "cosine");
+        }
+    il_state_free(s);
+    il_batch_free(batch);
+    il_model_free(m);
+}
+
+static void wrong_recipes_get_a_sentence(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *more, *says;
+    } cases[] = {
+        { "model.blocks=lineer", "did you mean 'linear'?" },
+        { "model.blocks=linear*0", "after 'linear*' comes a number of blocks" },
+        { "model.blocks=,", "names no block" },
+        { "model.n_embd=8", "tokens are 12 wide, more than model.n_embd = 8" },
+        { "model.n_head=5", "model.n_head = 5 does not divide model.n_embd = 12" },
+        { "model.blocks=softmax model.n_value=3", "which softmax cannot do" },
+        { "training.task_name=linear_regression", "for tasks of sequences" },
+    };
+    for (int i = 0; i < IL_COUNT(cases); i++) {
+        il_config c = config_of(cases[i].more);
+        il_model *m = NULL;
+        il_error err = { 0 };
+        assert_int_equal(il_model_new(&m, &c, &err), IL_ECONFIG);
+        CHECK(strstr(err.text, cases[i].says), "'%s' says: %s", cases[i].more, err.text);
+        assert_null(m);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_linear_head_is_a_gradient_step),
+        cmocka_unit_test(columns_do_it_too),
+        cmocka_unit_test(blocks_are_counted),
+        cmocka_unit_test(positions_are_sines),
+        cmocka_unit_test(wrong_recipes_get_a_sentence),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
