@@ -92,7 +92,13 @@ typedef struct {
  * rule: after step s, with s + 1 a multiple of `interval`, add `inc` and cap at `end`. */
 int il_ramp_at(const il_ramp *ramp, int64_t step);
 
-enum { IL_GPT2, IL_GPT2_LOOP, IL_GPT2_TYING, IL_STACK }; /* il_config.model.family */
+enum {
+    IL_GPT2,
+    IL_GPT2_LOOP,
+    IL_GPT2_TYING,
+    IL_STACK,
+    IL_BUILT
+}; /* il_config.model.family */
 enum { IL_POSITION_NONE, IL_POSITION_LEARNED, IL_POSITION_CONCAT };
 enum { IL_READ_LINEAR, IL_READ_NONE };                         /* il_config.model.read_in */
 enum { IL_ANSWER_LINEAR, IL_ANSWER_FIRST, IL_ANSWER_MINUS_Y }; /* il_config.model.read */
@@ -102,7 +108,7 @@ enum { IL_FP32, IL_BF16 };                 /* il_config.training.precision */
 
 typedef struct {
     struct {
-        int family; /* gpt2 | gpt2_loop | gpt2_tying | stack */
+        int family; /* gpt2 | gpt2_loop | gpt2_tying | stack | built (a checkpoint holds its plan) */
         int n_dims; /* D: width of an input */
         int n_positions; /* points in the longest prompt; wpe has a row for each of their tokens */
         int n_embd;  /* C */
@@ -293,6 +299,10 @@ int il_model_weights(const il_model *model); /* how many */
 void il_model_weight(const il_model *model, int index, const char **name,
                      const il_real **data, int *rows, int *cols);
 
+/* The program that a built model was assembled from, as text: what it computes, its registers,
+ * its layers. NULL for other models. */
+const char *il_model_program(const il_model *model);
+
 /* Answers after each of the loops first..last (counted from 1).
  *   yhat  (last-first+1, B, N, O) out; for batch->xq, point n is asked with query n
  * Errors: IL_ECONFIG if the prompts do not fit the model. */
@@ -398,6 +408,17 @@ int il_cell_number(const char *cell, double *value);
 void il_table_write_csv(const il_table *table, FILE *f);
 void il_table_write_text(const il_table *table, FILE *f); /* aligned, for a terminal */
 void il_table_write_json(const il_table *table, FILE *f); /* {"name","columns","rows"} */
+
+/* ---- constructions: algorithms compiled into weights ---------------------------------------------- */
+
+/* `text` is a row of il_list("constructions") with options: "newton dims=5 loops=12". */
+il_status il_build(il_model **model, const char *text, il_error *err);
+
+/* Builds and verifies: a row for every size and condition number that the construction is tried
+ * on, with the columns size, condition, steps, error (of the model against the algorithm it names,
+ * relative), exact (against the exact solution; NaN where there is none), stated (the largest
+ * error that is claimed), ok. *failed: how many rows have an error above what is stated. */
+il_status il_build_verify(il_table **table, int *failed, const char *text, il_error *err);
 
 /* ---- evaluation ----------------------------------------------------------------------------------- */
 

@@ -54,6 +54,11 @@ il_status il_model_build(il_plan *p, const il_config *c, il_error *err)
     char opts[96];
     int C = c->model.n_embd, family = c->model.family, E, x;
     int blocks = family == IL_GPT2_TYING ? 1 : c->model.n_layer;
+    if (family == IL_BUILT)
+        return il_fail(
+            err, IL_ECONFIG,
+            "model.family = built: such a model is in a checkpoint with its plan; "
+            "`innerloop build` makes one");
     const il_layout *layout = il_layout_at(c->model.tokens);
     const il_task *task = il_task_find(c->training.task_name);
     if (!task)

@@ -1,7 +1,8 @@
 /* checkpoint.c - models in safetensors files
  *
  * Weights stand under the field's names with the shapes (out, in) and (n); Adam's averages under
- * adam.m.NAME and adam.v.NAME. The metadata hold the resolved recipe, step, seed, hash, version.
+ * adam.m.NAME and adam.v.NAME. The metadata hold the resolved recipe, the plan (plan_text.c),
+ * step, seed, hash, version, and of a built model its program.
  */
 #include "model/model.h"
 
@@ -42,13 +43,17 @@ il_status il_checkpoint_write(const char *path, const il_model *model, il_moment
     const il_real *data[KINDS] = { model->weights, moments.m, moments.v };
     il_tensor *tensors = calloc((size_t)p->n_params * KINDS, sizeof *tensors);
     tensor_name *names = calloc((size_t)p->n_params * KINDS, sizeof *names);
-    char *config = NULL, step[24], seed[24], hash[24];
+    char *config = NULL, *plan = NULL, step[24], seed[24], hash[24];
     size_t size;
-    FILE *f = open_memstream(&config, &size);
-    int ok = tensors && names && f, n = 0;
+    FILE *f = open_memstream(&config, &size), *g = open_memstream(&plan, &size);
+    int ok = tensors && names && f && g, n = 0;
     if (f) {
         il_config_write(&model->config, f);
         ok &= !fclose(f);
+    }
+    if (g) {
+        il_plan_write(p, g);
+        ok &= !fclose(g);
     }
     il_status status =
         ok ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for a checkpoint");
@@ -57,16 +62,20 @@ il_status il_checkpoint_write(const char *path, const il_model *model, il_moment
         snprintf(seed, sizeof seed, "%d", model->config.training.seed);
         snprintf(hash, sizeof hash, "%016" PRIx64, il_model_hash(model));
         il_meta meta[] = { { "config", config },
+                           { "plan", plan },
                            { "step", step },
                            { "seed", seed },
                            { "hash", hash },
-                           { "version", il_version() } };
+                           { "version", il_version() },
+                           { "program", model->program } };
         for (int kind = 0; kind < KINDS; kind++)
             for (int i = 0; i < p->n_params && data[kind]; i++, n++)
                 describe(&tensors[n], &names[n], &p->params[i], kind, data[kind]);
-        status = il_tensors_write(path, tensors, n, meta, IL_COUNT(meta), err);
+        status =
+            il_tensors_write(path, tensors, n, meta, IL_COUNT(meta) - !model->program, err);
     }
     free(config);
+    free(plan);
     free(tensors);
     free(names);
     return status;
@@ -168,7 +177,12 @@ static il_status read_into(const il_tensors *file, const char *path, il_model *m
                        il_show(step).text);
     const char *hash = il_tensors_meta(file, "hash");
     char now[24];
-    snprintf(now, sizeof now, "%016" PRIx64, il_model_hash(model));
+    uint64_t stored = IL_HASH_START;
+    for (int i = 0; i < p->n_params; i++) {
+        const il_tensor *t = il_tensors_find(file, p->params[i].name);
+        stored = il_hash_weight(stored, &p->params[i], t->data, il_dtype_bytes(t->dtype));
+    }
+    snprintf(now, sizeof now, "%016" PRIx64, stored);
     if (hash && strcmp(hash, now))
         return il_fail(err, IL_ECONFIG,
                        "%s: the weights' hash is %s, the metadata say %s: the file "
@@ -189,6 +203,34 @@ il_status il_checkpoint_read(const char *path, il_model *model, il_moments momen
     return status;
 }
 
+/* What il_model_answer relies on when a plan is not its recipe's. Errors: a sentence alone. */
+static il_status fits(const il_plan *p, const il_config *c, il_error *err)
+{
+    for (int i = 0; i < p->n_ops; i++)
+        if (p->ops[i].kind->ids) /* prompts' numbers are none */
+            return il_fail(err, IL_ECONFIG, "plan: op %s reads ids, which prompts have not",
+                           p->ops[i].name);
+    const il_layout *layout = il_layout_at(c->model.tokens);
+    int width = layout->width(c->model.n_dims, il_width(p, p->answer), c->model.stack);
+    if (il_width(p, p->tokens) < width)
+        return il_fail(err, IL_ECONFIG, "plan: tokens are %d wide, the recipe's %d",
+                       il_width(p, p->tokens), width);
+    return IL_OK;
+}
+
+/* The plan of the file where it has one, else its recipe's */
+static il_status read_plan(il_plan *plan, const il_tensors *file, const il_config *config,
+                           il_error *err)
+{
+    const char *text = il_tensors_meta(file, "plan");
+    if (!text) return il_model_plan(plan, config, err);
+    IL_TRY(il_config_check(config, err));
+    IL_TRY(il_plan_read(plan, text, config->training.recompute, err));
+    il_status status = fits(plan, config, err);
+    if (status != IL_OK) il_plan_free(plan);
+    return status;
+}
+
 static il_status load(il_model **out, const il_tensors *file, const char *path,
                       il_error *err)
 {
@@ -201,7 +243,7 @@ static il_status load(il_model **out, const il_tensors *file, const char *path,
     IL_TRY(il_config_parse(&config, text, strlen(text), path, err));
     il_plan plan;
     il_error why = { 0 };
-    il_status status = il_model_plan(&plan, &config, &why);
+    il_status status = read_plan(&plan, file, &config, &why);
     if (status != IL_OK) return il_fail(err, status, "%s: %s", path, why.text);
     status = compare(file, path, &plan, 1, err); /* before there is memory for a model */
     if (status != IL_OK) {
@@ -212,7 +254,14 @@ static il_status load(il_model **out, const il_tensors *file, const char *path,
     status = il_model_from_plan(&m, &plan, &why);
     if (status != IL_OK) return il_fail(err, status, "%s: %s", path, why.text);
     m->config = config;
-    status = read_into(file, path, m, (il_moments){ 0 }, err);
+    const char *program = il_tensors_meta(file, "program");
+    size_t size = program ? strlen(program) : 0;
+    if (program && il_utf8_bad(program, size) < size)
+        status = il_fail(err, IL_ECONFIG, "%s: the metadata's 'program' is not text", path);
+    m->program = program ? strdup(program) : NULL;
+    if (program && !m->program)
+        status = il_fail(err, IL_EFAIL, "out of memory for a model");
+    if (status == IL_OK) status = read_into(file, path, m, (il_moments){ 0 }, err);
     if (status == IL_OK)
         *out = m;
     else

@@ -84,7 +84,7 @@ il_status il_config_check(const il_config *c, il_error *err)
                        "model.tokens = %s shows no y, so it is for tasks of sequences, and "
                        "training.task_name = %s is none; try pairs or columns",
                        layout->name, task->name);
-    if (c->model.family != IL_STACK && c->model.n_embd % c->model.n_head)
+    if (c->model.family < IL_STACK && c->model.n_embd % c->model.n_head)
         return il_fail(
             err, IL_ECONFIG,
             "model.n_head = %d does not divide model.n_embd = %d; every head needs the "

@@ -25,8 +25,9 @@
     INT(training.curriculum.ramp.interval, interval_, 1, INT_MAX, "steps between two values")
 
 static const il_opt table[] = {
-    CHOICE(model.family, "gpt2|gpt2_loop|gpt2_tying|stack",
-           "n_layer blocks; n_layer blocks in a loop; one block n_layer times; model.blocks"),
+    CHOICE(model.family, "gpt2|gpt2_loop|gpt2_tying|stack|built",
+           "n_layer blocks; n_layer blocks in a loop; one block n_layer times; model.blocks; "
+           "see build"),
     INT(model.n_dims, 20, 1, 65536, "width of an input"),
     INT(model.n_positions, 101, 1, 65536, "points in the longest prompt"),
     INT(model.n_embd, 256, 1, 65536, "width of the residual stream"),

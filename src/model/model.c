@@ -35,6 +35,7 @@ void il_model_free(il_model *m)
     if (!m) return;
     il_plan_free(&m->plan);
     il_arena_free(&m->arena);
+    free(m->program);
     free(m);
 }
 
@@ -70,6 +71,7 @@ static void pack_one(void *context, int i, int worker)
 void il_model_pack(il_model *m) { il_parallel(2 * m->plan.n_ops, pack_one, m); }
 
 const il_config *il_model_config(const il_model *m) { return &m->config; }
+const char *il_model_program(const il_model *m) { return m->program; }
 int64_t il_model_step(const il_model *m) { return m->step; }
 int il_model_loops(const il_model *m) { return m->plan.loops; }
 int il_model_weights(const il_model *m) { return m->plan.n_params; }
@@ -102,19 +104,17 @@ il_counts il_model_counts(const il_model *m)
 }
 
 /* The same on machines of either byte order: values are hashed as little-endian bytes. */
-static uint64_t hash_values(uint64_t hash, const il_real *x, size_t n)
+uint64_t il_hash_weight(uint64_t hash, const il_param *w, const void *data, size_t size)
 {
-    for (size_t i = 0; i < n; i++) {
-        unsigned char bytes[sizeof(il_real)];
-#ifdef IL_DOUBLE
-        uint64_t bits;
-#else
-        uint32_t bits;
-#endif
-        memcpy(&bits, &x[i], sizeof bits);
-        for (size_t j = 0; j < sizeof bytes; j++)
-            bytes[j] = (unsigned char)(bits >> (8 * j));
-        hash = il_hash(hash, bytes, sizeof bytes);
+    enum { AT_ONCE = 256 };
+    unsigned char bytes[AT_ONCE * 8];
+    char shape[IL_NAME + 32];
+    int n = snprintf(shape, sizeof shape, "%s %d %d\n", w->name, w->rows, w->cols);
+    hash = il_hash(hash, shape, (size_t)n);
+    for (size_t i = 0, all = il_param_size(w); i < all; i += AT_ONCE) {
+        size_t some = all - i < AT_ONCE ? all - i : AT_ONCE;
+        il_copy_little_endian(bytes, (const char *)data + i * size, some, size);
+        hash = il_hash(hash, bytes, some * size);
     }
     return hash;
 }
@@ -124,10 +124,7 @@ uint64_t il_model_hash(const il_model *m)
     uint64_t hash = IL_HASH_START;
     for (int i = 0; i < m->plan.n_params; i++) {
         const il_param *w = &m->plan.params[i];
-        char shape[IL_NAME + 32];
-        int n = snprintf(shape, sizeof shape, "%s %d %d\n", w->name, w->rows, w->cols);
-        hash = il_hash(hash, shape, (size_t)n);
-        hash = hash_values(hash, m->weights + w->offset, il_param_size(w));
+        hash = il_hash_weight(hash, w, m->weights + w->offset, sizeof *m->weights);
     }
     return hash;
 }

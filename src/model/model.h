@@ -69,6 +69,10 @@ int il_model_tokens(const il_model *model, int points);
 void il_forward(il_state *s, const il_run *run);
 void il_backward(il_state *s, const il_run *run);
 
+/* il_model_hash, weight by weight from IL_HASH_START: name, shape and numbers of `size` bytes,
+ * be they as stored in a file. */
+uint64_t il_hash_weight(uint64_t hash, const il_param *w, const void *data, size_t size);
+
 /* ---- checkpoints --------------------------------------------------------------------------- */
 
 /* Adam's moving averages, laid out like the weights; NULL where there are none. */

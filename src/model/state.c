@@ -85,6 +85,10 @@ il_status il_state_new(il_state **out, const il_model *model, int prompts, int t
                        int window, il_error *err)
 {
     int widest = 1;
+    if (tokens > model->plan.most_tokens)
+        return il_fail(err, IL_ECONFIG,
+                       "prompts of %d tokens do not fit the model's %d positions", tokens,
+                       model->plan.most_tokens);
     for (int i = 0; i < model->plan.n_slots; i++)
         widest = il_max(widest, model->plan.slots[i].width);
     if ((size_t)prompts * (size_t)tokens > (size_t)(INT_MAX / widest))

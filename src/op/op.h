@@ -110,8 +110,9 @@ struct il_plan {
     int kept, shared, lasting;   /* columns: of a frame, of shared scratch, of pre slots */
     int most_heads_key;          /* largest key size, for scratch */
     size_t work, work_per_token; /* numbers of scratch that ops asked for */
-    int memory;    /* columns a token-by-token run remembers of every token and loop */
-    int recurrent; /* numbers it remembers of a loop, however many tokens went by */
+    int memory;      /* columns a token-by-token run remembers of every token and loop */
+    int recurrent;   /* numbers it remembers of a loop, however many tokens went by */
+    int most_tokens; /* longest prompt that its tables of positions can serve */
 };
 
 /* ---- building a plan ---------------------------------------------------------------------- */
@@ -128,6 +129,11 @@ il_status il_plan_add(il_plan *plan, il_section section, const char *kind, const
  * `recompute`: 0 keeps every slot a backward reads, 1 recomputes what is cheap,
  * 2 recomputes whole loops from their carry. The result's bits do not depend on it. */
 il_status il_plan_finish(il_plan *plan, int recompute, il_error *err);
+
+/* The plan as text, and a plan (uninitialised before, finished after) from text that is checked
+ * line by line: plan_text.c says how it looks. Errors: IL_ECONFIG naming the line. */
+void il_plan_write(const il_plan *plan, FILE *f);
+il_status il_plan_read(il_plan *plan, const char *text, int recompute, il_error *err);
 
 /* For shape functions: */
 int il_slot_new(il_plan *plan, il_op *op, const char *suffix, int width);
@@ -158,6 +164,7 @@ struct il_model {
     il_plan plan;
     il_real *weights; /* (n_weights) */
     il_real *packed;  /* (n_packed) */
+    char *program;    /* text of a built model's program, or NULL */
     int64_t step;
     il_arena arena;
 };

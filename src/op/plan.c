@@ -1,6 +1,7 @@
 /* plan.c - building a plan: slots, weights and ops, then schedule.c lays it out */
 #include "op/op.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #define IL_OP(name) extern const il_op_kind il_op_##name;
@@ -41,7 +42,8 @@ void il_plan_init(il_plan *p)
                     .carry_in = IL_NONE,
                     .carry_out = IL_NONE,
                     .loops = 1,
-                    .loss_loops = 1 };
+                    .loss_loops = 1,
+                    .most_tokens = INT_MAX };
 }
 
 void il_plan_free(il_plan *p)

@@ -23,6 +23,7 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
     const options *o = op->opts;
     op->par[0] = il_param_new(p, op, "weight", IL_INIT_NORMAL, o->std, o->positions,
                               il_width(p, op->in[0]));
+    p->most_tokens = il_min(p->most_tokens, o->positions);
     return il_shape_same(p, op, err);
 }
 
