@@ -91,13 +91,17 @@ $(eval $(call variant,double))
 $(BUILD)/float/parity: tests/parity/parity.c $(BUILD)/float/libinnerloop.a
 	$(CC) $(ALL_CFLAGS) $(ISA_DEFS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 
-CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/float/%.o)
+# the program, and its twin that computes in double, for the commands that say so
+CLI_OBJ_float  := $(CLI_SRC:%.c=$(BUILD)/float/%.o)
+CLI_OBJ_double := $(CLI_SRC:%.c=$(BUILD)/double/%.o)
 
 .DEFAULT_GOAL := all
 .PHONY: all tests clean
 .SECONDARY:
-all: $(BUILD)/innerloop
-$(BUILD)/innerloop: $(CLI_OBJ) $(BUILD)/float/libinnerloop.a
+all: $(BUILD)/innerloop $(BUILD)/innerloop-double
+$(BUILD)/innerloop: $(CLI_OBJ_float) $(BUILD)/float/libinnerloop.a
+	$(CC) $(ALL_CFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
+$(BUILD)/innerloop-double: $(CLI_OBJ_double) $(BUILD)/double/libinnerloop.a
 	$(CC) $(ALL_CFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 $(BUILD)/bench/%: bench/%.c $(BUILD)/float/libinnerloop.a
 	@mkdir -p $(@D)
@@ -144,7 +148,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/share/innerloop/recipes $(DESTDIR)$(PREFIX)/share/innerloop/examples \
 	    $(DESTDIR)$(PREFIX)/share/innerloop/bench $(DESTDIR)$(PREFIX)/share/innerloop/recipes/claims
-	install -m 755 $(BUILD)/innerloop $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BUILD)/innerloop $(BUILD)/innerloop-double $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 include/innerloop.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 $(BUILD)/float/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 644 recipes/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/
@@ -155,7 +159,8 @@ install: all
 	    tools/innerloop.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop.pc
 
 uninstall:
-	rm -rf $(DESTDIR)$(PREFIX)/bin/innerloop $(DESTDIR)$(PREFIX)/include/innerloop.h \
+	rm -rf $(DESTDIR)$(PREFIX)/bin/innerloop $(DESTDIR)$(PREFIX)/bin/innerloop-double \
+	    $(DESTDIR)$(PREFIX)/include/innerloop.h \
 	    $(DESTDIR)$(PREFIX)/lib/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop.pc \
 	    $(DESTDIR)$(PREFIX)/share/innerloop
 

@@ -46,6 +46,7 @@ typedef struct {
     const char *usage;         /* "RECIPE [key=value ...]" */
     const char *help;          /* a paragraph, or NULL */
     const cli_option *options; /* up to CLI_END, or NULL */
+    int in_double;             /* runs in the twin program that computes in double */
     il_status (*run)(int argc, char **argv,
                      il_error *err); /* argv[0]: the command's name */
 } cli_command;
@@ -71,6 +72,11 @@ il_status cli_fail(il_error *err, il_status status, const char *format, ...)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
+/* The executable's path without links, to be freed; NULL: unknown. */
+char *cli_executable(const char *program);
+/* Becomes innerloop-double, which lies beside the executable, with the same arguments.
+ * Errors: IL_EFAIL when it is not there or does not start. */
+il_status cli_become_double(char **argv, il_error *err);
 /* Tells, once and first, how the program was called: its data may be installed beside it. */
 void cli_data_beside(const char *program);
 /* The file FOLDER/NAME of the program's data: in IL_DATA, here, or where it is installed.

@@ -14,8 +14,7 @@ enum { ROOTS = 3 };
 
 static char installed[CLI_PATH]; /* "": unknown */
 
-/* The executable's path without links, to be freed; NULL: unknown. */
-static char *executable(const char *program)
+char *cli_executable(const char *program)
 {
     char *path = realpath("/proc/self/exe", NULL);
 #ifdef __APPLE__
@@ -29,7 +28,7 @@ static char *executable(const char *program)
 
 void cli_data_beside(const char *program)
 {
-    char *path = executable(program);
+    char *path = cli_executable(program);
     for (int up = 0; path && up < 2; up++) {
         char *slash = strrchr(path, '/');
         if (slash) *slash = 0;

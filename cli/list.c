@@ -9,8 +9,8 @@ static const cli_option opts[] = {
     { 0 },
 };
 
-static const char *const kinds[] = { "tasks", "shifts", "layouts", "algos",
-                                     "ops",   "models", "recipes", "commands" };
+static const char *const kinds[] = { "tasks",  "shifts",        "layouts", "algos",   "ops",
+                                     "models", "constructions", "recipes", "commands" };
 
 static il_status fill_commands(il_table *table, il_error *err)
 {
@@ -64,7 +64,8 @@ static il_status run(int argc, char **argv, il_error *err)
 }
 
 const cli_command cmd_list = {
-    .usage = "tasks|shifts|layouts|algos|ops|models|recipes|commands [--json]",
+    .usage =
+        "tasks|shifts|layouts|algos|ops|models|constructions|recipes|commands [--json]",
     .options = opts,
     .run = run,
 };

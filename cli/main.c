@@ -60,6 +60,7 @@ int main(int argc, char **argv)
 {
     il_error err = { 0 };
     char help[] = "help", version[] = "version", *alone[] = { help, NULL };
+    char **whole = argv;
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error we report */
     cli_data_beside(argv[0]);
     argc = argc > 1 ? argc - 1 : 1;
@@ -73,6 +74,8 @@ int main(int argc, char **argv)
     }
     const cli_row *row = cli_command_find(argv[0], &err);
     il_status status = row ? il_kernel_check(&err) : IL_EUSAGE;
+    if (!status && row->command->in_double && sizeof(il_real) < sizeof(double))
+        status = cli_become_double(whole, &err);
     if (!status) status = il_threads_check(&err);
     if (!status) status = row->command->run(argc, argv, &err);
     status = finish(status, &err);

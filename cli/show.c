@@ -27,6 +27,9 @@ static void describe(char *text, size_t size, const il_config *c)
         snprintf(rest, left, "%d blocks of %d heads transform them once. ",
                  c->model.n_layer, c->model.n_head);
         break;
+    case IL_BUILT:
+        snprintf(text, size, "A built model: its program says what it is.");
+        return;
     case IL_GPT2_TYING:
         snprintf(rest, left,
                  "One block of %d heads, tied over depth, transforms them %d times. ",
@@ -87,8 +90,12 @@ static void show_text(const il_model *model, int trained, const char *recipe,
 {
     char number[32];
     il_counts counts = il_model_counts(model);
-    printf("%s\n", recipe);
-    print_wrapped(words);
+    if (il_model_program(model)) {
+        printf("%s", il_model_program(model));
+    } else {
+        printf("%s\n", recipe);
+        print_wrapped(words);
+    }
     printf("\nparameters  %12s  backbone, as papers report it\n",
            cli_grouped(number, counts.backbone));
     printf("            %12s  embedding: positions, read-in, read-out\n",
@@ -120,6 +127,8 @@ static il_status show_json(const il_model *model, int trained, const char *recip
                   trained ? "model" : "recipe", "recipe", recipe, "plan", words,
                   "parameters", "backbone", (json_int_t)counts.backbone, "embedding",
                   (json_int_t)counts.embedding, "all", (json_int_t)counts.all);
+    if (il_model_program(model))
+        json_object_set_new(o, "program", json_string(il_model_program(model)));
     if (trained) {
         json_t *weights = json_array();
         for (int i = 0; i < il_model_weights(model); i++) {

@@ -1,5 +1,6 @@
 /* list.c - what there is: the rows of every .def file as tables */
 #include "algo/algo.h"
+#include "construct/construct.h"
 #include "train/train.h"
 
 typedef struct {
@@ -51,12 +52,20 @@ static row model_row(int i)
     return i < IL_COUNT(rows) ? rows[i] : (row){ 0 };
 }
 
+static row construct_row(int i)
+{
+    const il_construct *c = il_construct_at(i);
+    return c ? (row){ c->name, c->summary, c->opts } : (row){ 0 };
+}
+
 static const struct {
     const char *name;
     row (*at)(int i);
 } kinds[] = {
-    { "tasks", task_row }, { "shifts", shift_row }, { "layouts", layout_row },
-    { "algos", algo_row }, { "ops", op_row },       { "models", model_row },
+    { "tasks", task_row },     { "shifts", shift_row },
+    { "layouts", layout_row }, { "constructions", construct_row },
+    { "algos", algo_row },     { "ops", op_row },
+    { "models", model_row },
 };
 
 /* "alpha=0.1 k=3": every option with its default */

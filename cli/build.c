@@ -1,0 +1,98 @@
+/* build.c - innerloop build NAME: an algorithm compiled into the weights of a transformer */
+#include "cli.h"
+
+#include <jansson.h>
+
+typedef struct {
+    const char *out;
+    int verify, json;
+} options;
+static const cli_option opts[] = {
+    { "o", CLI_TEXT, offsetof(options, out), 0, "FILE", "the checkpoint (also: -o FILE)" },
+    { "verify", CLI_FLAG, offsetof(options, verify), 0, NULL,
+      "measure it against its algorithm; exit code 6 when an error is above what is "
+      "stated" },
+    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
+    { 0 },
+};
+
+/* "NAME key=value ..." from the words */
+static il_status join(char *text, size_t size, int words, char **argv, il_error *err)
+{
+    size_t at = 0;
+    for (int i = 1; i <= words && at < size; i++)
+        at += (size_t)snprintf(text + at, size - at, "%s%s", i > 1 ? " " : "", argv[i]);
+    return at < size ? IL_OK : cli_fail(err, IL_EUSAGE, "build: too many options");
+}
+
+static il_status print_json(const il_model *model, const il_table *table, il_error *err)
+{
+    json_t *o = json_pack("{s:s}", "program", il_model_program(model));
+    char *text = NULL;
+    size_t size;
+    FILE *f = table ? open_memstream(&text, &size) : NULL;
+    if (f) {
+        il_table_write_json(table, f);
+        fclose(f);
+        json_object_set_new(o, "verification", text ? json_loads(text, 0, NULL) : NULL);
+    }
+    free(text);
+    int failed = !o || json_dumpf(o, stdout, JSON_INDENT(1));
+    json_decref(o);
+    putchar('\n');
+    return failed ? cli_fail(err, IL_EIO, "standard output: the JSON could not be written")
+                  : IL_OK;
+}
+
+static il_status print(const il_model *model, const il_table *table, const options *o,
+                       il_error *err)
+{
+    if (o->json) return print_json(model, table, err);
+    printf("%s", il_model_program(model));
+    if (table) {
+        printf("\n%s\n", il_table_caption(table));
+        il_table_write_text(table, stdout);
+    }
+    if (o->out) printf("\nwrote %s\n", o->out);
+    return IL_OK;
+}
+
+static il_status build(const options *o, const char *text, il_error *err)
+{
+    il_model *model;
+    il_table *table = NULL;
+    int failed = 0;
+    CLI_TRY(il_build(&model, text, err));
+    il_status status = o->verify ? il_build_verify(&table, &failed, text, err) : IL_OK;
+    if (!status && o->out) status = il_model_save(model, o->out, err);
+    if (!status) status = print(model, table, o, err);
+    if (!status && failed)
+        status = cli_fail(err, IL_ECLAIM, "build: %d of %d errors are above what is stated",
+                          failed, il_table_rows(table));
+    il_model_free(model);
+    il_table_free(table);
+    return status;
+}
+
+static il_status run(int argc, char **argv, il_error *err)
+{
+    options o = { 0 };
+    int words;
+    char text[1024], out[] = "--o";
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], "-o")) argv[i] = out;
+    CLI_TRY(cli_parse(&cmd_build, argc, argv, &o, 1, 40, &words, err));
+    CLI_TRY(join(text, sizeof text, words, argv, err));
+    return build(&o, text, err);
+}
+
+const cli_command cmd_build = {
+    .usage = "NAME [key=value ...] [-o FILE] [--verify]",
+    .help =
+        "NAME is a row of `innerloop list constructions`, which names the keys too. Prints "
+        "the program:\n"
+        "registers of the residual stream, and the instructions of every layer.",
+    .options = opts,
+    .in_double = 1,
+    .run = run,
+};

@@ -1,0 +1,197 @@
+/* check.c - what verifications share: problems of a known condition, and running a model on them */
+#include "construct/construct.h"
+
+#include <assert.h>
+#include <math.h>
+
+double *il_check_take(il_check *c, size_t n)
+{
+    assert(n <= c->size - c->used);
+    double *x = c->room + c->used;
+    c->used += n;
+    memset(x, 0, n * sizeof *x);
+    return x;
+}
+
+double il_check_difference(const double *a, const double *b, size_t n)
+{
+    double worst = 0, most = 0;
+    for (size_t i = 0; i < n; i++) {
+        double gap = fabs(a[i] - b[i]);
+        if (!(gap <= worst)) worst = gap; /* NaN stays */
+        most = fmax(most, fabs(b[i]));
+    }
+    return most > 0 ? worst / most : worst;
+}
+
+/* ---- running ------------------------------------------------------------------------------------- */
+
+typedef struct {
+    double *stream, *answer;
+} places;
+
+static void put(double **to, const il_real *x, size_t n)
+{
+    for (size_t i = 0; *to && i < n; i++) (*to)[i] = (double)x[i];
+    if (*to) *to += n;
+}
+
+static void visit(void *context, il_state *s, int loop)
+{
+    (void)loop;
+    places *at = context;
+    const il_plan *p = s->plan;
+    size_t T = (size_t)s->tokens;
+    put(&at->stream, s->value[p->carry_out], T * (size_t)il_width(p, p->carry_out));
+    put(&at->answer, s->value[p->answer], T * (size_t)il_width(p, p->answer));
+}
+
+void il_check_run(il_check *c, int T, const double *tokens, const double *mask, int loops,
+                  double *stream, double *answer)
+{
+    if (c->status != IL_OK) return;
+    const il_plan *p = &c->model->plan;
+    il_state *s;
+    c->status = il_state_new(&s, c->model, 1, T, 0, &c->error);
+    if (c->status != IL_OK) return;
+    il_state_shape(s, 1, T);
+    size_t width = (size_t)il_width(p, p->tokens), outs = (size_t)il_width(p, p->target);
+    for (size_t i = 0; i < (size_t)T * width; i++)
+        s->value[p->tokens][i] = (il_real)tokens[i];
+    memset(s->value[p->target], 0, sizeof(il_real) * (size_t)T * outs);
+    memset(s->value[p->weight], 0, sizeof(il_real) * (size_t)T);
+    for (int t = 0; t < T && p->mask != IL_NONE; t++)
+        s->value[p->mask][t] = mask ? (il_real)mask[t] : 1;
+    places at = { stream, answer };
+    il_forward(s,
+               &(il_run){ .loops = loops, .post = loops, .visit = visit, .context = &at });
+    il_state_free(s);
+}
+
+static il_status predict(const char *name, const il_batch *batch, int steps, double *yhat,
+                         il_real *all, il_error *err)
+{
+    il_algo *algo;
+    IL_TRY(il_algo_new(&algo, name, err));
+    il_status status = il_algo_predict(algo, batch, 0, steps, all, NULL, err);
+    for (int t = 0; status == IL_OK && t <= steps; t++)
+        yhat[t] = (double)all[(t + 1) * batch->points - 1];
+    il_algo_free(algo);
+    return status;
+}
+
+void il_check_algo(il_check *c, const char *algo, const il_problem *p, int steps,
+                   double *yhat)
+{
+    il_batch *batch;
+    if (c->status != IL_OK) return;
+    int N = p->n + 1;
+    size_t d = (size_t)p->d, mark = c->used;
+    c->status = il_batch_new(&batch, 1, N, p->d, &c->error);
+    if (c->status != IL_OK) return;
+    for (size_t i = 0; i < (size_t)p->n * d; i++) batch->x[i] = (il_real)p->x[i];
+    for (size_t i = 0; i < d; i++) batch->x[(size_t)p->n * d + i] = (il_real)p->q[i];
+    for (int i = 0; i < p->n; i++) batch->y[i] = (il_real)p->y[i];
+    batch->y[p->n] = 0;
+    il_real *all = (il_real *)il_check_take(c, (size_t)(steps + 1) * (size_t)N);
+    c->status = predict(algo, batch, steps, yhat, all, &c->error);
+    il_batch_free(batch);
+    c->used = mark;
+}
+
+/* ---- problems --------------------------------------------------------------------------------------- */
+
+/* Columns of A (n,d) made orthonormal, twice over for the last digits */
+static void orthonormal(double *A, int n, int d)
+{
+    for (int j = 0; j < d; j++)
+        for (int twice = 0; twice < 2; twice++) {
+            for (int k = 0; k < j; k++) {
+                double dot = 0;
+                for (int i = 0; i < n; i++) dot += A[i * d + j] * A[i * d + k];
+                for (int i = 0; i < n; i++) A[i * d + j] -= dot * A[i * d + k];
+            }
+            double norm = 0;
+            for (int i = 0; i < n; i++) norm += A[i * d + j] * A[i * d + j];
+            for (int i = 0; i < n; i++) A[i * d + j] /= sqrt(norm);
+        }
+}
+
+double *il_check_random(il_check *c, size_t n, int seed)
+{
+    double *x = il_check_take(c, n);
+    il_rng rng = il_rng_at((uint64_t)seed, IL_STREAM_USER, 0, 0);
+    for (size_t i = 0; i < n; i++) x[i] = il_normal(&rng);
+    return x;
+}
+
+double *il_check_spectrum(il_check *c, int n, int d, double largest, double condition,
+                          int seed)
+{
+    double *U = il_check_random(c, (size_t)n * (size_t)d, seed);
+    double *V = il_check_random(c, (size_t)d * (size_t)d, seed + 1000);
+    double *x = il_check_take(c, (size_t)n * (size_t)d);
+    orthonormal(U, n, d);
+    orthonormal(V, d, d);
+    double ratio = d > 1 ? pow(condition, -1.0 / (d - 1)) : 1, value = largest;
+    for (int k = 0; k < d; k++, value *= ratio)
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < d; j++) x[i * d + j] += U[i * d + k] * value * V[j * d + k];
+    return x;
+}
+
+il_problem il_problem_new(il_check *c, int n, int d, double largest, double condition,
+                          double noise, int seed)
+{
+    size_t D = (size_t)d;
+    il_problem p = { .n = n, .d = d, .largest = largest, .smallest = largest / condition };
+    p.x = il_check_spectrum(c, n, d, sqrt(largest), sqrt(condition), seed);
+    p.w = il_check_random(c, D, seed + 1);
+    p.q = il_check_random(c, D, seed + 2);
+    double *e = il_check_random(c, (size_t)n, seed + 3);
+    p.y = il_check_take(c, (size_t)n);
+    p.S = il_check_take(c, D * D);
+    p.b = il_check_take(c, D);
+    p.tokens = il_check_take(c, (size_t)(n + 1) * (D + 1));
+    p.mask = il_check_take(c, (size_t)n + 1);
+    for (int i = 0; i < n; i++) {
+        const double *x = p.x + i * d;
+        p.y[i] = noise * e[i];
+        for (int j = 0; j < d; j++) p.y[i] += p.w[j] * x[j];
+        for (int j = 0; j < d; j++) {
+            p.b[j] += p.y[i] * x[j];
+            for (int k = 0; k < d; k++) p.S[j * d + k] += x[j] * x[k];
+        }
+        memcpy(p.tokens + i * (d + 1), x, D * sizeof *x);
+        p.tokens[i * (d + 1) + d] = p.y[i];
+        p.mask[i] = 1;
+    }
+    memcpy(p.tokens + n * (d + 1), p.q, D * sizeof *p.q);
+    return p;
+}
+
+double il_usual_largest(int points, int dims)
+{
+    double root = sqrt(points) + sqrt(dims);
+    return root * root;
+}
+
+void il_check_regression(il_check *c, int d, int points, double largest,
+                         void (*one)(il_check *c, const void *opts, const il_problem *p,
+                                     const char *size, double condition),
+                         const void *opts)
+{
+    static const double conditions[] = { 1, 10, 100, 1000 };
+    for (int more = 0; more < 2; more++)
+        for (int k = 0; k < IL_COUNT(conditions); k++) {
+            int n = more ? il_max(points - 1, d) : 2 * d;
+            char size[48];
+            size_t mark = c->used;
+            if (c->status != IL_OK || n + 1 > points || (d == 1 && k)) continue;
+            il_problem p =
+                il_problem_new(c, n, d, largest, conditions[k], 0, 17 * k + more);
+            snprintf(size, sizeof size, "d=%d n=%d", d, n);
+            one(c, opts, &p, size, conditions[k]);
+            c->used = mark;
+        }
+}

@@ -1,0 +1,188 @@
+/* construct.h - algorithms compiled into the weights of a transformer
+ *
+ * A construction writes a program over registers: named ranges of columns of the residual stream.
+ * The assembler packs its instructions into layers and emits an ordinary plan with its weights.
+ * One file and one row in constructs.def each. docs/constructions.md derives the instructions.
+ */
+#ifndef IL_CONSTRUCT_H
+#define IL_CONSTRUCT_H
+
+#include "algo/algo.h"
+#include "model/model.h"
+
+typedef struct il_program il_program;
+typedef struct il_check il_check;
+typedef struct il_pwl il_pwl;
+
+typedef struct {
+    const char *name, *summary, *source;
+    const il_opt *opts;
+    size_t size;              /* of the options struct: at most IL_OPTS bytes */
+    const char *const *cases; /* for the shared test: options, NULL at the end */
+    void (*compose)(il_program *p, const void *opts);
+    /* Adds rows to the table of verification: the model against its algorithm. */
+    void (*verify)(il_check *c, const void *opts);
+} il_construct;
+
+#define IL_CONSTRUCT(name) extern const il_construct il_construct_##name;
+#include "construct/constructs.def"
+#undef IL_CONSTRUCT
+
+const il_construct *il_construct_at(int i); /* the rows in order; NULL past the last */
+
+/* ---- writing a program --------------------------------------------------------------------------
+ *
+ * Mistakes are kept: the first one is what building says. Texts are printf's, but %g writes
+ * every digit that a double needs. A form is a sum of terms, and the blocks of a stack stand
+ * between bars:
+ *
+ *   2 x - 0.5 t[0:3]     registers and ranges of their columns, with coefficients
+ *   sum(D)               the sum of a register's columns
+ *   P*x                  a matrix (il_matrix) times a register
+ *   1                    a constant, in start and relu alone
+ *
+ * A term of width 1 goes with every row of a wider one. */
+
+/* A register that is zero at the start. `what` says what it holds. */
+void il_register(il_program *p, const char *name, int width, const char *what);
+/* A register that starts with the next columns of the tokens. */
+void il_token(il_program *p, const char *name, int width, const char *what);
+/* A register of the token's position t: row t < width of the identity, or of a table (rows,width). */
+void il_position(il_program *p, const char *name, int width, const char *what);
+void il_table_of(il_program *p, const char *name, int width, int rows, const double *table,
+                 const char *what);
+/* "t <- 0.1 x, one <- 1": what registers start with, from tokens' registers and constants */
+void il_start(il_program *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* n zeros, the program's; NULL without memory. */
+double *il_numbers(il_program *p, size_t n);
+/* The matrix may be NULL, after which nothing is built. */
+void il_matrix(il_program *p, const char *name, int rows, int cols, const double *matrix);
+
+/* "DST <- FORM, ... ; KEYS ; QUERIES": for every token j
+ *     DST_j += sum_i FORM_i <KEYS_i, QUERIES_j>
+ * over all tokens i that are keys; of a causal program, over i <= j. */
+void il_attend(il_program *p, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The same with causal softmax weights over KEYS_i . QUERIES_j. */
+void il_softmax(il_program *p, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* "DST <- 2 relu(FORM), ...": a ReLU unit for every column of DST */
+void il_relu(il_program *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "DST <- 2 f(FORM)": a piecewise linear function, by a unit for every knot; where `gate` (a form
+ * of width 1, or NULL for 1) is 0, so that f's units are all off, nothing is added. */
+void il_piecewise(il_program *p, const il_pwl *f, const char *gate, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void il_clear(il_program *p, const char *name); /* name <- -name, by two units a column */
+void il_double(il_program *p, const char *name);
+
+/* What comes before is done once; what follows is a block that runs `times` times. */
+void il_loop(il_program *p, int times);
+/* What follows reads the stream out after a loop. */
+void il_after(il_program *p);
+void il_answer(il_program *p, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+void il_causal(il_program *p); /* a token sees itself and those before it */
+void il_masked(il_program *p); /* queries are no keys */
+void il_task_is(il_program *p, const char *task, const char *layout, int dims, int points);
+
+/* ---- piecewise linear functions ------------------------------------------------------------------
+ *
+ * fhat(x) = v_0 + sum_j c_j relu(x - t_j): the chords of f between knots t_0 < ... < t_M, constant
+ * outside. */
+struct il_pwl {
+    const char *name;
+    int knots;     /* M + 1 */
+    double *t, *v; /* knots and values there */
+    double error;  /* largest |fhat - f| on [t_0, t_M], by looking between the knots */
+};
+/* Knots lo + (hi - lo) (j/M)^power, j = 0..M. The program owns it. NULL without memory. */
+const il_pwl *il_pwl_new(il_program *p, const char *name, double (*f)(double x, double a),
+                         double a, int M, double lo, double hi, int power);
+double il_pwl_at(const il_pwl *f, double x);
+double il_exp(double x);
+double il_sigmoid(double x, double unused);
+double il_sigmoid_slope(double x, double unused);
+double il_square(double x, double unused);
+
+/* ---- assembling ----------------------------------------------------------------------------------- */
+
+/* What the assembler made of a program */
+typedef struct {
+    int layers[3];    /* in pre, body, post */
+    int heads, width; /* most in a layer; of the residual stream */
+    int units;        /* most in a layer */
+    int key;          /* largest key */
+} il_layers;
+
+il_status il_program_new(il_program **p, il_error *err);
+void il_program_free(il_program *p);
+void il_program_title(il_program *p, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Errors: IL_ECONFIG with the first mistake of the program. */
+il_status il_assemble(il_model **model, il_program *p, il_layers *layers, il_error *err);
+
+/* Builds a row's program; opts as its options struct. */
+il_status il_construct_build(il_model **model, const il_construct *c, const void *opts,
+                             il_layers *layers, il_error *err);
+
+/* ---- verification --------------------------------------------------------------------------------- */
+
+struct il_check {
+    const il_model *model;
+    il_table *table;
+    int failed;       /* rows whose error is above what they state */
+    il_status status; /* of the first thing that went wrong */
+    il_error error;
+    double *room; /* of `size` doubles, `used` of which are taken */
+    size_t used, size;
+};
+
+/* n doubles, zeros; set c->used back to give back what was taken since. */
+double *il_check_take(il_check *c, size_t n);
+
+/* One line of the table: the model's relative error against the algorithm, and against the exact
+ * solution where there is one (NAN), and what is stated of the former. In single precision what
+ * is stated grows by the ratio of the precisions. */
+void il_check_row(il_check *c, const char *size, double condition, int steps, double error,
+                  double exact, double stated);
+
+/* Runs T tokens (T,width of a token) with a mask (T) or NULL for `loops` loops. After loop i (from
+ * 0) the residual stream goes to stream + i T C, unless that is NULL, and the answers to
+ * answer + i T O. */
+void il_check_run(il_check *c, int T, const double *tokens, const double *mask, int loops,
+                  double *stream, double *answer);
+/* The answers of an algorithm to the problem's query after each of 0..steps, from its points */
+struct il_problem;
+void il_check_algo(il_check *c, const char *algo, const struct il_problem *p, int steps,
+                   double *yhat);
+/* max |a - b| / max |b| */
+double il_check_difference(const double *a, const double *b, size_t n);
+
+/* n points in d dimensions whose sum of x x^T has eigenvalues from `largest` down to
+ * largest / condition in equal ratios, in a random basis (n >= d); targets y = w.x + noise; a
+ * query. The tokens are (x, y) and the query (q, 0). */
+typedef struct il_problem {
+    int n, d;
+    double *x, *y, *q, *w; /* (n,d), (n), (d), (d) */
+    double *S, *b;         /* (d,d) sum x x^T, (d) sum y x */
+    double *tokens, *mask; /* (n+1,d+1), (n+1) */
+    double largest, smallest;
+} il_problem;
+/* n normal numbers; a matrix (n,d) with singular values from `largest` down in equal ratios */
+double *il_check_random(il_check *c, size_t n, int seed);
+double *il_check_spectrum(il_check *c, int n, int d, double largest, double condition,
+                          int seed);
+il_problem il_problem_new(il_check *c, int n, int d, double largest, double condition,
+                          double noise, int seed);
+
+/* Calls `one` with problems of several sizes and conditions, whose largest eigenvalue is given. */
+void il_check_regression(il_check *c, int d, int points, double largest,
+                         void (*one)(il_check *c, const void *opts, const il_problem *p,
+                                     const char *size, double condition),
+                         const void *opts);
+
+/* The largest eigenvalue of sum x x^T that standard normal prompts rarely pass */
+double il_usual_largest(int points, int dims);
+
+#endif

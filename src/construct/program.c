@@ -1,0 +1,287 @@
+/* program.c - writing a program: registers, instructions, and the memory behind them */
+#include "construct/program.h"
+
+#include <stdlib.h>
+
+/* ---- memory and mistakes ---------------------------------------------------------------------- */
+
+void il_mistake(il_program *p, il_status status, const char *format, ...)
+{
+    if (p->failed) return;
+    p->failed = 1;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(p->error.text, sizeof p->error.text, format, args);
+    va_end(args);
+    p->error.status = status;
+}
+
+enum { CHUNK = 64 };
+
+static void *grow(il_program *p, void *list, int n, size_t size)
+{
+    if (n % CHUNK) return list;
+    void *more = realloc(list, (size_t)(n + CHUNK) * size);
+    if (!more) il_mistake(p, IL_EFAIL, "out of memory for a program");
+    return more;
+}
+
+void *il_own(il_program *p, size_t bytes)
+{
+    void **owned = grow(p, p->owned, p->n_owned, sizeof *owned);
+    if (!owned) return NULL;
+    p->owned = owned;
+    void *made = calloc(1, bytes ? bytes : 1);
+    if (!made) il_mistake(p, IL_EFAIL, "out of memory for a program");
+    return p->owned[p->n_owned++] = made;
+}
+
+il_status il_program_new(il_program **out, il_error *err)
+{
+    il_program *p = calloc(1, sizeof *p);
+    if (!p) return il_fail(err, IL_EFAIL, "out of memory for a program");
+    p->loops = 1;
+    p->section = IL_BODY;
+    *out = p;
+    return IL_OK;
+}
+
+void il_program_free(il_program *p)
+{
+    if (!p) return;
+    for (int i = 0; i < p->n_list; i++) free(p->list[i].items);
+    for (int i = 0; i < p->n_owned; i++) free(p->owned[i]);
+    free(p->owned);
+    free(p->list);
+    free(p->starts);
+    free(p);
+}
+
+/* One conversion of a format at a time; %g becomes all digits that are needed. */
+char *il_words(il_program *p, const char *format, va_list args)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    for (; f && *format; format++) {
+        if (*format != '%') {
+            fputc(*format, f);
+            continue;
+        }
+        switch (*++format) {
+        case 'g':
+            fputs(il_digits(va_arg(args, double)).text, f);
+            break;
+        case 'd':
+            fprintf(f, "%d", va_arg(args, int));
+            break;
+        case 's':
+            fputs(va_arg(args, const char *), f);
+            break;
+        default:
+            fputc('%', f);
+        }
+    }
+    if (f) fclose(f);
+    char *kept = text ? il_own(p, size + 1) : NULL;
+    if (kept) memcpy(kept, text, size + 1);
+    if (!text) il_mistake(p, IL_EFAIL, "out of memory for a program");
+    free(text);
+    return kept;
+}
+
+#define WORDS(text, format)                                                                \
+    char *text;                                                                            \
+    {                                                                                      \
+        va_list args_;                                                                     \
+        va_start(args_, format);                                                           \
+        text = il_words(p, format, args_);                                                 \
+        va_end(args_);                                                                     \
+        if (!text) return;                                                                 \
+    }
+
+void il_program_title(il_program *p, const char *format, ...)
+{
+    WORDS(text, format)
+    snprintf(p->title, sizeof p->title, "%s", text);
+}
+
+/* ---- registers ---------------------------------------------------------------------------------- */
+
+static reg *add_register(il_program *p, const char *name, int width, const char *what)
+{
+    static reg nowhere;
+    if (p->n_regs == REGISTERS || width < 1 || width > MOST_WIDTH - p->width) {
+        il_mistake(p, IL_ECONFIG,
+                   "register %s of width %d: a program has at most %d "
+                   "registers and %d columns",
+                   name, width, REGISTERS, MOST_WIDTH);
+        return &nowhere;
+    }
+    reg *r = &p->regs[p->n_regs++];
+    *r = (reg){ .at = p->width, .width = width, .token = -1 };
+    snprintf(r->name, sizeof r->name, "%s", name);
+    snprintf(r->what, sizeof r->what, "%s", what);
+    p->width += width;
+    return r;
+}
+
+void il_register(il_program *p, const char *name, int width, const char *what)
+{
+    add_register(p, name, width, what);
+}
+
+void il_token(il_program *p, const char *name, int width, const char *what)
+{
+    add_register(p, name, width, what)->token = p->tokens;
+    p->tokens += width;
+}
+
+void il_position(il_program *p, const char *name, int width, const char *what)
+{
+    il_table_of(p, name, width, width, NULL, what);
+}
+
+void il_table_of(il_program *p, const char *name, int width, int rows, const double *table,
+                 const char *what)
+{
+    reg *r = add_register(p, name, width, what);
+    size_t size = (size_t)rows * (size_t)width * sizeof *table;
+    double *kept = table ? il_own(p, size) : NULL;
+    if (kept) memcpy(kept, table, size);
+    r->rows = rows;
+    r->table = kept;
+    p->positions = il_max(p->positions, rows);
+}
+
+double *il_numbers(il_program *p, size_t n) { return il_own(p, n * sizeof(double)); }
+
+void il_matrix(il_program *p, const char *name, int rows, int cols, const double *data)
+{
+    size_t size = (size_t)rows * (size_t)cols * sizeof *data;
+    double *kept = il_own(p, size);
+    if (p->n_matrices == REGISTERS) il_mistake(p, IL_ECONFIG, "too many matrices");
+    if (p->failed || !data) return;
+    memcpy(kept, data, size);
+    matrix *m = &p->matrices[p->n_matrices++];
+    *m = (matrix){ .rows = rows, .cols = cols, .data = kept };
+    snprintf(m->name, sizeof m->name, "%s", name);
+}
+
+void il_start(il_program *p, const char *format, ...)
+{
+    WORDS(text, format)
+    if (il_parse_starts(p, text, &p->starts, &p->n_starts) && p->n_starts_text < REGISTERS)
+        p->starts_text[p->n_starts_text++] = text;
+}
+
+/* ---- instructions -------------------------------------------------------------------------------- */
+
+static instruction *add(il_program *p, instruction_kind kind, char *text)
+{
+    instruction *list = grow(p, p->list, p->n_list, sizeof *list);
+    if (!list) return NULL;
+    p->list = list;
+    list[p->n_list] =
+        (instruction){ .kind = kind, .section = (il_section)p->section, .text = text };
+    return &list[p->n_list++];
+}
+
+void il_attend(il_program *p, const char *format, ...)
+{
+    WORDS(text, format)
+    instruction *in = add(p, ATTEND, text);
+    if (in) il_parse_attend(p, text, in);
+}
+
+void il_softmax(il_program *p, const char *format, ...)
+{
+    WORDS(text, format)
+    instruction *in = add(p, SOFTMAX, text);
+    if (in) il_parse_attend(p, text, in);
+}
+
+void il_relu(il_program *p, const char *format, ...)
+{
+    WORDS(text, format)
+    instruction *in = add(p, RELU, text);
+    if (in) il_parse_units(p, text, &in->items, &in->n_items);
+}
+
+void il_clear(il_program *p, const char *name)
+{
+    il_relu(p, "%s <- -relu(%s), %s <- relu(-%s)", name, name, name, name);
+}
+
+void il_double(il_program *p, const char *name)
+{
+    il_relu(p, "%s <- relu(%s), %s <- -relu(-%s)", name, name, name, name);
+}
+
+/* The items of "DST <- a f(z)" become a v_0 relu(gate) and a c_j relu(z - t_j) for every knot. */
+void il_piecewise(il_program *p, const il_pwl *f, const char *gate, const char *format, ...)
+{
+    WORDS(text, format)
+    char more[400];
+    if (!f || p->failed) return;
+    snprintf(more, sizeof more, "%s   [%s: %d knots from %s to %s, error %s%s%s]", text,
+             f->name, f->knots, il_digits_short(f->t[0]).text,
+             il_digits_short(f->t[f->knots - 1]).text, il_digits_short(f->error).text,
+             gate ? ", where " : "", gate ? gate : "");
+    char *shown = il_own(p, strlen(more) + 1);
+    instruction *in = shown ? add(p, RELU, strcpy(shown, more)) : NULL;
+    item *one = NULL;
+    int n = 0;
+    if (in && il_parse_units(p, text, &one, &n) && n == 1) {
+        in->items = calloc((size_t)f->knots + 1, sizeof *in->items);
+        if (!in->items) il_mistake(p, IL_EFAIL, "out of memory for a program");
+        item *first = in->items;
+        int M = f->knots - 1;
+        if (first && one->form.n < PARTS) {
+            first[0] = (item){ one->at, one->rows, one->scale * f->v[0], { .rows = 1 } };
+            il_parse_form(p, gate ? gate : "1", &first[0].form);
+            double before = 0;
+            for (int j = 0; j <= M; j++) {
+                double slope =
+                    j < M ? (f->v[j + 1] - f->v[j]) / (f->t[j + 1] - f->t[j]) : 0;
+                item *it = &first[j + 1];
+                *it = *one;
+                it->scale *= slope - before;
+                it->form.part[it->form.n++] =
+                    (part){ .kind = CONSTANT, .c = -f->t[j], .rows = 1 };
+                before = slope;
+            }
+            in->n_items = M + 2;
+        }
+    }
+    free(one);
+}
+
+void il_loop(il_program *p, int times)
+{
+    if (p->looped || p->section != IL_BODY || times < 1)
+        il_mistake(p, IL_ECONFIG, "a program has one loop, and runs it at least once");
+    for (int i = 0; i < p->n_list; i++) p->list[i].section = IL_PRE;
+    p->looped = 1;
+    p->loops = times;
+}
+
+void il_after(il_program *p) { p->section = IL_POST; }
+
+void il_answer(il_program *p, const char *format, ...)
+{
+    WORDS(text, format)
+    il_parse_form(p, text, &p->answer);
+    snprintf(p->answer_text, sizeof p->answer_text, "%s", text);
+}
+
+void il_causal(il_program *p) { p->causal = 1; }
+void il_masked(il_program *p) { p->masked = 1; }
+
+void il_task_is(il_program *p, const char *task, const char *layout, int dims, int points)
+{
+    snprintf(p->task, sizeof p->task, "%s", task);
+    snprintf(p->layout, sizeof p->layout, "%s", layout);
+    p->dims = dims;
+    p->points = points;
+}

@@ -1,0 +1,47 @@
+#!/bin/bash
+# build.sh - algorithms compiled into weights: building, verifying, showing, and what is refused
+. "$(dirname "$0")/lib.sh"
+
+expect 0 '' il build gd
+expect 0 '' il build newton dims=3 order=3 loops=8 -o model.safetensors --verify
+check 'the table of verification is shown' grep -q '^d=3 n=6' .stdout
+il build newton dims=3 order=3 loops=8 >program
+expect 0 '' il show model.safetensors
+check 'show prints the program from the file alone' \
+    bash -c 'head -n "$(wc -l <program)" .stdout | cmp - program'
+il show model.safetensors --json >show.json
+json 'the program as JSON' show.json "o['program'].startswith('newton dims=3')"
+expect 0 '' il list constructions
+il list constructions --json >list.json
+json 'constructions as JSON' list.json "'gd' in str(o['rows'])"
+il build gd --verify --json >gd.json
+json 'verification as JSON' gd.json "len(o['verification']['rows']) > 3"
+
+expect 3 "no construction 'newtom'; did you mean 'newton'" il build newtom
+expect 3 "newton has no option 'dimms'; did you mean 'dims'" il build newton dimms=3
+expect 3 "dims = 0 is out of its range" il build newton dims=0
+expect 2 'an argument is missing' il build
+expect 5 'nowhere/model' il build gd -o nowhere/model.safetensors
+expect 0 '' il build gd -o gd.safetensors
+check 'numbers are stored in double' grep -aq '"dtype":"F64"' gd.safetensors
+
+# the twin that computes in double lies beside the program
+mkdir alone && cp "$INNERLOOP" alone/innerloop
+expect 1 'innerloop-double, which computes in double, cannot be run' alone/innerloop build gd
+mkdir bin && ln -s "$INNERLOOP" bin/innerloop
+expect 0 '' bin/innerloop build gd
+
+# a plan in a file is checked like everything else
+patch() { LC_ALL=C sed "s/$1/$2/" gd.safetensors >bad.safetensors; }
+patch 'stream h.0.attn.o' 'stream h.0.attn.q'
+expect 3 'bad.safetensors: plan: the stream is not as wide as the carry' il show bad.safetensors
+patch 'answer read_out' 'answer read_oot'
+expect 3 "bad.safetensors: plan, line [0-9]*: there is no slot 'read_oot'" il show bad.safetensors
+patch 'input tokens 6' 'input tokens 5'
+expect 3 'bad.safetensors: plan: tokens are 5 wide' il show bad.safetensors
+cp gd.safetensors bad.safetensors
+printf '\001' | dd of=bad.safetensors bs=1 seek=$(($(stat -c %s gd.safetensors 2>/dev/null || stat -f %z gd.safetensors) - 3)) conv=notrunc 2>/dev/null
+expect 3 'the file was damaged or edited' il show bad.safetensors
+
+tiny_recipe >tiny.yaml
+expect 3 'a built model|such a model is in a checkpoint' il train ./tiny.yaml model.family=built --out run

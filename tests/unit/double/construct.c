@@ -1,0 +1,96 @@
+/* construct.c - every construction against the algorithm its row names, on every case of its row */
+#include "construct/construct.h"
+#include "check.h"
+#include "folder.h"
+
+#include <stdlib.h>
+
+static void every_row(void **state)
+{
+    (void)state;
+    const il_construct *row;
+    for (int i = 0; (row = il_construct_at(i)); i++)
+        for (int k = 0; row->cases[k]; k++) {
+            char text[256];
+            il_table *table;
+            int failed;
+            snprintf(text, sizeof text, "%s %s", row->name, row->cases[k]);
+            CHECK_OK(il_build_verify(&table, &failed, text, &err));
+            if (failed || getenv("VERBOSE")) il_table_write_text(table, stdout);
+            CHECK(il_table_rows(table) > 0, "%s is not verified", text);
+            CHECK(!failed, "%s: %d errors above what is stated", text, failed);
+            il_table_free(table);
+        }
+}
+
+#define PYTHON "/usr/bin/python3" /* where the system's NumPy is */
+
+/* Runs a built model here, and its checkpoint by the NumPy program. */
+static void numpy_says_the_same(void **state)
+{
+    (void)state;
+    static const char *const models[] = { "newton dims=4 points=12 order=3", "gd dims=3" };
+    if (system(PYTHON " -c 'import numpy' 2>/dev/null")) skip();
+    for (int i = 0; i < IL_COUNT(models); i++) {
+        char command[512];
+        il_model *m;
+        CHECK_OK(il_build(&m, models[i], &err));
+        int T = 9, width = il_width(&m->plan, m->plan.tokens), loops = m->plan.loops;
+        il_check c = { .model = m, .size = 1 << 16 };
+        c.room = calloc(c.size, sizeof *c.room);
+        double *tokens = il_check_random(&c, (size_t)(T * width), 5);
+        double *mask = il_check_take(&c, (size_t)T);
+        double *answers = il_check_take(&c, (size_t)(loops * T));
+        for (int t = 0; t < T - 1; t++) mask[t] = 1;
+        il_check_run(&c, T, tokens, mask, loops, NULL, answers);
+        CHECK_OK(il_model_save(m, in_folder("model.safetensors"), &err));
+        FILE *f = fopen(in_folder("tokens.txt"), "w"),
+             *g = fopen(in_folder("answers.txt"), "w");
+        for (int t = 0; t < T; t++) {
+            for (int j = 0; j < width; j++) fprintf(f, "%.17g ", tokens[t * width + j]);
+            fprintf(f, "%g\n", mask[t]);
+            fprintf(g, "%.17g\n", answers[(loops - 1) * T + t]);
+        }
+        CHECK(!fclose(f) && !fclose(g), "the files are not written");
+        snprintf(command, sizeof command, PYTHON " tests/numpy_forward.py %s", folder);
+        CHECK(!system(command), "NumPy differs on %s", models[i]);
+        il_model_free(m);
+        free(c.room);
+    }
+}
+
+/* The answers on a batch of prompts, query by query, are those of the algorithm too. */
+static void answers_on_prompts(void **state)
+{
+    (void)state;
+    enum { B = 3, N = 20, D = 5, R = 8 };
+    il_config config;
+    il_batch *batch;
+    il_model *m;
+    il_algo *algo;
+    static il_real yhat[R][B][N], want[R][B][N];
+    CHECK_OK(il_batch_new(&batch, B, N, D, &err));
+    il_config_init(&config);
+    CHECK_OK(il_batch_draw(batch, il_task_find("linear_regression"),
+                           config.training.task_opts, NULL, D,
+                           (il_draw){ .seed = 1, .stream = IL_STREAM_EVAL }, &err));
+    CHECK_OK(il_build(&m, "newton dims=5 alpha=0.0001", &err));
+    CHECK_OK(il_model_answer(m, batch, 1, R, &yhat[0][0][0], &err));
+    CHECK_OK(il_algo_new(&algo, "newton start=alpha_s alpha=0.0001", &err));
+    CHECK_OK(il_algo_predict(algo, batch, 1, R, &want[0][0][0], NULL, &err));
+    for (int i = 0; i < R * B * N; i++)
+        CHECK_NEAR((&yhat[0][0][0])[i], (&want[0][0][0])[i], 1e-12, "an answer");
+    il_algo_free(algo);
+    il_model_free(m);
+    il_batch_free(batch);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_row),
+        cmocka_unit_test(answers_on_prompts),
+        cmocka_unit_test(numpy_says_the_same),
+    };
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}
