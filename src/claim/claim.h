@@ -44,6 +44,20 @@ const il_measure *il_measure_at(int i); /* the rows in order; NULL past the last
 il_status il_claim_add_column(il_table *table, const il_table *source, int from,
                               const char *name, il_error *err);
 
+/* Prompts of a task, as in "noisy_linear_regression noise_std=1", that an evaluation with the same
+ * seed draws too. */
+typedef struct {
+    const char *task;
+    int prompts, points, dims, seed;
+} il_claim_prompts;
+il_status il_claim_draw(il_batch **batch, const il_claim_prompts *prompts, il_error *err);
+/* What an evaluation multiplies the squared error of an answer with. */
+il_status il_claim_unit(double *unit, const il_claim_prompts *prompts, il_error *err);
+
+/* The mean over the points of a model's own prompts of its error. */
+il_status il_claim_loss(double *loss, const il_model *model, int prompts, int seed,
+                        il_error *err);
+
 /* ---- a claim as read ------------------------------------------------------------------------- */
 
 /* What all measures have in common: which models, and how the table is drawn. */
@@ -63,12 +77,13 @@ typedef struct {
     il_table *table; /* once measured */
 } il_claim_measured;
 
-enum { IL_TAKE_MEAN, IL_TAKE_MOST, IL_TAKE_LEAST };
+enum { IL_TAKE_MEAN, IL_TAKE_MOST, IL_TAKE_LEAST, IL_TAKE_SLOPE };
 
 typedef struct {
     char name[IL_TEXT];
     char claim[IL_TEXT], paper[IL_TEXT];
-    char read[IL_TEXT], column[IL_TEXT], minus[IL_TEXT], over[IL_TEXT], at[IL_TEXT];
+    char read[IL_TEXT], column[IL_TEXT], minus[IL_TEXT], over[IL_TEXT], at[IL_TEXT],
+        over_at[IL_TEXT];
     int take; /* of the table's rows that `at` names */
     double expect, within, percent, least, most;
     int table;           /* index of `read` */

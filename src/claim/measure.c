@@ -1,7 +1,8 @@
 /* measure.c - a claim held against what is measured: every table, then every row's number
  *
  * A row reads its column at the rows that `at` names: v, v - minus, or v / over of each; their
- * mean, largest or smallest is held to the bounds. A number that is not one holds nothing.
+ * mean, largest, smallest, or slope against the first column is held to the bounds. What is not
+ * finite holds nothing.
  */
 #include "claim/claim.h"
 
@@ -88,32 +89,73 @@ static int named(const char *at, const il_table *table, int row)
     return x >= low && x <= high;
 }
 
-static il_status read_number(const il_claim_row *r, const il_table *table, double *value,
-                             il_error *err)
+/* Sums over the rows read, of the number v and the first column x */
+typedef struct {
+    int n;
+    double v, x, xx, xv, most, least;
+} sums;
+
+static void add(sums *to, double x, double v)
 {
-    int col, other = -1, n = 0;
-    const char *second = r->minus[0] ? r->minus : r->over;
-    IL_TRY(find_column(r, table, "column", r->column, &col, err));
-    if (*second)
-        IL_TRY(find_column(r, table, r->minus[0] ? "minus" : "over", second, &other, err));
-    double sum = 0, most = -INFINITY, least = INFINITY;
+    to->n++;
+    to->v += v;
+    to->x += x;
+    to->xx += x * x;
+    to->xv += x * v;
+    to->most = fmax(to->most, v);
+    to->least = fmin(to->least, v);
+}
+
+static double taken(const sums *s, int take)
+{
+    if (!isfinite(s->v)) return NAN; /* one NaN among numbers is not passed over */
+    switch (take) {
+    case IL_TAKE_MOST:
+        return s->most;
+    case IL_TAKE_LEAST:
+        return s->least;
+    case IL_TAKE_SLOPE:
+        return (s->n * s->xv - s->x * s->v) / (s->n * s->xx - s->x * s->x);
+    default:
+        return s->v / s->n;
+    }
+}
+
+/* The numbers of column `col`, with `other` beside it, at the rows that `at` names */
+static il_status read_rows(sums *s, const il_claim_row *r, const il_table *table, int col,
+                           int other, const char *at, il_error *err)
+{
+    int text = il_table_is_text(table, 0);
+    *s = (sums){ .most = -INFINITY, .least = INFINITY };
     for (int row = 0; row < il_table_rows(table); row++) {
-        if (!named(r->at, table, row)) continue;
+        if (!named(at, table, row)) continue;
         double v = il_table_number(table, row, col);
         if (other >= 0 && r->minus[0]) v -= il_table_number(table, row, other);
         if (other >= 0 && r->over[0]) v /= il_table_number(table, row, other);
-        sum += v; /* NaN stays NaN in the sum, and so in all three */
-        most = fmax(most, v);
-        least = fmin(least, v);
-        n++;
+        add(s, text ? row : il_table_number(table, row, 0), v);
     }
+    if (s->n) return IL_OK;
     char what[256];
-    snprintf(what, sizeof what, "at = '%s' names no row of %s by its column %s", r->at,
-             il_table_name(table), il_table_col(table, 0));
-    if (!n) return fail_row(r, err, what);
-    *value = r->take == IL_TAKE_MEAN || isnan(sum) ? sum / n
-             : r->take == IL_TAKE_MOST             ? most
-                                                   : least;
+    snprintf(what, sizeof what, "%s = '%s' names no row of %s by its column %s",
+             at == r->at ? "at" : "over_at", at, il_table_name(table),
+             il_table_col(table, 0));
+    return fail_row(r, err, what);
+}
+
+static il_status read_number(const il_claim_row *r, const il_table *table, double *value,
+                             il_error *err)
+{
+    int col, other = -1;
+    const char *second = r->minus[0] ? r->minus : r->over;
+    sums s, base;
+    IL_TRY(find_column(r, table, "column", r->column, &col, err));
+    if (*second)
+        IL_TRY(find_column(r, table, r->minus[0] ? "minus" : "over", second, &other, err));
+    IL_TRY(read_rows(&s, r, table, col, other, r->at, err));
+    *value = taken(&s, r->take);
+    if (!r->over_at[0]) return IL_OK;
+    IL_TRY(read_rows(&base, r, table, col, other, r->over_at, err));
+    *value /= taken(&base, IL_TAKE_MEAN);
     return IL_OK;
 }
 

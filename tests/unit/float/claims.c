@@ -63,6 +63,10 @@ static void rows_read_what_they_name(void **state)
                "most");
     CHECK_NEAR(measure("column: ols, at: 1..2, take: least, least: 0", &held), e2, 0,
                "least");
+    CHECK_NEAR(measure("column: ols, at: 1..2, take: slope, least: -9", &held), e2 - e1,
+               1e-14, "slope");
+    CHECK_NEAR(measure("column: ols, at: 2, over_at: 1, least: 0", &held), e2 / e1, 0,
+               "over_at");
     CHECK_NEAR(measure("column: ols, minus: zero, at: 2, least: 0", &held), e2 - z2, 0,
                "minus");
     CHECK_NEAR(measure("column: ols, over: zero, at: 2, least: 0", &held), e2 / z2, 0,

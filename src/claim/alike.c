@@ -1,0 +1,123 @@
+/* alike.c - which step of one algorithm is most like each step of another
+ *
+ * Columns: step (of a), best (the step of b whose errors are most alike), log2_best, and SimE there,
+ * the mean cosine between their vectors of errors (src/algo/similarity.h).
+ * Source: Fu et al. 2023, arXiv:2310.17086.
+ */
+#include "algo/similarity.h"
+#include "claim/claim.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct {
+    char a[IL_TEXT], b[IL_TEXT], task[IL_TEXT];
+    int first, last, prompts, points, dims, from, seed;
+} options;
+
+#define KEY(type, field, init, min, max, help, words)                                      \
+    {                                                                                      \
+#field, IL_OPT_##type, offsetof(options, field), init, min, max, help, words       \
+    }
+/* clang-format off */
+static const il_opt opts[] = {
+    KEY(TEXT, a, 0, 0, 0, "an algorithm with steps", "newton"),
+    KEY(TEXT, b, 0, 0, 0, "another", "gd"),
+    KEY(TEXT, task, 0, 0, 0, "whose prompts they answer", "linear_regression"),
+    KEY(INT, first, 1, 0, 10000, "first step of a", NULL),
+    KEY(INT, last, 10, 0, 10000, "last step of a", NULL),
+    KEY(INT, prompts, 100, 1, 1e6, "prompts", NULL),
+    KEY(INT, points, 41, 1, 65536, "points in a prompt", NULL),
+    KEY(INT, dims, 20, 1, 65536, "dimensions", NULL),
+    KEY(INT, from, 1, 0, 65535, "the first point that counts", NULL),
+    KEY(INT, seed, 1, 0, 2147483647, "which prompts", NULL),
+    { 0 },
+};
+/* clang-format on */
+
+/* The answers of an algorithm after steps first..last, (last-first+1, B, N) */
+static il_status answers(il_real **yhat, const il_algo *algo, const il_batch *batch,
+                         int first, int last, il_error *err)
+{
+    size_t size = il_product((size_t)(last - first + 1),
+                             (size_t)batch->prompts * (size_t)batch->points);
+    *yhat = size <= SIZE_MAX / sizeof **yhat ? malloc(size * sizeof **yhat) : NULL;
+    if (!*yhat) return il_fail(err, IL_EFAIL, "out of memory for %d steps", last);
+    return il_algo_predict(algo, batch, first, last, *yhat, NULL, err);
+}
+
+static il_status fill(il_table *table, const options *o, const il_batch *batch,
+                      const il_real *a, const il_real *b, int nb, il_error *err)
+{
+    static const char *const cols[] = { "step", "best", "log2_best", "SimE" };
+    int na = o->last - o->first + 1, *best = malloc(sizeof *best * (size_t)na);
+    double *alike = malloc(sizeof *alike * (size_t)na * (size_t)nb);
+    il_similar s = { batch->prompts, batch->points, o->from };
+    il_status status = best && alike ? IL_OK : il_fail(err, IL_EFAIL, "out of memory");
+    if (!status) status = il_similarity_errors(alike, s, a, na, b, nb, batch->y, err);
+    if (!status) il_similarity_best(best, alike, na, nb);
+    for (int i = 0; i < IL_COUNT(cols) && !status; i++)
+        status = il_table_add_col(table, cols[i], 0, err);
+    for (int i = 0; i < na && !status; i++) {
+        status = il_table_add_row(table, err);
+        if (status) break;
+        il_table_set(table, i, 0, o->first + i);
+        il_table_set(table, i, 1, best[i] + 1);
+        il_table_set(table, i, 2, log2(best[i] + 1));
+        il_table_set(table, i, 3, alike[(size_t)i * (size_t)nb + (size_t)best[i]]);
+    }
+    free(alike);
+    free(best);
+    return status;
+}
+
+static il_status compare(il_table *table, const options *o, const il_batch *batch,
+                         const il_algo *first, const il_algo *second, il_error *err)
+{
+    il_real *a = NULL, *b = NULL;
+    int steps = il_algo_steps(second);
+    if (o->last < o->first || steps < 1)
+        return il_fail(err, IL_ECONFIG,
+                       "there are no steps to compare: first = %d, last = "
+                       "%d, and %s has %d",
+                       o->first, o->last, o->b, steps);
+    il_status status = answers(&a, first, batch, o->first, o->last, err);
+    if (!status) status = answers(&b, second, batch, 1, steps, err);
+    if (!status) status = fill(table, o, batch, a, b, steps, err);
+    free(a);
+    free(b);
+    return status;
+}
+
+static il_status run(const void *opt, const il_subject *subject, int n, const char *name,
+                     il_table **out, il_error *err)
+{
+    (void)subject, (void)n;
+    const options *o = opt;
+    il_claim_prompts prompts = { o->task, o->prompts, o->points, o->dims, o->seed };
+    il_batch *batch = NULL;
+    il_algo *a = NULL, *b = NULL;
+    il_table *table = NULL;
+    il_status status = il_claim_draw(&batch, &prompts, err);
+    if (!status) status = il_algo_new(&a, o->a, err);
+    if (!status) status = il_algo_new(&b, o->b, err);
+    if (!status) status = il_table_new(&table, name, err);
+    if (!status) status = compare(table, o, batch, a, b, err);
+    il_batch_free(batch);
+    il_algo_free(a);
+    il_algo_free(b);
+    if (status)
+        il_table_free(table);
+    else
+        *out = table;
+    return status;
+}
+
+const il_measure il_measure_alike = {
+    .name = "alike",
+    .summary = "which step of one algorithm is most like each step of another",
+    .opts = opts,
+    .size = sizeof(options),
+    .untrained = 1,
+    .run = run,
+};
