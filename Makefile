@@ -79,9 +79,12 @@ $$(BUILD)/$(1)/src/la/kernels-%.o: src/la/kernels.c
 $$(BUILD)/$(1)/libinnerloop.a: $$(OBJ_$(1))
 	@rm -f $$@
 	$$(AR) rcs $$@ $$^
-$$(BUILD)/$(1)/test/%: tests/unit/$(1)/%.c $$(wildcard tests/unit/*.h) $$(BUILD)/$(1)/libinnerloop.a
+$$(BUILD)/$(1)/tests/%.o: tests/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) $$(ISA_DEFS) $$(REAL_$(1)) -Itests/unit $$< $$(BUILD)/$(1)/libinnerloop.a $$(LDFLAGS) $$(LDLIBS) -lcmocka -o $$@
+	$$(CC) $$(ALL_CFLAGS) -O1 $$(ISA_DEFS) $$(REAL_$(1)) -Itests/unit -MMD -MP -c $$< -o $$@
+$$(BUILD)/$(1)/test/%: $$(BUILD)/$(1)/tests/unit/$(1)/%.o $$(BUILD)/$(1)/libinnerloop.a
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) $$^ $$(LDFLAGS) $$(LDLIBS) -lcmocka -o $$@
 TESTS_$(1) := $$(patsubst tests/unit/$(1)/%.c,$$(BUILD)/$(1)/test/%,$$(wildcard tests/unit/$(1)/*.c))
 endef
 $(eval $(call variant,float))
