@@ -39,81 +39,52 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
                        op->name, il_width(p, op->in[3]));
     int K = il_width(p, op->in[0]) / H, V = il_width(p, op->in[2]) / H;
     op->reads = (1u << op->n_in) - 1;
-    il_work_new(p, (size_t)K * (size_t)V, 0);
-    if (of(op)->causal) il_recurrent_new(p, op, H * K * V);
+    il_work_new(p, il_matrix(K, V) + il_matrix(V, K), (size_t)(K + V));
+    if (of(op)->causal) il_recurrent_new(p, op, H * (int)il_matrix(K, V));
     return IL_OK;
 }
 
-/* S (K,V) += a x y^T */
-static void add_outer(il_real *S, il_real a, const il_real *x, const il_real *y, int K,
-                      int V)
-{
-    for (int i = 0; i < K; i++)
-        il_kernel()->axpy(S + (size_t)i * (size_t)V, a * x[i], y, (size_t)V);
-}
-
-/* y (V) += a S^T x */
-static void add_mixed(il_real *y, il_real a, const il_real *S, const il_real *x, int K,
-                      int V)
-{
-    for (int i = 0; i < K; i++)
-        il_kernel()->axpy(y, a * x[i], S + (size_t)i * (size_t)V, (size_t)V);
-}
-
-/* y (K) += a S x;   the sum of z (K) times S x */
-static il_real add_applied(il_real *y, il_real a, const il_real *S, const il_real *x,
-                           const il_real *z, int K, int V)
-{
-    il_real sum = 0;
-    for (int i = 0; i < K; i++) {
-        il_real product = il_dot(S + (size_t)i * (size_t)V, x, V);
-        if (y) y[i] += a * product;
-        sum += z[i] * product;
-    }
-    return sum;
-}
-
-/* One head of one prompt: q, k, v, the mask, and y or its adjoint. */
+/* One head of one prompt */
 typedef struct {
+    const options *o;
+    int T, K, V;
     il_strip q, k, v, mask;
     il_real *y;
     const il_real *dy;
-    int T, K, V, causal;
-    il_real scale;
+    il_real *S, *rows; /* scratch: a matrix; T rows of K + V numbers */
 } head;
+
+static il_rows_of rows_of(il_strip s) { return (il_rows_of){ s.x, s.ld }; }
 
 static head head_of(const il_op *op, const il_state *s, const il_mix *m, int b, int h)
 {
     size_t out = il_mix_at(m, m->H * m->V, b, h);
-    return (head){ .q = il_strip_of(op, s, m, 0, b, h),
+    return (head){ .o = of(op),
+                   .T = m->T,
+                   .K = m->K,
+                   .V = m->V,
+                   .q = il_strip_of(op, s, m, 0, b, h),
                    .k = il_strip_of(op, s, m, 1, b, h),
                    .v = il_strip_of(op, s, m, 2, b, h),
                    .mask = il_strip_of(op, s, m, 3, b, h),
                    .y = il_y(op, s) + out,
                    .dy = s->window ? il_dy(op, s) + out : NULL,
-                   .T = m->T,
-                   .K = m->K,
-                   .V = m->V,
-                   .causal = of(op)->causal,
-                   .scale = (il_real)of(op)->scale };
+                   .S = s->work,
+                   .rows = s->work + il_matrix(m->K, m->V) + il_matrix(m->V, m->K) };
 }
 
-static il_real weight(const head *a, int t) { return a->mask.x ? a->mask.x[t] : 1; }
-
-static void see(il_real *S, const head *a, int t)
+/* y_t (+)= S^T a_t with S = sum of b c^T over the tokens that t sees, or that see t (`reverse`) */
+static void sweep(const head *a, il_real *S, il_recurrence r, il_rows_of b, il_rows_of c,
+                  il_rows_of read, il_real *y, int ldy)
 {
-    add_outer(S, a->scale * weight(a, t), a->k.x + (size_t)t * (size_t)a->k.ld,
-              a->v.x + (size_t)t * (size_t)a->v.ld, a->K, a->V);
-}
-
-static void see_all(il_real *S, const head *a)
-{
-    for (int t = 0; t < a->T; t++) see(S, a, t);
-}
-
-static void clear(il_real *S, const head *a)
-{
-    memset(S, 0, sizeof *S * (size_t)a->K * (size_t)a->V);
+    r.T = a->T;
+    r.scale = (il_real)a->o->scale;
+    if (a->o->causal) {
+        il_sweep(S, r, b, c, read, y, ldy);
+        return;
+    }
+    il_sweep(S, r, b, c, (il_rows_of){ 0 }, NULL, 0);
+    il_sweep(S, r, (il_rows_of){ 0 }, (il_rows_of){ 0 }, read, y, ldy);
 }
 
 static void forward(const il_op *op, il_state *s)
@@ -123,48 +94,56 @@ static void forward(const il_op *op, il_state *s)
     for (int b = 0; b < m.B; b++)
         for (int h = 0; h < m.H; h++) {
             head a = head_of(op, s, &m, b, h);
-            il_real *S = recurrent ? recurrent + (size_t)(h * m.K) * (size_t)m.V : s->work;
-            if (!recurrent || s->past == 0) clear(S, &a);
-            if (!a.causal) see_all(S, &a);
-            for (int t = 0; t < m.T; t++) {
-                il_real *y = a.y + (size_t)t * (size_t)a.v.ld;
-                if (a.causal) see(S, &a, t);
-                memset(y, 0, sizeof *y * (size_t)m.V);
-                add_mixed(y, 1, S, a.q.x + (size_t)t * (size_t)a.q.ld, m.K, m.V);
-            }
+            il_real *S = recurrent ? recurrent + (size_t)h * il_matrix(m.K, m.V) : a.S;
+            il_recurrence r = {
+                .rows = m.K, .cols = m.V, .gain = a.mask.x, .ld_gain = a.mask.ld
+            };
+            if (!recurrent || s->past == 0) il_matrix_set(S, NULL, m.K, m.V, 0);
+            sweep(&a, S, r, rows_of(a.k), rows_of(a.v), rows_of(a.q), a.y, a.v.ld);
         }
 }
 
-static void backward_queries(const head *a, il_real *S)
+static void backward_queries(const head *a)
 {
-    clear(S, a);
-    if (!a->causal) see_all(S, a);
-    for (int t = 0; t < a->T; t++) {
-        size_t qt = (size_t)t * (size_t)a->q.ld, vt = (size_t)t * (size_t)a->v.ld;
-        if (a->causal) see(S, a, t);
-        add_applied(a->q.dx + qt, 1, S, a->dy + vt, a->q.x + qt, a->K, a->V);
+    il_recurrence r = {
+        .rows = a->V, .cols = a->K, .gain = a->mask.x, .ld_gain = a->mask.ld, .add = 1
+    };
+    il_matrix_set(a->S, NULL, a->V, a->K, 0);
+    sweep(a, a->S, r, rows_of(a->v), rows_of(a->k), (il_rows_of){ a->dy, a->v.ld }, a->q.dx,
+          a->q.ld);
+}
+
+/* dk and dv, but for the mask */
+static void backward_pairs(const head *a, il_real *dk, int lddk, il_real *dv, int lddv,
+                           int add)
+{
+    il_rows_of q = rows_of(a->q), dy = { a->dy, a->v.ld };
+    il_recurrence r = { .reverse = a->o->causal, .add = add };
+    if (dk) {
+        r.rows = a->V, r.cols = a->K;
+        il_matrix_set(a->S, NULL, a->V, a->K, 0);
+        sweep(a, a->S, r, dy, q, rows_of(a->v), dk, lddk);
+    }
+    if (dv) {
+        r.rows = a->K, r.cols = a->V;
+        il_matrix_set(a->S, NULL, a->K, a->V, 0);
+        sweep(a, a->S, r, q, dy, rows_of(a->k), dv, lddv);
     }
 }
 
-static void ask(il_real *G, const head *a, int t)
+static void backward_masked(const head *a)
 {
-    add_outer(G, a->scale, a->q.x + (size_t)t * (size_t)a->q.ld,
-              a->dy + (size_t)t * (size_t)a->v.ld, a->K, a->V);
-}
-
-static void backward_keys(const head *a, il_real *G)
-{
-    clear(G, a);
-    for (int t = a->T - 1; t >= 0 && !a->causal; t--) ask(G, a, t);
-    for (int t = a->T - 1; t >= 0; t--) {
-        size_t kt = (size_t)t * (size_t)a->k.ld, vt = (size_t)t * (size_t)a->v.ld;
-        const il_real *k = a->k.x + kt;
-        il_real m = weight(a, t);
-        if (a->causal) ask(G, a, t);
-        il_real dm =
-            add_applied(a->k.dx ? a->k.dx + kt : NULL, m, G, a->v.x + vt, k, a->K, a->V);
-        if (a->v.dx) add_mixed(a->v.dx + vt, m, G, k, a->K, a->V);
-        if (a->mask.dx) a->mask.dx[t] += dm;
+    const il_kernels *kernel = il_kernel();
+    size_t K = (size_t)a->K, V = (size_t)a->V;
+    il_real *dk = a->rows, *dv = dk + (size_t)a->T * K;
+    backward_pairs(a, dk, a->K, dv, a->V, 0);
+    for (size_t t = 0; t < (size_t)a->T; t++, dk += K, dv += V) {
+        il_real m = a->mask.x[t * (size_t)a->mask.ld];
+        size_t kt = t * (size_t)a->k.ld, vt = t * (size_t)a->v.ld;
+        if (a->k.dx) kernel->axpy(a->k.dx + kt, m, dk, K);
+        if (a->v.dx) kernel->axpy(a->v.dx + vt, m, dv, V);
+        if (a->mask.dx)
+            a->mask.dx[t * (size_t)a->mask.ld] += kernel->dot(a->k.x + kt, dk, a->K);
     }
 }
 
@@ -174,8 +153,11 @@ static void backward(const il_op *op, il_state *s)
     for (int b = 0; b < m.B; b++)
         for (int h = 0; h < m.H; h++) {
             head a = head_of(op, s, &m, b, h);
-            if (a.q.dx) backward_queries(&a, s->work);
-            if (a.k.dx || a.v.dx || a.mask.dx) backward_keys(&a, s->work);
+            if (a.q.dx) backward_queries(&a);
+            if (a.mask.x)
+                backward_masked(&a);
+            else
+                backward_pairs(&a, a.k.dx, a.k.ld, a.v.dx, a.v.ld, 1);
         }
 }
 

@@ -60,9 +60,6 @@ static solver solver_of(const options *o)
     return (solver)o->solver;
 }
 
-/* Numbers of a (rows, cols) matrix as the kernels want it */
-static size_t matrix(int rows, int cols) { return (size_t)rows * (size_t)il_padded(cols); }
-
 enum { BETA_OF_NET = 3 };
 static int gamma_input(const options *o) { return o->form == NET ? 4 : 3; }
 
@@ -88,10 +85,10 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
                                 : il_param_new(p, op, "lambda", IL_INIT_ONE, 0, 0, H);
     if (o->start) op->par[1] = il_param_new(p, op, "start", IL_INIT_ZERO, 0, H * K, V);
     op->reads = (1u << op->n_in) - 1;
-    size_t square = matrix(K, K), mixed = matrix(K, V) + matrix(V, K);
+    size_t square = il_matrix(K, K), mixed = il_matrix(K, V) + il_matrix(V, K);
     il_work_new(p, 2 * square + mixed + (size_t)(5 * il_padded(K)) + 64,
                 (size_t)(3 * K + V + 1));
-    il_recurrent_new(p, op, H * (int)(square + matrix(K, V)));
+    il_recurrent_new(p, op, H * (int)(square + il_matrix(K, V)));
     return IL_OK;
 }
 
@@ -168,8 +165,8 @@ static head head_of(const il_op *op, const il_state *s, const il_mix *m, int b, 
     if (o->start) a.start = il_w(op, s, 1) + (size_t)(h * m->K) * (size_t)m->V;
     a.solve = s->work; /* first, for its alignment */
     a.P = a.solve + (size_t)(m->K + 3) * (size_t)ld;
-    a.S = a.P + matrix(m->K, m->K);
-    a.ridge = a.S + matrix(m->K, m->V) + matrix(m->V, m->K);
+    a.S = a.P + il_matrix(m->K, m->K);
+    a.ridge = a.S + il_matrix(m->K, m->V) + il_matrix(m->V, m->K);
     a.rows = a.ridge + ld;
     if (o->form == PLAIN) return a;
     a.gamma = il_strip_of(op, s, m, gamma_input(o), b, h);
@@ -229,6 +226,8 @@ static void solve(const head *a, il_real *P, const il_real *b, int ldb, il_real 
     (a->solver == RECURSION ? il_kernel()->rls : il_kernel()->ridge)(P, &r);
 }
 
+static il_rows_of rows_of(il_strip s) { return (il_rows_of){ s.x, s.ld }; }
+
 /* A recurrence with this head's decay */
 static il_recurrence recurrence(const head *a, int rows, int cols)
 {
@@ -240,16 +239,6 @@ static il_recurrence recurrence(const head *a, int rows, int cols)
                             .scale = 1 };
 }
 
-static void set_matrix(il_real *S, const il_real *from, int rows, int cols, int transposed)
-{
-    memset(S, 0, sizeof *S * matrix(rows, cols));
-    for (int i = 0; i < rows && from; i++)
-        for (int j = 0; j < cols; j++)
-            S[(size_t)i * (size_t)il_padded(cols) + (size_t)j] =
-                transposed ? from[(size_t)j * (size_t)rows + (size_t)i]
-                           : from[(size_t)i * (size_t)cols + (size_t)j];
-}
-
 static void forward(const il_op *op, il_state *s)
 {
     il_mix m = il_mix_of(op, s, of(op)->heads);
@@ -259,22 +248,19 @@ static void forward(const il_op *op, il_state *s)
             head a = head_of(op, s, &m, b, h);
             il_real *P = a.P, *S = a.S;
             if (recurrent) {
-                P = recurrent + (size_t)h * (matrix(m.K, m.K) + matrix(m.K, m.V));
-                S = P + matrix(m.K, m.K);
+                P = recurrent + (size_t)h * (il_matrix(m.K, m.K) + il_matrix(m.K, m.V));
+                S = P + il_matrix(m.K, m.K);
             }
             if (!recurrent || s->past == 0) {
                 set_start(&a, P);
-                set_matrix(S, a.start, m.K, m.V, 0);
+                il_matrix_set(S, a.start, m.K, m.V, 0);
             }
             set_ridge(&a);
             solve(&a, P, a.q.x, a.q.ld, a.x, a.q.ld, 0);
             il_recurrence r = recurrence(&a, m.K, m.V);
-            r.a = a.x, r.lda = a.q.ld;
-            r.b = a.k.x, r.ldb = a.k.ld;
-            r.c = a.v.x, r.ldc = a.v.ld;
-            r.y = a.y, r.ldy = a.v.ld;
             r.gain = a.gain, r.ld_gain = a.ld_gain;
-            il_kernel()->recur(S, &r);
+            il_sweep(S, r, rows_of(a.k), rows_of(a.v), (il_rows_of){ a.x, a.q.ld }, a.y,
+                     a.v.ld);
         }
 }
 
@@ -284,46 +270,39 @@ static void forward(const il_op *op, il_state *s)
 static void solve_adjoint(const head *a, il_real *u, il_real *g)
 {
     il_recurrence r = recurrence(a, a->V, a->K);
-    r.a = a->dy, r.lda = a->v.ld;
-    r.b = a->v.x, r.ldb = a->v.ld;
-    r.c = a->k.x, r.ldc = a->k.ld;
-    r.y = g, r.ldy = a->K;
     r.gain = a->gain, r.ld_gain = a->ld_gain;
-    set_matrix(a->S, a->start, a->V, a->K, 1);
-    il_kernel()->recur(a->S, &r);
+    il_matrix_set(a->S, a->start, a->V, a->K, 1);
+    il_sweep(a->S, r, rows_of(a->v), rows_of(a->k), (il_rows_of){ a->dy, a->v.ld }, g,
+             a->K);
     set_start(a, a->P);
     set_ridge(a);
     solve(a, a->P, g, a->K, u, a->K, a->solver == RECURSION);
 }
 
 /* Against time: y_t (+)= sign (sum_{i >= t} zeta_it b_i c_i^T)^T a_t */
-static void sweep_back(const head *a, int rows, int cols, il_real sign, const il_real *b,
-                       int ldb, const il_real *c, int ldc, const il_real *read, int ld_read,
-                       il_real *y, int ldy, int add)
+static void sweep_back(const head *a, int rows, int cols, il_real sign, il_rows_of b,
+                       il_rows_of c, il_rows_of read, il_real *y, int ldy, int add)
 {
     il_recurrence r = recurrence(a, rows, cols);
-    r.a = read, r.lda = ld_read;
-    r.b = b, r.ldb = ldb;
-    r.c = c, r.ldc = ldc;
-    r.y = y, r.ldy = ldy;
     r.scale = sign;
     r.add = add;
     r.reverse = 1;
-    set_matrix(a->S, NULL, rows, cols, 0);
-    il_kernel()->recur(a->S, &r);
+    il_matrix_set(a->S, NULL, rows, cols, 0);
+    il_sweep(a->S, r, b, c, read, y, ldy);
 }
 
 /* dk_t and dv_t without beta_t: [D_t + D_t^T] k_t + F_t^T v_t and F_t k_t, where F_t = dL/dG_t
- * gathers dy x^T and D_t = dL/dP_t gathers -u x^T. Leaves F_0 = dL/dG_0 in a->S. */
+ * gathers dy x^T and D_t = dL/dP_t gathers -u x^T. Leaves dL/dG_0 (transposed) in a->S. */
 static void keys_and_values(const head *a, const il_real *u, il_real *dk, int lddk,
                             il_real *dv, int lddv, int add)
 {
-    int K = a->K, V = a->V, ldx = a->q.ld;
-    const il_real *k = a->k.x, *v = a->v.x;
-    sweep_back(a, V, K, 1, a->dy, a->v.ld, a->x, ldx, v, a->v.ld, dk, lddk, add);
-    sweep_back(a, K, K, -1, u, K, a->x, ldx, k, a->k.ld, dk, lddk, 1);
-    sweep_back(a, K, K, -1, a->x, ldx, u, K, k, a->k.ld, dk, lddk, 1);
-    sweep_back(a, K, V, 1, a->x, ldx, a->dy, a->v.ld, k, a->k.ld, dv, lddv, add);
+    int K = a->K, V = a->V;
+    il_rows_of k = rows_of(a->k), v = rows_of(a->v), ut = { u, K }, x = { a->x, a->q.ld },
+               dy = { a->dy, a->v.ld };
+    sweep_back(a, V, K, 1, dy, x, v, dk, lddk, add);
+    sweep_back(a, K, K, -1, ut, x, k, dk, lddk, 1);
+    sweep_back(a, K, K, -1, x, ut, k, dk, lddk, 1);
+    sweep_back(a, K, V, 1, x, dy, k, dv, lddv, add);
 }
 
 /* dlambda = sum_t zeta_t0 (u_t . x_t) / lambda^2 */
@@ -397,12 +376,9 @@ static void backward(const il_op *op, il_state *s)
             } else {
                 keys_and_values(&a, u, dk0, m.K, dv0, m.V, 0);
             }
-            if (a.start) {
-                il_real *dstart = il_dw(op, s, 1) + (size_t)(h * m.K) * (size_t)m.V;
-                for (int i = 0; i < m.K; i++)
-                    il_kernel()->add(dstart + i * m.V, dstart + i * m.V,
-                                     a.S + (size_t)i * (size_t)il_padded(m.V), (size_t)m.V);
-            }
+            if (a.start)
+                il_matrix_add(il_dw(op, s, 1) + (size_t)(h * m.K) * (size_t)m.V, a.S, m.K,
+                              m.V);
             if (a.o->form != PLAIN) gates(&a, u, dk0, dv0);
             if (a.o->form == NET)
                 ridge_gradient(&a, u, il_dw(op, s, 0) + h * m.K);

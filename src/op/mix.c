@@ -1,4 +1,4 @@
-/* mix.c - the shape of ops that mix tokens: q, k, v and gates */
+/* mix.c - the shape of ops that mix tokens, and the matrices they carry along */
 #include "op/mix.h"
 
 il_status il_shape_mix(il_plan *p, il_op *op, int H, il_error *err)
@@ -19,4 +19,30 @@ il_status il_shape_mix(il_plan *p, il_op *op, int H, il_error *err)
     }
     op->out = il_slot_new(p, op, "", v);
     return IL_OK;
+}
+
+void il_matrix_set(il_real *S, const il_real *from, int rows, int cols, int transposed)
+{
+    memset(S, 0, sizeof *S * il_matrix(rows, cols));
+    for (int i = 0; i < rows && from; i++)
+        for (int j = 0; j < cols; j++)
+            S[il_matrix(i, cols) + (size_t)j] =
+                transposed ? from[(size_t)j * (size_t)rows + (size_t)i]
+                           : from[(size_t)i * (size_t)cols + (size_t)j];
+}
+
+void il_matrix_add(il_real *to, const il_real *S, int rows, int cols)
+{
+    for (int i = 0; i < rows; i++, to += cols)
+        il_kernel()->add(to, to, S + il_matrix(i, cols), (size_t)cols);
+}
+
+void il_sweep(il_real *S, il_recurrence r, il_rows_of b, il_rows_of c, il_rows_of a,
+              il_real *y, int ldy)
+{
+    r.b = b.at, r.ldb = b.ld;
+    r.c = c.at, r.ldc = c.ld;
+    r.a = a.at, r.lda = a.ld;
+    r.y = y, r.ldy = ldy;
+    il_kernel()->recur(S, &r);
 }

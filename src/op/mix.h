@@ -50,4 +50,25 @@ static inline il_strip il_strip_of(const il_op *op, const il_state *s, const il_
     return (il_strip){ il_x(op, s, input) + at, dx ? dx + at : NULL, width };
 }
 
+/* ---- carried matrices (il_kernels.recur) -------------------------------------------------------- */
+
+/* Numbers of a (rows, cols) matrix as kernels want it */
+static inline size_t il_matrix(int rows, int cols)
+{
+    return (size_t)rows * (size_t)il_padded(cols);
+}
+
+/* S = from (rows, cols; NULL: zeros), or the transpose of from (cols, rows) */
+void il_matrix_set(il_real *S, const il_real *from, int rows, int cols, int transposed);
+/* to (rows, cols) += S */
+void il_matrix_add(il_real *to, const il_real *S, int rows, int cols);
+
+/* A sweep through time, the rows of whose factors are given: see il_recurrence. */
+typedef struct {
+    const il_real *at;
+    int ld;
+} il_rows_of;
+void il_sweep(il_real *S, il_recurrence r, il_rows_of b, il_rows_of c, il_rows_of a,
+              il_real *y, int ldy);
+
 #endif
