@@ -25,7 +25,7 @@ static const cli_option opts[] = {
     { "period", CLI_TEXT, offsetof(options, period), 0, "P,...",
       "seasons in rows, at most four" },
     { "forget", CLI_REAL, offsetof(options, forget), 0, "G",
-      "what a row counts one row later (0.995)" },
+      "what a row counts one row later (0.999)" },
     { "ridge", CLI_REAL, offsetof(options, ridge), 0, "M",
       "pull towards \"no change\" (several, mixed by their losses)" },
     { "against", CLI_TEXT, offsetof(options, against), 0, "F,...",

@@ -25,7 +25,7 @@ const il_forecaster_kind *il_forecaster_at(int i)
 
 void il_forecast_defaults(il_forecast_options *options)
 {
-    *options = (il_forecast_options){ .lags = 12, .horizon = 1, .forget = 0.995 };
+    *options = (il_forecast_options){ .lags = 12, .horizon = 1, .forget = 0.999 };
 }
 
 /* ---- what is asked for ---------------------------------------------------------------------------- */
@@ -115,6 +115,7 @@ static void layout(il_forecast *f)
     size_t most = (size_t)f->n + (size_t)f->past + 1;
     for (int p = 0; p < IL_PERIODS; p++)
         longest = (size_t)il_max((int)longest, f->o.period[p]);
+    int recent = il_min(il_max(256, 2 * (int)longest), 2048); /* two seasons */
     f->sections = 0;
     f->depth = 2 * f->H + il_max(f->o.lags + f->o.others, (int)longest) + 2;
     f->rows = take(f, "rows", 1);
@@ -122,10 +123,9 @@ static void layout(il_forecast *f)
     f->first = take(f, "first", C);
     f->history = take(f, "history", C * (size_t)f->depth);
     f->scales = take(f, "scales", C * (H + 1) * (H + 2));
-    f->values =
-        take_recent(f, "values", C, il_min(il_max(IL_RECENT, 2 * (int)longest), 2048));
-    f->changes = take_recent(f, "changes", C * H, IL_RECENT);
-    f->errors = take_recent(f, "errors", C * H, IL_RECENT);
+    f->values = take_recent(f, "values", C, recent);
+    f->changes = take_recent(f, "changes", C * H, recent);
+    f->errors = take_recent(f, "errors", C * H, recent);
     f->made = take(f, "made", C * H * H * (M + 4));
     f->score = (il_forecast_errors *)take(
         f, "score", C * H * M * sizeof(il_forecast_errors) / sizeof(double));

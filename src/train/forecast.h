@@ -49,8 +49,6 @@ double il_sample_target(const il_sample *s, double y);
 
 /* ---- the latest values of something, in order ------------------------------------------------ */
 
-enum { IL_RECENT = 256 };
-
 /* The last `size` values of a sequence, and the same sorted */
 typedef struct {
     int size;

@@ -33,7 +33,7 @@ static il_status add_columns(il_table *t, il_error *err)
 
 static double rms(const il_forecast_errors *e)
 {
-    return e->count ? e->big * sqrt(e->squares / e->count) : NAN;
+    return e->count > 0 ? e->big * sqrt(e->squares / e->count) : NAN;
 }
 
 static double ratio(double a, double b) { return b > 0 ? a / b : NAN; }
@@ -62,7 +62,7 @@ static il_status add_row(il_table *t, const il_forecast *f, int c, int h, int m,
     IL_TRY(il_table_set_text(t, r, METHOD, f->kind[m]->name, err));
     il_table_set(t, r, AHEAD, h + 1);
     il_table_set(t, r, COUNT, e->count);
-    il_table_set(t, r, MAE, e->count ? e->mean : NAN);
+    il_table_set(t, r, MAE, e->count > 0 ? e->mean : NAN);
     il_table_set(t, r, RMSE, rms(e));
     if (base) {
         il_table_set(t, r, MAE_RATIO, ratio(e->mean, base->mean));

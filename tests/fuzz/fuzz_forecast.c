@@ -1,0 +1,88 @@
+/* fuzz_forecast.c - any rows of numbers: forecasts stay in bounds, and a saved one goes on the same
+ *
+ * The first eight bytes choose options, the others are rows of float64. Row 20 is preceded by saving
+ * and loading.
+ */
+#include "innerloop.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { COLUMNS = 2, HORIZON = 3, ROWS = 120 };
+
+static char path[] = "/tmp/innerloop-fuzz-XXXXXX";
+
+static il_forecast_options options_of(const uint8_t *d)
+{
+    static const double forget[] = { 0.5, 0.95, 0.99, 1 }, ridge[] = { 0, 1e-6, 1, 1e6 };
+    il_forecast_options o;
+    il_forecast_defaults(&o);
+    o.lags = 1 + d[0] % 8;
+    o.others = d[1] % 3;
+    o.horizon = 1 + d[2] % HORIZON;
+    o.forget = forget[d[3] % 4];
+    o.ridge = ridge[d[4] % 4];
+    if (d[5]) o.period[0] = 2 + d[5] % 20;
+    if (d[5] && d[6]) o.period[1] = 2 + d[6] % 40;
+    if (d[7] % 2) strcpy(o.against, "persistence,seasonal,ar,nlms,naive");
+    return o;
+}
+
+/* Within one span of what was seen so far, or NaN before anything was */
+static void check(const il_forecast_value *v, int n, double low, double high)
+{
+    for (int i = 0; i < n; i++) {
+        if (low > high
+                ? !isnan(v[i].value)
+                : !(v[i].value >= low - (high - low) && v[i].value <= high + (high - low)))
+            abort();
+        if (v[i].low_95 > v[i].low_80 || v[i].high_95 < v[i].high_80) abort();
+    }
+}
+
+static il_forecast *again(il_forecast *f)
+{
+    il_forecast *loaded;
+    if (il_forecast_save(f, path, NULL) || il_forecast_load(&loaded, path, NULL)) abort();
+    return loaded;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static int made;
+    il_forecast *f, *twin = NULL;
+    il_forecast_value out[COLUMNS * HORIZON], other[COLUMNS * HORIZON];
+    double y[COLUMNS], low[COLUMNS], high[COLUMNS];
+    if (!made++) close(mkstemp(path));
+    if (size < 8) return 0;
+    il_forecast_options o = options_of(data);
+    if (il_forecast_new(&f, COLUMNS, NULL, &o, NULL)) abort();
+    for (int c = 0; c < COLUMNS; c++) {
+        low[c] = INFINITY;
+        high[c] = -INFINITY;
+    }
+    data += 8;
+    size -= 8;
+    for (int t = 0; t < ROWS && size >= sizeof y; t++) {
+        memcpy(y, data, sizeof y);
+        data += sizeof y;
+        size -= sizeof y;
+        if (t == 20) twin = again(f);
+        il_status status = il_forecast_step(f, y, out, NULL);
+        if (twin && il_forecast_step(twin, y, other, NULL) != status) abort();
+        if (status) continue;
+        size_t bytes = sizeof *out * COLUMNS * (size_t)o.horizon;
+        if (twin && memcmp(out, other, bytes)) abort();
+        for (int c = 0; c < COLUMNS; c++) {
+            low[c] = fmin(low[c], y[c]);
+            high[c] = fmax(high[c], y[c]);
+            check(out + c * o.horizon, o.horizon, low[c], high[c]);
+        }
+    }
+    il_forecast_free(f);
+    il_forecast_free(twin);
+    return 0;
+}
