@@ -61,7 +61,7 @@ static void every_shift_keeps_to_its_coordinates(void **state)
         il_batch_free(part);
         il_batch_free(fewer);
     }
-    assert_int_equal(i, 9);
+    assert_int_equal(i, 10);
 }
 
 /* Eigenvalues, in rising order, of the mean of x x^T over a batch */
