@@ -447,6 +447,48 @@ il_status il_eval_points(const il_model *model, const il_eval_options *options,
 il_status il_eval_loops(const il_model *model, const il_eval_options *options,
                         il_table **table, il_error *err);
 
+/* ---- explaining ------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *task; /* NULL: the model's own, with its options */
+    const char
+        *data; /* shifts of its prompts, separated by commas: "isotropic,kappa=30"; NULL:
+                             "isotropic", which is none */
+    const char
+        *examples; /* numbers of examples: "10,20"; NULL: those of training, and half */
+    const char
+        *reading; /* "lens": the model's own end put behind every layer; "probe": a trained
+                             linear read-out; NULL or "auto": lens, but probe for a gpt2 */
+    int prompts;  /* of each kind and size; 0: 32 */
+    int queries;  /* of each prompt; 0: three for every dimension, at least 16 */
+    int dims, loops; /* 0: the model's */
+    uint64_t seed;
+} il_explain_options;
+
+enum { IL_EXPLAINED_NONE, IL_EXPLAINED_RESEMBLES, IL_EXPLAINED_RUNS };
+
+typedef struct {
+    int found;            /* IL_EXPLAINED_* */
+    int first, explained; /* the first layer that counts, from 1; how many are explained */
+    char verdict[1024];   /* a sentence or two */
+    char family[IL_TEXT]; /* the algorithm; "" for none */
+    char runner_up[IL_TEXT];
+    char reading[IL_TEXT];  /* how the layers were read */
+    int tail;               /* lens: so many of the last blocks count as the model's end */
+    double steps_per_layer; /* of a layer or loop; NaN if the layers do not say */
+    double score, runner_up_score; /* part of the readings that is left unexplained */
+    il_table *layers;   /* by layer: the best step, similarities, the runner-up */
+    il_table *families; /* all families, the best first */
+    il_table *steps; /* layer, step, similarity of errors, is it the best: for a heat map */
+} il_explanation;
+
+/* Which learning algorithm a model's forward pass runs, and how many of its steps a layer or loop is
+ * worth; or that it is none that is known here. docs/explain.md says how that is decided.
+ * Errors: IL_ECONFIG if the prompts do not fit the model. */
+il_status il_explain(const il_model *model, const il_explain_options *options,
+                     il_explanation *explanation, il_error *err);
+void il_explanation_free(il_explanation *explanation);
+
 /* ---- prediction on the user's own table -------------------------------------------------------------- */
 
 typedef struct {

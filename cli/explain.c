@@ -1,0 +1,111 @@
+/* explain.c - innerloop explain MODEL: which algorithm does it run? */
+#include "cli.h"
+
+typedef struct {
+    const char *task, *data, *examples, *reading;
+    int prompts, queries, dims, loops, json;
+    uint64_t seed;
+} options;
+static const cli_option opts[] = {
+    { "task", CLI_TEXT, offsetof(options, task), 0, "T",
+      "another task than the model's own" },
+    { "data", CLI_TEXT, offsetof(options, data), 0, "A,B",
+      "kinds of inputs: isotropic,kappa=30" },
+    { "examples", CLI_TEXT, offsetof(options, examples), 0, "N,M",
+      "numbers of examples (those of training, and half)" },
+    { "reading", CLI_TEXT, offsetof(options, reading), 0, "HOW", "auto, lens or probe" },
+    { "prompts", CLI_INT, offsetof(options, prompts), 1, "N",
+      "prompts of each kind and size (32)" },
+    { "queries", CLI_INT, offsetof(options, queries), 1, "N",
+      "queries of each prompt (3 for every dimension)" },
+    { "dims", CLI_INT, offsetof(options, dims), 1, "D", "dimensions that are alive" },
+    { "loops", CLI_INT, offsetof(options, loops), 1, "R", "loops of a looped model" },
+    { "seed", CLI_SEED, offsetof(options, seed), 0, "S", "which prompts (1)" },
+    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
+    { 0 },
+};
+
+static void print_json_text(const char *text)
+{
+    putchar('"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\') putchar('\\');
+        putchar(*text);
+    }
+    putchar('"');
+}
+
+static void print_number(const char *name, double x)
+{
+    if (isfinite(x))
+        printf(",\"%s\":%.17g", name, x);
+    else
+        printf(",\"%s\":null", name);
+}
+
+static void print_json(const il_explanation *e)
+{
+    static const char *const found[] = { "none", "resembles", "runs" };
+    printf("{\"found\":\"%s\",\"verdict\":", found[e->found]);
+    print_json_text(e->verdict);
+    printf(",\"family\":\"%s\",\"runner_up\":\"%s\",\"reading\":\"%s\",\"tail\":%d",
+           e->family, e->runner_up, e->reading, e->tail);
+    printf(",\"first\":%d,\"explained\":%d", e->first, e->explained);
+    print_number("steps_per_layer", e->steps_per_layer);
+    print_number("score", e->score);
+    print_number("runner_up_score", e->runner_up_score);
+    const il_table *tables[] = { e->layers, e->families, e->steps };
+    for (int i = 0; i < CLI_COUNT(tables); i++) {
+        printf(",\"%s\":", il_table_name(tables[i]));
+        il_table_write_json(tables[i], stdout);
+    }
+    printf("}\n");
+}
+
+static void print(const il_explanation *e)
+{
+    il_table_write_text(e->layers, stdout);
+    putchar('\n');
+    il_table_write_text(e->families, stdout);
+    printf("\n%s\n", e->verdict);
+}
+
+static il_status run(int argc, char **argv, il_error *err)
+{
+    options o = { .seed = 1 };
+    il_model *model;
+    il_explanation e;
+    int words;
+    CLI_TRY(cli_parse(&cmd_explain, argc, argv, &o, 1, 1, &words, err));
+    CLI_TRY(il_model_load(&model, argv[1], err));
+    il_explain_options how = { .task = o.task,
+                               .data = o.data,
+                               .examples = o.examples,
+                               .reading = o.reading,
+                               .prompts = o.prompts,
+                               .queries = o.queries,
+                               .dims = o.dims,
+                               .loops = o.loops,
+                               .seed = o.seed };
+    il_status status = il_explain(model, &how, &e, err);
+    il_model_free(model);
+    if (status) return status;
+    if (o.json)
+        print_json(&e);
+    else
+        print(&e);
+    il_explanation_free(&e);
+    return IL_OK;
+}
+
+const cli_command cmd_explain = {
+    .usage = "MODEL [--task T] [--data A,B] [--examples N,M] [--reading auto|lens|probe] "
+             "[--prompts N] [--queries N] [--dims D] [--loops R] [--seed S] [--json]",
+    .help =
+        "Reads a prediction after every layer or loop and fits the steps of every family "
+        "of\n"
+        "algorithms to the readings. share and score: the part of a reading's mean square\n"
+        "that is left unexplained.",
+    .options = opts,
+    .run = run,
+};

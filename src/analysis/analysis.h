@@ -1,0 +1,222 @@
+/* analysis.h - what goes on inside a model, held against what is known
+ *
+ * Evidence is prompts with many queries each; a reading is what a model would answer to every query
+ * if it stopped after a layer or loop; a family is a learning algorithm with free parameters. A match
+ * says how well a family's steps follow the readings. Everything here is in double.
+ */
+#ifndef IL_ANALYSIS_H
+#define IL_ANALYSIS_H
+
+#include "model/model.h"
+
+/* ---- evidence ------------------------------------------------------------------------------ */
+
+enum { IL_CELLS = 16 };
+
+/* Prompts of one kind of data and one number of examples. Prompt b has the examples A = X^T X,
+ * b = X^T y, of which the spectrum stands here, and Q queries of its own. */
+typedef struct {
+    char data[IL_TEXT]; /* the shift they were drawn with */
+    int n;              /* examples */
+    il_batch
+        *asked; /* (B Q) prompts of n+1 points: the last is the query; what a model sees */
+    double *lambda; /* (B,D) eigenvalues of A, 0 where no example points */
+    double *V;      /* (B,D,D) row i: the i-th eigenvector */
+    double *b;      /* (B,D) coordinates of X^T y */
+    double *q;      /* (B,Q,D) coordinates of the queries */
+    double *y;      /* (B,Q) what the queries' answers are */
+} il_cell;
+
+typedef struct {
+    int B, Q, D, cells;
+    il_cell cell[IL_CELLS];
+    il_arena arena;
+} il_evidence;
+
+typedef struct {
+    const il_task *task;
+    const void *task_opts;
+    const char *data; /* shifts, separated by commas; "isotropic" is none */
+    int sizes[IL_CELLS], n_sizes;
+    int prompts, queries; /* of a cell, of a prompt */
+    int dim, dims;        /* width of an input, and how many are alive */
+    uint64_t seed;
+    uint32_t step; /* other prompts of the same seed */
+} il_evidence_options;
+
+/* A cell for every kind of data and every number of examples. Errors: IL_ECONFIG. */
+il_status il_evidence_new(il_evidence **evidence, const il_evidence_options *options,
+                          il_error *err);
+void il_evidence_free(il_evidence *evidence);
+
+/* A point is a query of a prompt of a cell: (cells,B,Q) in this order. */
+static inline size_t il_points(const il_evidence *e)
+{
+    return (size_t)e->cells * (size_t)e->B * (size_t)e->Q;
+}
+
+/* ---- layers -------------------------------------------------------------------------------- */
+
+typedef struct {
+    char text[IL_NAME]; /* "h.0.mlp.c_proj", "loop 3" */
+} il_label;
+
+/* The layers of a model: of a looped one its loops, else the borders between its blocks. A border is
+ * a slot of the residual stream that is all a later op reads of what lies before it. */
+typedef struct {
+    int n, loops;    /* loops: they are loops */
+    int width;       /* of the stream */
+    int *op;         /* (n) the op that ends the layer; NULL for loops */
+    il_label *names; /* (n) */
+    il_arena arena;
+} il_layers;
+
+/* loops 0: the model's. Errors: IL_ECONFIG when the loops cannot be run or no layer is found. */
+il_status il_layers_new(il_layers **layers, const il_model *model, int loops,
+                        il_error *err);
+void il_layers_free(il_layers *layers);
+
+/* The stream at every query, after every layer: (layers,points,width). Errors: IL_EFAIL. */
+il_status il_layers_stream(const il_layers *layers, const il_model *model,
+                           const il_evidence *evidence, il_real *stream, il_error *err);
+
+/* ---- readings ------------------------------------------------------------------------------ */
+
+typedef struct {
+    int layers;
+    il_label *names; /* (layers) */
+    double *yhat;    /* (layers,points) */
+    il_arena arena;
+} il_readings;
+
+/* The model's own end behind every layer, or after every loop; of a model that does not loop, the
+ * last `tail` blocks belong to the end. */
+il_status il_readings_lens(il_readings **readings, const il_model *model,
+                           const il_layers *layers, int tail, const il_evidence *evidence,
+                           il_error *err);
+
+/* A linear map from the stream to the answer, fitted by ridge regression to the true answers of
+ * `fit`, which are other prompts. */
+il_status il_readings_probe(il_readings **readings, const il_model *model,
+                            const il_layers *layers, const il_evidence *fit,
+                            const il_evidence *evidence, il_error *err);
+
+/* Room for readings that the caller fills (of an algorithm, say). */
+il_status il_readings_blank(il_readings **readings, int layers, size_t points,
+                            il_error *err);
+void il_readings_free(il_readings *readings);
+
+/* ---- families ------------------------------------------------------------------------------- */
+
+/* A family is a filter, which answers sum_i q_i f(lambda_i) b_i, where f depends on its steps and
+ * parameters; or layerwise, a filter with parameters of their own in every layer; or an algorithm of
+ * algos.def, without free parameters. */
+enum { IL_FREE = 3 };
+
+/* Where a filter is asked: an eigenvalue, how many steps the whole run is thought to have, and the
+ * nodes of Chebyshev for so many */
+typedef struct {
+    double lambda;
+    int whole;
+    const double *nodes;
+} il_spot;
+
+/* Chebyshev's K nodes on [-1,1] in Leja's order: each as far from those before as can be */
+void il_leja(double *node, int K);
+
+/* A free parameter. Its values are looked for in low..high, in units that depend on `power`: -1 a
+ * step size (unit 1 / largest eigenvalue), -2 its square, 1 a ridge (unit: mean eigenvalue), 0 none. */
+typedef struct {
+    const char *name;
+    int power;
+    double low, high;
+} il_free;
+
+typedef struct {
+    const char *name, *says;
+    int n_free;
+    il_free free[IL_FREE];
+    int most_steps; /* worth trying */
+    /* f (steps+1) after 0..steps steps */
+    void (*filter)(const double *value, const il_spot *at, int steps, double *f);
+    int layerwise;    /* how many parameters each layer has of its own */
+    const char *algo; /* a row of algos.def with its options */
+    const char
+        *contains; /* families that are this one with some parameter fixed: |gd|gdpp| */
+} il_family;
+
+const il_family *il_family_at(int i); /* NULL past the last */
+const il_family *il_family_find(const char *name);
+
+/* How parameters go with the prompt. A step size is a constant, or a constant divided by the number of
+ * examples, by the trace of A, or by the root of |A A|_F; a ridge is multiplied, a power -2 divided
+ * twice. */
+typedef enum {
+    IL_LAW_CONSTANT,
+    IL_LAW_EXAMPLES,
+    IL_LAW_TRACE,
+    IL_LAW_NORM,
+    IL_LAWS
+} il_law;
+
+/* The parameters' values for a prompt of a cell */
+void il_law_values(double value[IL_FREE], const il_family *family, const double *constant,
+                   il_law law, const il_evidence *evidence, int cell, int b);
+
+/* ---- matching -------------------------------------------------------------------------------- */
+
+enum { IL_STEPS = 48 };
+
+typedef struct {
+    int step;          /* the best one */
+    double sime, simw; /* similarity of errors, of induced weights */
+    double spd, ilwd;  /* mean squared difference of answers; of weights */
+    double power;      /* the reading's mean square */
+    double share;      /* spd / power */
+    double of_error;   /* spd / the reading's own squared error; NaN once that is nothing */
+    double value[IL_FREE]; /* of a layerwise family: this layer's */
+} il_layer_match;
+
+typedef struct {
+    const il_family *family;
+    il_law law;
+    double value[IL_FREE]; /* the constants of the law */
+    il_layer_match *layer; /* (layers) */
+    double *prompt;        /* (cells,B) the score of each prompt alone */
+    double *heat; /* (layers,n_steps) similarity of errors; NULL for a layerwise family */
+    double score; /* mean of the layers' shares, each at most 1, silent layers left out */
+    double of_error; /* mean over the layers, each at most 1 */
+    double
+        wins; /* share of the prompts that this match explains better than the best does */
+    double rate, offset; /* step = offset + rate layer: the median of the slopes */
+    double straight;     /* share of the layers whose step lies within 1 of that line */
+    int free;            /* parameters fitted */
+} il_match;
+
+/* A layer whose reading's mean square is below this part of the answers' is silent. */
+#define IL_SILENT 1e-6
+
+typedef struct {
+    int layers, n_steps, steps[IL_STEPS]; /* steps: those that are tried */
+    int first;                            /* layers before it are left out */
+    int silent;                           /* layers with nothing to read */
+    double power;       /* mean square of the answers that the queries have */
+    il_match match[32]; /* the best first: score times 1.2 for every parameter */
+    int n;
+    il_arena arena;
+} il_matches;
+
+/* Fits every family to the readings of the layers from `first` on (0: all; else no layerwise family is
+ * tried). Errors: IL_EFAIL out of memory. */
+il_status il_matches_new(il_matches **matches, const il_evidence *evidence,
+                         const il_readings *readings, int first, il_error *err);
+void il_matches_free(il_matches *matches);
+
+/* ---- explaining ------------------------------------------------------------------------------ */
+
+/* The verdict on readings, whatever they are of, and its tables. `unit`: what a reading follows, "layer"
+ * or "loop". explanation->reading and tail are the caller's. Errors: IL_EFAIL. */
+il_status il_explain_readings(const il_evidence *evidence, const il_readings *readings,
+                              const char *unit, il_explanation *explanation, il_error *err);
+
+#endif

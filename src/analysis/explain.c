@@ -1,0 +1,515 @@
+/* explain.c - which algorithm a model's forward pass runs
+ *
+ * Reads a prediction after every layer or loop, fits every family of algorithms to the readings,
+ * and says which one they follow, how many of its steps a layer is worth, how sure that is and what
+ * comes next; or that none of them does. Thresholds and their reasons: docs/explain.md.
+ */
+#include "analysis/analysis.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+/* Mean share of a reading's mean square that a family leaves unexplained */
+static const double runs = 0.01, resembles = 0.1;
+/* The runner-up leaves at least this many times more when a verdict is sure */
+static const double sure = 3;
+
+typedef struct {
+    const il_model *model;
+    const il_explain_options *o;
+    il_evidence_options draw;
+    double task_opts[16];
+    il_evidence *evidence, *fit;
+    il_layers *layers;
+    il_readings *readings;
+    int probe;
+} work;
+
+/* ---- setting up ------------------------------------------------------------------------------ */
+
+static il_status find_task(work *s, il_error *err)
+{
+    const il_config *c = &s->model->config;
+    const char *text = s->o->task ? s->o->task : c->training.task_name;
+    const char *opts = strchr(text, ' ');
+    char name[IL_TEXT];
+    snprintf(name, sizeof name, "%.*s",
+             il_min(IL_TEXT - 1, (int)(opts ? opts - text : (long)strlen(text))), text);
+    s->draw.task = il_task_find(name);
+    if (!s->draw.task)
+        return il_fail(err, IL_ECONFIG, "there is no task '%s'; see the list of tasks",
+                       il_show(name).text);
+    if (!strcmp(name, c->training.task_name))
+        memcpy(s->task_opts, c->training.task_opts, sizeof s->task_opts);
+    else
+        il_opt_init(s->draw.task->opts, s->task_opts);
+    s->draw.task_opts = s->task_opts;
+    return opts ? il_opt_parse(s->draw.task->opts, s->task_opts, opts, name, err) : IL_OK;
+}
+
+static il_status find_sizes(work *s, il_error *err)
+{
+    const char *text = s->o->examples;
+    int most = s->model->config.training.curriculum.points.end - 1;
+    s->draw.n_sizes = 0;
+    if (!text) {
+        s->draw.sizes[s->draw.n_sizes++] = il_max(most, 1);
+        if (most / 2 > 1) s->draw.sizes[s->draw.n_sizes++] = most / 2;
+    }
+    while (text && *text) {
+        char *end;
+        long n = strtol(text, &end, 10);
+        if (end == text || n < 1 || n > 65535 || (*end && *end != ','))
+            return il_fail(err, IL_ECONFIG,
+                           "examples = '%s': numbers of examples, separated by commas",
+                           il_show(s->o->examples).text);
+        if (s->draw.n_sizes == IL_CELLS)
+            return il_fail(err, IL_ECONFIG, "at most %d numbers of examples", IL_CELLS);
+        s->draw.sizes[s->draw.n_sizes++] = (int)n;
+        text = end + (*end == ',');
+    }
+    return IL_OK;
+}
+
+static il_status set_up(work *s, il_error *err)
+{
+    const il_config *c = &s->model->config;
+    const il_explain_options *o = s->o;
+    const char *how = o->reading ? o->reading : "auto";
+    int dims = o->dims ? o->dims : c->training.curriculum.dims.end;
+    s->probe = !strcmp(how, "probe");
+    if (!s->probe && strcmp(how, "auto") && strcmp(how, "lens"))
+        return il_fail(err, IL_ECONFIG, "reading = '%s' is not auto, lens or probe",
+                       il_show(how).text);
+    IL_TRY(find_task(s, err));
+    IL_TRY(find_sizes(s, err));
+    s->draw.data = o->data ? o->data : "isotropic";
+    s->draw.prompts = o->prompts ? o->prompts : 32;
+    s->draw.queries = o->queries ? o->queries : il_max(16, 3 * dims);
+    s->draw.dim = c->model.n_dims;
+    s->draw.dims = dims;
+    s->draw.seed = o->seed;
+    s->draw.step = 1;
+    IL_TRY(il_layers_new(&s->layers, s->model, o->loops, err));
+    if (!strcmp(how, "auto") && !s->layers->loops && c->model.family == IL_GPT2)
+        s->probe = 1;
+    return il_evidence_new(&s->evidence, &s->draw, err);
+}
+
+static void tear_down(work *s)
+{
+    il_evidence_free(s->evidence);
+    il_evidence_free(s->fit);
+    il_layers_free(s->layers);
+    il_readings_free(s->readings);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------ */
+
+/* The probe is fitted on eight times as many prompts, with few queries each */
+static il_status read_probe(work *s, il_explanation *out, il_error *err)
+{
+    il_evidence_options fit = s->draw;
+    fit.prompts *= 8;
+    fit.queries = il_max(4, fit.queries / 4);
+    fit.step = 2;
+    IL_TRY(il_evidence_new(&s->fit, &fit, err));
+    IL_TRY(il_readings_probe(&s->readings, s->model, s->layers, s->fit, s->evidence, err));
+    IL_TRY(il_explain_readings(s->evidence, s->readings,
+                               s->layers->loops ? "loop" : "layer", out, err));
+    snprintf(out->reading, sizeof out->reading, "probe");
+    return IL_OK;
+}
+
+static int better(const il_explanation *a, const il_explanation *b)
+{
+    if (a->explained != b->explained) return a->explained > b->explained;
+    return a->score < b->score / 2;
+}
+
+/* A construction may answer in its last blocks alone, so these are tried as part of the end; the
+ * reading whose layers are explained most is kept. */
+static il_status read_lens(work *s, il_explanation *out, il_error *err)
+{
+    int most = s->layers->loops ? 0 : il_min(2, s->layers->n - 1);
+    for (int tail = 0; tail <= most; tail++) {
+        il_explanation e = { 0 };
+        il_readings_free(s->readings);
+        s->readings = NULL;
+        IL_TRY(il_readings_lens(&s->readings, s->model, s->layers, tail, s->evidence, err));
+        IL_TRY(il_explain_readings(s->evidence, s->readings,
+                                   s->layers->loops ? "loop" : "layer", &e, err));
+        e.tail = tail;
+        snprintf(e.reading, sizeof e.reading, "lens");
+        if (!tail || better(&e, out)) {
+            il_explanation_free(out);
+            *out = e;
+        } else {
+            il_explanation_free(&e);
+        }
+    }
+    return IL_OK;
+}
+
+/* ---- words ------------------------------------------------------------------------------------------ */
+
+static const char *law_words(il_law law, int power)
+{
+    static const char *const divided[] = { "", "/n", "/trace", "/norm" };
+    static const char *const twice[] = { "", "/n^2", "/trace^2", "/norm^2" };
+    static const char *const times[] = { "", " n", " trace", " norm" };
+    return power == 0   ? ""
+           : power > 0  ? times[law]
+           : power < -1 ? twice[law]
+                        : divided[law];
+}
+
+/* "step_size=0.02/n"; of a layerwise family the layer's own */
+static void print_values(char *text, size_t size, const il_match *m, int layer)
+{
+    size_t at = 0;
+    *text = 0;
+    if (m->family->layerwise && layer < 0) return;
+    for (int i = 0; i < m->family->n_free && at < size; i++) {
+        const il_free *p = &m->family->free[i];
+        double v = m->family->layerwise ? m->layer[layer].value[i] : m->value[i];
+        at += (size_t)snprintf(text + at, size - at, "%s%s=%s%s", i ? " " : "", p->name,
+                               il_digits_short(v).text, law_words(m->law, p->power));
+    }
+}
+
+/* Is a family another algorithm than the best? Not a variant of it, nor one that contains it. */
+static int is_rival(const il_family *family, const il_family *best)
+{
+    char item[IL_TEXT];
+    size_t kind = strcspn(best->name, " ");
+    snprintf(item, sizeof item, "|%s|", best->name);
+    if (!strncmp(family->name, best->name, kind) && strchr(" ", family->name[kind]))
+        return 0;
+    return !(family->contains && strstr(family->contains, item));
+}
+
+/* Does m give the best's own answers, at steps of uneven spacing? (worth() in match.c) */
+static int is_same(const il_match *m, const il_match *best)
+{
+    return m->score <= 1.05 * best->score && m->straight < best->straight;
+}
+
+/* The rival that leaves least */
+static const il_match *runner_up(const il_matches *m)
+{
+    const il_match *next = NULL;
+    for (int i = 1; i < m->n; i++)
+        if (is_rival(m->match[i].family, m->match[0].family) &&
+            !is_same(&m->match[i], &m->match[0]) &&
+            (!next || m->match[i].score < next->score))
+            next = &m->match[i];
+    return next ? next : &m->match[0];
+}
+
+static double worst_share(const il_match *m, const il_matches *all)
+{
+    double worst = 0;
+    for (int l = all->first; l < all->layers; l++)
+        if (m->layer[l].share > worst) worst = m->layer[l].share;
+    return worst;
+}
+
+typedef struct {
+    char *text;
+    size_t size, at;
+} sentence;
+
+static void say(sentence *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(sentence *s, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (s->at < s->size) {
+        int n = vsnprintf(s->text + s->at, s->size - s->at, format, args);
+        s->at += n > 0 ? (size_t)n : 0;
+    }
+    va_end(args);
+}
+
+/* Readings and what was matched with them */
+typedef struct {
+    const il_readings *readings;
+    il_matches *matches;
+    const char *unit;
+} judged;
+
+static void say_rate(sentence *to, const judged *s, const il_match *m)
+{
+    if (m->family->layerwise || !strncmp(m->family->name, "ridge", 5)) return;
+    if (isnan(m->rate)) return;
+    say(to, ", %s step%s a %s", il_digits_short(m->rate).text, m->rate == 1 ? "" : "s",
+        s->unit);
+    if (m->straight < 0.8) say(to, " (unevenly)");
+}
+
+static void say_values(sentence *to, const il_match *m, const il_matches *all)
+{
+    char values[128];
+    print_values(values, sizeof values, m, -1);
+    if (*values) say(to, " with %s", values);
+    for (int l = 0; m->family->layerwise && l < all->layers; l++)
+        say(to, "%s%s", l ? ", " : " (step sizes ",
+            il_digits_short(m->layer[l].value[0]).text);
+    if (m->family->layerwise) say(to, "%s)", law_words(m->law, -1));
+}
+
+static void say_none(sentence *to, const il_matches *all)
+{
+    const il_match *best = &all->match[0];
+    say(to, "None of these: ");
+    if (all->silent == all->layers)
+        say(to, "there is nothing to read in any layer.");
+    else
+        say(to,
+            "the nearest, %s, leaves %s %% of the readings unexplained; at most %s %% is "
+            "called a resemblance.",
+            best->family->says, il_digits_short(100 * best->score).text,
+            il_digits_short(100 * resembles).text);
+}
+
+/* The families that leave not much more, up to four of them */
+static void say_rivals(sentence *to, const il_matches *all)
+{
+    int said = 0;
+    say(to, "Not sure, for these leave little more or even less: ");
+    for (int i = 1; i < all->n && said < 4; i++) {
+        const il_match *m = &all->match[i];
+        if (!is_rival(m->family, all->match[0].family) ||
+            m->score > sure * all->match[0].score)
+            continue;
+        say(to, "%s%s (%s %%)", said++ ? ", " : "", m->family->says,
+            il_digits_short(100 * m->score).text);
+    }
+    say(to, ".");
+}
+
+static void say_found(sentence *to, const judged *s, int found)
+{
+    const il_matches *all = s->matches;
+    const il_match *best = &all->match[0], *next = runner_up(all);
+    double ratio = next->score / fmax(best->score, 1e-12);
+    if (all->first)
+        say(to, "From %s %d on the answers %s ", s->unit, all->first + 1,
+            found == IL_EXPLAINED_RUNS ? "are those of" : "resemble");
+    else
+        say(to, "The model %s ", found == IL_EXPLAINED_RUNS ? "runs" : "resembles");
+    say(to, "%s", best->family->says);
+    say_values(to, best, all);
+    say_rate(to, s, best);
+    say(to, ": %s %% of the readings unexplained, %s %% at worst. ",
+        il_digits_short(100 * best->score).text,
+        il_digits_short(100 * worst_share(best, all)).text);
+    if (ratio >= sure)
+        say(to, "Next comes %s, which leaves %s times as much.", next->family->says,
+            il_digits_short(ratio).text);
+    else
+        say_rivals(to, all);
+    for (int i = 1; i < all->n; i++)
+        if (is_rival(all->match[i].family, best->family) && is_same(&all->match[i], best))
+            say(to, " At uneven steps %s gives the same answers.",
+                all->match[i].family->says);
+    if (all->layers - all->silent == 1)
+        say(to, " One reading cannot tell algorithms apart that begin alike.");
+}
+
+static int level(const il_matches *all)
+{
+    const il_match *best = &all->match[0];
+    if (all->layers - all->silent < 1 || best->score > resembles) return IL_EXPLAINED_NONE;
+    return best->score <= runs && best->of_error <= 10 * runs ? IL_EXPLAINED_RUNS
+                                                              : IL_EXPLAINED_RESEMBLES;
+}
+
+static void judge(const judged *s, il_explanation *out)
+{
+    const il_matches *all = s->matches;
+    const il_match *best = &all->match[0], *next = runner_up(all);
+    sentence to = { out->verdict, sizeof out->verdict, 0 };
+    out->found = level(all);
+    out->score = best->score;
+    out->runner_up_score = next->score;
+    out->steps_per_layer = best->rate;
+    out->first = all->first + 1;
+    for (int l = all->first; l < all->layers; l++)
+        out->explained += best->layer[l].share <= resembles;
+    snprintf(out->runner_up, sizeof out->runner_up, "%s", next->family->name);
+    if (out->found) snprintf(out->family, sizeof out->family, "%s", best->family->name);
+    if (out->found)
+        say_found(&to, s, out->found);
+    else
+        say_none(&to, all);
+}
+
+/* The first layer from which on some family explains every reading; 0 when these are fewer than a
+ * third of the layers, or less than two */
+static int settled(const il_matches *all)
+{
+    int first = all->layers;
+    while (first > 0) {
+        double least = INFINITY;
+        for (int i = 0; i < all->n; i++)
+            if (all->match[i].layer[first - 1].share < least &&
+                !all->match[i].family->layerwise)
+                least = all->match[i].layer[first - 1].share;
+        if (!(least <= resembles)) break;
+        first--;
+    }
+    int left = all->layers - first;
+    return left >= 2 && 3 * left >= all->layers ? first : 0;
+}
+
+/* ---- tables -------------------------------------------------------------------------------------------- */
+
+static il_status columns(il_table *t, const char *names, il_error *err)
+{
+    char name[IL_TEXT];
+    while (*names) { /* "layer$ step": $ marks text */
+        size_t n = strcspn(names, " ");
+        int text = names[n - 1] == '$';
+        snprintf(name, sizeof name, "%.*s", (int)n - text, names);
+        IL_TRY(il_table_add_col(t, name, text, err));
+        names += n + (names[n] == ' ');
+    }
+    return IL_OK;
+}
+
+static il_status fill_layers(il_table *t, const judged *s, il_error *err)
+{
+    const il_matches *all = s->matches;
+    const il_match *best = &all->match[0], *next = runner_up(all);
+    char values[128];
+    IL_TRY(columns(t,
+                   "layer$ family$ step parameters$ sime simw spd ilwd share runner_up$ "
+                   "runner_up_step runner_up_share",
+                   err));
+    for (int l = 0; l < all->layers; l++) {
+        const il_layer_match *m = &best->layer[l];
+        const double numbers[] = { m->sime, m->simw, m->spd, m->ilwd, m->share };
+        IL_TRY(il_table_add_row(t, err));
+        IL_TRY(il_table_set_text(t, l, 0, s->readings->names[l].text, err));
+        print_values(values, sizeof values, best, l);
+        IL_TRY(il_table_set_text(t, l, 1, best->family->name, err));
+        il_table_set(t, l, 2, m->step);
+        IL_TRY(il_table_set_text(t, l, 3, values, err));
+        for (int i = 0; i < IL_COUNT(numbers); i++) il_table_set(t, l, 4 + i, numbers[i]);
+        IL_TRY(il_table_set_text(t, l, 9, next->family->name, err));
+        il_table_set(t, l, 10, next->layer[l].step);
+        il_table_set(t, l, 11, next->layer[l].share);
+    }
+    return IL_OK;
+}
+
+static il_status fill_families(il_table *t, const judged *s, il_error *err)
+{
+    const il_matches *all = s->matches;
+    char values[128];
+    IL_TRY(columns(t, "family$ parameters$ score worst steps_per_layer straight free wins",
+                   err));
+    for (int i = 0; i < all->n; i++) {
+        const il_match *m = &all->match[i];
+        const double numbers[] = { m->score, worst_share(m, all),
+                                   m->rate,  m->straight,
+                                   m->free,  m->wins };
+        IL_TRY(il_table_add_row(t, err));
+        print_values(values, sizeof values, m, -1);
+        IL_TRY(il_table_set_text(t, i, 0, m->family->name, err));
+        IL_TRY(il_table_set_text(t, i, 1, values, err));
+        for (int j = 0; j < IL_COUNT(numbers); j++) il_table_set(t, i, 2 + j, numbers[j]);
+    }
+    return IL_OK;
+}
+
+/* Similarity of errors for every layer and step of the best family that has steps, up to a little
+ * beyond its last best step */
+static il_status fill_heat(il_table *t, const judged *s, il_error *err)
+{
+    const il_matches *all = s->matches;
+    const il_match *m = NULL;
+    int most = 0, row = 0;
+    for (int i = 0; i < all->n && !m; i++)
+        if (all->match[i].heat) m = &all->match[i];
+    IL_TRY(columns(t, "layer step sime best", err));
+    if (!m) return IL_OK;
+    for (int l = 0; l < all->layers; l++) most = il_max(most, m->layer[l].step);
+    char caption[IL_TEXT];
+    snprintf(caption, sizeof caption, "similarity of errors with %s", m->family->name);
+    IL_TRY(il_table_set_caption(t, caption, err));
+    for (int l = 0; l < all->layers; l++)
+        for (int k = 0; k < all->n_steps && all->steps[k] <= most + most / 4 + 2; k++) {
+            double sime = m->heat[l * all->n_steps + k];
+            IL_TRY(il_table_add_row(t, err));
+            il_table_set(t, row, 0, l + 1);
+            il_table_set(t, row, 1, all->steps[k]);
+            il_table_set(t, row, 2, sime);
+            il_table_set(t, row++, 3, all->steps[k] == m->layer[l].step);
+        }
+    return IL_OK;
+}
+
+static il_status new_table(il_table **t, const char *name, const judged *s,
+                           il_status (*fill)(il_table *, const judged *, il_error *),
+                           il_error *err)
+{
+    IL_TRY(il_table_new(t, name, err));
+    return fill(*t, s, err);
+}
+
+void il_explanation_free(il_explanation *e)
+{
+    if (!e) return;
+    il_table_free(e->layers);
+    il_table_free(e->families);
+    il_table_free(e->steps);
+    *e = (il_explanation){ 0 };
+}
+
+/* Matches all layers; if none of these fits, only those after which the answers have settled. */
+static il_status match(judged *s, const il_evidence *evidence, il_error *err)
+{
+    IL_TRY(il_matches_new(&s->matches, evidence, s->readings, 0, err));
+    int first = level(s->matches) ? 0 : settled(s->matches);
+    if (!first) return IL_OK;
+    il_matches_free(s->matches);
+    s->matches = NULL;
+    return il_matches_new(&s->matches, evidence, s->readings, first, err);
+}
+
+il_status il_explain_readings(const il_evidence *evidence, const il_readings *readings,
+                              const char *unit, il_explanation *out, il_error *err)
+{
+    judged s = { .readings = readings, .unit = unit };
+    il_explanation made = { 0 };
+    il_status status = match(&s, evidence, err);
+    if (!status) judge(&s, &made);
+    if (!status) status = new_table(&made.layers, "layers", &s, fill_layers, err);
+    if (!status) status = new_table(&made.families, "families", &s, fill_families, err);
+    if (!status) status = new_table(&made.steps, "steps", &s, fill_heat, err);
+    il_matches_free(s.matches);
+    if (status)
+        il_explanation_free(&made);
+    else
+        *out = made;
+    return status;
+}
+
+il_status il_explain(const il_model *model, const il_explain_options *options,
+                     il_explanation *out, il_error *err)
+{
+    work s = { .model = model, .o = options };
+    il_explanation made = { 0 };
+    il_status status = set_up(&s, err);
+    if (!status) status = s.probe ? read_probe(&s, &made, err) : read_lens(&s, &made, err);
+    tear_down(&s);
+    if (status)
+        il_explanation_free(&made);
+    else
+        *out = made;
+    return status;
+}

@@ -1,0 +1,23 @@
+#!/bin/bash
+# explain.sh - the verdict on a small model, as text and JSON; options that make no sense
+. "$(dirname "$0")/lib.sh"
+tiny_recipe >tiny.yaml
+il train tiny.yaml --out run >/dev/null 2>&1
+
+expect 0 '' il explain run --prompts 8
+check 'a model of 20 steps runs nothing' grep -q '^None of these: ' .stdout
+check 'every loop has a row' bash -c '[ "$(grep -c "^loop " .stdout)" = 2 ]'
+expect 0 '' il explain run --prompts 8 --json
+json '--json is one object' .stdout 'o["found"] == "none" and len(o["layers"]["rows"]) == 2'
+expect 0 '' il explain run --prompts 8 --loops 3 --data isotropic,kappa=30 --examples 4,6 --reading probe
+check 'a third loop' grep -q '^loop 3' .stdout
+check 'explaining leaves the file as it was' bash -c '"$0" show run >a && "$0" explain run --prompts 4 >b && "$0" show run | cmp - a' "$INNERLOOP"
+expect 0 '' bash -c 'IL_THREADS=1 "$0" explain run --prompts 8 --json >one && IL_THREADS=3 "$0" explain run --prompts 8 --json | cmp - one' "$INNERLOOP"
+
+expect 3 "reading = 'tea' is not auto, lens or probe" il explain run --reading tea
+expect 3 "did you mean 'kappa'" il explain run --data kapa=3
+expect 3 'a shift of the queries alone' il explain run --data opposite
+expect 3 "examples = '4;6'" il explain run --examples '4;6'
+expect 3 'do not fit the model' il explain run --examples 50
+expect 3 "no task 'tea'" il explain run --task tea
+expect 5 'gone' il explain gone
