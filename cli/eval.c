@@ -13,7 +13,8 @@ static const cli_option opts[] = {
       "a shift of its prompts: scaled_x=2" },
     { "against", CLI_TEXT, offsetof(options, against), 0, "A,B",
       "algorithms: ols,ridge alpha=0.1,gd@10" },
-    { "by", CLI_TEXT, offsetof(options, by), 0, "WHAT", "points (the default) or loops" },
+    { "by", CLI_TEXT, offsetof(options, by), 0, "WHAT",
+      "points (the default), loops, or mean: one row" },
     { "prompts", CLI_INT, offsetof(options, prompts), 1, "N", "prompts measured (1280)" },
     { "loops", CLI_INT, offsetof(options, loops), 1, "R",
       "the loop that is read; by loops: the last one" },
@@ -28,13 +29,24 @@ static const cli_option opts[] = {
     { 0 },
 };
 
-static il_status check(const options *o, int *by_loops, il_error *err)
+/* How an evaluation is laid out */
+typedef il_status (*measure)(const il_model *model, const il_eval_options *options,
+                             il_table **table, il_error *err);
+
+static il_status check(const options *o, measure *how, il_error *err)
 {
     const char *by = o->by ? o->by : "points";
-    *by_loops = !strcmp(by, "loops");
-    if (!*by_loops && strcmp(by, "points"))
-        return cli_fail(err, IL_EUSAGE, "eval: --by takes points or loops, not '%.64s'",
-                        by);
+    *how = !strcmp(by, "points")  ? il_eval_points
+           : !strcmp(by, "loops") ? il_eval_loops
+           : !strcmp(by, "mean")  ? il_eval_mean
+                                  : NULL;
+    if (!*how)
+        return cli_fail(err, IL_EUSAGE,
+                        "eval: --by takes points, loops or mean, not '%.64s'", by);
+    if (o->figure && *how == il_eval_mean)
+        return cli_fail(err, IL_EUSAGE,
+                        "eval: one row makes no figure: --figure goes with "
+                        "--by points or loops");
     if (o->json && o->csv) return cli_fail(err, IL_EUSAGE, "eval: either --json or --csv");
     return IL_OK;
 }
@@ -49,10 +61,11 @@ static il_status draw(const il_model *model, const il_table *table, const option
     return cli_draw(model, table, path, by_loops, o->dims, err);
 }
 
-static il_status evaluate(const il_model *model, const options *o, int by_loops,
+static il_status evaluate(const il_model *model, const options *o, measure how,
                           il_error *err)
 {
     il_table *table;
+    int by_loops = how == il_eval_loops;
     il_eval_options e = {
         .task = o->task,
         .shift = o->shift,
@@ -64,7 +77,7 @@ static il_status evaluate(const il_model *model, const options *o, int by_loops,
         .loops_to = by_loops ? o->loops : 0,
         .seed = o->seed,
     };
-    CLI_TRY((by_loops ? il_eval_loops : il_eval_points)(model, &e, &table, err));
+    CLI_TRY(how(model, &e, &table, err));
     il_status status = o->figure ? draw(model, table, o, by_loops, err) : IL_OK;
     if (!status)
         cli_write(table, o->json ? CLI_AS_JSON : o->csv ? CLI_AS_CSV : CLI_AS_TEXT);
@@ -76,26 +89,28 @@ static il_status run(int argc, char **argv, il_error *err)
 {
     options o = { .prompts = 1280, .seed = 1 };
     il_model *model;
-    int words, by_loops;
+    int words;
+    measure how;
     CLI_TRY(cli_parse(&cmd_eval, argc, argv, &o, 1, 1, &words, err));
-    CLI_TRY(check(&o, &by_loops, err));
+    CLI_TRY(check(&o, &how, err));
     CLI_TRY(il_model_load(&model, argv[1], err));
-    il_status status = evaluate(model, &o, by_loops, err);
+    il_status status = evaluate(model, &o, how, err);
     il_model_free(model);
     return status;
 }
 
 const cli_command cmd_eval = {
     .usage =
-        "MODEL [--task T] [--shift S] [--against A,B] [--by points|loops] [--prompts N] "
+        "MODEL [--task T] [--shift S] [--against A,B] [--by points|loops|mean] [--prompts "
+        "N] "
         "[--loops R] [--points N] [--dims D] [--seed S] [--json|--csv] [--figure PATH]",
-    .help =
-        "Errors are squared and normalised: predicting zero scores 1. For a task of "
-        "classes "
-        "they are\n"
-        "shares of wrong signs. model_low and model_high are the 5 % and 95 % bootstrap "
-        "quantiles\n"
-        "of the mean over prompts.",
+    .help = "Errors are squared and normalised: predicting zero scores 1. For a task of "
+            "classes "
+            "they are\n"
+            "shares of wrong signs; for sequences, half of squared errors, not normalised. "
+            "model_low and model_high are the 5 % and 95 % bootstrap "
+            "quantiles\n"
+            "of the mean over prompts.",
     .options = opts,
     .run = run,
 };

@@ -442,6 +442,11 @@ typedef struct {
 il_status il_eval_points(const il_model *model, const il_eval_options *options,
                          il_table **table, il_error *err);
 
+/* The same, averaged over the points of a prompt: one row, whose first column `points` says how
+ * many. */
+il_status il_eval_mean(const il_model *model, const il_eval_options *options,
+                       il_table **table, il_error *err);
+
 /* The same at the last point by loop: columns loop, model, model_low, model_high, then
  * one column per algorithm with steps (its error after `loop` steps). */
 il_status il_eval_loops(const il_model *model, const il_eval_options *options,

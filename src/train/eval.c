@@ -10,6 +10,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+typedef enum { BY_POINTS, BY_LOOPS, MEAN } kind;
+
 enum { RESAMPLES = 1000, MOST = 32, MOST_LOOPS = 10000, BLOCK = 256 };
 
 typedef struct {
@@ -17,7 +19,7 @@ typedef struct {
     il_batch *batch;
     const il_task *task;
     double opts[16], scale;
-    int by_loops, loops, loops_to, n_algos;
+    int by_loops, over_points, loops, loops_to, n_algos;
     il_algo *algos[MOST];
     int steps[MOST]; /* to read; -1: its last */
     char names[MOST][IL_TEXT];
@@ -101,13 +103,16 @@ static il_status find_loops(setting *s, const il_eval_options *o, il_error *err)
 }
 
 static il_status set_up(setting *s, const il_model *model, const il_eval_options *o,
-                        int by_loops, il_error *err)
+                        kind by, il_error *err)
 {
     const il_config *c = model ? &model->config : NULL;
     int points = positive(o->points, c ? c->training.curriculum.points.end : 0);
     int dims = positive(o->dims, c ? c->training.curriculum.dims.end : 0);
-    *s = (setting){ .model = model, .seed = o->seed, .by_loops = by_loops };
-    if (!c && (!o->task || !points || !dims || by_loops))
+    *s = (setting){ .model = model,
+                    .seed = o->seed,
+                    .by_loops = by == BY_LOOPS,
+                    .over_points = by == MEAN };
+    if (!c && (!o->task || !points || !dims || by == BY_LOOPS))
         return il_fail(err, IL_ECONFIG,
                        "without a model, an evaluation needs task, points and dims");
     if (c && dims > c->model.n_dims)
@@ -182,6 +187,16 @@ static double error_of(const setting *s, const il_real *yhat, const il_real *y)
     return sum * il_task_unit(s->task) / s->scale;
 }
 
+/* (N, B) errors become (1, B): each prompt's mean over its points. */
+static void mean_over_points(double *e, int N, int B)
+{
+    for (int b = 0; b < B; b++) {
+        double sum = 0;
+        for (int n = 0; n < N; n++) sum += e[(size_t)n * (size_t)B + (size_t)b];
+        e[b] = sum / N;
+    }
+}
+
 /* Measures the model (algo NULL) after its loops, or an algorithm after its steps, first..last. */
 static il_status measure(errors *to, const setting *s, const il_algo *algo, int first,
                          int last, il_error *err)
@@ -202,6 +217,7 @@ static il_status measure(errors *to, const setting *s, const il_algo *algo, int 
                     s, yhat + (size_t)(b * N + n) * O, y + (size_t)(b * N + n) * O);
         }
     }
+    if (s->over_points) mean_over_points(to->e, N, (int)B);
     return IL_OK;
 }
 
@@ -249,7 +265,10 @@ static il_status new_table(il_table **table, const setting *s, const char *name,
         IL_TRY(il_table_add_col(*table, s->names[i], 0, err));
     for (int row = 0; row < rows; row++) {
         IL_TRY(il_table_add_row(*table, err));
-        il_table_set(*table, row, 0, s->by_loops ? row + 1 : row);
+        il_table_set(*table, row, 0,
+                     s->over_points ? s->batch->points
+                     : s->by_loops  ? row + 1
+                                    : row);
     }
     return IL_OK;
 }
@@ -290,18 +309,19 @@ static il_status fill_algo(il_table *table, const setting *s, int i, errors *to,
     return IL_OK;
 }
 
-static il_status evaluate(const il_model *model, const il_eval_options *o, int by_loops,
+static il_status evaluate(const il_model *model, const il_eval_options *o, kind by,
                           il_table **out, il_error *err)
 {
+    static const char *const words[][2] = { { "points", "k" },
+                                            { "loops", "loop" },
+                                            { "mean", "points" } };
     setting s;
     errors room = { 0 };
     il_table *table = NULL;
-    il_status status = set_up(&s, model, o, by_loops, err);
-    int rows = status ? 0 : by_loops ? s.loops_to : s.batch->points;
-    if (!status)
-        status = new_table(&table, &s, by_loops ? "loops" : "points",
-                           by_loops ? "loop" : "k", rows, err);
-    if (!status) status = new_errors(&room, &s, rows, err);
+    il_status status = set_up(&s, model, o, by, err);
+    int rows = status ? 0 : by == MEAN ? 1 : by == BY_LOOPS ? s.loops_to : s.batch->points;
+    if (!status) status = new_table(&table, &s, words[by][0], words[by][1], rows, err);
+    if (!status) status = new_errors(&room, &s, by == MEAN ? s.batch->points : rows, err);
     if (!status && model) status = fill_model(table, &s, &room, err);
     for (int i = 0; i < s.n_algos && !status; i++)
         status = fill_algo(table, &s, i, &room, err);
@@ -318,11 +338,17 @@ static il_status evaluate(const il_model *model, const il_eval_options *o, int b
 il_status il_eval_points(const il_model *model, const il_eval_options *options,
                          il_table **table, il_error *err)
 {
-    return evaluate(model, options, 0, table, err);
+    return evaluate(model, options, BY_POINTS, table, err);
 }
 
 il_status il_eval_loops(const il_model *model, const il_eval_options *options,
                         il_table **table, il_error *err)
 {
-    return evaluate(model, options, 1, table, err);
+    return evaluate(model, options, BY_LOOPS, table, err);
+}
+
+il_status il_eval_mean(const il_model *model, const il_eval_options *options,
+                       il_table **table, il_error *err)
+{
+    return evaluate(model, options, MEAN, table, err);
 }

@@ -94,6 +94,28 @@ static void points_and_loops_agree(void **state)
     il_table_free(loops);
 }
 
+/* One row: the mean over points, of the model and of an algorithm */
+static void the_mean_is_that_of_the_points(void **state)
+{
+    (void)state;
+    il_eval_options o = { .prompts = 300, .seed = 4, .against = "gd@3,ols" };
+    il_table *points, *mean;
+    CHECK_OK(il_eval_points(model, &o, &points, &err));
+    CHECK_OK(il_eval_mean(model, &o, &mean, &err));
+    assert_int_equal(il_table_rows(mean), 1);
+    assert_true(il_table_number(mean, 0, 0) == 7);
+    const int cols[] = { 1, 4, 5 };
+    for (int i = 0; i < 3; i++) {
+        double sum = 0;
+        for (int n = 0; n < 7; n++) sum += il_table_number(points, n, cols[i]) / 7;
+        CHECK_NEAR(il_table_number(mean, 0, cols[i]), sum, 1e-12 * sum, "mean");
+    }
+    assert_true(il_table_number(mean, 0, 2) < il_table_number(mean, 0, 1));
+    assert_true(il_table_number(mean, 0, 3) > il_table_number(mean, 0, 1));
+    il_table_free(points);
+    il_table_free(mean);
+}
+
 static void classes_are_counted(void **state)
 {
     (void)state;
@@ -139,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_change_nothing),
         cmocka_unit_test(points_and_loops_agree),
+        cmocka_unit_test(the_mean_is_that_of_the_points),
         cmocka_unit_test(classes_are_counted),
         cmocka_unit_test(limits_are_named),
     };
