@@ -78,6 +78,95 @@ def newton(X, y, q):
     return out
 
 
+def gdpp(X, y, q):
+    A, b, w, M, out = X.T @ X, X.T @ y, np.zeros(DIM), np.eye(DIM), []
+    for _ in range(13):
+        out.append(q @ w)
+        now = M @ A @ M
+        L, l = extremes(now)
+        w = w + 2 / (L + l) * (M @ M @ (b - A @ w))
+        M = (np.eye(DIM) - now / (3 * L)) @ M
+    return out
+
+
+def chebyshev(X, y, q):
+    A, b, w, out = X.T @ X, X.T @ y, np.zeros(DIM), []
+    L, l = extremes(A)
+    c, e, d = (L + l) / 2, (L - l) / 2, np.zeros(DIM)
+    share, kept, twice = 1 / c, 0, 1 / c
+    for _ in range(41):
+        out.append(q @ w)
+        d = kept * d + twice * (b - A @ w)
+        w = w + d
+        share, last = 1 / (2 * c - e * e * share), share
+        kept, twice = e * e * share * last, 2 * share
+    return out
+
+
+ALPHA = [1.0292039, 3.8550997, 3.7469113, 3.3827868, 2.9881542, 2.0934358]
+BETA = [0, 0.6402129, 0.4798134, 0.8143542, 1.6680348, 2.4196014]
+
+
+def p2(X, y, q):
+    A, b, eye = X.T @ X + 0.001 * np.eye(DIM), X.T @ y, np.eye(DIM)
+    c = np.linalg.norm(A)
+    P, Q, last, out = eye, eye, eye, [q @ b / c]
+    for a, m in zip(ALPHA, BETA):
+        P = P @ (eye - a * A / c)
+        Q, last = Q + P + m * (Q - last), Q
+        out.append(q @ (Q @ b) / c)
+    return out
+
+
+def adaptive_ridge(X, y, q):
+    w, _, rank, _ = np.linalg.lstsq(X, y, rcond=None)
+    if len(y) <= rank:
+        return q @ w
+    alpha = ((y - X @ w) ** 2).sum() / (len(y) - rank)
+    return q @ np.linalg.solve(X.T @ X + alpha * np.eye(DIM), X.T @ y)
+
+
+def lasso(X, y, q):
+    """A hundred sweeps; before as many points as dimensions thousands would not be enough"""
+    A, b, w, out = X.T @ X, X.T @ y, np.zeros(DIM), []
+    most = abs(b).max()
+    for t in range(7):
+        over = max(most * 0.25**t, 0.01 * len(y))
+        for _ in range(100 if over < most else 0):
+            moved = 0
+            for j in range(DIM):
+                u = b[j] - A[j] @ w + A[j, j] * w[j]
+                to = np.sign(u) * max(abs(u) - over, 0) / A[j, j]
+                moved = max(moved, abs(to - w[j]) * A[j, j])
+                w[j] = to
+            if moved <= 1e-9 * most:
+                break
+        out.append(q @ w)
+    return out
+
+
+def logistic(X, y, q):
+    w, out, R, n = np.zeros(DIM), [], math.sqrt((X**2).sum(1).max()), len(y)
+    for _ in range(9):
+        out.append(q @ w)
+        s = 1 / (1 + np.exp(-X @ w))
+        g = -X.T @ ((y >= 0) - s) / n + 0.1 * w
+        H = X.T * (s * (1 - s) / n) @ X + 0.1 * np.eye(DIM)
+        u = np.linalg.solve(H, g)
+        far = R * np.linalg.norm(u)
+        w = w - (math.log1p(far) / far if far > 0 else 1) * u
+    return out
+
+
+def ogd(X, y, queries):
+    """One pass, one step an example"""
+    w, out = np.zeros(DIM), []
+    for x, t, q in zip(X, y, queries):
+        out.append(q @ w)
+        w = w + (t - w @ x) / (x @ x) * x
+    return out
+
+
 def rls(X, y, queries):
     """One pass; answers every query from the points before it"""
     P, w, out = np.eye(DIM) / 0.01, np.zeros(DIM), []
@@ -90,13 +179,14 @@ def rls(X, y, queries):
     return out
 
 
-PREFIX = [averaging, knn, ols, ridge, gd, momentum, cg, newton]
+PREFIX = [averaging, knn, ols, ridge, adaptive_ridge, lasso, gd, momentum, cg, newton, gdpp]
+PREFIX += [chebyshev, p2, logistic]
 
 
 def answers(X, y):
     """All algorithms on one prompt; before the first point all answer 0"""
     out = {a.__name__: [a(X[:n], y[:n], X[n]) for n in range(1, POINTS)] for a in PREFIX}
-    return out | {"rls": rls(X, y, X)}
+    return out | {"rls": rls(X, y, X), "ogd": ogd(X, y, X)}
 
 
 def evaluation():

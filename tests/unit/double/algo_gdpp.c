@@ -136,7 +136,7 @@ static void two_layers_reach_the_published_loss(void **state)
         double *what = last_weights(text, many, cases[i].steps);
         for (int j = 0; j < many->prompts * 10; j++) /* E[x x^T] = I / 12 */
             loss += pow(what[j] - many->w[j], 2) / 12 / many->prompts;
-        printf("%s, %d steps, %d examples: %.4f at step %.3g (published %.3f)\n",
+        printf("%s, %d steps, %d examples: %.4f at step %.3g (reference %.3f)\n",
                cases[i].text, cases[i].steps, n, loss / 2, step, cases[i].want);
         CHECK_NEAR(loss / 2, cases[i].want, cases[i].part * cases[i].want, cases[i].text);
         free(what);

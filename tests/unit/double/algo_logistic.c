@@ -154,7 +154,7 @@ static void safe_rules_descend(void **state)
     il_batch_free(batch);
 }
 
-/* Distances to the minimum at mu = 0.1 for 26 points in 5 dimensions, published for
+/* Distances to the minimum at mu = 0.1 for 26 points in 5 dimensions, found before for
  * one problem: .81 .26 .033 6.2e-4 2.2e-7 2.9e-14 */
 static void the_last_phase_is_quadratic(void **state)
 {
@@ -234,7 +234,7 @@ static void steps_to_the_minimum(void **state)
         int got[3];
         for (int k = 0; k < 3; k++)
             got[k] = median_steps(cases[i].rule, mu[k], batch, cases[i].most);
-        printf("%s: %d %d %d (published %d %d %d)\n", cases[i].rule, got[0], got[1], got[2],
+        printf("%s: %d %d %d (reference %d %d %d)\n", cases[i].rule, got[0], got[1], got[2],
                cases[i].want[0], cases[i].want[1], cases[i].want[2]);
         for (int k = 0; k < 3; k++)
             CHECK_NEAR(got[k], cases[i].want[k], cases[i].within[k], cases[i].rule);
