@@ -4,8 +4,9 @@
 
 #include "innerloop.h"
 
+#include "base/real.h"
+
 #include <stdarg.h>
-#include <string.h>
 
 /* ---- errors: a status and a sentence ----------------------------------------------------- */
 
@@ -17,11 +18,6 @@ il_status il_fail(il_error *err, il_status status, const char *format, ...)
         il_status try_status_ = (call);                                                    \
         if (try_status_ != IL_OK) return try_status_;                                      \
     } while (0)
-
-#define IL_COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
-
-static inline int il_min(int a, int b) { return a < b ? a : b; }
-static inline int il_max(int a, int b) { return a > b ? a : b; }
 
 /* ---- memory: one arena per owner ----------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
  * The tables stand in rising order of speed; the last that this machine runs is taken, unless
  * the environment variable IL_KERNEL names another.
  */
+#include "base/base.h"
 #include "la/amx.h"
 
 #include <pthread.h>

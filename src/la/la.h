@@ -7,7 +7,7 @@
 #ifndef IL_LA_H
 #define IL_LA_H
 
-#include "base/base.h"
+#include "base/real.h"
 
 enum { IL_LANES = 16 }; /* lane l of a reduction holds elements l, l+16, l+32, ... */
 

@@ -4,6 +4,7 @@
  * their latency wherever two start a cycle and take up to eight. The chains use the vectors of
  * the table of kernels in use; a table without fused vectors has no known peak.
  */
+#include "base/base.h"
 #include "la/amx.h"
 
 #include <math.h>

@@ -7,6 +7,7 @@
 #ifndef IL_OP_H
 #define IL_OP_H
 
+#include "base/base.h"
 #include "la/la.h"
 
 typedef struct il_op_kind il_op_kind;
