@@ -5,6 +5,7 @@
  * Every line is the best of many runs on one core. A multiply-add counts 2; attention counts its
  * T x T products dense (forward 4 T^2 K, backward 10 T^2 K), although the causal half is skipped.
  */
+#include "base/base.h"
 #include "la/la.h"
 
 #include <math.h>

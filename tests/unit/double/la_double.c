@@ -3,6 +3,7 @@
  * The sources are those of float, which la_kernels.c plays at length; here one round of everything
  * shows that they hold at the other width of a vector.
  */
+#include "base/base.h"
 #include "la/la.h"
 
 #include "check.h"

@@ -3,6 +3,7 @@
  * la_kernels.c shows that all tables give the bits of `plain`; here the table in use meets the
  * C library's functions and naive sums in double, within the errors that docs/numbers.md states.
  */
+#include "base/base.h"
 #include "la/la.h"
 
 #include "check.h"

@@ -3,6 +3,7 @@
  * Inputs end where their memory ends, outputs are followed by a guard. Every table of bfloat16
  * that runs here is asked, also one that a faster one hides.
  */
+#include "base/base.h"
 #include "la/la.h"
 
 #include "check.h"

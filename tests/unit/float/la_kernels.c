@@ -5,6 +5,7 @@
  * Inputs end where their block of memory ends, so that a sanitizer sees any over-read; outputs
  * stand between guards that must stay.
  */
+#include "base/base.h"
 #include "la/la.h"
 
 #include "check.h"
