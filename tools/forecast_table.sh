@@ -44,7 +44,7 @@ for field in 8 7; do
     done
 done
 
-echo '## Intervals at 0.995: shares of values inside'
+echo '## Intervals: shares of values inside'
 for s in "${series[@]}"; do
     read -ra words <<<"$s"
     got=$(score "${words[@]}" --against persistence)
