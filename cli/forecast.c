@@ -9,7 +9,7 @@
 enum { MOST_COLUMNS = 64 };
 
 typedef struct {
-    const char *column, *period, *against, *state;
+    const char *column, *period, *against, *state, *model;
     int lags, others, horizon, save_every;
     double forget, ridge;
     int resume, score, last, json, csv;
@@ -30,6 +30,8 @@ static const cli_option opts[] = {
       "pull towards \"no change\" (several, mixed by their losses)" },
     { "against", CLI_TEXT, offsetof(options, against), 0, "F,...",
       "beside it: persistence, seasonal, ar, nlms, naive" },
+    { "model", CLI_TEXT, offsetof(options, model), 0, "RUN",
+      "a trained model of sequences answers, one row ahead" },
     { "score", CLI_FLAG, offsetof(options, score), 0, NULL,
       "print errors next to the others' instead of forecasts" },
     { "last", CLI_FLAG, offsetof(options, last), 0, NULL,
@@ -50,6 +52,7 @@ typedef struct {
     const char *path; /* for sentences */
     il_csv *rows;
     il_forecast *forecast;
+    il_model *model;           /* or NULL */
     int n, cell[MOST_COLUMNS]; /* forecast column c is cell[c] of a row */
     const char **cells;        /* (columns of the file) */
     il_forecast_value *out;    /* (C,H) */
@@ -154,6 +157,7 @@ static il_status make(session *s, il_error *err)
     const char *names[MOST_COLUMNS];
     il_forecast_options f;
     il_forecast_defaults(&f);
+    f.model = s->model;
     if (o->lags) f.lags = o->lags;
     if (o->horizon) f.horizon = o->horizon;
     if (o->others) f.others = o->others;
@@ -335,7 +339,8 @@ static il_status follow(session *s, il_error *err)
 
 static il_status read_series(session *s, FILE *f, il_error *err)
 {
-    if (s->o->resume) CLI_TRY(il_forecast_load(&s->forecast, s->o->state, err));
+    if (s->o->model) CLI_TRY(il_model_load(&s->model, s->o->model, err));
+    if (s->o->resume) CLI_TRY(il_forecast_load(&s->forecast, s->o->state, s->model, err));
     CLI_TRY(il_csv_new(&s->rows, f, s->path, err));
     s->cells = calloc((size_t)il_csv_cols(s->rows), sizeof *s->cells);
     if (!s->cells) return cli_fail(err, IL_EFAIL, "out of memory for a forecast");
@@ -385,6 +390,7 @@ static il_status run(int argc, char **argv, il_error *err)
     if (!piped) fclose(f);
     il_csv_free(s.rows);
     il_forecast_free(s.forecast);
+    il_model_free(s.model);
     free(s.cells);
     free(s.out);
     return status;
@@ -392,7 +398,7 @@ static il_status run(int argc, char **argv, il_error *err)
 
 const cli_command cmd_forecast = {
     .usage = "SERIES.csv|- [--column C,...] [--lags N] [--horizon H] [--period P,...] "
-             "[--forget G] [--ridge M] [--against F,...] [--score] [--last] "
+             "[--forget G] [--ridge M] [--against F,...] [--model RUN] [--score] [--last] "
              "[--state FILE [--resume]] [--json|--csv]",
     .help = "Every forecast is made before its row is read, and learnt from right after. "
             "`-` reads\n"

@@ -533,6 +533,9 @@ typedef struct {
         ridge; /* mu, 1e-6..1e6: pulls towards "no change"; 0: several, mixed by their losses */
     char against[IL_TEXT]; /* forecasters run beside it, separated by commas, of
                                 persistence, seasonal, ar, nlms, naive; "": none */
+    const il_model
+        *model; /* of a task of sequences, borrowed: what it says one row ahead is
+                              answered, and the mesa-layer stands beside it; NULL: none */
 } il_forecast_options;
 
 /* Each interval's bounds are NaN while there are too few errors to say. */
@@ -571,10 +574,12 @@ const il_forecast_options *il_forecast_opts(const il_forecast *forecast);
 il_status il_forecast_scores(const il_forecast *forecast, il_table **table, il_error *err);
 
 /* A saved forecast goes on with the same bits as one that was not interrupted. The file is
- * replaced as a whole; a loaded one is checked in every size before it is used.
+ * replaced as a whole; a loaded one is checked in every size before it is used. `model` is the one it
+ * was made with, NULL for none.
  * Errors: IL_EIO; IL_ECONFIG naming file and array. */
 il_status il_forecast_save(const il_forecast *forecast, const char *path, il_error *err);
-il_status il_forecast_load(il_forecast **forecast, const char *path, il_error *err);
+il_status il_forecast_load(il_forecast **forecast, const char *path, const il_model *model,
+                           il_error *err);
 
 /* ---- figures and reports --------------------------------------------------------------------------------- */
 

@@ -65,10 +65,11 @@ static const il_forecaster_kind *find(const char *name, il_error *err)
     return NULL;
 }
 
-/* The mesa-layer, then those named in options.against, none twice. */
+/* The model if there is one, the mesa-layer, then those named in options.against, none twice. */
 static il_status choose(il_forecast *f, il_error *err)
 {
     char list[IL_TEXT], *rest = list, *word;
+    if (f->model) f->kind[f->M++] = &il_forecaster_model;
     f->kind[f->M++] = kinds[0];
     memcpy(list, f->o.against, sizeof list);
     if (!memchr(list, 0, sizeof list))
@@ -78,6 +79,8 @@ static il_status choose(il_forecast *f, il_error *err)
         if (!*word) continue;
         const il_forecaster_kind *kind = find(word, err);
         if (!kind) return IL_ECONFIG;
+        if (kind == &il_forecaster_model && !f->model)
+            return il_fail(err, IL_ECONFIG, "the forecaster 'model' needs a model");
         for (int m = 0; m < f->M; m++) twice |= f->kind[m] == kind;
         if (!twice) f->kind[f->M++] = kind;
     }
@@ -117,7 +120,8 @@ static void layout(il_forecast *f)
         longest = (size_t)il_max((int)longest, f->o.period[p]);
     int recent = il_min(il_max(256, 2 * (int)longest), 2048); /* two seasons */
     f->sections = 0;
-    f->depth = 2 * f->H + il_max(f->o.lags + f->o.others, (int)longest) + 2;
+    int window = f->model ? il_forecast_model_window(f->model) : 0;
+    f->depth = window + 2 * f->H + il_max(f->o.lags + f->o.others, (int)longest) + 2;
     f->rows = take(f, "rows", 1);
     f->born = take(f, "born", C);
     f->first = take(f, "first", C);
@@ -137,6 +141,7 @@ static void layout(il_forecast *f)
             f->state_size[m] ? take(f, kind->name, C * H * f->state_size[m]) : NULL;
     }
     f->key = il_take(&f->arena, double, (size_t)f->n);
+    f->window = il_take(&f->arena, double, (size_t)window);
     f->raw = il_take(&f->arena, double, (size_t)f->past);
     f->work = il_take(&f->arena, double, 4 * most * most);
 }
@@ -154,6 +159,9 @@ static il_status set_up(il_forecast *f, const char *const *names, il_error *err)
                        "%d inputs for a forecast are more than %d; take fewer lags, "
                        "fewer columns or fewer of the others' changes",
                        f->n, MOST_KEY);
+    if (o->model && f->H > 1)
+        return il_fail(err, IL_ECONFIG, "a model forecasts one row ahead, not %d", f->H);
+    if (o->model) IL_TRY(il_forecast_model_new(&f->model, o->model, err));
     IL_TRY(choose(f, err));
     f->name = calloc((size_t)f->C, sizeof *f->name);
     if (!f->name) return il_fail(err, IL_EFAIL, "out of memory for a forecast");
@@ -186,6 +194,7 @@ il_status il_forecast_new(il_forecast **forecast, int columns, const char *const
 void il_forecast_free(il_forecast *f)
 {
     if (!f) return;
+    il_forecast_model_free(f->model);
     il_arena_free(&f->arena);
     free(f->name);
     free(f);
@@ -207,7 +216,7 @@ static double now(void)
 
 static il_forecaster_run run_of(const il_forecast *f)
 {
-    return (il_forecaster_run){ f->o.forget, f->o.ridge, f->work };
+    return (il_forecaster_run){ f->o.forget, f->o.ridge, f->work, f->model };
 }
 
 /* What was forecast at row s for s + h: M answers, then the interval of 80 % and of 95 %. */

@@ -11,20 +11,31 @@
 
 /* What is known at row s about row s + h, in the series' own units and as a bounded key */
 typedef struct {
-    int n;             /* size of a key */
-    const double *key; /* (n) standardised changes and levels; key[0] = weight */
-    double weight;     /* in (0,1]: what the key was multiplied by to be bounded */
-    int past;          /* size of `raw` */
-    const double *raw; /* (past) values at s, s-1, ..., then one or two a season */
-    double last;       /* the value at s */
-    int seasons;       /* periods for which the key holds values rather than zeros */
-    double season;     /* the value a period before s + h; `last` where none was seen */
-    double scale;      /* of a change over h rows; 0 while there was none */
+    int n;                /* size of a key */
+    const double *key;    /* (n) standardised changes and levels; key[0] = weight */
+    double weight;        /* in (0,1]: what the key was multiplied by to be bounded */
+    int past;             /* size of `raw` */
+    const double *raw;    /* (past) values at s, s-1, ..., then one or two a season */
+    double last;          /* the value at s */
+    int seasons;          /* periods for which the key holds values rather than zeros */
+    double season;        /* the value a period before s + h; `last` where none was seen */
+    double scale;         /* of a change over h rows; 0 while there was none */
+    int windows;          /* size of `window`, for a model; 0 without one */
+    const double *window; /* (windows) values at s, s-1, ... that there were */
 } il_sample;
 
+/* A trained model of sequences, ready to be asked (forecast_model.c) */
+typedef struct il_forecast_model il_forecast_model;
+il_status il_forecast_model_new(il_forecast_model **model, const il_model *of,
+                                il_error *err);
+void il_forecast_model_free(il_forecast_model *model);
+int il_forecast_model_window(const il_forecast_model *model); /* values it reads */
+uint64_t il_forecast_model_hash(const il_forecast_model *model);
+
 typedef struct {
-    double forget, ridge; /* il_forecast_options; ridge 0: its own choice */
-    double *work;         /* 4 (n + past + 1)^2 of scratch */
+    double forget, ridge;           /* il_forecast_options; ridge 0: its own choice */
+    double *work;                   /* 4 (n + past + 1)^2 of scratch */
+    const il_forecast_model *model; /* or NULL */
 } il_forecaster_run;
 
 typedef struct {
@@ -76,8 +87,9 @@ typedef struct {
 
 struct il_forecast {
     il_forecast_options o;
-    int C, H, n, past; /* columns, horizon, sizes of a key and of raw values */
-    int M;             /* forecasters; the first is the mesa-layer */
+    int C, H, n, past;        /* columns, horizon, sizes of a key and of raw values */
+    int M;                    /* forecasters; the first is the one that answers */
+    il_forecast_model *model; /* or NULL */
     const il_forecaster_kind *kind[IL_FORECASTERS];
     size_t state_size[IL_FORECASTERS];
     double seconds[IL_FORECASTERS], all_seconds; /* since made or loaded */
@@ -96,7 +108,7 @@ struct il_forecast {
     double *cover;                 /* (C,H,IL_FORECAST_COVER) */
     double *state[IL_FORECASTERS]; /* (C,H,state_size) */
     /* scratch */
-    double *key, *raw, *work;
+    double *key, *raw, *window, *work;
     /* the arrays above by name, in the order they are saved */
     struct {
         char name[32];

@@ -148,6 +148,14 @@ il_sample il_forecast_sample(il_forecast *f, int c, int64_t s, int h)
     }
     for (int other = 0; o->others && other < f->C; other++)
         if (other != c) k = own(f, k, other, s, o->others);
+    if (f->model) {
+        int most = il_forecast_model_window(f->model);
+        while (made.windows < most && seen(f, c, s - made.windows)) {
+            f->window[made.windows] = value_at(f, c, s - made.windows);
+            made.windows++;
+        }
+        made.window = f->window;
+    }
     made.weight = bound(f->key, f->n);
     return made;
 }

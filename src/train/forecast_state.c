@@ -52,6 +52,10 @@ static void describe(notes *m, const il_forecast *f)
     note_number(m, "forget", f->o.forget);
     note_number(m, "ridge", f->o.ridge);
     note(m, "against", f->o.against);
+    if (f->model) {
+        snprintf(hash, sizeof hash, "%016" PRIx64, il_forecast_model_hash(f->model));
+        note(m, "model", hash);
+    }
     for (int p = 0; p < IL_PERIODS; p++) {
         snprintf(key, sizeof key, "period.%d", p);
         note_number(m, key, f->o.period[p]);
@@ -153,6 +157,7 @@ static int is_finite(const double *x, size_t n)
 static int is_sound(il_forecast *f)
 {
     size_t C = (size_t)f->C, H = (size_t)f->H;
+    int mesa = f->model != NULL; /* stands behind the model */
     double rows = *f->rows;
     int ok = rows >= 0 && rows < 0x1p53 && rows == floor(rows);
     for (size_t c = 0; c < C; c++)
@@ -162,7 +167,7 @@ static int is_sound(il_forecast *f)
         ok &= il_recent_restore(f->changes + i) && il_recent_restore(f->errors + i);
     return ok && is_finite(f->history, C * (size_t)f->depth) && is_finite(f->first, C) &&
            is_finite(f->scales, C * (H + 1) * (H + 2)) &&
-           (!f->state[0] || is_finite(f->state[0], C * H * f->state_size[0]));
+           is_finite(f->state[mesa], C * H * f->state_size[mesa]);
 }
 
 static il_status check(il_forecast *f, const il_tensors *t, const char *path, il_error *err)
@@ -178,16 +183,30 @@ static il_status check(il_forecast *f, const il_tensors *t, const char *path, il
     return IL_OK;
 }
 
+/* A forecast goes on with the model it had, or with none. */
+static il_status check_model(const il_tensors *t, const char *path, const il_model *model,
+                             il_error *err)
+{
+    char hash[32] = "";
+    const char *had = il_tensors_meta(t, "model");
+    if (model) snprintf(hash, sizeof hash, "%016" PRIx64, il_model_hash(model));
+    if (!strcmp(had ? had : "", hash)) return IL_OK;
+    if (!had) return il_fail(err, IL_ECONFIG, "%s was made without a model", path);
+    return il_fail(err, IL_ECONFIG, "%s was made with a model of weights %s%s%s", path,
+                   il_show(had).text, model ? ", not " : "; give that model", hash);
+}
+
 static il_status load(il_forecast **forecast, const il_tensors *t, const char *path,
-                      il_error *err)
+                      const il_model *model, il_error *err)
 {
     enum { MOST = 64 };
-    il_forecast_options o = { 0 };
+    il_forecast_options o = { .model = model };
     const char *names[MOST] = { 0 };
     char key[16];
     int columns;
     il_forecast *f;
     IL_TRY(read_options(&o, &columns, t, path, err));
+    IL_TRY(check_model(t, path, model, err));
     for (int c = 0; c < columns && c < MOST; c++) {
         snprintf(key, sizeof key, "name.%d", c);
         names[c] = il_tensors_meta(t, key);
@@ -203,11 +222,12 @@ static il_status load(il_forecast **forecast, const il_tensors *t, const char *p
     return IL_OK;
 }
 
-il_status il_forecast_load(il_forecast **forecast, const char *path, il_error *err)
+il_status il_forecast_load(il_forecast **forecast, const char *path, const il_model *model,
+                           il_error *err)
 {
     il_tensors *t;
     IL_TRY(il_tensors_read(&t, path, err));
-    il_status status = load(forecast, t, path, err);
+    il_status status = load(forecast, t, path, model, err);
     il_tensors_free(t);
     return status;
 }

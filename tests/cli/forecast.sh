@@ -81,6 +81,24 @@ check 'and it resumes with the same bits' bash -c 'tail -n +2 second | cat half 
 expect 0 '' il forecast s.csv --state often --save-every 100 --last
 expect 5 'gone/st cannot be written' il forecast s.csv --last --score --state gone/st
 
+# a trained model of sequences answers one row ahead, with the mesa-layer beside it
+il train small_lsa1 --out model training.train_steps=20 >/dev/null 2>&1
+expect 0 '' il forecast week.csv --model model --score
+check 'a model stands before the mesa-layer' bash -c '[ "$(awk "NR > 1 {print \$3}" .stdout | head -n 2 | tr "\n" " ")" = "model mesa " ]'
+expect 0 '' il forecast week.csv --model model
+cp .stdout all
+head -n 201 week.csv | il forecast - --model model --state with >part 2>/dev/null
+{ echo v; tail -n +202 week.csv; } >more.csv
+expect 0 '' il forecast more.csv --model model --state with --resume
+check 'with a model, too, resuming leaves the bits' bash -c 'tail -n +2 .stdout | cat part - | cmp -s all'
+expect 3 'with was made with a model of weights [0-9a-f]{16}; give that model' il forecast more.csv --state with --resume
+expect 3 'st was made without a model' il forecast later.csv --model model --state st --resume
+expect 3 'one row ahead, not 2' il forecast week.csv --model model --horizon 2
+expect 3 "the forecaster 'model' needs a model" il forecast week.csv --against model --last
+tiny_recipe >tiny.yaml
+il train ./tiny.yaml --out regression >/dev/null 2>&1
+expect 3 'trained on linear_regression; a forecast needs a model of sequences' il forecast week.csv --model regression
+
 # usage
 expect 2 'an argument is missing' il forecast
 expect 2 "unknown option '--lag'; did you mean '--lags'" il forecast s.csv --lag 3

@@ -45,7 +45,8 @@ static void check(const il_forecast_value *v, int n, double low, double high)
 static il_forecast *again(il_forecast *f)
 {
     il_forecast *loaded;
-    if (il_forecast_save(f, path, NULL) || il_forecast_load(&loaded, path, NULL)) abort();
+    if (il_forecast_save(f, path, NULL) || il_forecast_load(&loaded, path, NULL, NULL))
+        abort();
     return loaded;
 }
 

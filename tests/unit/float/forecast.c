@@ -430,7 +430,7 @@ static void resumes_bit_for_bit(void **state)
             t == 420) { /* before the first value, and in the middle */
             CHECK_OK(il_forecast_save(g, path, &err));
             il_forecast_free(g);
-            CHECK_OK(il_forecast_load(&g, path, &err));
+            CHECK_OK(il_forecast_load(&g, path, NULL, &err));
             assert_string_equal(il_forecast_name(g, 1), names[1]);
             assert_int_equal(il_forecast_rows(g), t);
         }
@@ -504,7 +504,7 @@ static void refused(const char *says)
 {
     il_forecast *f;
     il_error err = { 0 };
-    CHECK(il_forecast_load(&f, path, &err) != IL_OK, "a bad file was loaded");
+    CHECK(il_forecast_load(&f, path, NULL, &err) != IL_OK, "a bad file was loaded");
     CHECK(strstr(err.text, says), "'%s' lacks '%s'", err.text, says);
 }
 
