@@ -2,7 +2,7 @@
  *
  * Scheduling: an instruction runs as early as it may. It must follow every earlier one that
  * writes what it reads, and may share a layer with one that reads what it writes: a layer reads
- * before it adds. Two that write the same columns add up. A layer is attention, then units.
+ * before it adds. Two that write the same columns add up. A layer is attention, then units; il_layer begins a new one.
  *
  * In a layer, instructions with the same keys and queries are one head, and equal values of a
  * head are one; heads are padded to the largest. A head is
@@ -52,26 +52,38 @@ static int meet(const char *a, const char *b, int n)
     return 0;
 }
 
+/* The earliest time of instruction i, given those of the instructions before `group` */
+static int earliest(const il_program *p, const char *sets, int i, int group)
+{
+    int C = p->width, time = 0;
+    const instruction *in = &p->list[i];
+    const char *reads = sets + 2 * (size_t)C * (size_t)i, *writes = reads + C;
+    for (int j = 0; j < group; j++) {
+        const instruction *before = &p->list[j];
+        const char *its_reads = sets + 2 * (size_t)C * (size_t)j,
+                   *its_writes = its_reads + C;
+        if (before->section != in->section) continue;
+        if (j < in->alone) time = il_max(time, before->time / 2 * 2 + 2);
+        if (meet(reads, its_writes, C)) time = il_max(time, before->time + 1);
+        if (meet(writes, its_reads, C)) time = il_max(time, before->time);
+    }
+    return time + (time % 2 != (in->kind == RELU));
+}
+
 static void schedule(il_program *p)
 {
     size_t C = (size_t)p->width;
     char *sets = il_own(p, 2 * C * (size_t)il_max(p->n_list, 1));
-    for (int i = 0; sets && i < p->n_list; i++) {
-        instruction *in = &p->list[i];
-        char *reads = sets + 2 * C * (size_t)i, *writes = reads + C;
-        mark_instruction(in, reads, writes);
-        for (int j = 0; j < i; j++) {
-            const instruction *before = &p->list[j];
-            const char *its_reads = sets + 2 * C * (size_t)j, *its_writes = its_reads + C;
-            if (before->section != in->section) continue;
-            if (meet(reads, its_writes, p->width))
-                in->time = il_max(in->time, before->time + 1);
-            if (meet(writes, its_reads, p->width))
-                in->time = il_max(in->time, before->time);
-        }
-        if (in->time % 2 != (in->kind == RELU)) in->time++;
-        int *layers = &p->layers.layers[in->section];
-        *layers = il_max(*layers, in->time / 2 + 1);
+    for (int i = 0; sets && i < p->n_list; i++)
+        mark_instruction(&p->list[i], sets + 2 * C * (size_t)i,
+                         sets + 2 * C * (size_t)i + C);
+    for (int i = 0, next; sets && i < p->n_list; i = next) {
+        int time = earliest(p, sets, i, i);
+        for (next = i + 1; next < p->n_list && p->list[next].also; next++)
+            time = il_max(time, earliest(p, sets, next, i));
+        for (int j = i; j < next; j++) p->list[j].time = time;
+        int *layers = &p->layers.layers[p->list[i].section];
+        *layers = il_max(*layers, time / 2 + 1);
     }
 }
 
@@ -260,6 +272,36 @@ static void emit_heads(builder *b, const char *layer, int section, int time,
     b->stream = emit_linear(b, s, layer, "attn.o", C, Wo, NULL, y, b->stream);
 }
 
+/* Affine maps of the layer's input, added to the stream */
+static void emit_map(builder *b, const char *layer, int section, int time, int x)
+{
+    il_program *p = b->p;
+    int C = p->width, found = 0;
+    double *W = NULL, *bias = NULL, *row = NULL;
+    for (int i = 0; i < p->n_list && !p->failed; i++) {
+        const instruction *in = &p->list[i];
+        if (in->kind != MAP || (int)in->section != section || in->time != time) continue;
+        if (!found++) {
+            W = matrix_of(b, C, C);
+            bias = matrix_of(b, C, 1);
+            row = matrix_of(b, C, 1);
+            if (p->failed) return;
+        }
+        for (int j = 0; j < in->n_items; j++)
+            for (int r = 0; r < in->items[j].rows; r++) {
+                const item *it = &in->items[j];
+                double constant = 0;
+                memset(row, 0, sizeof *row * (size_t)C);
+                il_form_row(&it->form, r, row, &constant);
+                bias[it->at + r] += it->scale * constant;
+                for (int c = 0; c < C; c++) W[(it->at + r) * C + c] += it->scale * row[c];
+            }
+    }
+    if (found)
+        b->stream =
+            emit_linear(b, (il_section)section, layer, "map", C, W, bias, x, b->stream);
+}
+
 /* ---- units ------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -392,6 +434,7 @@ static void emit_section(builder *b, int section)
         snprintf(name, sizeof name, "%s.%d", prefix[section], layer);
         emit_heads(b, name, section, 2 * layer, ATTEND, x);
         emit_heads(b, name, section, 2 * layer, SOFTMAX, x);
+        emit_map(b, name, section, 2 * layer, x);
         emit_units(b, name, section, 2 * layer + 1);
     }
 }

@@ -69,19 +69,23 @@ void il_check_run(il_check *c, int T, const double *tokens, const double *mask, 
 }
 
 static il_status predict(const char *name, const il_batch *batch, int steps, double *yhat,
-                         il_real *all, il_error *err)
+                         double *what, il_real *answers, il_real *weights, il_error *err)
 {
     il_algo *algo;
+    int N = batch->points, d = batch->dim;
     IL_TRY(il_algo_new(&algo, name, err));
-    il_status status = il_algo_predict(algo, batch, 0, steps, all, NULL, err);
-    for (int t = 0; status == IL_OK && t <= steps; t++)
-        yhat[t] = (double)all[(t + 1) * batch->points - 1];
+    il_status status = il_algo_predict(algo, batch, 0, steps, answers, weights, err);
+    for (int t = 0; status == IL_OK && t <= steps; t++) {
+        if (yhat) yhat[t] = (double)answers[(t + 1) * N - 1];
+        for (int j = 0; weights && j < d; j++)
+            what[t * d + j] = (double)weights[((t + 1) * N - 1) * d + j];
+    }
     il_algo_free(algo);
     return status;
 }
 
 void il_check_algo(il_check *c, const char *algo, const il_problem *p, int steps,
-                   double *yhat)
+                   double *yhat, double *what)
 {
     il_batch *batch;
     if (c->status != IL_OK) return;
@@ -93,10 +97,17 @@ void il_check_algo(il_check *c, const char *algo, const il_problem *p, int steps
     for (size_t i = 0; i < d; i++) batch->x[(size_t)p->n * d + i] = (il_real)p->q[i];
     for (int i = 0; i < p->n; i++) batch->y[i] = (il_real)p->y[i];
     batch->y[p->n] = 0;
-    il_real *all = (il_real *)il_check_take(c, (size_t)(steps + 1) * (size_t)N);
-    c->status = predict(algo, batch, steps, yhat, all, &c->error);
+    size_t all = (size_t)(steps + 1) * (size_t)N;
+    il_real *answers = (il_real *)il_check_take(c, all);
+    il_real *weights = what ? (il_real *)il_check_take(c, all * d) : NULL;
+    c->status = predict(algo, batch, steps, yhat, what, answers, weights, &c->error);
     il_batch_free(batch);
     c->used = mark;
+}
+
+void il_check_last(il_check *c, const char *algo, const il_problem *p, double *yhat)
+{
+    il_check_algo(c, algo, p, 0, yhat, NULL);
 }
 
 /* ---- problems --------------------------------------------------------------------------------------- */
@@ -133,41 +144,96 @@ double *il_check_spectrum(il_check *c, int n, int d, double largest, double cond
     double *x = il_check_take(c, (size_t)n * (size_t)d);
     orthonormal(U, n, d);
     orthonormal(V, d, d);
-    double ratio = d > 1 ? pow(condition, -1.0 / (d - 1)) : 1, value = largest;
+    double ratio = d > 1 ? il_root(1 / condition, d - 1) : 1, value = largest;
     for (int k = 0; k < d; k++, value *= ratio)
         for (int i = 0; i < n; i++)
             for (int j = 0; j < d; j++) x[i * d + j] += U[i * d + k] * value * V[j * d + k];
     return x;
 }
 
+/* y = w.x + noise e, then S, b and the tokens */
+static void fill(il_check *c, il_problem *p, double noise, int seed)
+{
+    int n = p->n, d = p->d;
+    size_t D = (size_t)d;
+    double *e = il_check_random(c, (size_t)n, seed);
+    p->y = il_check_take(c, (size_t)n);
+    p->S = il_check_take(c, D * D);
+    p->b = il_check_take(c, D);
+    p->tokens = il_check_take(c, (size_t)(n + 1) * (D + 1));
+    p->mask = il_check_take(c, (size_t)n + 1);
+    for (int i = 0; i < n; i++) {
+        const double *x = p->x + i * d;
+        p->y[i] = noise * e[i];
+        for (int j = 0; j < d; j++) p->y[i] += p->w[j] * x[j];
+        for (int j = 0; j < d; j++) {
+            p->b[j] += p->y[i] * x[j];
+            for (int k = 0; k < d; k++) p->S[j * d + k] += x[j] * x[k];
+        }
+        memcpy(p->tokens + i * (d + 1), x, D * sizeof *x);
+        p->tokens[i * (d + 1) + d] = p->y[i];
+        p->mask[i] = 1;
+    }
+    memcpy(p->tokens + n * (d + 1), p->q, D * sizeof *p->q);
+}
+
 il_problem il_problem_new(il_check *c, int n, int d, double largest, double condition,
                           double noise, int seed)
 {
-    size_t D = (size_t)d;
     il_problem p = { .n = n, .d = d, .largest = largest, .smallest = largest / condition };
     p.x = il_check_spectrum(c, n, d, sqrt(largest), sqrt(condition), seed);
+    p.w = il_check_random(c, (size_t)d, seed + 1);
+    p.q = il_check_random(c, (size_t)d, seed + 2);
+    fill(c, &p, noise, seed + 3);
+    return p;
+}
+
+il_problem il_problem_normal(il_check *c, int n, int d, double scale, double noise,
+                             int seed)
+{
+    il_problem p = { .n = n, .d = d };
+    p.x = il_check_random(c, (size_t)(n + 1) * (size_t)d, seed);
+    for (int i = 0; i < (n + 1) * d; i++) p.x[i] *= scale;
+    p.w = il_check_random(c, (size_t)d, seed + 10000);
+    p.q = p.x + n * d;
+    fill(c, &p, noise, seed + 20000);
+    return p;
+}
+
+il_problem il_problem_classes(il_check *c, int n, int d, int seed)
+{
+    size_t D = (size_t)d, width = D + 1;
+    il_problem p = { .n = n, .d = d };
+    p.x = il_check_random(c, (size_t)n * D, seed);
     p.w = il_check_random(c, D, seed + 1);
-    p.q = il_check_random(c, D, seed + 2);
-    double *e = il_check_random(c, (size_t)n, seed + 3);
-    p.y = il_check_take(c, (size_t)n);
-    p.S = il_check_take(c, D * D);
-    p.b = il_check_take(c, D);
-    p.tokens = il_check_take(c, (size_t)(n + 1) * (D + 1));
+    p.y = il_check_random(c, (size_t)n, seed + 2);
+    p.q = il_check_take(c, D);
+    p.q[0] = 1;
+    p.tokens = il_check_take(c, (size_t)(n + 1) * width);
     p.mask = il_check_take(c, (size_t)n + 1);
     for (int i = 0; i < n; i++) {
-        const double *x = p.x + i * d;
-        p.y[i] = noise * e[i];
-        for (int j = 0; j < d; j++) p.y[i] += p.w[j] * x[j];
-        for (int j = 0; j < d; j++) {
-            p.b[j] += p.y[i] * x[j];
-            for (int k = 0; k < d; k++) p.S[j * d + k] += x[j] * x[k];
-        }
-        memcpy(p.tokens + i * (d + 1), x, D * sizeof *x);
-        p.tokens[i * (d + 1) + d] = p.y[i];
+        double *x = p.x + i * d, *token = p.tokens + (size_t)i * width, norm = 0;
+        double z = 0.5 * p.y[i];
+        for (int j = 0; j < d; j++) norm += x[j] * x[j];
+        for (int j = 0; j < d; j++) z += (x[j] /= sqrt(norm)) * p.w[j];
+        p.y[i] = token[d] = z < 0 ? -1 : 1;
+        memcpy(token, x, D * sizeof *x);
         p.mask[i] = 1;
     }
-    memcpy(p.tokens + n * (d + 1), p.q, D * sizeof *p.q);
+    p.tokens[(size_t)n * width] = 1;
     return p;
+}
+
+double *il_problem_unmasked(il_check *c, const il_problem *p)
+{
+    int d = p->d, width = 2 * d + 1;
+    double *tokens = il_check_take(c, (size_t)((p->n + 1) * width));
+    for (int i = 0; i < p->n; i++) {
+        memcpy(tokens + i * width, p->x + i * d, sizeof *tokens * (size_t)d);
+        tokens[i * width + 2 * d] = p->y[i];
+    }
+    memcpy(tokens + p->n * width + d, p->q, sizeof *tokens * (size_t)d);
+    return tokens;
 }
 
 double il_usual_largest(int points, int dims)

@@ -1,7 +1,7 @@
 /* construct.c - the list of constructions: building one, and verifying it */
 #include "construct/construct.h"
 
-#include <math.h>
+#include <assert.h>
 #include <stdlib.h>
 
 static const il_construct *const rows[] = {
@@ -27,6 +27,7 @@ static il_status parse(const il_construct **row, void *opts, const char *text,
         names[i] = rows[i]->name;
         if (strcmp(name, names[i])) continue;
         *row = rows[i];
+        assert(rows[i]->size <= IL_CONSTRUCT_OPTS);
         il_opt_init(rows[i]->opts, opts);
         return il_opt_parse(rows[i]->opts, opts, text + length, name, err);
     }
@@ -57,12 +58,18 @@ il_status il_construct_build(il_model **model, const il_construct *c, const void
     return status;
 }
 
-il_status il_build(il_model **model, const char *text, il_error *err)
+il_status il_construct_new(il_model **model, il_layers *layers, const char *text,
+                           il_error *err)
 {
-    double opts[IL_OPTS / sizeof(double)];
+    double opts[IL_CONSTRUCT_OPTS / sizeof(double)];
     const il_construct *row;
     IL_TRY(parse(&row, opts, text, err));
-    return il_construct_build(model, row, opts, NULL, err);
+    return il_construct_build(model, row, opts, layers, err);
+}
+
+il_status il_build(il_model **model, const char *text, il_error *err)
+{
+    return il_construct_new(model, NULL, text, err);
 }
 
 enum { ROOM = 1 << 22 }; /* numbers that a verification can take */
@@ -113,7 +120,7 @@ static il_status verify(il_check *c, const il_construct *row, const void *opts)
 
 il_status il_build_verify(il_table **table, int *failed, const char *text, il_error *err)
 {
-    double opts[IL_OPTS / sizeof(double)];
+    double opts[IL_CONSTRUCT_OPTS / sizeof(double)];
     const il_construct *row;
     il_model *model;
     IL_TRY(parse(&row, opts, text, err));

@@ -10,6 +10,7 @@
 #include "algo/algo.h"
 #include "model/model.h"
 
+enum { IL_CONSTRUCT_OPTS = 256 };
 typedef struct il_program il_program;
 typedef struct il_check il_check;
 typedef struct il_pwl il_pwl;
@@ -17,7 +18,7 @@ typedef struct il_pwl il_pwl;
 typedef struct {
     const char *name, *summary, *source;
     const il_opt *opts;
-    size_t size;              /* of the options struct: at most IL_OPTS bytes */
+    size_t size;              /* of the options struct: at most IL_CONSTRUCT_OPTS bytes */
     const char *const *cases; /* for the shared test: options, NULL at the end */
     void (*compose)(il_program *p, const void *opts);
     /* Adds rows to the table of verification: the model against its algorithm. */
@@ -39,7 +40,7 @@ const il_construct *il_construct_at(int i); /* the rows in order; NULL past the 
  *   2 x - 0.5 t[0:3]     registers and ranges of their columns, with coefficients
  *   sum(D)               the sum of a register's columns
  *   P*x                  a matrix (il_matrix) times a register
- *   1                    a constant, in start and relu alone
+ *   1                    a constant; not in attention
  *
  * A term of width 1 goes with every row of a wider one. */
 
@@ -55,6 +56,9 @@ void il_table_of(il_program *p, const char *name, int width, int rows, const dou
 void il_start(il_program *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* n zeros, the program's; NULL without memory. */
 double *il_numbers(il_program *p, size_t n);
+/* Options that make no program: building says so. */
+void il_refuse(il_program *p, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* The matrix may be NULL, after which nothing is built. */
 void il_matrix(il_program *p, const char *name, int rows, int cols, const double *matrix);
 
@@ -63,6 +67,11 @@ void il_matrix(il_program *p, const char *name, int rows, int cols, const double
  * over all tokens i that are keys; of a causal program, over i <= j. */
 void il_attend(il_program *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* "DST <- FORM, ...": an affine map of every token by itself, beside attention */
+void il_map(il_program *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Another head of the same layer, or where there is no ";" a map: it reads what the instruction
+ * before it read. */
+void il_also(il_program *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same with causal softmax weights over KEYS_i . QUERIES_j. */
 void il_softmax(il_program *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -75,6 +84,8 @@ void il_piecewise(il_program *p, const il_pwl *f, const char *gate, const char *
 void il_clear(il_program *p, const char *name); /* name <- -name, by two units a column */
 void il_double(il_program *p, const char *name);
 
+/* What follows shares no layer with what came before (a program that keeps a paper's layers). */
+void il_layer(il_program *p);
 /* What comes before is done once; what follows is a block that runs `times` times. */
 void il_loop(il_program *p, int times);
 /* What follows reads the stream out after a loop. */
@@ -99,6 +110,9 @@ struct il_pwl {
 /* Knots lo + (hi - lo) (j/M)^power, j = 0..M. The program owns it. NULL without memory. */
 const il_pwl *il_pwl_new(il_program *p, const char *name, double (*f)(double x, double a),
                          double a, int M, double lo, double hi, int power);
+const il_pwl *il_pwl_knots(il_program *p, const char *name, double (*f)(double x, double a),
+                           double a, int knots, const double *t);
+double il_root(double x, int n); /* of x in (0, 1] */
 double il_pwl_at(const il_pwl *f, double x);
 double il_exp(double x);
 double il_sigmoid(double x, double unused);
@@ -122,6 +136,9 @@ void il_program_title(il_program *p, const char *format, ...)
 /* Errors: IL_ECONFIG with the first mistake of the program. */
 il_status il_assemble(il_model **model, il_program *p, il_layers *layers, il_error *err);
 
+/* As il_build, and what the assembler made of it (or NULL) */
+il_status il_construct_new(il_model **model, il_layers *layers, const char *text,
+                           il_error *err);
 /* Builds a row's program; opts as its options struct. */
 il_status il_construct_build(il_model **model, const il_construct *c, const void *opts,
                              il_layers *layers, il_error *err);
@@ -152,10 +169,13 @@ void il_check_row(il_check *c, const char *size, double condition, int steps, do
  * answer + i T O. */
 void il_check_run(il_check *c, int T, const double *tokens, const double *mask, int loops,
                   double *stream, double *answer);
-/* The answers of an algorithm to the problem's query after each of 0..steps, from its points */
+/* What an algorithm makes of the problem after each of 0..steps: answers to the query, yhat
+ * (steps+1), and weights, what (steps+1,d); either may be NULL */
 struct il_problem;
 void il_check_algo(il_check *c, const char *algo, const struct il_problem *p, int steps,
-                   double *yhat);
+                   double *yhat, double *what);
+/* The answer to the query of an algorithm without steps, or after its last */
+void il_check_last(il_check *c, const char *algo, const struct il_problem *p, double *yhat);
 /* max |a - b| / max |b| */
 double il_check_difference(const double *a, const double *b, size_t n);
 
@@ -175,6 +195,14 @@ double *il_check_spectrum(il_check *c, int n, int d, double largest, double cond
                           int seed);
 il_problem il_problem_new(il_check *c, int n, int d, double largest, double condition,
                           double noise, int seed);
+
+/* Inputs from scale N(0, I), w ~ N(0, I) and a query like the inputs, noise of a deviation; S, b */
+il_problem il_problem_normal(il_check *c, int n, int d, double scale, double noise,
+                             int seed);
+/* Classes: inputs of norm 1, y the sign of w.x + N(0, 1/4), the query e_1; without S and b */
+il_problem il_problem_classes(il_check *c, int n, int d, int seed);
+/* The problem's tokens where the query has columns of its own: (x, 0, y) and (0, q, 0) */
+double *il_problem_unmasked(il_check *c, const il_problem *p);
 
 /* Calls `one` with problems of several sizes and conditions, whose largest eigenvalue is given. */
 void il_check_regression(il_check *c, int d, int points, double largest,

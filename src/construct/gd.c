@@ -102,7 +102,7 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
     if (o->precondition)
         descend(o, p, il_check_take(c, (size_t)p->d), yhat);
     else
-        il_check_algo(c, algo, p, R, yhat);
+        il_check_algo(c, algo, p, R, yhat, NULL);
     for (int t = 0; t < R; t++) all[t] = all[t * T + T - 1];
     for (int j = 0; j < p->d; j++) exact += p->w[j] * p->q[j];
     il_check_row(c, size, condition, R, il_check_difference(all, yhat + 1, (size_t)R),

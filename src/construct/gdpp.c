@@ -85,7 +85,8 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
     il_check_run(c, T, p->tokens, p->mask, R, NULL, all);
     snprintf(algo, sizeof algo, "gdpp gamma=%s step_size=%s", il_digits(gamma_of(o)).text,
              il_digits(step_size(o)).text);
-    il_check_algo(c, o->second_order ? "gdpp read_out=last" : algo, p, o->loops, yhat);
+    il_check_algo(c, o->second_order ? "gdpp read_out=last" : algo, p, o->loops, yhat,
+                  NULL);
     for (int t = 0; t < R; t++) all[t] = all[t * T + T - 1];
     for (int j = 0; j < p->d; j++) exact += p->w[j] * p->q[j];
     il_check_row(c, size, condition, o->loops,

@@ -98,7 +98,7 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
     il_check_run(c, T, p->tokens, p->mask, R, NULL, all);
     snprintf(algo, sizeof algo, "newton order=%d start=%s alpha=%s", o->order,
              o->start ? "alpha_i" : "alpha_s", il_digits(alpha(o)).text);
-    il_check_algo(c, algo, p, R, yhat);
+    il_check_algo(c, algo, p, R, yhat, NULL);
     for (int t = 0; t < R; t++) all[t] = all[t * T + T - 1];
     for (int j = 0; j < p->d; j++) exact += p->w[j] * p->q[j];
     il_check_row(c, size, condition, R, il_check_difference(all, yhat + 1, (size_t)R),

@@ -16,7 +16,7 @@ static void print_register(const reg *r, FILE *f)
 
 static void print_section(const il_program *p, int section, FILE *f)
 {
-    static const char *const kinds[] = { "attend", "softmax", "relu" };
+    static const char *const kinds[] = { "attend", "softmax", "map", "relu" };
     static const char *const prefix[] = { "set", "h", "out" };
     for (int time = 0; time < 2 * p->layers.layers[section]; time++)
         for (int i = 0; i < p->n_list; i++) {
@@ -24,7 +24,8 @@ static void print_section(const il_program *p, int section, FILE *f)
             if ((int)in->section != section || in->time != time) continue;
             char name[16];
             snprintf(name, sizeof name, "%s.%d", prefix[section], time / 2);
-            fprintf(f, "  %-7s %-7s %s\n", name, kinds[in->kind], in->text);
+            fprintf(f, "  %-7s %-7s %s\n", name, in->also ? "also" : kinds[in->kind],
+                    in->text);
         }
 }
 

@@ -156,6 +156,12 @@ void il_table_of(il_program *p, const char *name, int width, int rows, const dou
 
 double *il_numbers(il_program *p, size_t n) { return il_own(p, n * sizeof(double)); }
 
+void il_refuse(il_program *p, const char *format, ...)
+{
+    WORDS(text, format)
+    il_mistake(p, IL_ECONFIG, "%s", text);
+}
+
 void il_matrix(il_program *p, const char *name, int rows, int cols, const double *data)
 {
     size_t size = (size_t)rows * (size_t)cols * sizeof *data;
@@ -182,8 +188,9 @@ static instruction *add(il_program *p, instruction_kind kind, char *text)
     instruction *list = grow(p, p->list, p->n_list, sizeof *list);
     if (!list) return NULL;
     p->list = list;
-    list[p->n_list] =
-        (instruction){ .kind = kind, .section = (il_section)p->section, .text = text };
+    list[p->n_list] = (instruction){
+        .kind = kind, .section = (il_section)p->section, .alone = p->barrier, .text = text
+    };
     return &list[p->n_list++];
 }
 
@@ -192,6 +199,27 @@ void il_attend(il_program *p, const char *format, ...)
     WORDS(text, format)
     instruction *in = add(p, ATTEND, text);
     if (in) il_parse_attend(p, text, in);
+}
+
+void il_map(il_program *p, const char *format, ...)
+{
+    WORDS(text, format)
+    instruction *in = add(p, MAP, text);
+    if (in) il_parse_starts(p, text, &in->items, &in->n_items);
+}
+
+void il_also(il_program *p, const char *format, ...)
+{
+    WORDS(text, format)
+    instruction *in = add(p, strchr(text, ';') ? ATTEND : MAP, text);
+    if (!in) return;
+    if (in->kind == MAP)
+        il_parse_starts(p, text, &in->items, &in->n_items);
+    else
+        il_parse_attend(p, text, in);
+    if (p->n_list < 2 || in[-1].kind == RELU || in[-1].section != in->section)
+        il_mistake(p, IL_ECONFIG, "\"%s\": there is no head before it", text);
+    in->also = 1;
 }
 
 void il_softmax(il_program *p, const char *format, ...)
@@ -256,6 +284,8 @@ void il_piecewise(il_program *p, const il_pwl *f, const char *gate, const char *
     }
     free(one);
 }
+
+void il_layer(il_program *p) { p->barrier = p->n_list; }
 
 void il_loop(il_program *p, int times)
 {

@@ -27,11 +27,13 @@ typedef struct {
     form form;
 } item;
 
-typedef enum { ATTEND, SOFTMAX, RELU } instruction_kind;
+typedef enum { ATTEND, SOFTMAX, MAP, RELU } instruction_kind;
 
 typedef struct {
     instruction_kind kind;
     il_section section;
+    int also;    /* runs at the time of the instruction before it */
+    int alone;   /* instructions before this one are in earlier layers */
     int time;    /* in its section: 2 layer for attention, 2 layer + 1 for units */
     item *items; /* value forms, or units' forms */
     int n_items;
@@ -64,6 +66,7 @@ struct il_program {
     void **owned; /* everything else that is freed at the end */
     int n_regs, n_matrices, n_list, n_starts, n_functions, n_owned;
     int width, tokens, positions; /* columns; of a token; rows of the table of positions */
+    int barrier;                  /* the first instruction after il_layer */
     int loops, looped, section;   /* looped: il_loop was called */
     int causal, masked;
     form answer;

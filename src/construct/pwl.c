@@ -20,6 +20,17 @@ double il_exp(double x)
     return ldexp(sum, (int)n);
 }
 
+double il_root(double x, int n)
+{
+    double lo = 0, hi = 1;
+    for (int i = 0; i < 100; i++) {
+        double middle = (lo + hi) / 2, power = 1;
+        for (int k = 0; k < n; k++) power *= middle;
+        *(power < x ? &lo : &hi) = middle;
+    }
+    return hi;
+}
+
 double il_sigmoid(double x, double unused)
 {
     (void)unused;
@@ -53,25 +64,35 @@ double il_pwl_at(const il_pwl *f, double x)
     return f->v[j] + (f->v[j + 1] - f->v[j]) / (f->t[j + 1] - f->t[j]) * (x - f->t[j]);
 }
 
-const il_pwl *il_pwl_new(il_program *p, const char *name, double (*f)(double x, double a),
-                         double a, int M, double lo, double hi, int power)
+const il_pwl *il_pwl_knots(il_program *p, const char *name, double (*f)(double x, double a),
+                           double a, int knots, const double *at)
 {
     enum { BETWEEN = 16 };
     il_pwl *g = il_own(p, sizeof *g);
-    double *t = il_own(p, sizeof *t * (size_t)(M + 1));
-    double *v = il_own(p, sizeof *v * (size_t)(M + 1));
+    double *t = il_own(p, sizeof *t * (size_t)knots);
+    double *v = il_own(p, sizeof *v * (size_t)knots);
     if (!g || !t || !v) return NULL;
-    for (int j = 0; j <= M; j++) {
-        double s = 1;
-        for (int k = 0; k < power; k++) s *= (double)j / M;
-        t[j] = lo + (hi - lo) * s;
+    for (int j = 0; j < knots; j++) {
+        t[j] = at[j];
         v[j] = f(t[j], a);
     }
-    *g = (il_pwl){ .name = name, .knots = M + 1, .t = t, .v = v };
-    for (int j = 0; j < M; j++)
+    *g = (il_pwl){ .name = name, .knots = knots, .t = t, .v = v };
+    for (int j = 0; j < knots - 1; j++)
         for (int i = 1; i < BETWEEN; i++) {
             double x = t[j] + (t[j + 1] - t[j]) * i / BETWEEN;
             g->error = fmax(g->error, fabs(il_pwl_at(g, x) - f(x, a)));
         }
     return g;
+}
+
+const il_pwl *il_pwl_new(il_program *p, const char *name, double (*f)(double x, double a),
+                         double a, int M, double lo, double hi, int power)
+{
+    double *t = il_own(p, sizeof *t * (size_t)(M + 1));
+    for (int j = 0; t && j <= M; j++) {
+        double s = 1;
+        for (int k = 0; k < power; k++) s *= (double)j / M;
+        t[j] = lo + (hi - lo) * s;
+    }
+    return t ? il_pwl_knots(p, name, f, a, M + 1, t) : NULL;
 }

@@ -1,6 +1,7 @@
 /* plan_text.c - plans as text: every family comes back the same, and a hostile text is refused */
 #include "check.h"
 #include "construct/construct.h"
+#include "folder.h"
 
 #include <stdlib.h>
 
@@ -98,6 +99,13 @@ static void constructions_round_trip(void **state)
         snprintf(text, sizeof text, "%s %s", row->name, row->cases[0]);
         CHECK_OK(il_build(&m, text, &err));
         check_round_trip(&m->plan, text);
+        il_model *again;
+        CHECK_OK(il_model_save(m, in_folder("m.safetensors"), &err));
+        CHECK_OK(il_model_load(&again, in_folder("m.safetensors"), &err));
+        CHECK(il_model_hash(m) == il_model_hash(again), "%s: weights change", text);
+        CHECK(!strcmp(il_model_program(m), il_model_program(again)), "%s: program", text);
+        check_same(&m->plan, &again->plan, text);
+        il_model_free(again);
         il_model_free(m);
     }
 }
@@ -179,5 +187,5 @@ int main(void)
         cmocka_unit_test(constructions_round_trip),
         cmocka_unit_test(hostile_texts),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

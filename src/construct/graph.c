@@ -1,0 +1,237 @@
+/* graph.c - electric flow, resistive embedding and heat on a graph, from its incidence matrix
+ *
+ * Tokens are nodes: row i of B (n, edges), whose scores are the Laplacian L = B B^T, and of the
+ * demands psi (n, k), orthogonal to 1. With delta at most 1 / the largest eigenvalue of L:
+ *
+ *   electric     phi <- phi - delta L phi + delta psi          L^+ psi, as gradient descent
+ *   resistive    phi <- phi + c_l sqrt(delta) g, g <- (1 - delta L) g, g = psi:
+ *                L^{+1/2} psi, c_l = C(2l, l) / 4^l: the binomial series
+ *   heat         g <- -s/(l+1) L g, phi <- phi + g, phi = g = psi: exp(-s L) psi, by Taylor
+ *   heat_cubing  G = 1 - s/3^T L from the identity, then G <- G^3 T times: phi = G psi
+ *   root         B <- B (3 - B^T B)/2 and phi <- (3 - L) phi / 2, both from sqrt(delta) times:
+ *                L^{+1/2} psi; the steps near the end square the error
+ *   inverse      the same with phi from delta psi, moved twice a step: L^+ psi
+ *
+ * Every function is one of L's eigenvalues: what the algorithm does to lambda is what `after` says.
+ * Source: Cheng et al. 2024, arXiv:2410.16699.
+ */
+#include "algo/dense.h"
+#include "construct/construct.h"
+
+#include <math.h>
+
+enum { ELECTRIC, RESISTIVE, HEAT, CUBING, ROOT, INVERSE };
+
+typedef struct {
+    int nodes, edges, demands, layers, form;
+    double delta, time;
+} options;
+static const il_opt opts[] = {
+    { "nodes", IL_OPT_INT, offsetof(options, nodes), 10, 3, 200, "nodes n" },
+    { "edges", IL_OPT_INT, offsetof(options, edges), 20, 2, 1000, "edges" },
+    { "demands", IL_OPT_INT, offsetof(options, demands), 3, 1, 64, "demands k" },
+    { "layers", IL_OPT_INT, offsetof(options, layers), 32, 1, 1000,
+      "layers; of heat_cubing one more" },
+    { "form", IL_OPT_CHOICE, offsetof(options, form), 0, 0, 0, "what is computed",
+      "electric|resistive|heat|heat_cubing|root|inverse" },
+    { "delta", IL_OPT_REAL, offsetof(options, delta), 0.03, 1e-9, 1e9,
+      "at most 1 / the largest eigenvalue" },
+    { "time", IL_OPT_REAL, offsetof(options, time), 0.5, 0, 1e6, "s of the heat" },
+    { 0 },
+};
+static const char *const cases[] = {
+    "layers=32",
+    "layers=128",
+    "form=resistive layers=32",
+    "form=resistive layers=128",
+    "form=heat layers=64",
+    "form=root layers=8",
+    "form=heat_cubing layers=4",
+    "form=heat_cubing layers=8",
+    "form=inverse layers=8",
+    "edges=45 layers=128",
+    NULL,
+};
+
+static void compose(il_program *p, const void *opt)
+{
+    const options *o = opt;
+    double root = sqrt(o->delta), c = 1;
+    il_task_is(p, "", "", o->edges, o->nodes);
+    il_token(p, "B", o->edges, "incidence");
+    il_token(p, "psi", o->demands, "the demands");
+    il_register(p, "phi", o->demands, "the answer");
+    if (o->form == RESISTIVE || o->form == HEAT) {
+        il_register(p, "g", o->demands, "the series' term");
+        il_start(p, "g <- psi");
+    }
+    if (o->form == CUBING) {
+        il_position(p, "E", o->nodes, "the position");
+        il_position(p, "G", o->nodes, "the identity; tends to exp(-s L)");
+    }
+    switch (o->form) {
+    case ELECTRIC:
+        il_loop(p, o->layers);
+        il_attend(p, "phi <- %g phi ; B ; B", -o->delta);
+        il_also(p, "phi <- %g psi", o->delta);
+        break;
+    case RESISTIVE:
+        for (int l = 0; l < o->layers; l++, c *= (2.0 * l - 1) / (2.0 * l)) {
+            il_attend(p, "g <- %g g ; B ; B", -o->delta);
+            il_also(p, "phi <- %g g", c * root);
+        }
+        break;
+    case HEAT:
+        il_start(p, "phi <- psi");
+        for (int l = 0; l < o->layers; l++) {
+            il_attend(p, "g <- %g g, phi <- %g g ; B ; B", -o->time / (l + 1),
+                      -o->time / (l + 1));
+            il_also(p, "g <- -g");
+        }
+        break;
+    case CUBING:
+        for (int l = 0; l < o->layers; l++) c *= 3;
+        il_attend(p, "G <- %g G ; B ; B", -o->time / c);
+        for (int l = 0; l < o->layers; l++) {
+            il_attend(p, "G <- G ; G ; G");
+            il_also(p, "G <- -G");
+        }
+        il_after(p);
+        il_attend(p, "phi <- psi ; G ; E");
+        break;
+    default:
+        il_map(p, "B <- %g B, phi <- %g psi", root - 1, o->form == ROOT ? root : o->delta);
+        il_loop(p, o->form == ROOT ? o->layers : o->layers / 2);
+        if (o->form == INVERSE) {
+            il_attend(p, "phi <- -0.5 phi ; B ; B");
+            il_also(p, "phi <- 0.5 phi");
+        }
+        il_attend(p, "phi <- -0.5 phi, B <- -0.5 B ; B ; B");
+        il_also(p, "phi <- 0.5 phi, B <- 0.5 B");
+    }
+    il_answer(p, "phi");
+}
+
+/* What the algorithm makes of an eigenvalue after all layers; `limit`: of infinitely many */
+static double after(const options *o, double lambda, double *limit)
+{
+    double g = 1, phi = 0, c = 1, mu = o->delta * lambda;
+    *limit = o->form == ELECTRIC || o->form == INVERSE ? 1 / lambda
+             : o->form == RESISTIVE || o->form == ROOT ? 1 / sqrt(lambda)
+                                                       : il_exp(-o->time * lambda);
+    if (o->form == CUBING) {
+        for (int l = 0; l < o->layers; l++) c *= 3;
+        phi = 1 - o->time * lambda / c;
+        for (int l = 0; l < o->layers; l++) phi = phi * phi * phi;
+    } else if (o->form == ROOT || o->form == INVERSE) {
+        phi = o->form == ROOT ? sqrt(o->delta) : o->delta;
+        for (int l = 0; l < (o->form == ROOT ? o->layers : o->layers / 2); l++) {
+            double step = (3 - mu) / 2;
+            phi *= o->form == ROOT ? step : step * step;
+            mu *= step * step;
+        }
+    } else if (o->form == HEAT) {
+        phi = 1;
+        for (int l = 0; l < o->layers; l++) phi += g *= -o->time / (l + 1) * lambda;
+    } else {
+        for (int l = 0; l < o->layers; l++) {
+            if (o->form == ELECTRIC)
+                phi += o->delta * (1 - lambda * phi);
+            else
+                phi += c * sqrt(o->delta) * g;
+            g *= 1 - mu;
+            c *= (2.0 * l + 1) / (2.0 * l + 2);
+        }
+    }
+    return phi;
+}
+
+/* The complete graph, or circular with skips of s; amplitudes between 1/e and e */
+static void draw(const options *o, int skip, double *tokens, double *noise)
+{
+    int n = o->nodes, width = o->edges + o->demands, e = 0;
+    for (int i = 0; i < n; i++)
+        for (int j = i + 1; j < n && e < o->edges; j++) {
+            int far = il_min(j - i, n - j + i);
+            if (o->edges < n * (n - 1) / 2 && far != 1 && far != skip) continue;
+            double a = il_exp(2 * il_sigmoid(noise[e], 0) - 1);
+            tokens[i * width + e] = a;
+            tokens[j * width + e++] = -a;
+        }
+    for (int k = 0; k < o->demands; k++) {
+        double mean = 0;
+        for (int i = 0; i < n; i++) mean += noise[o->edges + k * n + i] / n;
+        for (int i = 0; i < n; i++)
+            tokens[i * width + o->edges + k] = noise[o->edges + k * n + i] - mean;
+    }
+}
+
+static void verify_one(il_check *c, const options *o, int skip)
+{
+    int n = o->nodes, width = o->edges + o->demands, K = o->demands;
+    size_t N = (size_t)n;
+    double *noise = il_check_random(c, (size_t)o->edges + N * (size_t)K, skip);
+    double *tokens = il_check_take(c, N * (size_t)width), *L = il_check_take(c, N * N);
+    double *V = il_check_take(c, N * N), *lambda = il_check_take(c, N);
+    double *all = il_check_take(c, (size_t)o->layers * N * (size_t)K);
+    double *want = il_check_take(c, N * (size_t)K),
+           *exact = il_check_take(c, N * (size_t)K);
+    draw(o, skip, tokens, noise);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++)
+            for (int e = 0; e < o->edges; e++)
+                L[i * n + j] += tokens[i * width + e] * tokens[j * width + e];
+    for (int i = 0; i < n; i++) V[i * n + i] = 1;
+    il_eigen(lambda, L, n, V, n, il_check_take(c, 3 * N));
+    double hi = 0, lo = INFINITY;
+    for (int m = 0; m < n; m++) {
+        if (lambda[m] < 1e-9) continue; /* constants, which the demands have not */
+        double limit, now = after(o, lambda[m], &limit);
+        hi = fmax(hi, lambda[m]);
+        lo = fmin(lo, lambda[m]);
+        for (int k = 0; k < K; k++) {
+            double dot = 0;
+            for (int i = 0; i < n; i++)
+                dot += V[m * n + i] * tokens[i * width + o->edges + k];
+            for (int i = 0; i < n; i++) {
+                want[i * K + k] += now * dot * V[m * n + i];
+                exact[i * K + k] += limit * dot * V[m * n + i];
+            }
+        }
+    }
+    int loops = c->model->plan.loops;
+    il_check_run(c, n, tokens, NULL, loops, NULL, all);
+    double *last = all + (size_t)(loops - 1) * N * (size_t)K;
+    char size[48];
+    snprintf(size, sizeof size, o->edges < n * (n - 1) / 2 ? "n=%d skip=%d" : "n=%d all", n,
+             skip);
+    /* terms of the Taylor series cancel, up to exp(s lambda); a power of 3^T multiplies errors */
+    double grows = o->form == HEAT ? il_exp(o->time * hi) : 1;
+    for (int l = 0; l < o->layers && o->form == CUBING && grows < 1e6; l++) grows *= 3;
+    if (o->form == CUBING) grows = 1 + grows / 100;
+    il_check_row(c, size, hi / lo, o->layers,
+                 il_check_difference(last, want, N * (size_t)K),
+                 il_check_difference(last, exact, N * (size_t)K), 1e-13 * grows);
+}
+
+static void verify(il_check *c, const void *opt)
+{
+    const options *o = opt;
+    int all = o->edges >= o->nodes * (o->nodes - 1) / 2;
+    for (int skip = 2; skip <= (all ? 2 : 4); skip += 2) {
+        size_t mark = c->used;
+        verify_one(c, o, skip);
+        c->used = mark;
+    }
+}
+
+const il_construct il_construct_graph = {
+    .name = "graph",
+    .summary = "electric flow, resistive embedding and heat on a graph's incidence matrix",
+    .source = "Cheng et al. 2024, arXiv:2410.16699",
+    .opts = opts,
+    .size = sizeof(options),
+    .cases = cases,
+    .compose = compose,
+    .verify = verify,
+};
