@@ -71,7 +71,7 @@ static void compose(il_program *p, const void *opt)
     il_token(p, "x", d, "the inputs");
     il_token(p, "y", 1, "residuals of the examples; minus the answer at the query");
     for (int l = 0; l < layers; l++) {
-        char name[8];
+        char name[16];
         double *A = il_numbers(p, (size_t)d * (size_t)d);
         for (int j = 0; A && j < d; j++) A[j * d + j] = weight_of(o, a[l], j);
         snprintf(name, sizeof name, "A%d", l);
