@@ -22,6 +22,7 @@ for program in "$P/bin/innerloop" "$WORK/linked"; do
     expect 0 '' from / "$program" list recipes
     check 'the recipes are listed' grep -q '^base_loop ' .stdout
     expect 0 '' from / "$program" show quick
+    expect 0 '' from / "$program" build gd
 done
 expect 0 '' from own "$P/bin/innerloop" list recipes
 check 'own recipes stand beside them' test "$(grep -cE '^(mine|base|quick) ' .stdout)" = 3

@@ -29,18 +29,25 @@ static void every_row(void **state)
 static void numpy_says_the_same(void **state)
 {
     (void)state;
-    static const char *const models[] = { "newton dims=4 points=12 order=3", "gd dims=3" };
+    static const char *const models[] = { "newton dims=4 points=12 order=3",
+                                          "gd dims=3",
+                                          "newton_gram dims=3 points=12 ridge=1",
+                                          "graph form=resistive layers=6 edges=8",
+                                          "mesa_gd dims=3 layers=4 points=12",
+                                          "polar dims=9 loops=2",
+                                          "logistic dims=2 examples=8 knots=16 loops=2" };
     if (system(PYTHON " -c 'import numpy' 2>/dev/null")) skip();
     for (int i = 0; i < IL_COUNT(models); i++) {
         char command[512];
         il_model *m;
         CHECK_OK(il_build(&m, models[i], &err));
         int T = 9, width = il_width(&m->plan, m->plan.tokens), loops = m->plan.loops;
+        int outs = il_width(&m->plan, m->plan.answer);
         il_check c = { .model = m, .size = 1 << 16 };
         c.room = calloc(c.size, sizeof *c.room);
         double *tokens = il_check_random(&c, (size_t)(T * width), 5);
         double *mask = il_check_take(&c, (size_t)T);
-        double *answers = il_check_take(&c, (size_t)(loops * T));
+        double *answers = il_check_take(&c, (size_t)(loops * T * outs));
         for (int t = 0; t < T - 1; t++) mask[t] = 1;
         il_check_run(&c, T, tokens, mask, loops, NULL, answers);
         CHECK_OK(il_model_save(m, in_folder("model.safetensors"), &err));
@@ -49,7 +56,9 @@ static void numpy_says_the_same(void **state)
         for (int t = 0; t < T; t++) {
             for (int j = 0; j < width; j++) fprintf(f, "%.17g ", tokens[t * width + j]);
             fprintf(f, "%g\n", mask[t]);
-            fprintf(g, "%.17g\n", answers[(loops - 1) * T + t]);
+            for (int j = 0; j < outs; j++)
+                fprintf(g, "%.17g ", answers[((loops - 1) * T + t) * outs + j]);
+            fprintf(g, "\n");
         }
         CHECK(!fclose(f) && !fclose(g), "the files are not written");
         snprintf(command, sizeof command, PYTHON " tests/numpy_forward.py %s", folder);
