@@ -673,7 +673,7 @@ const il_table *il_claim_table(const il_claim *claim, int i, il_figure *figure);
 
 /* ---- what there is ------------------------------------------------------------------------------------------ */
 
-/* kind: "tasks", "shifts", "layouts", "algos", "ops", "models": a table of name, summary, options. */
+/* kind: "tasks", "shifts", "layouts", "algos", "constructions", "ops", "models": a table of name, summary, options. */
 il_status il_list(il_table **table, const char *kind, il_error *err);
 
 #ifdef __cplusplus

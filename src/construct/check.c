@@ -6,7 +6,13 @@
 
 double *il_check_take(il_check *c, size_t n)
 {
-    assert(n <= c->size - c->used);
+    if (n > c->size - c->used) {
+        c->status =
+            il_fail(&c->error, IL_ECONFIG,
+                    "this is too large to verify; take fewer loops, layers or points");
+        assert(c->leave);
+        longjmp(*c->leave, 1);
+    }
     double *x = c->room + c->used;
     c->used += n;
     memset(x, 0, n * sizeof *x);
@@ -90,16 +96,15 @@ void il_check_algo(il_check *c, const char *algo, const il_problem *p, int steps
     il_batch *batch;
     if (c->status != IL_OK) return;
     int N = p->n + 1;
-    size_t d = (size_t)p->d, mark = c->used;
+    size_t d = (size_t)p->d, mark = c->used, all = (size_t)(steps + 1) * (size_t)N;
+    il_real *answers = (il_real *)il_check_take(c, all);
+    il_real *weights = what ? (il_real *)il_check_take(c, all * d) : NULL;
     c->status = il_batch_new(&batch, 1, N, p->d, &c->error);
     if (c->status != IL_OK) return;
     for (size_t i = 0; i < (size_t)p->n * d; i++) batch->x[i] = (il_real)p->x[i];
     for (size_t i = 0; i < d; i++) batch->x[(size_t)p->n * d + i] = (il_real)p->q[i];
     for (int i = 0; i < p->n; i++) batch->y[i] = (il_real)p->y[i];
     batch->y[p->n] = 0;
-    size_t all = (size_t)(steps + 1) * (size_t)N;
-    il_real *answers = (il_real *)il_check_take(c, all);
-    il_real *weights = what ? (il_real *)il_check_take(c, all * d) : NULL;
     c->status = predict(algo, batch, steps, yhat, what, answers, weights, &c->error);
     il_batch_free(batch);
     c->used = mark;

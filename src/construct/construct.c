@@ -113,8 +113,10 @@ void il_check_row(il_check *c, const char *size, double condition, int steps, do
 
 static il_status verify(il_check *c, const il_construct *row, const void *opts)
 {
+    jmp_buf leave;
     IL_TRY(add_columns(c->table, &c->error));
-    row->verify(c, opts);
+    c->leave = &leave;
+    if (!setjmp(leave)) row->verify(c, opts);
     return c->status;
 }
 

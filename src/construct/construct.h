@@ -7,6 +7,8 @@
 #ifndef IL_CONSTRUCT_H
 #define IL_CONSTRUCT_H
 
+#include <setjmp.h>
+
 #include "algo/algo.h"
 #include "model/model.h"
 
@@ -153,9 +155,11 @@ struct il_check {
     il_error error;
     double *room; /* of `size` doubles, `used` of which are taken */
     size_t used, size;
+    jmp_buf *leave; /* where to go when the room is too small */
 };
 
-/* n doubles, zeros; set c->used back to give back what was taken since. */
+/* n doubles, zeros; set c->used back to give back what was taken since. Does not return when there
+ * is no room: hold nothing that must be freed. */
 double *il_check_take(il_check *c, size_t n);
 
 /* One line of the table: the model's relative error against the algorithm, and against the exact

@@ -21,6 +21,7 @@ expect 3 "no construction 'newtom'; did you mean 'newton'" il build newtom
 expect 3 "newton has no option 'dimms'; did you mean 'dims'" il build newton dimms=3
 expect 3 "dims = 0 is out of its range" il build newton dims=0
 expect 2 'an argument is missing' il build
+expect 3 'too large to verify' il build gd loops=10000 points=4096 --verify
 expect 5 'nowhere/model' il build gd -o nowhere/model.safetensors
 expect 0 '' il build gd -o gd.safetensors
 check 'numbers are stored in double' grep -aq '"dtype":"F64"' gd.safetensors
