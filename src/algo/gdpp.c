@@ -60,7 +60,8 @@ static void answer(const void *opt, il_learner *l, const double *q, int steps, d
     for (int i = 0; i < s.D; i++) m[i] = 1;
     for (int t = 0; t <= steps; t++) {
         yhat[t] = il_spectral_answer(&s, what ? what + (size_t)t * s.D : NULL);
-        double L, least, last = o->read_out == READ_LAST;
+        int last = o->read_out == READ_LAST;
+        double L, least;
         extremes(&s, m, &L, &least);
         if (!(L > 1e-250)) continue; /* no examples, or long after all is solved */
         double best = last ? 1 / L : 2 / (L + least);
