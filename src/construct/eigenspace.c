@@ -9,7 +9,7 @@
  * the lowest eigenvectors, and takes those near 1 to 1. So phi becomes an orthonormal basis of
  * their span, with an error that shrinks by (mu - l_{k+1}) / (mu - l_k) a loop.
  *
- * Source: subspace iteration as in Cheng et al. 2024, arXiv:2410.16699, with Newton-Schulz in place
+ * Source: subspace iteration as in Cheng, Carin & Sra 2024, arXiv:2410.16699, with Newton-Schulz in place
  * of Gram-Schmidt, which would need a division.
  */
 #include "algo/dense.h"
@@ -123,7 +123,7 @@ static void verify(il_check *c, const void *opt)
 const il_construct il_construct_eigenspace = {
     .name = "eigenspace",
     .summary = "an orthonormal basis of the lowest eigenvectors of a graph's Laplacian",
-    .source = "Cheng et al. 2024, arXiv:2410.16699",
+    .source = "Cheng, Carin & Sra 2024, arXiv:2410.16699",
     .opts = opts,
     .size = sizeof(options),
     .cases = cases,
