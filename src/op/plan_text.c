@@ -21,7 +21,11 @@ enum {
     OPS = 8192,
     INPUTS = 8,
     LOOPS = 1000000,
-    COLUMNS = 1 << 24 /* of all slots together */
+    COLUMNS = 1 << 24, /* of all slots together */
+    MIXED =
+        1
+        << 14, /* of an input of an op that mixes tokens, whose products must fit an int */
+    REMEMBERED = 1 << 28 /* numbers of all ops together, token by token */
 };
 
 static const char *const sections[] = { "pre", "body", "post" };
@@ -191,13 +195,19 @@ static il_status read_op(reader *r, int section, il_error *err)
         n_in++;
     }
     if (!n_in) return bad(r, err, "no inputs of", r->word[2]);
+    const il_op_kind *kind = il_op_find(r->word[1]);
+    for (int i = 0; kind && kind->mixes && i < n_in; i++)
+        if (il_width(p, in[i]) > MIXED)
+            return bad(r, err, "slots are too wide for", r->word[2]);
     il_error why = { 0 };
     il_status status = il_plan_add(p, (il_section)section, r->word[1], r->word[2], opts,
                                    n_in, in, NULL, &why);
     if (status != IL_OK)
         return il_fail(err, status, "plan, line %d: %s", r->line, why.text);
     for (; r->slots < p->n_slots; r->slots++) r->columns += p->slots[r->slots].width;
-    return r->columns <= COLUMNS ? IL_OK : bad(r, err, "slots are too wide at", r->word[2]);
+    int small =
+        r->columns <= COLUMNS && p->memory <= REMEMBERED && p->recurrent <= REMEMBERED;
+    return small ? IL_OK : bad(r, err, "slots are too wide at", r->word[2]);
 }
 
 static il_status read_part(reader *r, int *done, il_error *err)

@@ -72,6 +72,7 @@ static void families_round_trip(void **state)
         "model.family=gpt2_tying",
         "model.family=gpt2 training.recompute=0",
         "model.family=gpt2 training.recompute=2",
+        "model.family=stack",
     };
     for (int i = 0; i < IL_COUNT(variants); i++) {
         il_config c;
@@ -165,6 +166,10 @@ static void hostile_texts(void **state)
                   "post linear read_out out=1 bias=0 : carry", "inside the loop");
     check_refused("post mse loss : read_out target weight",
                   "post mse loss : read_out target", "takes 3 to 3 inputs");
+    check_refused("body add sum : carry read_in",
+                  "body linear a out=20000 : carry\nbody linear_attention b : a a a\n"
+                  "body add sum : carry read_in",
+                  "slots are too wide for 'b'");
     check_refused("loops 3 1", "loops 0 1", "no loops");
     check_refused("loops 3 1", "loops 3 4", "no loops");
     check_refused("loops 3 1", "loops 3", "not the words");
