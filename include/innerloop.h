@@ -61,7 +61,10 @@ const char *il_nearest(const char *word, const char *const *words, int n);
 
 /* ---- options: a struct described by a table ---------------------------------------------- */
 
-enum { IL_TEXT = 128 }; /* bytes of a text option, with its terminating zero */
+enum {
+    IL_TEXT = 128,    /* bytes of a text option, with its terminating zero */
+    IL_TASK_OPTS = 32 /* doubles of room for a task's options */
+};
 
 typedef enum {
     IL_OPT_END,
@@ -135,7 +138,8 @@ typedef struct {
     } model;
     struct {
         char task_name[IL_TEXT];
-        double task_opts[16]; /* the task's own options struct, described by its table */
+        double task_opts
+            [IL_TASK_OPTS]; /* the task's own options struct, described by its table */
         int batch_size;
         double learning_rate;
         int schedule;       /* constant | cosine (to min_learning_rate at train_steps) */

@@ -199,6 +199,21 @@ static il_status prepare(drawing *c, il_arena *scratch, il_error *err)
     return c->shift->asks ? make_room_for_queries((owned *)c->batch, err) : IL_OK;
 }
 
+static il_status draw_ids(il_batch *batch, const il_task *task, const void *opts,
+                          const char *shift, il_draw at, il_error *err)
+{
+    if (shift && strcmp(shift, "standard"))
+        return il_fail(err, IL_ECONFIG, "the prompts of %s are ids, which no shift changes",
+                       task->name);
+    if (batch->dim != 1)
+        return il_fail(err, IL_ECONFIG,
+                       "an id of %s is one number, not %d: set model.n_dims "
+                       "to 1",
+                       task->name, batch->dim);
+    memset(batch->w, 0, sizeof *batch->w * (size_t)batch->prompts);
+    return task->ids(opts, batch, at, err);
+}
+
 il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
                         const char *shift, int dims, il_draw at, il_error *err)
 {
@@ -210,6 +225,7 @@ il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
         return il_fail(err, IL_ECONFIG,
                        "%s answers with %d numbers, the batch has room for %d", task->name,
                        outs, batch->outs);
+    if (task->ids) return draw_ids(batch, task, opts, shift, at, err);
     drawing c = { .batch = batch, .task = task, .opts = opts, .at = at };
     c.shifting = (il_shifting){ .points = batch->points, .dim = batch->dim, .dims = dims };
     IL_TRY(il_shift_parse(&c.shift, &c.shifting.value, shift, err));

@@ -20,7 +20,7 @@ const il_task *il_task_find(const char *name)
 
 double il_task_scale(const il_task *task, const void *opts, int dims)
 {
-    return task->scale(opts, dims);
+    return task->scale ? task->scale(opts, dims) : 1;
 }
 
 int il_task_outs(const il_task *task, const void *opts, int dim)

@@ -44,6 +44,10 @@ struct il_task {
      * it needs. */
     void (*sequence)(const void *opts, il_rng *rng, il_sequence *s);
     size_t (*work)(const void *opts, int dims);
+    /* Or a task of classes: x and y are ids 0..classes-1 (D = 1), y below 0 where nothing is
+     * asked. Fills the whole batch, x and y. */
+    int (*classes)(const void *opts);
+    il_status (*ids)(const void *opts, il_batch *batch, il_draw at, il_error *err);
     /* What needs the whole batch at once; NULL for most */
     void (*finish)(const void *opts, il_batch *batch, int dims);
 

@@ -69,7 +69,7 @@ static double forward_flop(const il_bench_model *m, int prompts)
 static il_status draw(il_bench_work *w, int prompts, int points, int dims, il_error *err)
 {
     const il_task *task = il_task_find("linear_regression");
-    double opts[16] = { 0 };
+    double opts[IL_TASK_OPTS] = { 0 };
     il_opt_init(task->opts, opts);
     IL_TRY(il_batch_new(&w->batch, prompts, points, dims, err));
     return il_batch_draw(w->batch, task, opts, NULL, dims,

@@ -18,7 +18,7 @@ typedef struct {
     const il_model *model;
     il_batch *batch;
     const il_task *task;
-    double opts[16], scale;
+    double opts[IL_TASK_OPTS], scale;
     int by_loops, over_points, loops, loops_to, n_algos;
     il_algo *algos[MOST];
     int steps[MOST]; /* to read; -1: its last */

@@ -71,7 +71,7 @@ static const struct {
 /* "alpha=0.1 k=3": every option with its default */
 static void print_options(char *text, size_t size, const il_opt *table)
 {
-    double defaults[16];
+    double defaults[IL_TASK_OPTS];
     size_t at = 0;
     *text = 0;
     if (table) il_opt_init(table, defaults);

@@ -1,4 +1,5 @@
 /* classes.c - what the ops of classes promise beyond their gradient */
+#include "folder.h"
 #include "op_bench.h"
 
 static const il_run once = { .loops = 1, .post = 1 };
@@ -88,6 +89,168 @@ static void shapes_are_checked(void **state)
     il_plan_free(&p);
 }
 
+/* ---- tasks ------------------------------------------------------------------------------------ */
+
+typedef struct {
+    double fields[IL_TASK_OPTS];
+} options;
+
+static const il_draw train = { .seed = 11, .stream = IL_STREAM_TRAIN, .step = 4 };
+static const il_draw eval = { .seed = 11, .stream = IL_STREAM_EVAL };
+
+static il_status draw(il_batch **batch, const char *task, const char *opts, int prompts,
+                      int points, il_draw at, il_error *why)
+{
+    const il_task *t = il_task_find(task);
+    options o = { { 0 } };
+    il_opt_init(t->opts, &o);
+    CHECK_OK(il_opt_parse(t->opts, &o, opts, task, &err));
+    CHECK_OK(il_batch_new(batch, prompts, points, 1, &err));
+    il_status status = il_batch_draw(*batch, t, &o, NULL, 1, at, why);
+    if (status != IL_OK) il_batch_free(*batch);
+    return status;
+}
+
+static il_batch *drawn(const char *task, const char *opts, int prompts, int points,
+                       il_draw at)
+{
+    il_batch *batch;
+    CHECK_OK(draw(&batch, task, opts, prompts, points, at, &err));
+    return batch;
+}
+
+/* A file whose byte i is i mod 251, of 20,000 bytes */
+static const char *counting_file(void)
+{
+    static char opts[256], bytes[20000];
+    for (int i = 0; i < 20000; i++) bytes[i] = (char)(i % 251);
+    snprintf(opts, sizeof opts, "path=%s held_out=0.1",
+             put_file("counting", bytes, sizeof bytes));
+    return opts;
+}
+
+static void prompts_are_functions_of_their_coordinates(void **state)
+{
+    (void)state;
+    const char *tasks[] = { "bytes", "recall" };
+    const char *opts[] = { counting_file(), "pairs=5 keys=8 values=6" };
+    il_draw tenth = train, later = train;
+    tenth.first = 10;
+    later.step++;
+    for (int i = 0; i < 2; i++) {
+        il_batch *all = drawn(tasks[i], opts[i], 64, 40, train),
+                 *part = drawn(tasks[i], opts[i], 10, 40, tenth),
+                 *next = drawn(tasks[i], opts[i], 10, 40, later);
+        size_t ten = 10 * 40 * sizeof(il_real);
+        assert_memory_equal(part->x, all->x + 400, ten);
+        assert_memory_equal(part->y, all->y + 400, ten);
+        assert_memory_not_equal(next->x, all->x, ten);
+        il_batch_free(all);
+        il_batch_free(part);
+        il_batch_free(next);
+    }
+}
+
+static void bytes_are_windows_and_training_does_not_see_the_end(void **state)
+{
+    (void)state;
+    const char *opts = counting_file();
+    il_batch *seen = drawn("bytes", opts, 500, 300, train),
+             *held = drawn("bytes", opts, 500, 300, eval);
+    for (int i = 0; i < 500 * 300; i++) {
+        assert_int_equal((int)seen->y[i], ((int)seen->x[i] + 1) % 251);
+        assert_int_equal((int)held->y[i], ((int)held->x[i] + 1) % 251);
+        if (i % 300) assert_int_equal((int)seen->x[i], (int)seen->y[i - 1]);
+    }
+    il_batch_free(seen);
+    il_batch_free(held);
+    /* halves that hold one window each */
+    char few[20], text[256];
+    for (int i = 0; i < 20; i++) few[i] = (char)i;
+    snprintf(text, sizeof text, "path=%s held_out=0.5", put_file("few", few, sizeof few));
+    seen = drawn("bytes", text, 50, 9, train);
+    held = drawn("bytes", text, 50, 9, eval);
+    for (int b = 0; b < 50; b++) {
+        assert_int_equal((int)seen->x[9 * b], 0);
+        assert_int_equal((int)held->x[9 * b], 10);
+        assert_int_equal((int)held->y[9 * b + 8], 19);
+    }
+    il_batch_free(seen);
+    il_batch_free(held);
+}
+
+static void files_that_will_not_do_are_refused(void **state)
+{
+    (void)state;
+    char few[300];
+    snprintf(few, sizeof few, "%s held_out=0.001", counting_file());
+    const struct {
+        const char *opts, *says;
+        il_status status;
+    } cases[] = {
+        { "", "training.path names no file", IL_ECONFIG },
+        { "path=/gone/far", "cannot read /gone/far: No such file", IL_EIO },
+        { "path=/", "is not an ordinary file", IL_EIO },
+        { few, "of which 20 are held out", IL_ECONFIG },
+    };
+    for (int i = 0; i < IL_COUNT(cases); i++) {
+        il_error err;
+        il_batch *batch;
+        assert_int_equal(draw(&batch, "bytes", cases[i].opts, 4, 20, eval, &err),
+                         cases[i].status);
+        CHECK(strstr(err.text, cases[i].says), "said: %s", err.text);
+    }
+}
+
+/* Every key comes twice in a round, with the same value; it is asked the second time. */
+static void recall_asks_for_what_it_showed(void **state)
+{
+    (void)state;
+    enum { P = 5, K = 8, V = 6, N = 4 * P + 13, B = 200 };
+    il_batch *batch = drawn("recall", "pairs=5 keys=8 values=6", B, N, train);
+    int asked = 0, moved = 0;
+    for (int b = 0; b < B; b++) {
+        const il_real *x = batch->x + b * N, *y = batch->y + b * N;
+        int value[K];
+        for (int n = 0; n < N; n++) {
+            int at = n % (4 * P), id = (int)x[n];
+            if (at == 0)
+                for (int k = 0; k < K; k++) value[k] = -1;
+            if (at % 2 == 0) {
+                assert_true(id >= 0 && id < K);
+                assert_true((value[id] < 0) == (at < 2 * P));
+                assert_int_equal((int)y[n], at < 2 * P ? -1 : value[id]);
+                moved += at >= 2 * P && id != (int)x[n - 2 * P];
+                asked += at >= 2 * P;
+            } else {
+                int key = (int)x[n - 1];
+                assert_true(id >= K && id < K + V);
+                if (at < 2 * P)
+                    value[key] = id;
+                else
+                    assert_int_equal(id, value[key]);
+                assert_int_equal((int)y[n], -1);
+            }
+        }
+    }
+    assert_int_equal(asked, B * (P + 2));
+    /* a random order leaves one key in P where it was */
+    CHECK_NEAR(moved, asked * (1 - 1.0 / P), 5 * sqrt(asked * 0.16), "keys that moved");
+    il_batch_free(batch);
+}
+
+static void rounds_that_ask_nothing_are_refused(void **state)
+{
+    (void)state;
+    il_error err;
+    il_batch *batch;
+    assert_int_equal(draw(&batch, "recall", "pairs=9 keys=8", 4, 40, train, &err),
+                     IL_ECONFIG);
+    assert_non_null(strstr(err.text, "training.pairs = 9 is more than training.keys = 8"));
+    assert_int_equal(draw(&batch, "recall", "pairs=8", 4, 16, train, &err), IL_ECONFIG);
+    assert_non_null(strstr(err.text, "16 points ask nothing"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +259,11 @@ int main(void)
         cmocka_unit_test(a_row_of_weight_0_may_have_any_target),
         cmocka_unit_test(an_id_finds_its_row),
         cmocka_unit_test(shapes_are_checked),
+        cmocka_unit_test(prompts_are_functions_of_their_coordinates),
+        cmocka_unit_test(bytes_are_windows_and_training_does_not_see_the_end),
+        cmocka_unit_test(files_that_will_not_do_are_refused),
+        cmocka_unit_test(recall_asks_for_what_it_showed),
+        cmocka_unit_test(rounds_that_ask_nothing_are_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -12,7 +12,7 @@ static const il_draw here = { .seed = 5, .stream = IL_STREAM_EVAL, .step = 2 };
 static il_batch *drawn(const char *shift, int prompts, int points, int dims, il_draw at)
 {
     const il_task *task = il_task_find("linear_regression");
-    double opts[16] = { 0 };
+    double opts[IL_TASK_OPTS] = { 0 };
     il_opt_init(task->opts, opts);
     il_batch *batch = NULL;
     CHECK_OK(il_batch_new(&batch, prompts, points, D, &err));
