@@ -81,6 +81,8 @@ static il_status evaluate(const il_model *model, const options *o, measure how,
     il_status status = o->figure ? draw(model, table, o, by_loops, err) : IL_OK;
     if (!status)
         cli_write(table, o->json ? CLI_AS_JSON : o->csv ? CLI_AS_CSV : CLI_AS_TEXT);
+    if (!status && il_model_classes(model) && !o->json && !o->csv)
+        puts(il_table_caption(table));
     il_table_free(table);
     return status;
 }
@@ -110,7 +112,9 @@ const cli_command cmd_eval = {
             "shares of wrong signs; for sequences, half of squared errors, not normalised. "
             "model_low and model_high are the 5 % and 95 % bootstrap "
             "quantiles\n"
-            "of the mean over prompts.",
+            "of the mean over prompts. For a model of classes the table is of loss, in "
+            "nats, by "
+            "position.",
     .options = opts,
     .run = run,
 };

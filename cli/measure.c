@@ -11,11 +11,12 @@ static const char *const steppers =
 il_status cli_measure(const il_model *model, il_table **points, il_table **loops,
                       il_error *err)
 {
-    il_eval_options options = { .against = yardsticks, .prompts = 1280, .seed = 1 };
+    il_eval_options options = { .prompts = 1280, .seed = 1 };
     il_table *by_points, *by_loops = NULL;
+    if (!il_model_classes(model)) options.against = yardsticks;
     CLI_TRY(il_eval_points(model, &options, &by_points, err));
     options.against = steppers;
-    if (il_model_loops(model) > 1) {
+    if (il_model_loops(model) > 1 && !il_model_classes(model)) {
         il_status status = il_eval_loops(model, &options, &by_loops, err);
         if (status) {
             il_table_free(by_points);

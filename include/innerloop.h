@@ -138,8 +138,8 @@ typedef struct {
     } model;
     struct {
         char task_name[IL_TEXT];
-        double task_opts
-            [IL_TASK_OPTS]; /* the task's own options struct, described by its table */
+        /* the task's own options struct, described by its table */
+        double task_opts[IL_TASK_OPTS];
         int batch_size;
         double learning_rate;
         int schedule;       /* constant | cosine (to min_learning_rate at train_steps) */
@@ -296,6 +296,7 @@ const il_config *il_model_config(const il_model *model);
 il_counts il_model_counts(const il_model *model);
 int64_t il_model_step(const il_model *model);  /* training steps taken */
 uint64_t il_model_hash(const il_model *model); /* FNV-1a over names, shapes and weights */
+int il_model_classes(const il_model *model);   /* of a model of classes, else 0 */
 int il_model_loops(const il_model *model); /* loops at the end of training; 1 for gpt2 */
 
 /* Weights by name: *data (rows, cols) borrowed from the model; NULL data when there is none. */
@@ -330,6 +331,16 @@ il_status il_context_add(il_context *context, const il_real *x, il_real y, il_er
 /* Leaves the context as it is. */
 il_status il_context_ask(il_context *context, const il_real *x, il_real *yhat,
                          il_error *err);
+
+/* The same for a model of classes: one more id, and the scores (il_model_classes) of the one after
+ * it, which the context keeps until the next call; `scores` may be NULL.
+ * Errors: IL_ECONFIG when the context is full, or for an id that is no class. */
+il_status il_context_next(il_context *context, int id, const il_real **scores,
+                          il_error *err);
+/* A class with probability proportional to exp(score / temperature); 0: the likeliest. Which one
+ * is a function of the scores, the seed and the index. */
+int il_scores_draw(const il_real *scores, int n, double temperature, uint64_t seed,
+                   uint32_t index);
 
 /* ---- training -------------------------------------------------------------------------------- */
 
@@ -442,7 +453,9 @@ typedef struct {
 /* Error by number of examples, of the kind that the table's caption names: columns k, model,
  * model_low, model_high (5 % and 95 % bootstrap quantiles of 1000 resamples), then one column per
  * algorithm. Without a model (NULL) the options name task, points and dims, and the table has no
- * columns of one. */
+ * columns of one. For a task of classes: loss in nats, its band, and the share of wrong answers at
+ * positions 1, 2, 3-4, 5-8, ...: columns k (the last of the range), loss, loss_low, loss_high,
+ * wrong, asked (answers in a prompt's range); no algorithms. */
 il_status il_eval_points(const il_model *model, const il_eval_options *options,
                          il_table **table, il_error *err);
 

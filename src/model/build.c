@@ -69,8 +69,13 @@ il_status il_model_build(il_plan *p, const il_config *c, il_error *err)
         il_plan_input(p, "tokens", layout->width(c->model.n_dims, outs, c->model.stack), 0);
     p->target = il_plan_input(p, "target", outs, 0);
     p->weight = il_plan_input(p, "weight", 1, 0);
-    IL_TRY(il_plan_add(p, IL_PRE, "linear", "read_in", OPTS("out=%d init=fan", C), 1, &x,
-                       &E, err));
+    int classes = il_task_classes(task, c->training.task_opts);
+    if (classes)
+        IL_TRY(il_plan_add(p, IL_PRE, "embed", "read_in",
+                           OPTS("out=%d classes=%d", C, classes), 1, &x, &E, err));
+    else
+        IL_TRY(il_plan_add(p, IL_PRE, "linear", "read_in", OPTS("out=%d init=fan", C), 1,
+                           &x, &E, err));
 
     int in[2] = { E, E }, n_in = 1;
     if (family == IL_GPT2_TYING) {
@@ -95,7 +100,8 @@ il_status il_model_build(il_plan *p, const il_config *c, il_error *err)
     IL_TRY(add(p, IL_BODY, "layernorm", "ln_f", "", &x, err));
     p->carry_out = x;
 
-    IL_TRY(add(p, IL_POST, "linear", "read_out", OPTS("out=%d init=fan", outs), &x, err));
+    IL_TRY(add(p, IL_POST, "linear", "read_out",
+               OPTS("out=%d init=fan", classes ? classes : outs), &x, err));
     p->answer = x;
     int loss[3] = { x, p->target, p->weight };
     IL_TRY(il_plan_add(p, IL_POST, task->loss, "loss", "", 3, loss, NULL, err));

@@ -84,6 +84,13 @@ il_status il_config_check(const il_config *c, il_error *err)
                        "model.tokens = %s shows no y, so it is for tasks of sequences, and "
                        "training.task_name = %s is none; try pairs or columns",
                        layout->name, task->name);
+    if (layout->ids != (task->ids != NULL) || (task->ids && c->model.n_dims != 1))
+        return il_fail(
+            err, IL_ECONFIG,
+            "training.task_name = %s %s, so model.tokens = ids and model.n_dims = 1 "
+            "%s; here they are %s and %d",
+            task->name, task->ids ? "is a task of classes" : "is no task of classes",
+            task->ids ? "belong to it" : "are not for it", layout->name, c->model.n_dims);
     if (c->model.family < IL_STACK && c->model.n_embd % c->model.n_head)
         return il_fail(
             err, IL_ECONFIG,

@@ -1,4 +1,4 @@
-/* context.c - one prompt, example by example
+/* context.c - one prompt, example by example or id by id
  *
  * A token depends on earlier ones only through the ops that mix tokens, and these remember what
  * they need for every loop: something of every token (il_memory), or a recurrent state. A query
@@ -20,11 +20,12 @@ struct il_context {
 static il_status fill(il_context *c, int tokens, il_error *err)
 {
     const il_plan *p = &c->model->plan;
-    if (c->model->config.model.tokens || il_width(p, p->answer) != 1)
-        return il_fail(
-            err, IL_ECONFIG,
-            "only a model with model.tokens = pairs that answers with one number "
-            "takes its prompt example by example");
+    if (!il_model_classes(c->model) &&
+        (c->model->config.model.tokens || il_width(p, p->answer) != 1))
+        return il_fail(err, IL_ECONFIG,
+                       "only a model of classes, or one with model.tokens = pairs that "
+                       "answers with one "
+                       "number, takes its prompt piece by piece");
     for (int j = 0; j < p->n_ops; j++)
         if (p->ops[j].kind->mixes && !p->ops[j].remembers && !p->ops[j].recurs)
             return il_fail(err, IL_ECONFIG, "%s (%s) cannot run token by token",
@@ -47,7 +48,8 @@ il_status il_context_new(il_context **out, const il_model *model, int loops, il_
     c->model = model;
     c->loops = loops > 0 ? loops : model->plan.loops;
     il_status status = il_model_check_loops(model, 1, c->loops, err);
-    if (status == IL_OK) status = fill(c, 2 * model->config.model.n_positions, err);
+    if (status == IL_OK)
+        status = fill(c, il_model_tokens(model, model->config.model.n_positions), err);
     if (status == IL_OK)
         *out = c;
     else
@@ -67,16 +69,23 @@ void il_context_free(il_context *c)
 void il_context_clear(il_context *c) { c->points = 0; }
 int il_context_points(const il_context *c) { return c->points; }
 
+static il_status check_room(const il_context *c, il_error *err)
+{
+    int room = c->model->config.model.n_positions;
+    if (c->points < room) return IL_OK;
+    return il_fail(err, IL_ECONFIG, "the context is full: model.n_positions = %d points",
+                   room);
+}
+
 /* Runs the x token and, with `y`, the y token of one point. */
 static il_status run(il_context *c, const il_real *x, const il_real *y, il_real *yhat,
                      il_error *err)
 {
     const il_config *config = &c->model->config;
     int D = config->model.n_dims;
-    if (c->points >= config->model.n_positions)
-        return il_fail(err, IL_ECONFIG,
-                       "the context is full: model.n_positions = %d points",
-                       config->model.n_positions);
+    if (il_model_classes(c->model))
+        return il_fail(err, IL_ECONFIG, "the model's prompts are ids: use il_context_next");
+    IL_TRY(check_room(c, err));
     il_state *s = c->state;
     il_state_shape(s, 1, y ? 2 : 1);
     s->past = 2 * c->points;
@@ -105,4 +114,49 @@ il_status il_context_add(il_context *c, const il_real *x, il_real y, il_error *e
 il_status il_context_ask(il_context *c, const il_real *x, il_real *yhat, il_error *err)
 {
     return run(c, x, NULL, yhat, err);
+}
+
+il_status il_context_next(il_context *c, int id, const il_real **scores, il_error *err)
+{
+    int classes = il_model_classes(c->model);
+    if (id < 0 || id >= classes)
+        return il_fail(err, IL_ECONFIG, "id %d is none of the model's %d classes", id,
+                       classes);
+    IL_TRY(check_room(c, err));
+    il_state *s = c->state;
+    const il_plan *p = s->plan;
+    il_state_shape(s, 1, 1);
+    s->past = c->points++;
+    s->recurrent = c->recurrent;
+    s->value[p->tokens][0] = (il_real)id;
+    s->value[p->target][0] = s->value[p->weight][0] = 0;
+    if (p->mask != IL_NONE) s->value[p->mask][0] = 1;
+    il_forward(s, &(il_run){ .loops = c->loops, .post = scores != NULL });
+    if (scores) *scores = s->value[p->answer];
+    return IL_OK;
+}
+
+int il_scores_draw(const il_real *scores, int n, double temperature, uint64_t seed,
+                   uint32_t index)
+{
+    enum { PIECE = 64 };
+    il_rng rng = il_rng_at(seed, IL_STREAM_USER, 0, index);
+    int best = 0;
+    for (int c = 1; c < n; c++)
+        if (scores[c] > scores[best]) best = c;
+    if (!(temperature > 0)) return best;
+    double sum = 0, stop = 0;
+    for (int draws = 0; draws < 2; stop = il_uniform(&rng) * sum, sum = 0, draws++)
+        for (int from = 0; from < n; from += PIECE) {
+            il_real e[PIECE];
+            int m = il_min(PIECE, n - from);
+            for (int c = 0; c < m; c++)
+                e[c] = (il_real)((double)(scores[from + c] - scores[best]) / temperature);
+            il_kernel()->exp(e, e, (size_t)m);
+            for (int c = 0; c < m; c++) {
+                sum += (double)e[c];
+                if (draws && sum > stop) return from + c;
+            }
+        }
+    return best;
 }

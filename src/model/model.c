@@ -74,6 +74,12 @@ const il_config *il_model_config(const il_model *m) { return &m->config; }
 const char *il_model_program(const il_model *m) { return m->program; }
 int64_t il_model_step(const il_model *m) { return m->step; }
 int il_model_loops(const il_model *m) { return m->plan.loops; }
+int il_model_classes(const il_model *m)
+{
+    const il_task *task = il_task_find(m->config.training.task_name);
+    return task ? il_task_classes(task, m->config.training.task_opts) : 0;
+}
+
 int il_model_weights(const il_model *m) { return m->plan.n_params; }
 
 void il_model_weight(const il_model *m, int i, const char **name, const il_real **data,

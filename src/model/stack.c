@@ -24,8 +24,9 @@ typedef struct {
     const il_config *c;
     il_section section;
     char name[IL_NAME], opts[160];
-    int K, V;  /* key and value size of a head */
-    int loose; /* tokens are not in order */
+    int K, V;    /* key and value size of a head */
+    int classes; /* of ids that go in and out, or 0 */
+    int loose;   /* tokens are not in order */
 } builder;
 
 #define OPTS(...) (snprintf(b->opts, sizeof b->opts, __VA_ARGS__), b->opts)
@@ -220,7 +221,13 @@ static il_status add_inputs(builder *b, const il_layout *layout, int outs, int *
     p->target = il_plan_input(p, "target", outs, 0);
     p->weight = il_plan_input(p, "weight", 1, 0);
     if (b->loose) p->mask = il_plan_input(p, "mask", 1, 0);
-    if (c->model.read_in == IL_READ_LINEAR) IL_TRY(add_read(b, "read_in", C, x, err));
+    if (b->classes)
+        IL_TRY(add(b, "embed", "read_in",
+                   OPTS("out=%d classes=%d std=%s", C, b->classes,
+                        il_digits(c->model.init_std).text),
+                   1, x, x, err));
+    else if (c->model.read_in == IL_READ_LINEAR)
+        IL_TRY(add_read(b, "read_in", C, x, err));
     if (c->model.position == IL_POSITION_LEARNED)
         IL_TRY(add(b, "position", "wpe",
                    OPTS("positions=%d std=%s", layout->each * c->model.n_positions,
@@ -232,7 +239,8 @@ static il_status add_inputs(builder *b, const il_layout *layout, int outs, int *
 static il_status add_answer(builder *b, int outs, int *x, il_error *err)
 {
     const il_config *c = b->c;
-    if (c->model.read == IL_ANSWER_LINEAR) return add_read(b, "read_out", outs, x, err);
+    if (c->model.read == IL_ANSWER_LINEAR)
+        return add_read(b, "read_out", b->classes ? b->classes : outs, x, err);
     int minus = c->model.read == IL_ANSWER_MINUS_Y, from = minus ? c->model.n_dims : 0;
     return add(b, "slice", "read_out",
                OPTS("from=%d out=%d scale=%d", from, outs, minus ? -1 : 1), 1, x, x, err);
@@ -260,6 +268,13 @@ il_status il_stack_build(il_plan *p, const il_config *c, il_error *err)
                        c->training.task_name);
     builder b = { .p = p, .c = c, .loose = layout->last };
     int outs = il_task_outs(task, c->training.task_opts, c->model.n_dims), x;
+    b.classes = il_task_classes(task, c->training.task_opts);
+    if (b.classes &&
+        (c->model.read_in != IL_READ_LINEAR || c->model.read != IL_ANSWER_LINEAR))
+        return il_fail(err, IL_ECONFIG,
+                       "the ids of training.task_name = %s need model.read_in = linear and "
+                       "model.read = linear",
+                       task->name);
     IL_TRY(set_sizes(&b, err));
     IL_TRY(add_inputs(&b, layout, outs, &x, err));
     b.section = IL_BODY;

@@ -32,6 +32,7 @@ int il_task_outs(const il_task *task, const void *opts, int dim)
 const char *il_task_metric(const il_task *task)
 {
     if (task->sequence) return "half squared error, summed over components";
+    if (task->ids) return "nats";
     return strcmp(task->loss, "mse") ? "share of wrong signs"
                                      : "squared error (predicting zero: 1)";
 }

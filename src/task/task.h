@@ -116,6 +116,12 @@ const il_shift *il_shift_at(int i); /* the rows in order; NULL past the last */
 il_status il_shift_parse(const il_shift **shift, double *value, const char *text,
                          il_error *err);
 
+/* Classes of a task of classes, else 0 */
+static inline int il_task_classes(const il_task *task, const void *opts)
+{
+    return task->ids ? task->classes(opts) : 0;
+}
+
 /* What a training loss and an evaluation count of a squared error: 1, or 1/2 for sequences. */
 static inline double il_task_unit(const il_task *task) { return task->sequence ? 0.5 : 1; }
 
@@ -139,6 +145,7 @@ typedef struct {
     int (*width)(int dim, int outs, int stack); /* of a token, at least */
     /* Points 0..points-1 of prompt b; `asking`: the last one as a query whose y is not shown. */
     void (*fill)(const il_batch *batch, int b, int points, int asking, il_tokens to);
+    int ids; /* only for tasks of classes, which take no other */
 } il_layout;
 
 const il_layout *il_layout_at(int i); /* in the order of model.tokens; NULL past the last */

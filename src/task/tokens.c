@@ -7,6 +7,7 @@
  *   constructed   [0, s_n, s_n, s_{n-1}], with s_{-1} = 0
  *   constructed1  [0, 0, s_n, s_{n-1}], for models of one layer
  *   stacked       [s_n, s_{n-1}, ..., s_{n-k+1}]
+ *   ids           s_0, s_1, ... as ids of classes; answer n at s_n, unless it is below 0
  *
  * Every answer stands where the examples before it can be seen. Sources: Garg et al. 2022,
  * arXiv:2208.01066 (pairs); von Oswald et al. 2023, arXiv:2212.07677, and Ahn et al. 2023,
@@ -102,6 +103,15 @@ static void stacked(const il_batch *batch, int b, int points, int asking, il_tok
     observations(batch, b, points, asking, 0, to.width / to.dim, 0, to);
 }
 
+static void ids(const il_batch *batch, int b, int points, int asking, il_tokens to)
+{
+    for (int n = 0; n < points; n++) {
+        to.tokens[n] = *input(batch, b, n);
+        if (to.mask) to.mask[n] = 1;
+        if (!asking && *answer(batch, b, n) >= 0) set_target(batch, b, n, n, to);
+    }
+}
+
 static int wider(int dim, int outs, int stack)
 {
     (void)stack;
@@ -142,6 +152,7 @@ static const il_layout rows[] = {
       constructed1 },
     { "stacked", "the last model.stack observations, the newest first", 1, 1, 0, many,
       stacked },
+    { "ids", "s_0, s_1, ... as ids of classes", 1, 0, 0, one, ids, 1 },
 };
 
 const il_layout *il_layout_at(int i)

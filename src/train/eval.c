@@ -234,13 +234,11 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Quantiles of the mean of e (B) under resampling of the prompts. */
-static void band(const setting *s, const double *e, double *low, double *high)
+void il_mean_band(const double *e, int B, uint64_t seed, double *low, double *high)
 {
     double means[RESAMPLES];
-    int B = s->batch->prompts;
     for (int r = 0; r < RESAMPLES; r++) {
-        il_rng rng = il_rng_at(s->seed, IL_STREAM_BOOTSTRAP, 0, (uint32_t)r);
+        il_rng rng = il_rng_at(seed, IL_STREAM_BOOTSTRAP, 0, (uint32_t)r);
         double sum = 0;
         for (int b = 0; b < B; b++) sum += e[il_below(&rng, B)];
         means[r] = sum / B;
@@ -283,7 +281,7 @@ static il_status fill_model(il_table *table, const setting *s, errors *to, il_er
     for (int row = 0; row < il_table_rows(table); row++) {
         const double *e = to->e + (size_t)row * (size_t)B;
         double low, high;
-        band(s, e, &low, &high);
+        il_mean_band(e, B, s->seed, &low, &high);
         il_table_set(table, row, COL_MODEL, mean(e, B));
         il_table_set(table, row, COL_LOW, low);
         il_table_set(table, row, COL_HIGH, high);
@@ -309,6 +307,18 @@ static il_status fill_algo(il_table *table, const setting *s, int i, errors *to,
     return IL_OK;
 }
 
+static il_status evaluate_classes(const setting *s, il_table **table, il_error *err)
+{
+    if (s->by_loops || s->over_points || s->n_algos || !s->model)
+        return il_fail(
+            err, IL_ECONFIG,
+            "%s asks for classes: its model is measured by position, and without "
+            "algorithms that answer with numbers",
+            s->task->name);
+    return il_eval_classes(s->model, s->batch, il_task_classes(s->task, s->opts), s->seed,
+                           table, err);
+}
+
 static il_status evaluate(const il_model *model, const il_eval_options *o, kind by,
                           il_table **out, il_error *err)
 {
@@ -319,6 +329,11 @@ static il_status evaluate(const il_model *model, const il_eval_options *o, kind 
     errors room = { 0 };
     il_table *table = NULL;
     il_status status = set_up(&s, model, o, by, err);
+    if (!status && s.task->ids) {
+        status = evaluate_classes(&s, out, err);
+        tear_down(&s);
+        return status;
+    }
     int rows = status ? 0 : by == MEAN ? 1 : by == BY_LOOPS ? s.loops_to : s.batch->points;
     if (!status) status = new_table(&table, &s, words[by][0], words[by][1], rows, err);
     if (!status) status = new_errors(&room, &s, by == MEAN ? s.batch->points : rows, err);

@@ -89,6 +89,16 @@ static il_status use_bf16(il_model *m, il_error *err)
     return IL_OK;
 }
 
+static il_status draw(il_trainer *t, int64_t step, int points, int dims, il_error *err)
+{
+    const il_config *c = &t->model->config;
+    t->batch->points = points;
+    il_draw at = { .seed = (uint64_t)c->training.seed,
+                   .stream = IL_STREAM_TRAIN,
+                   .step = (uint32_t)step };
+    return il_batch_draw(t->batch, t->task, c->training.task_opts, NULL, dims, at, err);
+}
+
 static il_status fill(il_trainer *t, const il_config *c, il_error *err)
 {
     IL_TRY(il_model_new(&t->model, c, err));
@@ -104,6 +114,8 @@ static il_status fill(il_trainer *t, const il_config *c, il_error *err)
     IL_TRY(il_batch_new_outs(&t->batch, c->training.batch_size, points, c->model.n_dims,
                              il_task_outs(t->task, c->training.task_opts, c->model.n_dims),
                              err));
+    const il_ramp *dims = &c->training.curriculum.dims;
+    IL_TRY(draw(t, 0, points, dims->start, err)); /* what a task lacks is missed here */
     for (int i = 0; i < t->n_states; i++)
         IL_TRY(il_state_new(&t->states[i], t->model, most_prompts(c),
                             il_model_tokens(t->model, points), most_window(t->model), err));
@@ -151,6 +163,11 @@ size_t il_trainer_bytes(const il_trainer *t)
 static double answers(const il_trainer *t)
 {
     int each = il_model_layout(t->model)->last ? 1 : t->batch->points;
+    if (t->task->ids) {
+        size_t all = (size_t)t->batch->prompts * (size_t)t->batch->points, asked = 0;
+        for (size_t i = 0; i < all; i++) asked += t->batch->y[i] >= 0;
+        return (double)t->run.post * (double)asked;
+    }
     return (double)t->run.post * t->batch->prompts * each;
 }
 
@@ -193,11 +210,7 @@ il_status il_trainer_gradient(il_trainer *t, il_progress *p, il_error *err)
                    ? NAN
                    : il_task_floor(t->task, c->training.task_opts, p->points, p->dims,
                                    c->model.n_dims);
-    t->batch->points = p->points;
-    il_draw at = { .seed = (uint64_t)c->training.seed,
-                   .stream = IL_STREAM_TRAIN,
-                   .step = (uint32_t)step };
-    IL_TRY(il_batch_draw(t->batch, t->task, c->training.task_opts, NULL, p->dims, at, err));
+    IL_TRY(draw(t, step, p->points, p->dims, err));
     il_parallel(c->training.slots, run_slot, t);
     for (int slot = 0; slot < c->training.slots; slot++) p->loss += t->losses[slot];
     p->loss = p->loss / answers(t) * il_task_unit(t->task);

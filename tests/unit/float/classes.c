@@ -251,6 +251,137 @@ static void rounds_that_ask_nothing_are_refused(void **state)
     assert_non_null(strstr(err.text, "16 points ask nothing"));
 }
 
+/* ---- models ------------------------------------------------------------------------------------ */
+
+static il_model *recaller(void)
+{
+    static const char *const keys[] = {
+        "training.task_name=recall",
+        "training.pairs=4",
+        "training.keys=8",
+        "training.values=5",
+        "model.tokens=ids",
+        "model.n_dims=1",
+        "model.n_positions=20",
+        "model.n_embd=16",
+        "model.n_head=2",
+        "model.n_layer=2",
+        "training.curriculum.dims.start=1",
+        "training.curriculum.dims.end=1",
+        "training.curriculum.points.start=16",
+        "training.curriculum.points.end=16",
+    };
+    il_config c;
+    il_model *model = NULL;
+    il_config_init(&c);
+    for (int i = 0; i < IL_COUNT(keys); i++) CHECK_OK(il_config_set(&c, keys[i], &err));
+    CHECK_OK(il_model_new(&model, &c, &err));
+    return model;
+}
+
+static void id_by_id_says_what_the_whole_prompt_says(void **state)
+{
+    (void)state;
+    il_model *model = recaller();
+    il_batch *batch = drawn("recall", "pairs=4 keys=8 values=5", 3, 20, eval);
+    il_state *s;
+    CHECK_OK(il_state_new(&s, model, 1, 20, 0, &err));
+    il_state_fill(s, batch, 2, 1, 20);
+    il_forward(s, &(il_run){ .loops = 1, .post = 1 });
+    il_context *context;
+    const il_real *scores;
+    il_error no;
+    CHECK_OK(il_context_new(&context, model, 0, &err));
+    for (int again = 0; again < 2; again++, il_context_clear(context))
+        for (int n = 0; n < 20; n++) {
+            int id = (int)batch->x[2 * 20 + n];
+            CHECK_OK(il_context_next(context, id, &scores, &err));
+            assert_memory_equal(scores, s->value[s->plan->answer] + 13 * n,
+                                13 * sizeof *scores);
+        }
+    for (int n = 0; n < 20; n++) CHECK_OK(il_context_next(context, n % 13, NULL, &err));
+    assert_int_equal(il_context_next(context, 1, &scores, &no), IL_ECONFIG);
+    assert_non_null(strstr(no.text, "the context is full: model.n_positions = 20"));
+    il_context_clear(context);
+    assert_int_equal(il_context_next(context, 13, &scores, &no), IL_ECONFIG);
+    assert_non_null(strstr(no.text, "id 13 is none of the model's 13 classes"));
+    il_context_free(context);
+    il_state_free(s);
+    il_batch_free(batch);
+    il_model_free(model);
+}
+
+/* Scores that are all zero: every answer costs log(13) and the first class is always chosen. */
+static void evaluation_counts_what_is_asked(void **state)
+{
+    (void)state;
+    il_model *model = recaller();
+    memset(model->weights, 0, model->plan.n_weights * sizeof *model->weights);
+    il_model_pack(model);
+    il_table *table;
+    il_eval_options o = { .prompts = 10, .seed = 3 };
+    CHECK_OK(il_eval_points(model, &o, &table, &err));
+    assert_int_equal(il_table_rows(table), 1); /* positions 9 to 16 */
+    const struct {
+        const char *col;
+        double value;
+    } want[] = { { "k", 16 },
+                 { "loss", log(13) },
+                 { "loss_low", log(13) },
+                 { "loss_high", log(13) },
+                 { "wrong", 1 },
+                 { "asked", 4 } };
+    for (int i = 0; i < IL_COUNT(want); i++)
+        CHECK_NEAR(il_table_number(table, 0, il_table_find(table, want[i].col)),
+                   want[i].value, 1e-6, want[i].col);
+    CHECK(strstr(il_table_caption(table), "over all of them 2.565 nats, 3.700 bits"),
+          "caption: %s", il_table_caption(table));
+    il_table_free(table);
+    il_error err;
+    o.against = "ols";
+    assert_int_equal(il_eval_points(model, &o, &table, &err), IL_ECONFIG);
+    o = (il_eval_options){ .prompts = 10, .task = "recall values=6" };
+    assert_int_equal(il_eval_points(model, &o, &table, &err), IL_ECONFIG);
+    assert_non_null(strstr(err.text, "the task has 14 classes and the model 13"));
+    o.task = "linear_regression";
+    assert_true(il_eval_points(model, &o, &table, &err) != IL_OK);
+    il_model_free(model);
+}
+
+static void recipes_must_say_ids(void **state)
+{
+    (void)state;
+    il_config c;
+    il_error no;
+    il_config_init(&c);
+    CHECK_OK(il_config_set(&c, "training.task_name=recall", &err));
+    assert_int_equal(il_config_check(&c, &no), IL_ECONFIG);
+    assert_non_null(strstr(no.text, "recall is a task of classes"));
+    il_config_init(&c);
+    CHECK_OK(il_config_set(&c, "model.tokens=ids", &err));
+    assert_int_equal(il_config_check(&c, &no), IL_ECONFIG);
+    assert_non_null(strstr(no.text, "linear_regression is no task of classes"));
+}
+
+/* 3 classes with probabilities 0.7, 0.2, 0.1, drawn 20,000 times: within 5 deviations */
+static void draws_have_the_probabilities_of_the_scores(void **state)
+{
+    (void)state;
+    enum { DRAWS = 20000 };
+    const double p[] = { 0.7, 0.2, 0.1 };
+    il_real scores[3];
+    for (int c = 0; c < 3; c++) scores[c] = (il_real)(2 * log(p[c]) + 50);
+    int counts[3] = { 0 };
+    for (uint32_t i = 0; i < DRAWS; i++) counts[il_scores_draw(scores, 3, 2, 5, i)]++;
+    for (int c = 0; c < 3; c++)
+        CHECK_NEAR(counts[c], DRAWS * p[c], 5 * sqrt(DRAWS * p[c] * (1 - p[c])), "counts");
+    assert_int_equal(il_scores_draw(scores, 3, 0, 5, 0), 0);
+    il_real many[200] = { 0 };
+    many[150] = 100;
+    for (uint32_t i = 0; i < 100; i++)
+        assert_int_equal(il_scores_draw(many, 200, 1, 5, i), 150);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +395,10 @@ int main(void)
         cmocka_unit_test(files_that_will_not_do_are_refused),
         cmocka_unit_test(recall_asks_for_what_it_showed),
         cmocka_unit_test(rounds_that_ask_nothing_are_refused),
+        cmocka_unit_test(id_by_id_says_what_the_whole_prompt_says),
+        cmocka_unit_test(evaluation_counts_what_is_asked),
+        cmocka_unit_test(recipes_must_say_ids),
+        cmocka_unit_test(draws_have_the_probabilities_of_the_scores),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
