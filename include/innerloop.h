@@ -125,9 +125,11 @@ typedef struct {
         int n_key, n_value;   /* of a head; 0: n_embd / n_head; 0: n_key */
         int n_mlp, mlp_act;   /* hidden width, 0: no MLP; gelu | relu */
         int norm;             /* before every mixer and MLP, and at the end: none | ... */
-        int qk_norm;  /* of q and k: none | l2 | l2_later (not in the first block) */
-        double clip;  /* the stream is held within +- clip after a block; 0: off */
-        int position; /* none | learned | concat */
+        int qk_norm; /* of q and k: none | l2 | l2_later (not in the first block) */
+        int conv; /* taps of a convolution and silu of q and k of all mixers but softmax; 0: none */
+        int head_norm; /* what a head of these says has length 1 */
+        double clip;   /* the stream is held within +- clip after a block; 0: off */
+        int position;  /* none | learned | concat */
         int bias;
         double scale; /* of the scores of linear blocks */
         int read_in;  /* linear | none: tokens are the stream */

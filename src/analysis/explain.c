@@ -19,7 +19,7 @@ typedef struct {
     const il_model *model;
     const il_explain_options *o;
     il_evidence_options draw;
-    double task_opts[16];
+    double task_opts[IL_TASK_OPTS];
     il_evidence *evidence, *fit;
     il_layers *layers;
     il_readings *readings;

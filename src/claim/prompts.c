@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-static il_status find_task(const il_task **task, double opts[16], const char *text,
-                           il_error *err)
+static il_status find_task(const il_task **task, double opts[IL_TASK_OPTS],
+                           const char *text, il_error *err)
 {
     char name[IL_TEXT];
     size_t size = strcspn(text, " ");
@@ -18,7 +18,7 @@ static il_status find_task(const il_task **task, double opts[16], const char *te
         return il_fail(err, IL_ECONFIG, "there is no task '%s'%s%s%s", il_show(name).text,
                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
-    memset(opts, 0, sizeof(double) * 16);
+    memset(opts, 0, sizeof(double) * IL_TASK_OPTS);
     il_opt_init((*task)->opts, opts);
     return il_opt_parse((*task)->opts, opts, text + size, name, err);
 }
@@ -26,7 +26,7 @@ static il_status find_task(const il_task **task, double opts[16], const char *te
 il_status il_claim_draw(il_batch **out, const il_claim_prompts *p, il_error *err)
 {
     const il_task *task;
-    double opts[16];
+    double opts[IL_TASK_OPTS];
     il_batch *batch;
     IL_TRY(find_task(&task, opts, p->task, err));
     IL_TRY(il_batch_new_outs(&batch, p->prompts, p->points, p->dims,
@@ -43,7 +43,7 @@ il_status il_claim_draw(il_batch **out, const il_claim_prompts *p, il_error *err
 il_status il_claim_unit(double *unit, const il_claim_prompts *p, il_error *err)
 {
     const il_task *task;
-    double opts[16];
+    double opts[IL_TASK_OPTS];
     IL_TRY(find_task(&task, opts, p->task, err));
     *unit = il_task_unit(task) / il_task_scale(task, opts, p->dims);
     return IL_OK;

@@ -203,13 +203,31 @@ il_status il_checkpoint_read(const char *path, il_model *model, il_moments momen
     return status;
 }
 
+/* Ids are read where prompts have them, by an op that knows all of them. */
+static int knows_ids(const il_plan *p, const il_op *op, int classes)
+{
+    for (int i = 0; i < op->n_in; i++)
+        if (op->kind->ids >> i & 1 && op->in[i] != p->tokens && op->in[i] != p->target)
+            return 0;
+    int known = op->par[0] != IL_NONE ? p->params[op->par[0]].rows : il_width(p, op->in[0]);
+    return !op->kind->ids || (classes && known >= classes);
+}
+
 /* What il_model_answer relies on when a plan is not its recipe's. Errors: a sentence alone. */
 static il_status fits(const il_plan *p, const il_config *c, il_error *err)
 {
+    const il_task *task = il_task_find(c->training.task_name);
+    int classes = il_task_classes(task, c->training.task_opts);
     for (int i = 0; i < p->n_ops; i++)
-        if (p->ops[i].kind->ids) /* prompts' numbers are none */
-            return il_fail(err, IL_ECONFIG, "plan: op %s reads ids, which prompts have not",
-                           p->ops[i].name);
+        if (!knows_ids(p, &p->ops[i], classes))
+            return il_fail(err, IL_ECONFIG,
+                           "plan: op %s reads ids that prompts of %s do not have",
+                           p->ops[i].name, task->name);
+    if (il_width(p, p->answer) != (classes ? classes : il_width(p, p->target)) ||
+        (classes && il_width(p, p->target) != 1))
+        return il_fail(err, IL_ECONFIG,
+                       "plan: the answer is %d wide, which the task %s does not ask for",
+                       il_width(p, p->answer), task->name);
     const il_layout *layout = il_layout_at(c->model.tokens);
     int width = layout->width(c->model.n_dims, il_width(p, p->answer), c->model.stack);
     if (il_width(p, p->tokens) < width)

@@ -32,7 +32,7 @@ uint64_t il_config_hash(const il_config *config)
 {
     const il_task *task = il_task_find(config->training.task_name);
     il_config start;
-    double opts[16];
+    double opts[IL_TASK_OPTS];
     il_config_init(&start);
     uint64_t hash = hash_options(IL_HASH_START, il_config_opts(), config, &start);
     if (!task) return hash;

@@ -8,12 +8,15 @@
  *
  * the whole row `loops` times with the same weights; the answer is a map of norm(x) or some of its
  * columns. With position = concat the first block's q and k read [u | sines of the position].
+ * Mixers with gates read them from u as well; q and k of mixers other than softmax may pass a short
+ * convolution and silu, and what their heads say may be brought to length 1 (MesaNet).
  * Tokens of the layout `columns` are not in order: linear blocks then look at all keys at once,
  * with the layout's mask.
  *
  * Sources: von Oswald et al. 2024, arXiv:2309.05858 (LSA-K, mesa, hybrid-mesa, the softmax
  * transformers without norm or MLP); Ahn et al. 2023, arXiv:2306.00297, and Vladymyrov et al.
- * 2024, arXiv:2402.14180 (linear transformers on columns).
+ * 2024, arXiv:2402.14180 (linear transformers on columns); von Oswald et al. 2025,
+ * arXiv:2506.05233 (MesaNet, and the gates, convolution and norms of its neighbours).
  */
 #include "model/model.h"
 
@@ -77,19 +80,47 @@ typedef struct {
     int equal;  /* keys and values have one size */
     int scales; /* has the option `scale` */
     int loose;  /* can look at all keys at once, with a mask */
+    int gates; /* after q, k, v: 1 beta, how much of a token goes in; 2 and gamma, what stays */
+    const char *opts;
 } mixer;
 
 static const mixer mixers[] = {
-    { "softmax", "attention", 1, 0, 0 },
-    { "linear", "linear_attention", 0, 1, 1 },
-    { "mesa", "mesa", 0, 0, 0 },
+    { "softmax", "attention", 1, 0, 0, 0, "" },
+    { "linear", "linear_attention", 0, 1, 1, 0, "" },
+    { "mesa", "mesa", 0, 0, 0, 0, "" },
+    { "mesanet", "mesa", 0, 0, 0, 2, " form=net" },
+    { "gla", "fast_weights", 0, 0, 0, 2, " rule=gla" },
+    { "delta", "fast_weights", 0, 0, 0, 1, " rule=delta" },
+    { "gated_delta", "fast_weights", 0, 0, 0, 2, " rule=gated_delta" },
+    { "mlstm", "fast_weights", 0, 0, 0, 2, " rule=mlstm" },
 };
+
+static int is_softmax(const mixer *m) { return m == &mixers[0]; }
+
+/* Gates are logistic maps of u, one a head, with a bias: beta starts at 1/2, gamma at 0.98. */
+static il_status add_gates(builder *b, const mixer *m, int block, int u, int *in,
+                           il_error *err)
+{
+    static const struct {
+        const char *map, *gate, *shift;
+    } gates[] = { { "attn.beta", "attn.beta_gate", "" },
+                  { "attn.gamma", "attn.gamma_gate", "shift=4" } };
+    for (int i = 0; i < m->gates; i++) {
+        OPTS("out=%d std=%s", b->c->model.n_head, il_digits(b->c->model.init_std).text);
+        IL_TRY(
+            add(b, "linear", name_of(b, block, gates[i].map), b->opts, 1, &u, &in[i], err));
+        IL_TRY(add(b, "sigmoid", name_of(b, block, gates[i].gate), gates[i].shift, 1,
+                   &in[i], &in[i], err));
+    }
+    return IL_OK;
+}
 
 static il_status add_mixer(builder *b, const mixer *m, int block, int *in, int *y,
                            il_error *err)
 {
     const il_config *c = b->c;
-    int n_in = 3, at = snprintf(b->opts, sizeof b->opts, "heads=%d", c->model.n_head);
+    int n_in = 3 + m->gates,
+        at = snprintf(b->opts, sizeof b->opts, "heads=%d%s", c->model.n_head, m->opts);
     if (m->equal && b->K != b->V)
         return il_fail(err, IL_ECONFIG,
                        "model.n_key = %d and model.n_value = %d differ, which %s cannot do",
@@ -107,7 +138,7 @@ static il_status add_mixer(builder *b, const mixer *m, int block, int *in, int *
 static il_status add_attention(builder *b, const mixer *m, int block, int *x, il_error *err)
 {
     const il_config *c = b->c;
-    int H = c->model.n_head, u, qk, in[4], y;
+    int H = c->model.n_head, u, qk, in[IL_INPUTS], y, softmax = is_softmax(m);
     IL_TRY(add_norm(b, name_of(b, block, "ln_1"), *x, &u, err));
     qk = u;
     if (block == 0 && c->model.position == IL_POSITION_CONCAT)
@@ -116,10 +147,20 @@ static il_status add_attention(builder *b, const mixer *m, int block, int *x, il
     IL_TRY(add_map(b, name_of(b, block, "attn.q"), H * b->K, "", qk, IL_NONE, &in[0], err));
     IL_TRY(add_map(b, name_of(b, block, "attn.k"), H * b->K, "", qk, IL_NONE, &in[1], err));
     IL_TRY(add_map(b, name_of(b, block, "attn.v"), H * b->V, "", u, IL_NONE, &in[2], err));
+    for (int i = 0; i < 2 && c->model.conv && !softmax; i++) {
+        IL_TRY(add(b, "conv", name_of(b, block, i ? "attn.k_conv" : "attn.q_conv"),
+                   OPTS("taps=%d", c->model.conv), 1, &in[i], &in[i], err));
+        IL_TRY(add(b, "silu", name_of(b, block, i ? "attn.k_silu" : "attn.q_silu"), "", 1,
+                   &in[i], &in[i], err));
+    }
     for (int i = 0; i < 2 && c->model.qk_norm && (block || c->model.qk_norm == 1); i++)
         IL_TRY(add(b, "l2norm", name_of(b, block, i ? "attn.k_norm" : "attn.q_norm"),
                    OPTS("groups=%d", H), 1, &in[i], &in[i], err));
+    IL_TRY(add_gates(b, m, block, u, in + 3, err));
     IL_TRY(add_mixer(b, m, block, in, &y, err));
+    if (c->model.head_norm && !softmax)
+        IL_TRY(add(b, "l2norm", name_of(b, block, "attn.head_norm"),
+                   OPTS("groups=%d eps=1e-6", H), 1, &y, &y, err));
     return add_map(b, name_of(b, block, "attn.proj"), c->model.n_embd, "", y, *x, x, err);
 }
 

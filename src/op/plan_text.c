@@ -276,7 +276,7 @@ static il_status check_parts(const il_plan *p, il_error *err)
         what = "the stream is not made in the body";
     else if (!made_in(p, p->answer, IL_POST))
         what = "the answer is not made in post";
-    else if (!is_input(p, p->target, il_width(p, p->answer)))
+    else if (!is_input(p, p->target, il_width(p, p->answer)) && !is_input(p, p->target, 1))
         what = "the target is no input as wide as the answer";
     else if (!is_input(p, p->weight, 1))
         what = "the weight is no input of width 1";

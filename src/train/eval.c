@@ -309,14 +309,14 @@ static il_status fill_algo(il_table *table, const setting *s, int i, errors *to,
 
 static il_status evaluate_classes(const setting *s, il_table **table, il_error *err)
 {
-    if (s->by_loops || s->over_points || s->n_algos || !s->model)
+    if (s->by_loops || s->n_algos || !s->model)
         return il_fail(
             err, IL_ECONFIG,
             "%s asks for classes: its model is measured by position, and without "
             "algorithms that answer with numbers",
             s->task->name);
-    return il_eval_classes(s->model, s->batch, il_task_classes(s->task, s->opts), s->seed,
-                           table, err);
+    return il_eval_classes(s->model, s->batch, il_task_classes(s->task, s->opts),
+                           s->over_points, s->seed, table, err);
 }
 
 static il_status evaluate(const il_model *model, const il_eval_options *o, kind by,

@@ -1,7 +1,7 @@
 /* eval_classes.c - what a model of classes loses, by position
  *
  * Row by row the table widens: position 1, 2, 3-4, 5-8, ... in the prompt, `k` being the last one
- * of a range. Positions that ask nothing do not count, and neither do ranges of them. The band is
+ * of a range; or one row is for all of them. Positions that ask nothing do not count, and neither do ranges of them. The band is
  * that of eval.c, over prompts.
  */
 #include "train/train.h"
@@ -13,6 +13,7 @@ enum { RANGES = 24, SHARD = 4 };
 typedef struct {
     const il_model *model;
     const il_batch *batch;
+    int whole;                    /* one range holds all positions */
     il_state **states;            /* one a worker */
     double *loss, *wrong, *asked; /* (ranges, B): sums over a range's positions */
 } job;
@@ -42,7 +43,8 @@ static void count(const job *j, const il_state *s, int first)
     for (int m = 0; m < s->rows; m++) {
         if (weight[m] == 0) continue;
         size_t at =
-            (size_t)range_of(m % T) * (size_t)j->batch->prompts + (size_t)(first + m / T);
+            (size_t)(j->whole ? RANGES - 1 : range_of(m % T)) * (size_t)j->batch->prompts +
+            (size_t)(first + m / T);
         j->asked[at] += 1;
         j->loss[at] += (double)loss[m];
         j->wrong[at] += largest(z + (size_t)m * (size_t)V, V) != (int)target[m];
@@ -123,7 +125,7 @@ static il_status fill(il_table *table, const job *j, uint64_t seed, il_error *er
 }
 
 il_status il_eval_classes(const il_model *model, const il_batch *batch, int classes,
-                          uint64_t seed, il_table **out, il_error *err)
+                          int whole, uint64_t seed, il_table **out, il_error *err)
 {
     int own = il_model_classes(model);
     if (own != classes)
@@ -131,7 +133,7 @@ il_status il_eval_classes(const il_model *model, const il_batch *batch, int clas
                        own);
     size_t size = RANGES * (size_t)batch->prompts;
     il_table *table = NULL;
-    job j = { .model = model, .batch = batch };
+    job j = { .model = model, .batch = batch, .whole = whole };
     j.loss = calloc(3 * size, sizeof *j.loss);
     if (!j.loss) return il_fail(err, IL_EFAIL, "out of memory for an evaluation");
     j.wrong = j.loss + size;

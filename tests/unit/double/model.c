@@ -147,6 +147,23 @@ static void whole_model_gradient_stack(void **state)
                  "training.task_name=linear_classification");
 }
 
+#define RECALL                                                                             \
+    "model.family=stack training.task_name=recall training.pairs=2 training.keys=3 "       \
+    "training.values=3 model.tokens=ids model.n_dims=1 training.curriculum.dims.start=1 "  \
+    "training.curriculum.dims.end=1 model.n_positions=8 "                                  \
+    "training.curriculum.points.start=8 "                                                  \
+    "training.curriculum.points.end=8 model.init_std=0.3 "
+
+static void whole_model_gradient_classes(void **state)
+{
+    (void)state;
+    check_family(RECALL "model.blocks=softmax,linear model.position=learned");
+    check_family(RECALL "model.blocks=mesanet,gla model.qk_norm=l2 model.conv=3 "
+                        "model.head_norm=true model.norm=rmsnorm");
+    check_family(RECALL "model.blocks=delta,mlstm model.qk_norm=l2");
+    check_family(RECALL "model.blocks=gated_delta,mesa model.conv=2");
+}
+
 static void whole_model_gradient_tying(void **state)
 {
     (void)state;
@@ -379,6 +396,7 @@ int main(void)
         cmocka_unit_test(whole_model_gradient_gpt2),
         cmocka_unit_test(whole_model_gradient_loop),
         cmocka_unit_test(whole_model_gradient_stack),
+        cmocka_unit_test(whole_model_gradient_classes),
         cmocka_unit_test(whole_model_gradient_tying),
         cmocka_unit_test(truncated_window_holds_the_stream_constant),
         cmocka_unit_test(window_of_all_loops_is_the_full_gradient),

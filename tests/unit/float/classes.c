@@ -253,7 +253,7 @@ static void rounds_that_ask_nothing_are_refused(void **state)
 
 /* ---- models ------------------------------------------------------------------------------------ */
 
-static il_model *recaller(void)
+static il_model *recaller(const char *blocks)
 {
     static const char *const keys[] = {
         "training.task_name=recall",
@@ -275,6 +275,14 @@ static il_model *recaller(void)
     il_model *model = NULL;
     il_config_init(&c);
     for (int i = 0; i < IL_COUNT(keys); i++) CHECK_OK(il_config_set(&c, keys[i], &err));
+    if (blocks) {
+        CHECK_OK(il_config_set(&c, "model.family=stack", &err));
+        CHECK_OK(il_config_set(&c, "model.norm=rmsnorm", &err));
+        CHECK_OK(il_config_set(&c, "model.conv=3", &err));
+        CHECK_OK(il_config_set(&c, "model.qk_norm=l2", &err));
+        CHECK_OK(il_config_set(&c, "model.head_norm=true", &err));
+        CHECK_OK(il_config_set(&c, blocks, &err));
+    }
     CHECK_OK(il_model_new(&model, &c, &err));
     return model;
 }
@@ -282,7 +290,7 @@ static il_model *recaller(void)
 static void id_by_id_says_what_the_whole_prompt_says(void **state)
 {
     (void)state;
-    il_model *model = recaller();
+    il_model *model = recaller(NULL);
     il_batch *batch = drawn("recall", "pairs=4 keys=8 values=5", 3, 20, eval);
     il_state *s;
     CHECK_OK(il_state_new(&s, model, 1, 20, 0, &err));
@@ -311,11 +319,59 @@ static void id_by_id_says_what_the_whole_prompt_says(void **state)
     il_model_free(model);
 }
 
+/* Models that carry a state from token to token: rounding alone differs. */
+static void mixers_carry_their_state(void **state)
+{
+    (void)state;
+    const char *rows[] = { "model.blocks=linear,gla", "model.blocks=delta,gated_delta",
+                           "model.blocks=mlstm,mesanet", "model.blocks=softmax,mesa" };
+    for (int i = 0; i < IL_COUNT(rows); i++) {
+        il_model *model = recaller(rows[i]);
+        il_batch *batch = drawn("recall", "pairs=4 keys=8 values=5", 1, 20, eval);
+        il_state *s;
+        il_context *context;
+        const il_real *scores;
+        CHECK_OK(il_state_new(&s, model, 1, 20, 0, &err));
+        il_state_fill(s, batch, 0, 1, 20);
+        il_forward(s, &(il_run){ .loops = 1, .post = 1 });
+        CHECK_OK(il_context_new(&context, model, 0, &err));
+        for (int n = 0; n < 20; n++) {
+            CHECK_OK(il_context_next(context, (int)batch->x[n], &scores, &err));
+            for (int c = 0; c < 13; c++)
+                CHECK_NEAR(scores[c], s->value[s->plan->answer][13 * n + c], 1e-5, rows[i]);
+        }
+        il_context_free(context);
+        il_state_free(s);
+        il_batch_free(batch);
+        il_model_free(model);
+    }
+}
+
+static void files_keep_models_of_classes(void **state)
+{
+    (void)state;
+    il_model *model = recaller("model.blocks=softmax,mesanet"), *again;
+    const char *path = in_folder("recall.safetensors");
+    CHECK_OK(il_model_save(model, path, &err));
+    CHECK_OK(il_model_load(&again, path, &err));
+    assert_true(il_model_hash(again) == il_model_hash(model));
+    assert_int_equal(il_model_classes(again), 13);
+    il_model_free(again);
+    /* a recipe whose prompts have more ids than the plan knows */
+    CHECK_OK(il_config_set(&model->config, "training.values=6", &err));
+    CHECK_OK(il_model_save(model, path, &err));
+    il_error no;
+    assert_int_equal(il_model_load(&again, path, &no), IL_ECONFIG);
+    CHECK(strstr(no.text, "reads ids that prompts of recall do not have"), "said: %s",
+          no.text);
+    il_model_free(model);
+}
+
 /* Scores that are all zero: every answer costs log(13) and the first class is always chosen. */
 static void evaluation_counts_what_is_asked(void **state)
 {
     (void)state;
-    il_model *model = recaller();
+    il_model *model = recaller(NULL);
     memset(model->weights, 0, model->plan.n_weights * sizeof *model->weights);
     il_model_pack(model);
     il_table *table;
@@ -336,6 +392,12 @@ static void evaluation_counts_what_is_asked(void **state)
                    want[i].value, 1e-6, want[i].col);
     CHECK(strstr(il_table_caption(table), "over all of them 2.565 nats, 3.700 bits"),
           "caption: %s", il_table_caption(table));
+    il_table_free(table);
+    CHECK_OK(il_eval_mean(model, &o, &table, &err));
+    assert_int_equal(il_table_rows(table), 1);
+    for (int i = 0; i < IL_COUNT(want); i++)
+        CHECK_NEAR(il_table_number(table, 0, il_table_find(table, want[i].col)),
+                   want[i].value, 1e-6, want[i].col);
     il_table_free(table);
     il_error err;
     o.against = "ols";
@@ -396,6 +458,8 @@ int main(void)
         cmocka_unit_test(recall_asks_for_what_it_showed),
         cmocka_unit_test(rounds_that_ask_nothing_are_refused),
         cmocka_unit_test(id_by_id_says_what_the_whole_prompt_says),
+        cmocka_unit_test(mixers_carry_their_state),
+        cmocka_unit_test(files_keep_models_of_classes),
         cmocka_unit_test(evaluation_counts_what_is_asked),
         cmocka_unit_test(recipes_must_say_ids),
         cmocka_unit_test(draws_have_the_probabilities_of_the_scores),
