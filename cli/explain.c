@@ -1,8 +1,11 @@
 /* explain.c - innerloop explain MODEL: which algorithm does it run? */
 #include "cli.h"
 
+#include <errno.h>
+#include <sys/stat.h>
+
 typedef struct {
-    const char *task, *data, *examples, *reading;
+    const char *task, *data, *examples, *reading, *figures;
     int prompts, queries, dims, loops, json;
     uint64_t seed;
 } options;
@@ -21,6 +24,8 @@ static const cli_option opts[] = {
     { "dims", CLI_INT, offsetof(options, dims), 1, "D", "dimensions that are alive" },
     { "loops", CLI_INT, offsetof(options, loops), 1, "R", "loops of a looped model" },
     { "seed", CLI_SEED, offsetof(options, seed), 0, "S", "which prompts (1)" },
+    { "figures", CLI_TEXT, offsetof(options, figures), 0, "FOLDER",
+      "also draw there: steps, spectrum, answers" },
     { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
     { 0 },
 };
@@ -54,7 +59,8 @@ static void print_json(const il_explanation *e)
     print_number("steps_per_layer", e->steps_per_layer);
     print_number("score", e->score);
     print_number("runner_up_score", e->runner_up_score);
-    const il_table *tables[] = { e->layers, e->families, e->steps };
+    const il_table *tables[] = { e->layers, e->families, e->steps, e->spectrum,
+                                 e->answers };
     for (int i = 0; i < CLI_COUNT(tables); i++) {
         printf(",\"%s\":", il_table_name(tables[i]));
         il_table_write_json(tables[i], stdout);
@@ -68,6 +74,37 @@ static void print(const il_explanation *e)
     putchar('\n');
     il_table_write_text(e->families, stdout);
     printf("\n%s\n", e->verdict);
+}
+
+static il_status draw(const il_explanation *e, const char *folder, il_error *err)
+{
+    const il_table *tables[] = { e->steps, e->spectrum, e->answers };
+    const il_figure figures[] = {
+        { .title = "Layers against steps of the algorithm",
+          .x_label = "layer or loop",
+          .y_label = "steps",
+          .kind = IL_FIGURE_HEAT },
+        { .title = "What is left of the error, by direction of the examples",
+          .x_label = "eigenvalue of X^T X / n",
+          .y_label = il_table_caption(e->spectrum),
+          .log_x = 1 },
+        { .title = "Answers of the last layer",
+          .x_label = "the algorithm",
+          .y_label = "the model",
+          .kind = IL_FIGURE_POINTS },
+    };
+    if (mkdir(folder, 0777) && errno != EEXIST)
+        return cli_fail(err, IL_EIO, "%s: the folder cannot be made: %s", folder,
+                        strerror(errno));
+    for (int i = 0; i < CLI_COUNT(figures); i++) {
+        char path[CLI_PATH];
+        int drawn;
+        if (!il_table_rows(tables[i])) continue;
+        CLI_TRY(cli_join(path, folder, il_table_name(tables[i]), err));
+        CLI_TRY(il_figure_write(&figures[i], tables[i], path, &drawn, err));
+        if (!drawn) fprintf(stderr, "note: %s.svg: not drawn: gnuplot is missing\n", path);
+    }
+    return IL_OK;
 }
 
 static il_status run(int argc, char **argv, il_error *err)
@@ -90,17 +127,18 @@ static il_status run(int argc, char **argv, il_error *err)
     il_status status = il_explain(model, &how, &e, err);
     il_model_free(model);
     if (status) return status;
-    if (o.json)
-        print_json(&e);
-    else
-        print(&e);
+    if (o.figures) status = draw(&e, o.figures, err);
+    if (!status && o.json) print_json(&e);
+    if (!status && !o.json) print(&e);
     il_explanation_free(&e);
-    return IL_OK;
+    return status;
 }
 
 const cli_command cmd_explain = {
-    .usage = "MODEL [--task T] [--data A,B] [--examples N,M] [--reading auto|lens|probe] "
-             "[--prompts N] [--queries N] [--dims D] [--loops R] [--seed S] [--json]",
+    .usage =
+        "MODEL [--task T] [--data A,B] [--examples N,M] [--reading auto|lens|probe] "
+        "[--prompts N] [--queries N] [--dims D] [--loops R] [--seed S] [--figures FOLDER] "
+        "[--json]",
     .help =
         "Reads a prediction after every layer or loop and fits the steps of every family "
         "of\n"

@@ -478,8 +478,8 @@ typedef struct {
     const char
         *data; /* shifts of its prompts, separated by commas: "isotropic,kappa=30"; NULL:
                              "isotropic", which is none */
-    const char
-        *examples; /* numbers of examples: "10,20"; NULL: those of training, and half */
+    const char *examples; /* numbers of examples: "10,20"; NULL: those of training, and
+                             half of them where a model answers every point */
     const char
         *reading; /* "lens": the model's own end put behind every layer; "probe": a trained
                              linear read-out; NULL or "auto": lens, but probe for a gpt2 */
@@ -503,7 +503,12 @@ typedef struct {
     double score, runner_up_score; /* part of the readings that is left unexplained */
     il_table *layers;   /* by layer: the best step, similarities, the runner-up */
     il_table *families; /* all families, the best first */
-    il_table *steps; /* layer, step, similarity of errors, is it the best: for a heat map */
+    il_table
+        *steps; /* layer, step, similarity of errors, is it the best, row: IL_FIGURE_HEAT */
+    il_table
+        *spectrum; /* by eigenvalue of the examples: the error left, model and algorithm */
+    il_table
+        *answers; /* the last layer's answers beside the algorithm's: IL_FIGURE_POINTS */
 } il_explanation;
 
 /* Which learning algorithm a model's forward pass runs, and how many of its steps a layer or loop is
@@ -602,13 +607,17 @@ il_status il_forecast_load(il_forecast **forecast, const char *path, const il_mo
 
 /* ---- figures and reports --------------------------------------------------------------------------------- */
 
-/* How a table is drawn: its first column is x, every other column of numbers a line. A column
- * beside which NAME_low and NAME_high stand gets a band between them. */
+/* How a table is drawn. IL_FIGURE_LINES: its first column is x, every other column of numbers a line. A column
+ * beside which NAME_low and NAME_high stand gets a band between them.
+ * IL_FIGURE_POINTS: its first two columns are a point's x and y, and x = y is a line.
+ * IL_FIGURE_HEAT: columns x, y (a label), colour, whether to mark it, and the row it stands in. */
+enum { IL_FIGURE_LINES, IL_FIGURE_POINTS, IL_FIGURE_HEAT };
 typedef struct {
     const char *title, *x_label, *y_label;
     int log_x, log_y;
     const char *marker; /* a vertical line's label at marker_x; NULL: none */
     double marker_x;
+    int kind; /* IL_FIGURE_* */
 } il_figure;
 
 /* Writes PATH.csv, PATH.gp, which draws it, and PATH.svg, the picture. A machine without gnuplot

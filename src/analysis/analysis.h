@@ -182,9 +182,10 @@ typedef struct {
     il_law law;
     double value[IL_FREE]; /* the constants of the law */
     il_layer_match *layer; /* (layers) */
-    double *prompt;        /* (cells,B) the score of each prompt alone */
-    double *heat; /* (layers,n_steps) similarity of errors; NULL for a layerwise family */
-    double score; /* mean of the layers' shares, each at most 1, silent layers left out */
+    double *w;      /* (layers,cells,B,D) weights of the best steps, in the eigenvectors */
+    double *prompt; /* (cells,B) the score of each prompt alone */
+    double *heat;   /* (layers,n_steps) similarity of errors; NULL for a layerwise family */
+    double score;   /* mean of the layers' shares, each at most 1, silent layers left out */
     double of_error; /* mean over the layers, each at most 1 */
     double
         wins; /* share of the prompts that this match explains better than the best does */
@@ -200,6 +201,7 @@ typedef struct {
     int layers, n_steps, steps[IL_STEPS]; /* steps: those that are tried */
     int first;                            /* layers before it are left out */
     int silent;                           /* layers with nothing to read */
+    double *w;          /* (layers,cells,B,D) the readings' induced weights, likewise */
     double power;       /* mean square of the answers that the queries have */
     il_match match[32]; /* the best first: score times 1.2 for every parameter */
     int n;

@@ -55,7 +55,8 @@ static il_status find_sizes(work *s, il_error *err)
     s->draw.n_sizes = 0;
     if (!text) {
         s->draw.sizes[s->draw.n_sizes++] = il_max(most, 1);
-        if (most / 2 > 1) s->draw.sizes[s->draw.n_sizes++] = most / 2;
+        if (most / 2 > 1 && !il_model_layout(s->model)->last)
+            s->draw.sizes[s->draw.n_sizes++] = most / 2;
     }
     while (text && *text) {
         char *end;
@@ -235,6 +236,7 @@ static void say(sentence *s, const char *format, ...)
 
 /* Readings and what was matched with them */
 typedef struct {
+    const il_evidence *evidence;
     const il_readings *readings;
     il_matches *matches;
     const char *unit;
@@ -396,11 +398,11 @@ static il_status fill_layers(il_table *t, const judged *s, il_error *err)
         IL_TRY(il_table_set_text(t, l, 0, s->readings->names[l].text, err));
         print_values(values, sizeof values, best, l);
         IL_TRY(il_table_set_text(t, l, 1, best->family->name, err));
-        il_table_set(t, l, 2, m->step);
+        il_table_set(t, l, 2, isnan(m->share) ? NAN : m->step);
         IL_TRY(il_table_set_text(t, l, 3, values, err));
         for (int i = 0; i < IL_COUNT(numbers); i++) il_table_set(t, l, 4 + i, numbers[i]);
         IL_TRY(il_table_set_text(t, l, 9, next->family->name, err));
-        il_table_set(t, l, 10, next->layer[l].step);
+        il_table_set(t, l, 10, isnan(m->share) ? NAN : next->layer[l].step);
         il_table_set(t, l, 11, next->layer[l].share);
     }
     return IL_OK;
@@ -435,21 +437,128 @@ static il_status fill_heat(il_table *t, const judged *s, il_error *err)
     int most = 0, row = 0;
     for (int i = 0; i < all->n && !m; i++)
         if (all->match[i].heat) m = &all->match[i];
-    IL_TRY(columns(t, "layer step sime best", err));
+    IL_TRY(columns(t, "layer step sime best row", err));
     if (!m) return IL_OK;
-    for (int l = 0; l < all->layers; l++) most = il_max(most, m->layer[l].step);
+    for (int l = 0; l < all->layers; l++)
+        if (!isnan(m->layer[l].share)) most = il_max(most, m->layer[l].step);
     char caption[IL_TEXT];
-    snprintf(caption, sizeof caption, "similarity of errors with %s", m->family->name);
+    snprintf(caption, sizeof caption, "similarity of errors, %.90s", m->family->name);
     IL_TRY(il_table_set_caption(t, caption, err));
     for (int l = 0; l < all->layers; l++)
         for (int k = 0; k < all->n_steps && all->steps[k] <= most + most / 4 + 2; k++) {
             double sime = m->heat[l * all->n_steps + k];
+            const double numbers[] = { l + 1, all->steps[k], sime,
+                                       all->steps[k] == m->layer[l].step &&
+                                           !isnan(m->layer[l].share),
+                                       k };
+            if (isnan(sime)) continue;
             IL_TRY(il_table_add_row(t, err));
-            il_table_set(t, row, 0, l + 1);
-            il_table_set(t, row, 1, all->steps[k]);
-            il_table_set(t, row, 2, sime);
-            il_table_set(t, row++, 3, all->steps[k] == m->layer[l].step);
+            for (int i = 0; i < IL_COUNT(numbers); i++) il_table_set(t, row, i, numbers[i]);
+            row++;
         }
+    return IL_OK;
+}
+
+enum { BINS = 10, SHOWN = 4, POINTS = 400 };
+
+/* Which layers a figure of few lines shows: evenly chosen, the last one always */
+static int shown(const il_matches *all, int layer[SHOWN])
+{
+    int from = all->first, n = il_min(SHOWN, all->layers - from);
+    for (int i = 0; i < n; i++) layer[i] = from + (i + 1) * (all->layers - from) / n - 1;
+    return n;
+}
+
+/* The error that is left along A's eigenvectors, by eigenvalue divided by n: 1 - lambda w_i / b_i,
+ * averaged with b_i^2 / lambda_i as weight, which is the error's own size */
+typedef struct {
+    double value[BINS], weight[BINS];
+} profile;
+
+static double place(const il_evidence *e, int c, size_t i)
+{
+    return e->cell[c].lambda[i] / e->cell[c].n;
+}
+
+static void add_profile(profile *to, const judged *s, const double *w, double low,
+                        double high)
+{
+    const il_evidence *e = s->evidence;
+    size_t size = (size_t)e->B * (size_t)e->D;
+    memset(to, 0, sizeof *to);
+    for (int c = 0; c < e->cells; c++)
+        for (size_t i = 0; i < size; i++) {
+            double lambda = e->cell[c].lambda[i], b = e->cell[c].b[i];
+            if (!(lambda > 0)) continue;
+            double where = log(place(e, c, i) / low) / log(high / low) * BINS;
+            int bin = il_max(0, il_min(BINS - 1, (int)where));
+            double weight = b * b / lambda;
+            to->value[bin] += weight - b * w[(size_t)c * size + i];
+            to->weight[bin] += weight;
+        }
+}
+
+static void extent(const judged *s, double *low, double *high)
+{
+    const il_evidence *e = s->evidence;
+    *low = INFINITY, *high = 0;
+    for (int c = 0; c < e->cells; c++)
+        for (size_t i = 0; i < (size_t)e->B * (size_t)e->D; i++) {
+            double x = place(e, c, i);
+            if (x > 0) *low = fmin(*low, x), *high = fmax(*high, x);
+        }
+    if (!(*high > *low)) *low = 1, *high = 2;
+}
+
+static il_status fill_spectrum(il_table *t, const judged *s, il_error *err)
+{
+    const il_matches *all = s->matches;
+    const il_match *best = &all->match[0];
+    size_t size =
+        (size_t)s->evidence->cells * (size_t)s->evidence->B * (size_t)s->evidence->D;
+    int layer[SHOWN], n = shown(all, layer);
+    double low, high;
+    profile p;
+    char name[IL_TEXT];
+    IL_TRY(il_table_set_caption(t, "part of the error that is left", err));
+    IL_TRY(columns(t, "eigenvalue", err));
+    extent(s, &low, &high);
+    for (int i = 0; i < BINS; i++) {
+        IL_TRY(il_table_add_row(t, err));
+        il_table_set(t, i, 0, low * exp((i + 0.5) / BINS * log(high / low)));
+    }
+    for (int i = 0; i < 2 * n; i++) {
+        int l = layer[i / 2];
+        snprintf(name, sizeof name, "%s%.40s", i % 2 ? "the algorithm at " : "",
+                 s->readings->names[l].text);
+        IL_TRY(il_table_add_col(t, name, 0, err));
+        add_profile(&p, s, (i % 2 ? best->w : all->w) + (size_t)l * size, low, high);
+        for (int k = 0; k < BINS; k++)
+            il_table_set(t, k, i + 1, p.weight[k] > 0 ? p.value[k] / p.weight[k] : NAN);
+    }
+    return IL_OK;
+}
+
+/* The last layer's answers beside the algorithm's, at a few hundred queries */
+static il_status fill_answers(il_table *t, const judged *s, il_error *err)
+{
+    const il_matches *all = s->matches;
+    const il_evidence *e = s->evidence;
+    size_t points = il_points(e), size = (size_t)e->cells * (size_t)e->B * (size_t)e->D;
+    size_t stride = points / POINTS + 1;
+    const double *w = all->match[0].w + (size_t)(all->layers - 1) * size;
+    const double *yhat = s->readings->yhat + (size_t)(all->layers - 1) * points;
+    int row = 0;
+    IL_TRY(columns(t, "algorithm model", err));
+    for (size_t i = 0; i < points; i += stride) {
+        size_t prompt = i / (size_t)e->Q, each = (size_t)e->B * (size_t)e->Q;
+        const double *q = e->cell[i / each].q + (i % each) * (size_t)e->D;
+        double sum = 0;
+        for (int d = 0; d < e->D; d++) sum += q[d] * w[prompt * (size_t)e->D + (size_t)d];
+        IL_TRY(il_table_add_row(t, err));
+        il_table_set(t, row, 0, sum);
+        il_table_set(t, row++, 1, yhat[i]);
+    }
     return IL_OK;
 }
 
@@ -467,30 +576,34 @@ void il_explanation_free(il_explanation *e)
     il_table_free(e->layers);
     il_table_free(e->families);
     il_table_free(e->steps);
+    il_table_free(e->spectrum);
+    il_table_free(e->answers);
     *e = (il_explanation){ 0 };
 }
 
 /* Matches all layers; if none of these fits, only those after which the answers have settled. */
-static il_status match(judged *s, const il_evidence *evidence, il_error *err)
+static il_status match(judged *s, il_error *err)
 {
-    IL_TRY(il_matches_new(&s->matches, evidence, s->readings, 0, err));
+    IL_TRY(il_matches_new(&s->matches, s->evidence, s->readings, 0, err));
     int first = level(s->matches) ? 0 : settled(s->matches);
     if (!first) return IL_OK;
     il_matches_free(s->matches);
     s->matches = NULL;
-    return il_matches_new(&s->matches, evidence, s->readings, first, err);
+    return il_matches_new(&s->matches, s->evidence, s->readings, first, err);
 }
 
 il_status il_explain_readings(const il_evidence *evidence, const il_readings *readings,
                               const char *unit, il_explanation *out, il_error *err)
 {
-    judged s = { .readings = readings, .unit = unit };
+    judged s = { .evidence = evidence, .readings = readings, .unit = unit };
     il_explanation made = { 0 };
-    il_status status = match(&s, evidence, err);
+    il_status status = match(&s, err);
     if (!status) judge(&s, &made);
     if (!status) status = new_table(&made.layers, "layers", &s, fill_layers, err);
     if (!status) status = new_table(&made.families, "families", &s, fill_families, err);
     if (!status) status = new_table(&made.steps, "steps", &s, fill_heat, err);
+    if (!status) status = new_table(&made.spectrum, "spectrum", &s, fill_spectrum, err);
+    if (!status) status = new_table(&made.answers, "answers", &s, fill_answers, err);
     il_matches_free(s.matches);
     if (status)
         il_explanation_free(&made);

@@ -68,7 +68,7 @@ static double dot(const double *x, const double *y, int n)
     return sum;
 }
 
-static void fold_prompt(il_fit *fit, const il_readings *r, int p, double *work)
+static void fold_prompt(il_fit *fit, const il_readings *r, int p, double *w, double *work)
 {
     const il_evidence *e = fit->e;
     const il_cell *cell = &e->cell[p / e->B];
@@ -83,6 +83,8 @@ static void fold_prompt(il_fit *fit, const il_readings *r, int p, double *work)
         double *z = to->z + (size_t)l * D;
         fold(z, left, O, yhat, e->Q, e->D);
         solve(to->w + (size_t)l * D, to->R, z, e->D);
+        memcpy(w + ((size_t)l * (size_t)(e->cells * e->B) + (size_t)p) * D,
+               to->w + (size_t)l * D, sizeof *w * D);
         to->rest[l] = dot(left, left, e->Q);
         to->rest_y[l] = dot(left, left_y, e->Q);
         fit->power[l] += dot(yhat, yhat, e->Q) / (double)il_points(e);
@@ -218,7 +220,8 @@ static void search_one(void *context, int i, int worker)
     for (int k = 0; k < m->family->n_free; k++) gram |= m->family->free[k].power == -2;
     m->score = INFINITY;
     if ((m->law == IL_LAW_NORM && !gram) || (m->law && !m->family->n_free)) return;
-    if (m->family->layerwise && j->all->first) return;
+    int loud = j->fit->layers - j->all->silent;
+    if (m->family->layerwise && (j->all->first || loud < 2)) return;
     if (m->family->layerwise) {
         il_fit_layerwise(j->fit, m->family, m->law, m, j->work[worker]);
         m->score = score_layerwise(j->fit, m);
@@ -402,7 +405,6 @@ static size_t work_size(const il_fit *fit)
 typedef struct {
     il_fit fit;
     job j;
-    double *weights;
     int *tells, families;
 } plan;
 
@@ -414,9 +416,11 @@ static void layout(plan *s, il_matches *all, il_arena *scratch)
     size_t prompts = (size_t)e->cells * (size_t)e->B;
     for (int i = 0; i < s->families; i++) {
         all->match[i].layer = il_take(&all->arena, il_layer_match, L);
+        all->match[i].w = il_take(&all->arena, double, L *prompts *D);
         all->match[i].prompt = il_take(&all->arena, double, prompts);
         all->match[i].heat = il_take(&all->arena, double, L *(size_t)fit->n_steps);
     }
+    all->w = il_take(&all->arena, double, L *prompts *D);
     fit->prompt = il_take(scratch, il_folded, prompts);
     fit->power = il_take(scratch, double, L);
     fit->nodes = il_take(scratch, double, L);
@@ -438,7 +442,6 @@ static void layout(plan *s, il_matches *all, il_arena *scratch)
         f.zy = il_take(scratch, double, D);
         if (fit->prompt) fit->prompt[p] = f;
     }
-    s->weights = il_take(scratch, double, L *prompts *D);
     s->tells = il_take(scratch, int, L);
     s->j.trial = il_take(scratch, il_match, s->families * IL_LAWS);
     for (int i = 0; i < s->families * IL_LAWS; i++) {
@@ -486,6 +489,7 @@ static void choose(plan *s, il_matches *all)
         to->layer = kept.layer;
         to->heat = kept.heat;
         to->prompt = kept.prompt;
+        to->w = kept.w;
         memcpy(to->layer, best->layer, sizeof *to->layer * (size_t)s->fit.layers);
     }
     all->n = s->families;
@@ -502,16 +506,16 @@ static void finish(plan *s, il_matches *all)
         il_match *m = &all->match[i];
         if (m->family->layerwise) {
             il_fit_layerwise(fit, m->family, m->law, m, work);
-            memcpy(s->weights, work,
+            memcpy(m->w, work,
                    sizeof *work * (size_t)fit->layers * (size_t)prompts *
                        (size_t)fit->e->D);
             m->heat = NULL;
             m->rate = 1, m->offset = 0, m->straight = 1;
         } else {
-            finish_steps(fit, m, s->weights, s->tells, work);
+            finish_steps(fit, m, m->w, s->tells, work);
             draw_line(fit, m, s->tells, work);
         }
-        measure(fit, m, s->weights, m->prompt, work);
+        measure(fit, m, m->w, m->prompt, work);
     }
     sort(all->match, all->n);
     for (int i = 0; i < all->n; i++) {
@@ -527,7 +531,7 @@ static void fold_all(plan *s, il_matches *all, const il_readings *r)
     const il_evidence *e = s->fit.e;
     int prompts = e->cells * e->B;
     for (int p = 0; p < prompts; p++) {
-        fold_prompt(&s->fit, r, p, s->j.work[0]);
+        fold_prompt(&s->fit, r, p, all->w, s->j.work[0]);
         const il_folded *f = &s->fit.prompt[p];
         all->power += (dot(f->zy, f->zy, e->D) + f->rest_yy) / ((double)prompts * e->Q);
     }

@@ -150,6 +150,37 @@ static void write_lines(FILE *f, const il_table *table, const char *name)
     fputc('\n', f);
 }
 
+/* A point for every row, and the line on which both are the same */
+static void write_points(FILE *f, const il_table *table, const char *name)
+{
+    fputs("set key off\nset size ratio -1\nset autoscale y\nset offsets graph 0.03, graph "
+          "0.03\n"
+          "plot x with lines dashtype 2 linecolor rgb '#808080', ",
+          f);
+    quoted(f, name);
+    fprintf(f, " using 1:2 with points pointtype 7 pointsize 0.35 linecolor rgb '%s'\n",
+            colours[il_table_cols(table) > 2]);
+}
+
+/* A box for every row of the table, and a line through the marked ones */
+static void write_heat(FILE *f, const il_table *table, const char *name)
+{
+    fputs("set key off\nunset grid\nset palette defined (0 '#440154', 1 '#3B528B', 2 "
+          "'#21908C', 3 '#5DC863', 4 '#FDE725')\nset autoscale y\nset cblabel ",
+          f);
+    quoted(f, il_table_caption(table));
+    fputs(" noenhanced\nset style fill solid noborder\nset xtics 1\nset ytics font "
+          "',9'\nplot ",
+          f);
+    quoted(f, name);
+    fputs(
+        " using 1:5:($1-0.5):($1+0.5):($5-0.5):($5+0.5):3:ytic(2) with boxxyerror palette, "
+        "\\\n     '' using ($4 > 0 ? $1 : 1/0):5 with points pointtype 6 pointsize 1.2 "
+        "linewidth 2 "
+        "linecolor rgb 'white'\n",
+        f);
+}
+
 typedef struct {
     const il_figure *figure;
     const il_table *table;
@@ -173,7 +204,12 @@ static void write_script(const void *context, FILE *f)
     fputs("\nset datafile separator comma columnheaders\n", f);
     write_axes(f, d->figure, d->table);
     snprintf(file, sizeof file, "%s.csv", d->name);
-    write_lines(f, d->table, file);
+    if (d->figure->kind == IL_FIGURE_POINTS)
+        write_points(f, d->table, file);
+    else if (d->figure->kind == IL_FIGURE_HEAT)
+        write_heat(f, d->table, file);
+    else
+        write_lines(f, d->table, file);
 }
 
 static void write_data(const void *table, FILE *f) { il_table_write_csv(table, f); }
