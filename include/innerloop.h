@@ -518,6 +518,11 @@ il_status il_explain(const il_model *model, const il_explain_options *options,
                      il_explanation *explanation, il_error *err);
 void il_explanation_free(il_explanation *explanation);
 
+/* One look inside a model: "similarity", "lens", "probe", "weights", "patch" or "sensitivity". The
+ * table's caption says what it shows. Errors: IL_EUSAGE with the nearest name; IL_ECONFIG. */
+il_status il_inspect(const il_model *model, const char *analysis,
+                     const il_explain_options *options, il_table **table, il_error *err);
+
 /* ---- prediction on the user's own table -------------------------------------------------------------- */
 
 typedef struct {

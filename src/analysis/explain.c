@@ -4,7 +4,7 @@
  * and says which one they follow, how many of its steps a layer is worth, how sure that is and what
  * comes next; or that none of them does. Thresholds and their reasons: docs/explain.md.
  */
-#include "analysis/analysis.h"
+#include "analysis/subject.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -15,107 +15,11 @@ static const double runs = 0.01, resembles = 0.1;
 /* The runner-up leaves at least this many times more when a verdict is sure */
 static const double sure = 3;
 
-typedef struct {
-    const il_model *model;
-    const il_explain_options *o;
-    il_evidence_options draw;
-    double task_opts[IL_TASK_OPTS];
-    il_evidence *evidence, *fit;
-    il_layers *layers;
-    il_readings *readings;
-    int probe;
-} work;
-
-/* ---- setting up ------------------------------------------------------------------------------ */
-
-static il_status find_task(work *s, il_error *err)
-{
-    const il_config *c = &s->model->config;
-    const char *text = s->o->task ? s->o->task : c->training.task_name;
-    const char *opts = strchr(text, ' ');
-    char name[IL_TEXT];
-    snprintf(name, sizeof name, "%.*s",
-             il_min(IL_TEXT - 1, (int)(opts ? opts - text : (long)strlen(text))), text);
-    s->draw.task = il_task_find(name);
-    if (!s->draw.task)
-        return il_fail(err, IL_ECONFIG, "there is no task '%s'; see the list of tasks",
-                       il_show(name).text);
-    if (!strcmp(name, c->training.task_name))
-        memcpy(s->task_opts, c->training.task_opts, sizeof s->task_opts);
-    else
-        il_opt_init(s->draw.task->opts, s->task_opts);
-    s->draw.task_opts = s->task_opts;
-    return opts ? il_opt_parse(s->draw.task->opts, s->task_opts, opts, name, err) : IL_OK;
-}
-
-static il_status find_sizes(work *s, il_error *err)
-{
-    const char *text = s->o->examples;
-    int most = s->model->config.training.curriculum.points.end - 1;
-    s->draw.n_sizes = 0;
-    if (!text) {
-        s->draw.sizes[s->draw.n_sizes++] = il_max(most, 1);
-        if (most / 2 > 1 && !il_model_layout(s->model)->last)
-            s->draw.sizes[s->draw.n_sizes++] = most / 2;
-    }
-    while (text && *text) {
-        char *end;
-        long n = strtol(text, &end, 10);
-        if (end == text || n < 1 || n > 65535 || (*end && *end != ','))
-            return il_fail(err, IL_ECONFIG,
-                           "examples = '%s': numbers of examples, separated by commas",
-                           il_show(s->o->examples).text);
-        if (s->draw.n_sizes == IL_CELLS)
-            return il_fail(err, IL_ECONFIG, "at most %d numbers of examples", IL_CELLS);
-        s->draw.sizes[s->draw.n_sizes++] = (int)n;
-        text = end + (*end == ',');
-    }
-    return IL_OK;
-}
-
-static il_status set_up(work *s, il_error *err)
-{
-    const il_config *c = &s->model->config;
-    const il_explain_options *o = s->o;
-    const char *how = o->reading ? o->reading : "auto";
-    int dims = o->dims ? o->dims : c->training.curriculum.dims.end;
-    s->probe = !strcmp(how, "probe");
-    if (!s->probe && strcmp(how, "auto") && strcmp(how, "lens"))
-        return il_fail(err, IL_ECONFIG, "reading = '%s' is not auto, lens or probe",
-                       il_show(how).text);
-    IL_TRY(find_task(s, err));
-    IL_TRY(find_sizes(s, err));
-    s->draw.data = o->data ? o->data : "isotropic";
-    s->draw.prompts = o->prompts ? o->prompts : 32;
-    s->draw.queries = o->queries ? o->queries : il_max(16, 3 * dims);
-    s->draw.dim = c->model.n_dims;
-    s->draw.dims = dims;
-    s->draw.seed = o->seed;
-    s->draw.step = 1;
-    IL_TRY(il_layers_new(&s->layers, s->model, o->loops, err));
-    if (!strcmp(how, "auto") && !s->layers->loops && c->model.family == IL_GPT2)
-        s->probe = 1;
-    return il_evidence_new(&s->evidence, &s->draw, err);
-}
-
-static void tear_down(work *s)
-{
-    il_evidence_free(s->evidence);
-    il_evidence_free(s->fit);
-    il_layers_free(s->layers);
-    il_readings_free(s->readings);
-}
-
 /* ---- reading ------------------------------------------------------------------------------------ */
 
-/* The probe is fitted on eight times as many prompts, with few queries each */
-static il_status read_probe(work *s, il_explanation *out, il_error *err)
+static il_status read_probe(il_subject *s, il_explanation *out, il_error *err)
 {
-    il_evidence_options fit = s->draw;
-    fit.prompts *= 8;
-    fit.queries = il_max(4, fit.queries / 4);
-    fit.step = 2;
-    IL_TRY(il_evidence_new(&s->fit, &fit, err));
+    IL_TRY(il_subject_fit(s, err));
     IL_TRY(il_readings_probe(&s->readings, s->model, s->layers, s->fit, s->evidence, err));
     IL_TRY(il_explain_readings(s->evidence, s->readings,
                                s->layers->loops ? "loop" : "layer", out, err));
@@ -131,7 +35,7 @@ static int better(const il_explanation *a, const il_explanation *b)
 
 /* A construction may answer in its last blocks alone, so these are tried as part of the end; the
  * reading whose layers are explained most is kept. */
-static il_status read_lens(work *s, il_explanation *out, il_error *err)
+static il_status read_lens(il_subject *s, il_explanation *out, il_error *err)
 {
     int most = s->layers->loops ? 0 : il_min(2, s->layers->n - 1);
     for (int tail = 0; tail <= most; tail++) {
@@ -369,28 +273,16 @@ static int settled(const il_matches *all)
 
 /* ---- tables -------------------------------------------------------------------------------------------- */
 
-static il_status columns(il_table *t, const char *names, il_error *err)
-{
-    char name[IL_TEXT];
-    while (*names) { /* "layer$ step": $ marks text */
-        size_t n = strcspn(names, " ");
-        int text = names[n - 1] == '$';
-        snprintf(name, sizeof name, "%.*s", (int)n - text, names);
-        IL_TRY(il_table_add_col(t, name, text, err));
-        names += n + (names[n] == ' ');
-    }
-    return IL_OK;
-}
-
 static il_status fill_layers(il_table *t, const judged *s, il_error *err)
 {
     const il_matches *all = s->matches;
     const il_match *best = &all->match[0], *next = runner_up(all);
     char values[128];
-    IL_TRY(columns(t,
-                   "layer$ family$ step parameters$ sime simw spd ilwd share runner_up$ "
-                   "runner_up_step runner_up_share",
-                   err));
+    IL_TRY(il_inspect_columns(
+        t,
+        "layer$ family$ step parameters$ sime simw spd ilwd share runner_up$ "
+        "runner_up_step runner_up_share",
+        err));
     for (int l = 0; l < all->layers; l++) {
         const il_layer_match *m = &best->layer[l];
         const double numbers[] = { m->sime, m->simw, m->spd, m->ilwd, m->share };
@@ -412,8 +304,8 @@ static il_status fill_families(il_table *t, const judged *s, il_error *err)
 {
     const il_matches *all = s->matches;
     char values[128];
-    IL_TRY(columns(t, "family$ parameters$ score worst steps_per_layer straight free wins",
-                   err));
+    IL_TRY(il_inspect_columns(
+        t, "family$ parameters$ score worst steps_per_layer straight free wins", err));
     for (int i = 0; i < all->n; i++) {
         const il_match *m = &all->match[i];
         const double numbers[] = { m->score, worst_share(m, all),
@@ -437,7 +329,7 @@ static il_status fill_heat(il_table *t, const judged *s, il_error *err)
     int most = 0, row = 0;
     for (int i = 0; i < all->n && !m; i++)
         if (all->match[i].heat) m = &all->match[i];
-    IL_TRY(columns(t, "layer step sime best row", err));
+    IL_TRY(il_inspect_columns(t, "layer step sime best row", err));
     if (!m) return IL_OK;
     for (int l = 0; l < all->layers; l++)
         if (!isnan(m->layer[l].share)) most = il_max(most, m->layer[l].step);
@@ -521,7 +413,7 @@ static il_status fill_spectrum(il_table *t, const judged *s, il_error *err)
     profile p;
     char name[IL_TEXT];
     IL_TRY(il_table_set_caption(t, "part of the error that is left", err));
-    IL_TRY(columns(t, "eigenvalue", err));
+    IL_TRY(il_inspect_columns(t, "eigenvalue", err));
     extent(s, &low, &high);
     for (int i = 0; i < BINS; i++) {
         IL_TRY(il_table_add_row(t, err));
@@ -549,7 +441,7 @@ static il_status fill_answers(il_table *t, const judged *s, il_error *err)
     const double *w = all->match[0].w + (size_t)(all->layers - 1) * size;
     const double *yhat = s->readings->yhat + (size_t)(all->layers - 1) * points;
     int row = 0;
-    IL_TRY(columns(t, "algorithm model", err));
+    IL_TRY(il_inspect_columns(t, "algorithm model", err));
     for (size_t i = 0; i < points; i += stride) {
         size_t prompt = i / (size_t)e->Q, each = (size_t)e->B * (size_t)e->Q;
         const double *q = e->cell[i / each].q + (i % each) * (size_t)e->D;
@@ -615,11 +507,11 @@ il_status il_explain_readings(const il_evidence *evidence, const il_readings *re
 il_status il_explain(const il_model *model, const il_explain_options *options,
                      il_explanation *out, il_error *err)
 {
-    work s = { .model = model, .o = options };
+    il_subject s;
     il_explanation made = { 0 };
-    il_status status = set_up(&s, err);
+    il_status status = il_subject_new(&s, model, options, err);
     if (!status) status = s.probe ? read_probe(&s, &made, err) : read_lens(&s, &made, err);
-    tear_down(&s);
+    il_subject_free(&s);
     if (status)
         il_explanation_free(&made);
     else

@@ -1,0 +1,69 @@
+/* inspect.c - the list of analyses, and running one */
+#include "analysis/subject.h"
+
+static const il_analysis *const rows[] = {
+#define IL_ANALYSIS(name) &il_analysis_##name,
+#include "analysis/analyses.def"
+#undef IL_ANALYSIS
+};
+
+const il_analysis *il_analysis_at(int i)
+{
+    return i >= 0 && i < IL_COUNT(rows) ? rows[i] : NULL;
+}
+
+il_status il_inspect_columns(il_table *t, const char *names, il_error *err)
+{
+    char name[IL_TEXT];
+    while (*names) {
+        size_t n = strcspn(names, " ");
+        int text = names[n - 1] == '$';
+        snprintf(name, sizeof name, "%.*s", (int)n - text, names);
+        IL_TRY(il_table_add_col(t, name, text, err));
+        names += n + (names[n] == ' ');
+    }
+    return IL_OK;
+}
+
+il_status il_inspect_row(il_table *t, const char *label, int from, const double *numbers,
+                         int n, il_error *err)
+{
+    IL_TRY(il_table_add_row(t, err));
+    int row = il_table_rows(t) - 1;
+    if (label) IL_TRY(il_table_set_text(t, row, 0, label, err));
+    for (int i = 0; i < n; i++) il_table_set(t, row, from + i, numbers[i]);
+    return IL_OK;
+}
+
+static il_status find(const il_analysis **found, const char *name, il_error *err)
+{
+    const char *names[IL_COUNT(rows)];
+    for (int i = 0; i < IL_COUNT(rows); i++) {
+        names[i] = rows[i]->name;
+        *found = rows[i];
+        if (!strcmp(name, names[i])) return IL_OK;
+    }
+    const char *near = il_nearest(name, names, IL_COUNT(rows));
+    return il_fail(err, IL_EUSAGE, "there is no analysis '%s'%s%s%s", il_show(name).text,
+                   near ? "; did you mean '" : "; see innerloop help inspect",
+                   near ? near : "", near ? "'?" : "");
+}
+
+il_status il_inspect(const il_model *model, const char *name,
+                     const il_explain_options *options, il_table **out, il_error *err)
+{
+    const il_analysis *analysis;
+    il_subject s;
+    il_table *t = NULL;
+    IL_TRY(find(&analysis, name, err));
+    il_status status = il_subject_new(&s, model, options, err);
+    if (!status) status = il_table_new(&t, analysis->name, err);
+    if (!status) status = il_table_set_caption(t, analysis->summary, err);
+    if (!status) status = analysis->run(&s, t, err);
+    il_subject_free(&s);
+    if (status)
+        il_table_free(t);
+    else
+        *out = t;
+    return status;
+}

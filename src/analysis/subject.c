@@ -1,0 +1,99 @@
+/* subject.c - see subject.h */
+#include "analysis/subject.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static il_status find_task(il_subject *s, il_error *err)
+{
+    const il_config *c = &s->model->config;
+    const char *text = s->o->task ? s->o->task : c->training.task_name;
+    const char *opts = strchr(text, ' ');
+    char name[IL_TEXT];
+    snprintf(name, sizeof name, "%.*s",
+             il_min(IL_TEXT - 1, (int)(opts ? opts - text : (long)strlen(text))), text);
+    s->draw.task = il_task_find(name);
+    if (!s->draw.task)
+        return il_fail(err, IL_ECONFIG, "there is no task '%s'; see the list of tasks",
+                       il_show(name).text);
+    if (!strcmp(name, c->training.task_name))
+        memcpy(s->task_opts, c->training.task_opts, sizeof s->task_opts);
+    else
+        il_opt_init(s->draw.task->opts, s->task_opts);
+    s->draw.task_opts = s->task_opts;
+    return opts ? il_opt_parse(s->draw.task->opts, s->task_opts, opts, name, err) : IL_OK;
+}
+
+static il_status find_sizes(il_subject *s, il_error *err)
+{
+    const char *text = s->o->examples;
+    int most = s->model->config.training.curriculum.points.end - 1;
+    s->draw.n_sizes = 0;
+    if (!text) {
+        s->draw.sizes[s->draw.n_sizes++] = il_max(most, 1);
+        if (most / 2 > 1 && !il_model_layout(s->model)->last)
+            s->draw.sizes[s->draw.n_sizes++] = most / 2;
+    }
+    while (text && *text) {
+        char *end;
+        long n = strtol(text, &end, 10);
+        if (end == text || n < 1 || n > 65535 || (*end && *end != ','))
+            return il_fail(err, IL_ECONFIG,
+                           "examples = '%s': numbers of examples, separated by commas",
+                           il_show(s->o->examples).text);
+        if (s->draw.n_sizes == IL_CELLS)
+            return il_fail(err, IL_ECONFIG, "at most %d numbers of examples", IL_CELLS);
+        s->draw.sizes[s->draw.n_sizes++] = (int)n;
+        text = end + (*end == ',');
+    }
+    return IL_OK;
+}
+
+static il_status set_up(il_subject *s, il_error *err)
+{
+    const il_config *c = &s->model->config;
+    const il_explain_options *o = s->o;
+    const char *how = o->reading ? o->reading : "auto";
+    int dims = o->dims ? o->dims : c->training.curriculum.dims.end;
+    s->probe = !strcmp(how, "probe");
+    if (!s->probe && strcmp(how, "auto") && strcmp(how, "lens"))
+        return il_fail(err, IL_ECONFIG, "reading = '%s' is not auto, lens or probe",
+                       il_show(how).text);
+    IL_TRY(find_task(s, err));
+    IL_TRY(find_sizes(s, err));
+    s->draw.data = o->data ? o->data : "isotropic";
+    s->draw.prompts = o->prompts ? o->prompts : 32;
+    s->draw.queries = o->queries ? o->queries : il_max(16, 3 * dims);
+    s->draw.dim = c->model.n_dims;
+    s->draw.dims = dims;
+    s->draw.seed = o->seed;
+    s->draw.step = 1;
+    IL_TRY(il_layers_new(&s->layers, s->model, o->loops, err));
+    if (!strcmp(how, "auto") && !s->layers->loops && c->model.family == IL_GPT2)
+        s->probe = 1;
+    return il_evidence_new(&s->evidence, &s->draw, err);
+}
+
+il_status il_subject_new(il_subject *s, const il_model *model,
+                         const il_explain_options *options, il_error *err)
+{
+    *s = (il_subject){ .model = model, .o = options };
+    return set_up(s, err);
+}
+
+void il_subject_free(il_subject *s)
+{
+    il_evidence_free(s->evidence);
+    il_evidence_free(s->fit);
+    il_layers_free(s->layers);
+    il_readings_free(s->readings);
+}
+
+il_status il_subject_fit(il_subject *s, il_error *err)
+{
+    il_evidence_options fit = s->draw;
+    fit.prompts *= 8;
+    fit.queries = il_max(4, fit.queries / 4);
+    fit.step = 2;
+    return il_evidence_new(&s->fit, &fit, err);
+}

@@ -1,0 +1,150 @@
+/* analyses.c - every analysis runs on a small model, fills its table and leaves the model as it was */
+#include "analysis/subject.h"
+#include "check.h"
+
+static il_model *small(const char *family)
+{
+    static const char *const settings[] = {
+        "model.n_dims=3",
+        "model.n_positions=8",
+        "model.n_embd=16",
+        "model.n_head=2",
+        "model.n_layer=2",
+        "training.curriculum.dims.start=3",
+        "training.curriculum.dims.end=3",
+        "training.curriculum.points.start=7",
+        "training.curriculum.points.end=7",
+        "training.curriculum.loops.start=2",
+        "training.curriculum.loops.end=2",
+        "training.n_loop_window=2",
+    };
+    il_config config;
+    il_model *model = NULL;
+    il_config_init(&config);
+    CHECK_OK(il_config_set(&config, family, &err));
+    for (int i = 0; i < IL_COUNT(settings); i++)
+        CHECK_OK(il_config_set(&config, settings[i], &err));
+    CHECK_OK(il_model_new(&model, &config, &err));
+    return model;
+}
+
+/* The linear transformer whose l-th layer is a gradient step of eta / n, by hand */
+static il_model *steps(double eta, int layers)
+{
+    char blocks[32];
+    snprintf(blocks, sizeof blocks, "model.blocks=linear*%d", layers);
+    const char *const settings[] = {
+        "model.family=stack",
+        "model.tokens=columns",
+        "model.read_in=none",
+        "model.read=minus_y",
+        "model.n_dims=3",
+        "model.n_embd=4",
+        "model.n_head=1",
+        "model.n_key=4",
+        "model.n_positions=8",
+        "training.curriculum.dims.start=3",
+        "training.curriculum.dims.end=3",
+        "training.curriculum.points.start=7",
+        "training.curriculum.points.end=7",
+    };
+    il_config config;
+    il_model *model = NULL;
+    il_config_init(&config);
+    CHECK_OK(il_config_set(&config, blocks, &err));
+    for (int i = 0; i < IL_COUNT(settings); i++)
+        CHECK_OK(il_config_set(&config, settings[i], &err));
+    CHECK_OK(il_model_new(&model, &config, &err));
+    for (int i = 0; i < model->plan.n_params; i++) {
+        const il_param *p = &model->plan.params[i];
+        il_real *w = model->weights + p->offset;
+        int last = strstr(p->name, ".v.") || strstr(p->name, ".proj.");
+        assert_int_equal(p->rows * p->cols, 16);
+        for (int k = 0; k < 16; k++) w[k] = 0;
+        for (int k = 0; k < 3 && !last; k++) w[k * 4 + k] = 1; /* q, k: x */
+        if (strstr(p->name, ".v.")) w[15] = 1;                 /* v: y */
+        if (strstr(p->name, ".proj.")) w[15] = (il_real)-eta;
+    }
+    il_model_pack(model);
+    return model;
+}
+
+static void run_and_leave(void **state)
+{
+    static const char *const families[] = { "model.family=gpt2", "model.family=gpt2_loop",
+                                            "model.family=gpt2_tying" };
+    (void)state;
+    for (int f = 0; f < IL_COUNT(families); f++) {
+        il_model *model = small(families[f]);
+        uint64_t before = il_model_hash(model);
+        for (int i = 0; il_analysis_at(i); i++) {
+            const char *name = il_analysis_at(i)->name;
+            il_explain_options o = { .prompts = 4, .queries = 4, .seed = 3 };
+            il_table *t = NULL;
+            CHECK_OK(il_inspect(model, name, &o, &t, &err));
+            assert_string_equal(il_table_name(t), name);
+            assert_true(il_table_rows(t) > 0);
+            assert_true(il_model_hash(model) == before);
+            il_table_free(t);
+        }
+        il_model_free(model);
+    }
+}
+
+/* On a model whose every layer is known */
+static void say_what_is_known(void **state)
+{
+    (void)state;
+    il_model *model = steps(0.05, 2);
+    il_explain_options o = { .prompts = 4, .queries = 6, .seed = 3 };
+    il_table *t = NULL;
+    CHECK_OK(il_inspect(model, "weights", &o, &t, &err));
+    assert_int_equal(il_table_rows(t), 4);
+    for (int row = 0; row < 4; row++) {
+        CHECK_NEAR(il_table_number(t, row, il_table_find(t, "identity")), 1, 1e-6,
+                   "identity");
+        if (row % 2) continue;
+        CHECK_NEAR(il_table_number(t, row, il_table_find(t, "distance")), 0, 1e-6,
+                   "distance");
+        CHECK_NEAR(il_table_number(t, row, il_table_find(t, "step")), 0.05, 1e-6, "step");
+    }
+    il_table_free(t);
+
+    /* what a step has learnt stands in the examples, what it answers in the query: all of it */
+    CHECK_OK(il_inspect(model, "patch", &o, &t, &err));
+    CHECK_NEAR(il_table_number(t, 1, 1), 1, 1e-6,
+               "after the last layer the answer follows");
+    il_table_free(t);
+
+    /* one layer: d yhat / d y_j = eta q x_j, so by_y does not depend on least squares */
+    il_explanation e;
+    CHECK_OK(il_explain(model, &o, &e, &err));
+    CHECK(e.found == IL_EXPLAINED_RUNS && !strcmp(e.family, "gd"), "%s", e.verdict);
+    CHECK_NEAR(e.steps_per_layer, 1, 1e-9, e.verdict);
+    il_explanation_free(&e);
+    il_model_free(model);
+}
+
+static void faults_are_named(void **state)
+{
+    (void)state;
+    il_model *model = small("model.family=gpt2");
+    il_explain_options o = { .prompts = 4, .seed = 3 };
+    il_table *t = NULL;
+    il_error err = { 0 };
+    assert_int_equal(il_inspect(model, "lense", &o, &t, &err), IL_EUSAGE);
+    CHECK(strstr(err.text, "did you mean 'lens'"), "%s", err.text);
+    o.data = "opposite";
+    assert_int_equal(il_inspect(model, "lens", &o, &t, &err), IL_ECONFIG);
+    il_model_free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(run_and_leave),
+        cmocka_unit_test(say_what_is_known),
+        cmocka_unit_test(faults_are_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
