@@ -91,6 +91,15 @@ def known_settings(path):
     if not path.is_file():
         return found
     stack = []
+
+    def add(path, value):
+        if not value.startswith("{"):
+            found[".".join(path)] = value.strip("'\"")
+            return
+        for item in value.strip("{} ").split(","):
+            key, _, inner = item.partition(":")
+            add(path + [key.strip()], inner.strip())
+
     for line in path.read_text().splitlines():
         m = re.match(r"^( *)([A-Za-z_]+):\s*(.*?)\s*(#.*)?$", line)
         if not m:
@@ -99,7 +108,7 @@ def known_settings(path):
             stack.pop()
         stack.append((len(m[1]), m[2]))
         if m[3]:
-            found[".".join(key for _, key in stack)] = m[3].strip("'\"")
+            add([key for _, key in stack], m[3])
     return found
 
 
