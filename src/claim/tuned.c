@@ -1,9 +1,13 @@
-/* tuned.c - the best value of an algorithm's option: what a trained coefficient is held against
+/* tuned.c - what a trained coefficient is held against: an algorithm at its best
  *
- * A table of one row: value and loss, as an evaluation counts it.
+ * `tuned` searches the value of an option, `multiple` has the best multiple of an algorithm's answers
+ * in closed form, c = sum y yhat / sum yhat^2: that of "gd steps=1 step_size=1" is the line-searched
+ * step. A table of one row: value and loss, as an evaluation counts it.
  */
 #include "algo/tune.h"
 #include "claim/claim.h"
+
+#include <stdlib.h>
 
 typedef struct {
     char algo[IL_TEXT], option[IL_TEXT], task[IL_TEXT];
@@ -78,4 +82,86 @@ const il_measure il_measure_tuned = {
     .size = sizeof(options),
     .untrained = 1,
     .run = run,
+};
+
+/* ---- a multiple -------------------------------------------------------------------------------- */
+
+typedef struct {
+    char algo[IL_TEXT], task[IL_TEXT];
+    int prompts, points, dims, seed;
+} multiple_options;
+
+#define MULTIPLE(type, field, init, min, max, help, words)                                 \
+    {                                                                                      \
+#field, IL_OPT_##type, offsetof(multiple_options, field), init, min, max, help,    \
+            words                                                                          \
+    }
+/* clang-format off */
+static const il_opt multiple_opts[] = {
+    MULTIPLE(TEXT, algo, 0, 0, 0, "an algorithm", "gd steps=1 step_size=1"),
+    MULTIPLE(TEXT, task, 0, 0, 0, "on whose prompts", "linear_regression"),
+    MULTIPLE(INT, prompts, 1280, 1, 1e6, "prompts", NULL),
+    MULTIPLE(INT, points, 41, 1, 65536, "points in a prompt", NULL),
+    MULTIPLE(INT, dims, 20, 1, 65536, "dimensions", NULL),
+    MULTIPLE(INT, seed, 1, 0, 2147483647, "which prompts", NULL),
+    { 0 },
+};
+/* clang-format on */
+
+/* The best multiple of yhat, and the mean over the points of |c yhat - y|^2 there */
+static double best_multiple(double *error, const il_real *yhat, const il_batch *batch)
+{
+    size_t points = (size_t)batch->prompts * (size_t)batch->points;
+    double xx = 0, xy = 0, yy = 0;
+    for (size_t i = 0; i < points * (size_t)batch->outs; i++) {
+        xx += (double)yhat[i] * (double)yhat[i];
+        xy += (double)yhat[i] * (double)batch->y[i];
+        yy += (double)batch->y[i] * (double)batch->y[i];
+    }
+    double c = xx > 0 ? xy / xx : 0;
+    *error = (yy - c * xy) / (double)points;
+    return c;
+}
+
+static il_status run_multiple(const void *opt, const il_subject *subject, int n,
+                              const char *name, il_table **out, il_error *err)
+{
+    (void)subject, (void)n;
+    const multiple_options *o = opt;
+    il_claim_prompts prompts = { o->task, o->prompts, o->points, o->dims, o->seed };
+    il_batch *batch = NULL;
+    il_algo *algo = NULL;
+    il_table *table = NULL;
+    il_real *yhat = NULL;
+    double unit = 1, value = 0, loss = 0;
+    il_status status = il_claim_draw(&batch, &prompts, err);
+    if (!status) status = il_claim_unit(&unit, &prompts, err);
+    if (!status) status = il_algo_new(&algo, o->algo, err);
+    if (!status) {
+        size_t size = (size_t)o->prompts * (size_t)o->points * (size_t)batch->outs;
+        yhat = malloc(sizeof *yhat * size);
+        if (!yhat) status = il_fail(err, IL_EFAIL, "out of memory for the answers");
+    }
+    int last = status ? 0 : il_algo_steps(algo);
+    if (!status) status = il_algo_predict(algo, batch, last, last, yhat, NULL, err);
+    if (!status) value = best_multiple(&loss, yhat, batch);
+    if (!status) status = il_table_new(&table, name, err);
+    if (!status) status = fill(table, o->algo, value, loss * unit, err);
+    free(yhat);
+    il_algo_free(algo);
+    il_batch_free(batch);
+    if (status)
+        il_table_free(table);
+    else
+        *out = table;
+    return status;
+}
+
+const il_measure il_measure_multiple = {
+    .name = "multiple",
+    .summary = "the best multiple of an algorithm's answers: a line search in closed form",
+    .opts = multiple_opts,
+    .size = sizeof(multiple_options),
+    .untrained = 1,
+    .run = run_multiple,
 };
