@@ -45,7 +45,8 @@ static void recur_at(il_real *column, int ld, const il_recurrence *r, int c, siz
 {
     il_real decay = r->decay && r->b ? r->decay[t * (size_t)r->ld_decay] : 1;
     il_real gain = r->gain ? r->gain[t * (size_t)r->ld_gain] : 1, y = 0;
-    const il_real *a = r->a + t * (size_t)r->lda, *b = r->b + t * (size_t)r->ldb;
+    const il_real *a = r->a ? r->a + t * (size_t)r->lda : NULL;
+    const il_real *b = r->b ? r->b + t * (size_t)r->ldb : NULL;
     if (!r->reverse) scale_column(column, ld, decay, r->rows);
     if (r->b) {
         il_real value = r->c[t * (size_t)r->ldc + (size_t)c];
