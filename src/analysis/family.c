@@ -10,8 +10,8 @@
  *   newton p    f <- f (1 + r + ... + r^(p-1)),  r = 1 - lambda f,  from f = alpha or alpha lambda
  *   chebyshev   1 - (lambda + mu) f = T_k(x(lambda)) / T_k(x(-mu)): ridge regression's best polynomial of
  *               degree k on an interval of eigenvalues
- *   richardson  gradient steps on ridge regression with Chebyshev's step sizes, in Leja's order: the
- *               same answer after the last step as chebyshev, others before
+ *   richardson  gradient steps on ridge regression with Chebyshev's sizes for eigenvalues up to `high`,
+ *               in Leja's order: after the last step the same answer as chebyshev, others before
  *   ridge       f = 1 / (lambda + mu / 2^k): a path, k halvings of the ridge
  *
  * Layerwise families take one step a layer, each with parameters of its own (match_layers.c).
@@ -94,11 +94,12 @@ void il_leja(double *node, int K)
     for (int k = 0; k < K; k++) node[k] = cos((2 * k + 1) * pi / (2 * K));
     for (int k = 1; k < K; k++) {
         int best = k;
-        double most = -1;
+        double most = 0;
         for (int j = k; j < K; j++) {
             double product = 1;
             for (int i = 0; i < k; i++) product *= fabs(node[j] - node[i]);
-            if (product > most) most = product, best = j;
+            if (product > most * (1 + 1e-9))
+                most = product, best = j; /* of equals the first */
         }
         double kept = node[k];
         node[k] = node[best], node[best] = kept;
@@ -107,12 +108,12 @@ void il_leja(double *node, int K)
 
 static void richardson(const double *v, const il_spot *at, int steps, double *f)
 {
-    double mu = v[2];
+    double mu = v[1];
     f[0] = 0;
     for (int k = 0; k < steps; k++) {
         f[k + 1] = f[k];
         if (k >= at->whole) continue;
-        double node = v[0] + v[1] / 2 * (1 + at->nodes[k]);
+        double node = v[0] / 2 * (1 + at->nodes[k]);
         f[k + 1] += (1 - (at->lambda + mu) * f[k]) / (node + mu);
     }
 }
@@ -146,7 +147,7 @@ static const il_family families[] = {
     { "chebyshev", "ridge regression by Chebyshev's iteration",
       FREE({ "low", 1, 0.003, 2 }, { "width", 1, 0.3, 10 }, { "alpha", 1, 1e-4, 2 }), FILTER(chebyshev, 40) },
     { "chebyshev steps", "ridge regression by gradient steps of Chebyshev's sizes",
-      FREE({ "low", 1, 0.003, 2 }, { "width", 1, 0.3, 10 }, { "alpha", 1, 1e-4, 2 }), FILTER(richardson, 40) },
+      FREE({ "high", 1, 0.3, 10 }, { "alpha", 1, 1e-4, 2 }), FILTER(richardson, 40) },
     { "gd layerwise", "gradient descent with a step size of its own in each layer",
       FREE({ "step_size", -1, 0, 0 }), .layerwise = 1, .contains = "|gd|" },
     { "gdpp layerwise", "GD++ with parameters of its own in each layer",

@@ -41,12 +41,13 @@ identify() {
 
 command -v python3 >/dev/null || { skip identify 'no python3'; exit 0; }
 identify gd 1 gd
-identify 'newton start=gram' 1 newton
-identify newton 1 newton start=I
-identify 'newton order=3' 1 newton order=3 start=I
-identify 'newton order=3 start=gram' 1 newton order=3
+# alpha: small enough for every prompt of kappa = 30 in both dimensions
+identify 'newton start=gram' 1 newton alpha=4e-5
+identify newton 1 newton start=I alpha=0.008
+identify 'newton order=3' 1 newton order=3 start=I alpha=0.008
+identify 'newton order=3 start=gram' 1 newton order=3 alpha=4e-5
 identify 'gdpp|gdpp layerwise' 1 gdpp
-identify 'chebyshev|chebyshev steps' 1 chebyshev
+identify 'chebyshev|chebyshev steps' 1 chebyshev hi=200
 
 # weights as they are drawn
 for family in gpt2_loop gpt2; do
