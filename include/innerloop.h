@@ -123,7 +123,7 @@ typedef struct {
         /* family stack (src/model/stack.c) */
         char blocks[IL_TEXT]; /* mixers, one a block: "softmax linear*5 mesa" */
         int n_key, n_value;   /* of a head; 0: n_embd / n_head; 0: n_key */
-        int n_mlp, mlp_act;   /* hidden width, 0: no MLP; gelu | relu */
+        int n_mlp, mlp_act;   /* hidden width, 0: no MLP; gelu | relu | swiglu */
         int norm;             /* before every mixer and MLP, and at the end: none | ... */
         int qk_norm; /* of q and k: none | l2 | l2_later (not in the first block) */
         int conv; /* taps of a convolution and silu of q and k of all mixers but softmax; 0: none */
@@ -330,6 +330,11 @@ void il_context_clear(il_context *context);
 int il_context_points(const il_context *context);
 /* x: (n_dims). Errors: IL_ECONFIG when the context is full. */
 il_status il_context_add(il_context *context, const il_real *x, il_real y, il_error *err);
+/* A sequence's next observation x (n_dims); yhat: what the model expects to come after it. A model
+ * whose blocks carry a state, and no position from a table, takes as many as come.
+ * Errors: IL_ECONFIG when the context is full. */
+il_status il_context_observe(il_context *context, const il_real *x, il_real *yhat,
+                             il_error *err);
 /* Leaves the context as it is. */
 il_status il_context_ask(il_context *context, const il_real *x, il_real *yhat,
                          il_error *err);

@@ -42,7 +42,7 @@ static const il_opt table[] = {
     INT(model.n_key, 0, 0, 65536, "stack: key size of a head; 0: n_embd / n_head"),
     INT(model.n_value, 0, 0, 65536, "stack: value size of a head; 0: n_key"),
     INT(model.n_mlp, 0, 0, 65536, "stack: hidden width of the MLPs; 0: none"),
-    CHOICE(model.mlp_act, "gelu|relu", "stack: activation of the MLPs"),
+    CHOICE(model.mlp_act, "gelu|relu|swiglu", "stack: activation of the MLPs"),
     CHOICE(model.norm, "none|layernorm|rmsnorm", "stack: before mixers and MLPs, and at the end"),
     CHOICE(model.qk_norm, "none|l2|l2_later", "stack: q and k of length 1; later: not in the first block"),
     INT(model.conv, 0, 0, 64, "stack, but for softmax: taps of a convolution, then silu, of q and k; 0: none"),

@@ -1,12 +1,14 @@
-/* context.c - one prompt, example by example or id by id
+/* context.c - one prompt, example by example, id by id, or a sequence, observation by observation
  *
  * A token depends on earlier ones only through the ops that mix tokens, and these remember what
  * they need for every loop: something of every token (il_memory), or a recurrent state. A query
  * is run and forgotten: the next token takes its place, and a recurrent state is handed to it as
- * a copy.
+ * a copy. Of a sequence, the last observations that the layout puts into a token are kept; a model
+ * that remembers nothing of every token takes a sequence of any length.
  */
 #include "model/model.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 struct il_context {
@@ -14,18 +16,39 @@ struct il_context {
     il_state *state;
     il_real *memory, *recurrent, *trial; /* trial: a query's copy of the recurrent state */
     size_t recurs;                       /* numbers of it */
+    il_real
+        *last; /* sequences: (slots+1,D) observations, oldest first; the others' targets */
+    int slots; /* observations in a token */
     int loops, points;
 };
+
+/* Does it take observations of a sequence, rather than examples or ids? */
+static int observes(const il_model *m)
+{
+    return il_model_layout(m)->sequences && !il_model_classes(m);
+}
+
+/* Room for the last observations and for the tokens of them all. */
+static il_status keep_observations(il_context *c, il_error *err)
+{
+    const il_plan *p = &c->model->plan;
+    int D = c->model->config.model.n_dims, O = il_width(p, p->target);
+    c->slots = il_width(p, p->tokens) / D + 1;
+    size_t numbers = (size_t)(D + il_width(p, p->tokens) + O + 2);
+    c->last = calloc((size_t)c->slots * numbers, sizeof *c->last);
+    return c->last ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for a context");
+}
 
 static il_status fill(il_context *c, int tokens, il_error *err)
 {
     const il_plan *p = &c->model->plan;
+    const il_layout *layout = il_model_layout(c->model);
     if (!il_model_classes(c->model) &&
-        (c->model->config.model.tokens || il_width(p, p->answer) != 1))
+        (layout->last || (!layout->sequences && il_width(p, p->answer) != 1)))
         return il_fail(err, IL_ECONFIG,
-                       "only a model of classes, or one with model.tokens = pairs that "
-                       "answers with one "
-                       "number, takes its prompt piece by piece");
+                       "a model with model.tokens = %s that answers with %d numbers cannot "
+                       "run token by token",
+                       layout->name, il_width(p, p->answer));
     for (int j = 0; j < p->n_ops; j++)
         if (p->ops[j].kind->mixes && !p->ops[j].remembers && !p->ops[j].recurs)
             return il_fail(err, IL_ECONFIG, "%s (%s) cannot run token by token",
@@ -36,6 +59,7 @@ static il_status fill(il_context *c, int tokens, il_error *err)
     c->state->memory = c->memory = calloc(size ? size : 1, sizeof *c->memory);
     c->recurrent = calloc(2 * c->recurs + 1, sizeof *c->recurrent);
     c->trial = c->recurrent ? c->recurrent + c->recurs : NULL;
+    if (observes(c->model)) IL_TRY(keep_observations(c, err));
     return c->memory && c->recurrent
                ? IL_OK
                : il_fail(err, IL_EFAIL, "out of memory for a context");
@@ -48,8 +72,9 @@ il_status il_context_new(il_context **out, const il_model *model, int loops, il_
     c->model = model;
     c->loops = loops > 0 ? loops : model->plan.loops;
     il_status status = il_model_check_loops(model, 1, c->loops, err);
-    if (status == IL_OK)
-        status = fill(c, il_model_tokens(model, model->config.model.n_positions), err);
+    int tokens = il_model_tokens(model, model->config.model.n_positions);
+    if (observes(model) && !model->plan.memory) tokens = 1;
+    if (status == IL_OK) status = fill(c, tokens, err);
     if (status == IL_OK)
         *out = c;
     else
@@ -63,18 +88,24 @@ void il_context_free(il_context *c)
     il_state_free(c->state);
     free(c->memory);
     free(c->recurrent);
+    free(c->last);
     free(c);
 }
 
 void il_context_clear(il_context *c) { c->points = 0; }
 int il_context_points(const il_context *c) { return c->points; }
 
+/* Is there room for one more? A model that keeps nothing of every token has some for ever, unless
+ * its positions are a table. */
 static il_status check_room(const il_context *c, il_error *err)
 {
-    int room = c->model->config.model.n_positions;
-    if (c->points < room) return IL_OK;
+    const il_config *config = &c->model->config;
+    int counts = c->model->plan.memory || !observes(c->model) ||
+                 config->model.position == IL_POSITION_LEARNED ||
+                 config->model.family != IL_STACK;
+    if (c->points < (counts ? config->model.n_positions : INT_MAX)) return IL_OK;
     return il_fail(err, IL_ECONFIG, "the context is full: model.n_positions = %d points",
-                   room);
+                   config->model.n_positions);
 }
 
 /* Runs the x token and, with `y`, the y token of one point. */
@@ -85,6 +116,10 @@ static il_status run(il_context *c, const il_real *x, const il_real *y, il_real 
     int D = config->model.n_dims;
     if (il_model_classes(c->model))
         return il_fail(err, IL_ECONFIG, "the model's prompts are ids: use il_context_next");
+    if (observes(c->model))
+        return il_fail(
+            err, IL_ECONFIG,
+            "the model's prompts are sequences: il_context_observe, not examples");
     IL_TRY(check_room(c, err));
     il_state *s = c->state;
     il_state_shape(s, 1, y ? 2 : 1);
@@ -159,4 +194,53 @@ int il_scores_draw(const il_real *scores, int n, double temperature, uint64_t se
             }
         }
     return best;
+}
+
+/* Writes the token of the newest observation: that of a prompt of the last ones. */
+static void write_token(const il_context *c, int kept)
+{
+    const il_plan *p = &c->model->plan;
+    il_state *s = c->state;
+    int D = c->model->config.model.n_dims, width = il_width(p, p->tokens);
+    il_real *tokens = c->last + (size_t)c->slots * (size_t)D,
+            *weight = tokens + (size_t)c->slots * (size_t)width,
+            *target = weight + c->slots;
+    il_batch batch = {
+        .prompts = 1, .points = kept, .dim = D, .outs = il_width(p, p->target), .x = c->last
+    };
+    il_tokens to = { .dim = D,
+                     .outs = batch.outs,
+                     .width = width,
+                     .tokens = tokens,
+                     .target = target,
+                     .weight = weight };
+    il_tokens_ask(il_model_layout(c->model), &batch, 0, 1, kept - 1, to);
+    memcpy(s->value[p->tokens], tokens + (size_t)(kept - 1) * (size_t)width,
+           sizeof *tokens * (size_t)width);
+    s->value[p->weight][0] = 0;
+    memset(s->value[p->target], 0, sizeof *tokens * (size_t)batch.outs);
+}
+
+il_status il_context_observe(il_context *c, const il_real *x, il_real *yhat, il_error *err)
+{
+    il_state *s = c->state;
+    size_t D = (size_t)c->model->config.model.n_dims;
+    if (!observes(c->model))
+        return il_fail(
+            err, IL_ECONFIG,
+            "the model's prompts are examples or ids, not observations of a sequence");
+    IL_TRY(check_room(c, err));
+    int kept = il_min(c->points, c->slots - 1);
+    if (c->points > kept) /* forget the oldest */
+        memmove(c->last, c->last + D, sizeof *x * D * (size_t)kept);
+    memcpy(c->last + D * (size_t)kept, x, sizeof *x * D);
+    il_state_shape(s, 1, 1);
+    write_token(c, kept + 1);
+    s->past = c->points;
+    s->recurrent = c->recurrent;
+    il_forward(s, &(il_run){ .loops = c->loops, .post = 1 });
+    memcpy(yhat, s->value[s->plan->answer],
+           sizeof *yhat * (size_t)il_width(s->plan, s->plan->answer));
+    c->points++;
+    return IL_OK;
 }

@@ -80,19 +80,22 @@ typedef struct {
     int equal;  /* keys and values have one size */
     int scales; /* has the option `scale` */
     int loose;  /* can look at all keys at once, with a mask */
-    int gates; /* after q, k, v: 1 beta, how much of a token goes in; 2 and gamma, what stays */
+    int gates;  /* after q, k, v: BETA, how much of a token goes in; GAMMA, what stays */
     const char *opts;
 } mixer;
+
+enum { BETA = 1, GAMMA = 2, BOTH = 3 };
 
 static const mixer mixers[] = {
     { "softmax", "attention", 1, 0, 0, 0, "" },
     { "linear", "linear_attention", 0, 1, 1, 0, "" },
     { "mesa", "mesa", 0, 0, 0, 0, "" },
-    { "mesanet", "mesa", 0, 0, 0, 2, " form=net" },
-    { "gla", "fast_weights", 0, 0, 0, 2, " rule=gla" },
-    { "delta", "fast_weights", 0, 0, 0, 1, " rule=delta" },
-    { "gated_delta", "fast_weights", 0, 0, 0, 2, " rule=gated_delta" },
-    { "mlstm", "fast_weights", 0, 0, 0, 2, " rule=mlstm" },
+    { "forgetting", "mesa", 0, 0, 0, GAMMA, " form=forgetting" },
+    { "mesanet", "mesa", 0, 0, 0, BOTH, " form=net" },
+    { "gla", "fast_weights", 0, 0, 0, BOTH, " rule=gla" },
+    { "delta", "fast_weights", 0, 0, 0, BETA, " rule=delta" },
+    { "gated_delta", "fast_weights", 0, 0, 0, BOTH, " rule=gated_delta" },
+    { "mlstm", "fast_weights", 0, 0, 0, BOTH, " rule=mlstm" },
 };
 
 static int is_softmax(const mixer *m) { return m == &mixers[0]; }
@@ -105,12 +108,13 @@ static il_status add_gates(builder *b, const mixer *m, int block, int u, int *in
         const char *map, *gate, *shift;
     } gates[] = { { "attn.beta", "attn.beta_gate", "" },
                   { "attn.gamma", "attn.gamma_gate", "shift=4" } };
-    for (int i = 0; i < m->gates; i++) {
+    for (int i = 0; i < 2; i++) {
+        if (!(m->gates >> i & 1)) continue;
         OPTS("out=%d std=%s", b->c->model.n_head, il_digits(b->c->model.init_std).text);
-        IL_TRY(
-            add(b, "linear", name_of(b, block, gates[i].map), b->opts, 1, &u, &in[i], err));
-        IL_TRY(add(b, "sigmoid", name_of(b, block, gates[i].gate), gates[i].shift, 1,
-                   &in[i], &in[i], err));
+        IL_TRY(add(b, "linear", name_of(b, block, gates[i].map), b->opts, 1, &u, in, err));
+        IL_TRY(add(b, "sigmoid", name_of(b, block, gates[i].gate), gates[i].shift, 1, in,
+                   in, err));
+        in++;
     }
     return IL_OK;
 }
@@ -119,7 +123,7 @@ static il_status add_mixer(builder *b, const mixer *m, int block, int *in, int *
                            il_error *err)
 {
     const il_config *c = b->c;
-    int n_in = 3 + m->gates,
+    int n_in = 3 + (m->gates & 1) + (m->gates >> 1),
         at = snprintf(b->opts, sizeof b->opts, "heads=%d%s", c->model.n_head, m->opts);
     if (m->equal && b->K != b->V)
         return il_fail(err, IL_ECONFIG,
@@ -166,11 +170,20 @@ static il_status add_attention(builder *b, const mixer *m, int block, int *x, il
 
 static il_status add_mlp(builder *b, int block, int *x, il_error *err)
 {
-    int u, relu = b->c->model.mlp_act == 1;
+    enum { GELU, RELU, SWIGLU };
+    int u, gate, act = b->c->model.mlp_act, F = b->c->model.n_mlp;
     IL_TRY(add_norm(b, name_of(b, block, "ln_2"), *x, &u, err));
-    IL_TRY(add_map(b, name_of(b, block, "mlp.fc"), b->c->model.n_mlp,
-                   relu ? "" : " act=gelu", u, IL_NONE, &u, err));
-    if (relu) IL_TRY(add(b, "relu", name_of(b, block, "mlp.act"), "", 1, &u, &u, err));
+    if (act == SWIGLU)
+        IL_TRY(add_map(b, name_of(b, block, "mlp.gate"), F, "", u, IL_NONE, &gate, err));
+    IL_TRY(add_map(b, name_of(b, block, "mlp.fc"), F, act == GELU ? " act=gelu" : "", u,
+                   IL_NONE, &u, err));
+    if (act == RELU)
+        IL_TRY(add(b, "relu", name_of(b, block, "mlp.act"), "", 1, &u, &u, err));
+    if (act == SWIGLU) { /* Shazeer 2020, arXiv:2002.05202 */
+        IL_TRY(add(b, "silu", name_of(b, block, "mlp.act"), "", 1, &gate, &gate, err));
+        int both[2] = { u, gate };
+        IL_TRY(add(b, "mul", name_of(b, block, "mlp.mul"), "", 2, both, &u, err));
+    }
     return add_map(b, name_of(b, block, "mlp.proj"), b->c->model.n_embd, "", u, *x, x, err);
 }
 

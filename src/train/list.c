@@ -46,7 +46,7 @@ static row model_row(int i)
           NULL },
         { "gpt2_tying", "one block run n_layer times, without injection", NULL },
         { "stack",
-          "the blocks of model.blocks, run model.loops times: softmax, linear, mesa",
+          "the blocks of model.blocks, run model.loops times: softmax, linear, mesa, gated",
           NULL },
     };
     return i < IL_COUNT(rows) ? rows[i] : (row){ 0 };

@@ -135,6 +135,13 @@ static void whole_model_gradient_stack(void **state)
     check_family(SEQUENCES(
         "sequence") "model.blocks=softmax model.n_mlp=5 model.norm=rmsnorm model.n_key=3 "
                     "model.position=learned model.bias=true model.read_init=fan");
+    check_family(SEQUENCES("sequence") "model.blocks=mesa,forgetting model.n_key=3 "
+                                       "model.clip=2");
+    check_family(SEQUENCES("sequence") "model.blocks=mesanet,gla model.norm=rmsnorm "
+                                       "model.conv=3 model.qk_norm=l2 model.head_norm=true "
+                                       "model.n_mlp=5 model.mlp_act=swiglu");
+    check_family(SEQUENCES("sequence") "model.blocks=delta,gated_delta,mlstm "
+                                       "model.qk_norm=l2_later");
     check_family(SEQUENCES("constructed") "model.n_embd=12 model.blocks=linear*2 "
                                           "model.read_in=none model.read=first "
                                           "model.clip=1.5 model.n_key=3 model.n_value=2");

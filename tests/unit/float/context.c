@@ -70,9 +70,72 @@ static void context_gives_the_bits_of_whole_prompts(void **state)
     check_family("gpt2_tying", 3, 1);
 }
 
+/* The same for sequences, in every layout and with every mixer; past n_positions where the blocks
+ * carry a state */
+static void check_sequence(const char *more, double tolerance, int goes_on)
+{
+    il_config c;
+    il_model *m;
+    il_batch *batch;
+    il_context *context;
+    char text[1024];
+    snprintf(text, sizeof text,
+             "model.family=stack training.task_name=linear_dynamics model.n_embd=24 "
+             "model.n_head=2 model.n_dims=4 model.n_positions=9 model.init_std=0.3 "
+             "training.curriculum.dims.start=4 training.curriculum.dims.end=4 "
+             "training.curriculum.points.start=9 training.curriculum.points.end=9 %s",
+             more);
+    il_config_init(&c);
+    for (char *item = strtok(text, " "); item; item = strtok(NULL, " "))
+        CHECK_OK(il_config_set(&c, item, &err));
+    CHECK_OK(il_model_new(&m, &c, &err));
+    CHECK_OK(il_batch_new_outs(&batch, 1, N, D, D, &err));
+    CHECK_OK(il_batch_draw(batch, il_task_find("linear_dynamics"), c.training.task_opts,
+                           NULL, D, (il_draw){ .seed = 1, .stream = IL_STREAM_EVAL },
+                           &err));
+    il_real want[N * D], got[D];
+    CHECK_OK(il_model_answer(m, batch, m->plan.loops, m->plan.loops, want, &err));
+    CHECK_OK(il_context_new(&context, m, 0, &err));
+    for (int round = 0; round < 2; round++) {
+        for (int n = 0; n < N; n++) {
+            CHECK_OK(il_context_observe(context, batch->x + D * n, got, &err));
+            for (int d = 0; d < D; d++)
+                CHECK_NEAR(got[d], want[n * D + d],
+                           tolerance * fmax(1, fabs((double)want[n * D + d])), more);
+        }
+        il_error e;
+        assert_int_equal(il_context_observe(context, batch->x, got, &e),
+                         goes_on ? IL_OK : IL_ECONFIG);
+        assert_int_equal(il_context_add(context, batch->x, 0, &e), IL_ECONFIG);
+        il_context_clear(context);
+    }
+    il_context_free(context);
+    il_batch_free(batch);
+    il_model_free(m);
+}
+
+static void sequences_go_token_by_token(void **state)
+{
+    (void)state;
+    check_sequence("model.tokens=sequence model.blocks=softmax*2 model.position=concat", 0,
+                   0);
+    check_sequence(
+        "model.tokens=constructed model.blocks=linear*2 model.loops=2 model.clip=2", 1e-5,
+        1);
+    check_sequence("model.tokens=stacked model.stack=3 model.blocks=mesa,linear "
+                   "model.position=learned",
+                   1e-4, 0);
+    check_sequence("model.tokens=sequence model.blocks=mesanet,gla,delta,gated_delta,mlstm "
+                   "model.conv=3 model.qk_norm=l2 model.head_norm=true model.norm=rmsnorm "
+                   "model.n_mlp=8 model.mlp_act=swiglu",
+                   1e-4, 1);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(
-        context_gives_the_bits_of_whole_prompts) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(context_gives_the_bits_of_whole_prompts),
+        cmocka_unit_test(sequences_go_token_by_token),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
