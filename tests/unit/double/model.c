@@ -138,7 +138,7 @@ static void whole_model_gradient_stack(void **state)
     check_family(SEQUENCES("sequence") "model.blocks=mesa,forgetting model.n_key=3 "
                                        "model.clip=2");
     check_family(SEQUENCES("sequence") "model.blocks=mesanet,gla model.norm=rmsnorm "
-                                       "model.conv=3 model.qk_norm=l2 model.head_norm=true "
+                                       "model.conv=3 model.qk_norm=l2 "
                                        "model.n_mlp=5 model.mlp_act=swiglu");
     check_family(SEQUENCES("sequence") "model.blocks=delta,gated_delta,mlstm "
                                        "model.qk_norm=l2_later");
