@@ -98,8 +98,12 @@ void il_leja(double *node, int K)
         for (int j = k; j < K; j++) {
             double product = 1;
             for (int i = 0; i < k; i++) product *= fabs(node[j] - node[i]);
-            if (product > most * (1 + 1e-9))
-                most = product, best = j; /* of equals the first */
+            /* of equals, of which there are some, the one nearest to the middle, from above */
+            int equal = product > most * (1 - 1e-9) && product < most * (1 + 1e-9);
+            double nearer = fabs(node[best]) - fabs(node[j]);
+            if (equal ? nearer > 1e-9 || (nearer > -1e-9 && node[j] > node[best])
+                      : product > most)
+                most = product, best = j;
         }
         double kept = node[k];
         node[k] = node[best], node[best] = kept;
