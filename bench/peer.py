@@ -196,6 +196,34 @@ def heads(backward):
     return lambda: torch.autograd.grad(out, (q, k, v), dout, retain_graph=True)
 
 
+def mesa(K, backward):
+    """The mesa layer of 32 prompts of 256 tokens, 4 heads: all 128 at once, token after token"""
+    n, T = 128, 256
+    q, k, v = (torch.randn(T, n, K, 1) for _ in range(3))
+    q, k = (F.normalize(x, dim=2).requires_grad_(backward) for x in (q, k))
+    v.requires_grad_(backward)
+    start = torch.eye(K).expand(n, K, K).contiguous()
+
+    def forward(update):
+        R, S, out = start.clone(), torch.zeros(n, K, K), []
+        for qt, kt, vt in zip(q.unbind(), k.unbind(), v.unbind()):
+            w = torch.bmm(R, kt)
+            z = w * torch.rsqrt(1 + torch.bmm(kt.transpose(1, 2), w))
+            R = update(R, z, z.transpose(1, 2), alpha=-1)
+            S = update(S, vt, kt.transpose(1, 2))
+            out.append(torch.bmm(S, torch.bmm(R, qt)))
+        return torch.stack(out)
+
+    if not backward:
+        def run():
+            with torch.inference_mode():
+                return forward(torch.Tensor.baddbmm_)
+        return run
+    out = forward(torch.baddbmm)
+    dout = torch.randn_like(out)
+    return lambda: torch.autograd.grad(out, (q, k, v), dout, retain_graph=True)
+
+
 def build(name):
     """The row's work, or None; every row builds its own"""
     if name == "algos_eval":
@@ -205,6 +233,8 @@ def build(name):
         return products(form, int(C), {"256": 41, "64": 11}[C])
     if name.startswith("attention_"):
         return heads(name == "attention_backward")
+    if name.startswith("mesa_"):
+        return mesa(int(name.split("_")[2]), name.startswith("mesa_backward"))
     looped = dict(C=256, H=8, D=20, points=41, positions=101, loops=20, window=15, blocks=1)
     kinds = {
         "looped_step": looped,

@@ -94,9 +94,9 @@ typedef struct {
 
     void (*recur)(il_real *S, const il_recurrence *r);
     /* P_t = decay_t P_{t-1} + gain_t k_t k_t^T by its inverse R (K,K; rows il_padded(K) apart):
-     * R_t = (R_{t-1} - z_t z_t^T) / decay_t. Gives x and z; with k NULL z is given. A token whose
-     * P would not be positive is left out. */
-    void (*rls)(il_real *R, const il_regression *r);
+     * R_t = R_{t-1} / decay_t - z_t z_t^T. Gives x and z. A token that would make P indefinite is
+     * left out. `n` prompts alike in T, K and whether they decay hide each other's latency. */
+    void (*rls)(il_real *const *R, const il_regression *r, int n);
     /* H_t = decay_t H_{t-1} + gain_t k_t k_t^T,  P_t = H_t + diag(ridge); z is not used. */
     void (*ridge)(il_real *H, const il_regression *r);
 

@@ -1,29 +1,20 @@
-/* plain_mix.inc.h - the readable twin of recurrence.inc.h and regression.inc.h
- *
- * A sum over the rows of a matrix runs in four chains, row j in chain j mod 4, and ends with
- * (0 + 1) + (2 + 3).
- */
+/* plain_mix.inc.h - the readable twin of recurrence.inc.h and regression.inc.h */
 
-typedef struct {
-    il_real chain[4];
-} quad;
-
-static void quad_add(quad *q, int j, il_real a, il_real b)
-{
-    q->chain[j % 4] = fused(a, b, q->chain[j % 4]);
-}
-
-static il_real quad_sum(const quad *q)
-{
-    return (q->chain[0] + q->chain[1]) + (q->chain[2] + q->chain[3]);
-}
-
-/* column (rows; ld apart) . a */
+/* column (rows; ld apart) . a, one chain */
 static il_real read_column(const il_real *column, int ld, const il_real *a, int rows)
 {
-    quad q = { { 0 } };
-    for (int j = 0; j < rows; j++) quad_add(&q, j, a[j], column[(size_t)j * (size_t)ld]);
-    return quad_sum(&q);
+    il_real sum = 0;
+    for (int j = 0; j < rows; j++) sum = fused(a[j], column[(size_t)j * (size_t)ld], sum);
+    return sum;
+}
+
+/* The same in four chains, row j in chain j mod 4, then (0 + 1) + (2 + 3) */
+static il_real read_in_four(const il_real *column, int ld, const il_real *a, int rows)
+{
+    il_real chain[4] = { 0 };
+    for (int j = 0; j < rows; j++)
+        chain[j % 4] = fused(a[j], column[(size_t)j * (size_t)ld], chain[j % 4]);
+    return (chain[0] + chain[1]) + (chain[2] + chain[3]);
 }
 
 static void scale_column(il_real *column, int ld, il_real factor, int rows)
@@ -76,32 +67,36 @@ static void recur(il_real *S, const il_recurrence *r)
 
 /* ---- ridge regression ---------------------------------------------------------------------------- */
 
-/* z = sqrt(gain / (decay + gain k . R k)) R k, so that z z^T is as symmetric in numbers as on
- * paper: R stays symmetric however long the prompt is. */
-static void rank_one(il_real *z, const il_real *R, const il_real *k, il_real decay,
-                     il_real gain, int K)
-{
-    for (int c = 0; c < K; c++) z[c] = read_column(R + c, il_padded(K), k, K);
-    il_real den = fused(gain, dot(k, z, K), decay), root_of = root(gain / den);
-    if (!(den > 0)) root_of = 0;
-    for (int c = 0; c < K; c++) z[c] *= root_of;
-}
-
-static void rls(il_real *R, const il_regression *r)
+/* R_t = over R_{t-1} - z z^T with over = 1 / decay and
+ * z = sqrt(gain over / (decay + gain k . R_{t-1} k)) R_{t-1} k: so written, R's rounding is as
+ * symmetric as R, and stays so however long the prompt is.
+ * x = R_t b = over R_{t-1} b - z (z . b) needs R_{t-1} alone. */
+static void rls_step(il_real *R, const il_regression *r, size_t t)
 {
     int K = r->K, ld = il_padded(K);
-    for (size_t t = 0; t < (size_t)r->T; t++) {
-        il_real decay = r->decay ? r->decay[t * (size_t)r->ld_decay] : 1;
-        il_real gain = r->gain ? r->gain[t * (size_t)r->ld_gain] : 1, over = 1 / decay;
-        const il_real *b = r->b + t * (size_t)r->ldb;
-        il_real *x = r->x + t * (size_t)r->ldx, *z = r->z + t * (size_t)r->ldz;
-        if (r->k) rank_one(z, R, r->k + t * (size_t)r->ldk, decay, gain, K);
-        for (int c = 0; c < K; c++) {
-            add_to_column(R + c, ld, z, -z[c], K);
-            scale_column(R + c, ld, over, K);
-            x[c] = read_column(R + c, ld, b, K);
-        }
+    il_real decay = r->decay ? r->decay[t * (size_t)r->ld_decay] : 1, over = 1 / decay;
+    il_real gain = r->gain ? r->gain[t * (size_t)r->ld_gain] : 1;
+    const il_real *b = r->b + t * (size_t)r->ldb, *k = r->k + t * (size_t)r->ldk;
+    il_real *x = r->x + t * (size_t)r->ldx, *z = r->z + t * (size_t)r->ldz;
+    for (int c = 0; c < K; c++) {
+        z[c] = read_in_four(R + c, ld, k, K);
+        x[c] = read_in_four(R + c, ld, b, K);
     }
+    il_real den = fused(gain, dot(k, z, K), decay) * decay;
+    il_real root_of = den > 0 ? root(gain / den) : 0;
+    for (int c = 0; c < K; c++) z[c] *= root_of;
+    il_real zb = dot(z, b, K);
+    for (int c = 0; c < K; c++) x[c] = fused(-zb, z[c], over * x[c]);
+    for (int c = 0; c < K; c++) {
+        scale_column(R + c, ld, over, K);
+        add_to_column(R + c, ld, z, -z[c], K);
+    }
+}
+
+static void rls(il_real *const *R, const il_regression *r, int n)
+{
+    for (int i = 0; i < n; i++)
+        for (size_t t = 0; t < (size_t)r[i].T; t++) rls_step(R[i], &r[i], t);
 }
 
 /* (H + diag(ridge)) x = b by U^T U, U upper triangular in A (K,K); y in work */
@@ -150,13 +145,13 @@ static void conjugate(il_real *x, const il_real *H, const il_real *b,
     for (int c = 0; c < K; c++)
         x[c] = b[c] / (H[(size_t)c * (size_t)(ld + 1)] + r->ridge[c]);
     for (int c = 0; c < K; c++) {
-        il_real Px = fused(r->ridge[c], x[c], read_column(H + c, ld, x, K));
+        il_real Px = fused(r->ridge[c], x[c], read_in_four(H + c, ld, x, K));
         res[c] = p[c] = b[c] - Px;
     }
     il_real delta = dot(res, res, K), stop = r->eps * r->eps * dot(b, b, K);
     for (int step = 0; step < r->steps && delta > stop; step++) {
         for (int c = 0; c < K; c++)
-            w[c] = fused(r->ridge[c], p[c], read_column(H + c, ld, p, K));
+            w[c] = fused(r->ridge[c], p[c], read_in_four(H + c, ld, p, K));
         il_real curve = dot(p, w, K), alpha = delta / curve, before = delta;
         if (!(curve > 0)) break;
         for (int c = 0; c < K; c++) {

@@ -1,55 +1,50 @@
 /* recurrence.inc.h - a matrix carried from token to token, NB vectors of its columns at a time
  *
- * Columns never meet, so a block of them walks the whole prompt by itself and stays in the nearest
- * cache. One pass over the rows scales, updates and reads them; its sums run in four chains
- * (plain_mix.inc.h), which also hides how long a fused multiply-add takes.
+ * Columns never meet, so a block of them walks the whole prompt by itself. A pass over its rows
+ * takes NT tokens at once where what is written does not depend on what is read: a row is loaded
+ * and stored once for all of them. Every sum is one chain over the rows (plain_mix.inc.h).
  */
 
-#if IL_LEVEL == LEVEL_avx512 || IL_LEVEL == LEVEL_neon
-enum { NB = 4 };
-#else
-enum { NB = 2 };
-#endif
+/* Vectors of columns, tokens: their products' accumulators and factors are in registers at once. */
+enum { NB = 2, NT = IL_LEVEL == LEVEL_avx512 || IL_LEVEL == LEVEL_neon ? 4 : 2 };
 
 /* What a pass does to a row, in this order. */
-enum { BEFORE = 1, UPDATE = 2, AFTER_UPDATE = 4, READ = 8, AFTER = 16 };
+enum { BEFORE = 1, UPDATE = 2, READ = 4, AFTER = 8 };
 
-/* s = s factor;  s += b_j c;  s = s factor;  sum += a_j s;  s = s factor */
-INLINE void pass_row(const int nv, const int what, il_real *S, vf factor, const il_real *b,
-                     const vf *c, const il_real *a, vf *sum)
+/* One token's part in a pass: s = s factor;  s += b_j c;  y += a_j s;  s = s factor */
+typedef struct {
+    vf factor, c[NB], y[NB];
+    const il_real *a, *b;
+} token;
+
+/* `nt` tokens, in order, through S (rows; ld apart) */
+INLINE void pass(const int nv, const int nt, const int what, il_real *S, int ld, int rows,
+                 token *t)
 {
     UNROLL
-    for (int v = 0; v < nv; v++) {
-        vf s = vload(S + v * VL);
-        if (what & BEFORE) s *= factor;
-        if (what & UPDATE) s = vfma(vsplat(*b), c[v], s);
-        if (what & AFTER_UPDATE) s *= factor;
-        if (what & READ) sum[v] = vfma(vsplat(*a), s, sum[v]);
-        if (what & AFTER) s *= factor;
-        if (what & ~READ) vstore(S + v * VL, s);
-    }
-}
-
-/* y = S^T a of S (rows; ld apart) as it is when READ comes */
-INLINE void pass(const int nv, const int what, il_real *S, int ld, int rows, vf factor,
-                 const il_real *b, const vf *c, const il_real *a, vf *y)
-{
-    vf sum[4][NB] = { { { 0 } } };
-    int j = 0;
-    for (; j + 4 <= rows; j += 4, S += 4 * (size_t)ld) {
+    for (int i = 0; i < nt; i++) {
         UNROLL
-        for (int i = 0; i < 4; i++)
-            pass_row(nv, what, S + (size_t)i * (size_t)ld, factor, b + j + i, c, a + j + i,
-                     sum[i]);
+        for (int v = 0; v < nv; v++) t[i].y[v] = (vf){ 0 };
     }
-    UNROLL
-    for (int i = 0; i < 3; i++)
-        if (j + i < rows)
-            pass_row(nv, what, S + (size_t)i * (size_t)ld, factor, b + j + i, c, a + j + i,
-                     sum[i]);
-    if (!(what & READ)) return;
-    UNROLL
-    for (int v = 0; v < nv; v++) y[v] = (sum[0][v] + sum[1][v]) + (sum[2][v] + sum[3][v]);
+    for (int j = 0; j < rows; j++, S += ld) {
+        vf s[NB];
+        UNROLL
+        for (int v = 0; v < nv; v++) s[v] = vload(S + v * VL);
+        UNROLL
+        for (int i = 0; i < nt; i++) {
+            vf a = vsplat(t[i].a[j]), b = vsplat(t[i].b[j]);
+            UNROLL
+            for (int v = 0; v < nv; v++) {
+                if (what & BEFORE) s[v] *= t[i].factor;
+                if (what & UPDATE) s[v] = vfma(b, t[i].c[v], s[v]);
+                if (what & READ) t[i].y[v] = vfma(a, s[v], t[i].y[v]);
+                if (what & AFTER) s[v] *= t[i].factor;
+            }
+        }
+        UNROLL
+        for (int v = 0; v < nv; v++)
+            if (what & ~READ) vstore(S + v * VL, s[v]);
+    }
 }
 
 /* y[0..n) of nv vectors; the last may be partial. */
@@ -64,136 +59,160 @@ INLINE void store_row(const int nv, il_real *at, const vf *y, int n)
     for (int v = 0; v < nv; v++) vstore_n(at + v * VL, y[v], n - v * VL);
 }
 
-/* The columns c0 .. c0 + nv VL of S through all tokens. Constants: whether rows decay, and the
- * kind of the recurrence. */
-INLINE void recur_block(const int nv, const int decays, const int reverse, const int delta,
-                        const int reads, il_real *S, const il_recurrence *r, int c0)
+INLINE void add_row(const int nv, il_real *at, vf *y, int n)
 {
-    const int ld = il_padded(r->cols), n = r->cols - c0, rows = r->rows;
+    vf old[NB];
+    load_row(nv, old, at, n);
+    UNROLL
+    for (int v = 0; v < nv; v++) y[v] = old[v] + y[v];
+    store_row(nv, at, y, n);
+}
+
+INLINE void read_out(const int nv, const il_recurrence *r, size_t t, int c0, vf *y)
+{
+    il_real *at = r->y + t * (size_t)r->ldy + c0;
+    if (r->add)
+        add_row(nv, at, y, r->cols - c0);
+    else
+        store_row(nv, at, y, r->cols - c0);
+}
+
+/* `nt` tokens from the i-th on of the order in which they are taken */
+INLINE void recur_tokens(const int nv, const int nt, const int decays, const int reverse,
+                         const int reads, il_real *S, const il_recurrence *r, int c0, int i)
+{
+    token of[NT];
+    UNROLL
+    for (int m = 0; m < nt; m++) {
+        size_t t = (size_t)(reverse ? r->T - 1 - i - m : i + m);
+        vf weight = vsplat((r->gain ? r->gain[t * (size_t)r->ld_gain] : 1) * r->scale);
+        of[m].b = r->b + t * (size_t)r->ldb;
+        of[m].a = reads ? r->a + t * (size_t)r->lda : of[m].b;
+        of[m].factor = vsplat(decays ? r->decay[t * (size_t)r->ld_decay] : 1);
+        load_row(nv, of[m].c, r->c + t * (size_t)r->ldc + c0, r->cols - c0);
+        UNROLL
+        for (int v = 0; v < nv; v++) of[m].c[v] = weight * of[m].c[v];
+    }
+    int what = UPDATE | (reads ? READ : 0) | (!decays ? 0 : reverse ? AFTER : BEFORE);
+    pass(nv, nt, what, S + c0, il_padded(r->cols), r->rows, of);
+    UNROLL
+    for (int m = 0; m < nt; m++)
+        if (reads)
+            read_out(nv, r, (size_t)(reverse ? r->T - 1 - i - m : i + m), c0, of[m].y);
+}
+
+/* Constants: whether rows decay, whether against time, whether something is read */
+INLINE void recur_block(const int nv, const int decays, const int reverse, const int reads,
+                        il_real *S, const il_recurrence *r, int c0)
+{
+    int i = 0;
+    for (; i + NT <= r->T; i += NT)
+        recur_tokens(nv, NT, decays, reverse, reads, S, r, c0, i);
+    for (; i < r->T; i++) recur_tokens(nv, 1, decays, reverse, reads, S, r, c0, i);
+}
+
+/* With `delta` a token reads before it writes (forward), or writes what it has read (reverse). */
+INLINE void delta_block(const int nv, const int reverse, il_real *S, const il_recurrence *r,
+                        int c0)
+{
+    const int ld = il_padded(r->cols), n = r->cols - c0;
     S += c0;
     for (int i = 0; i < r->T; i++) {
         size_t t = (size_t)(reverse ? r->T - 1 - i : i);
         il_real gain = r->gain ? r->gain[t * (size_t)r->ld_gain] : 1;
-        vf decay = vsplat(decays ? r->decay[t * (size_t)r->ld_decay] : 1);
-        const il_real *b = r->b + t * (size_t)r->ldb,
-                      *a = reads ? r->a + t * (size_t)r->lda : b;
-        vf c[NB], y[NB];
-        load_row(nv, c, r->c + t * (size_t)r->ldc + c0, n);
-        int before = decays && !reverse ? BEFORE : 0, after = decays && reverse ? AFTER : 0;
-        if (delta && !reverse) {
-            pass(nv, READ | before, S, ld, rows, decay, b, c, b, y);
-            before = 0;
+        const il_real *a = r->a ? r->a + t * (size_t)r->lda : NULL,
+                      *b = r->b + t * (size_t)r->ldb;
+        token write = { .a = a ? a : b, .b = b }, read = { .a = b, .b = b };
+        write.factor = read.factor =
+            vsplat(r->decay ? r->decay[t * (size_t)r->ld_decay] : 1);
+        load_row(nv, write.c, r->c + t * (size_t)r->ldc + c0, n);
+        if (!reverse) {
+            pass(nv, 1, BEFORE | READ, S, ld, r->rows, &read);
             UNROLL
-            for (int v = 0; v < nv; v++) c[v] -= y[v];
-            if (r->e) store_row(nv, r->e + t * (size_t)r->lde + c0, c, n);
+            for (int v = 0; v < nv; v++) write.c[v] -= read.y[v];
+            if (r->e) store_row(nv, r->e + t * (size_t)r->lde + c0, write.c, n);
         }
-        vf weight = vsplat(delta && reverse ? r->scale : gain * r->scale);
+        vf weight = vsplat(reverse ? r->scale : gain * r->scale);
         UNROLL
-        for (int v = 0; v < nv; v++) c[v] = weight * c[v];
-        if (delta && reverse) {
-            pass(nv, UPDATE | READ, S, ld, rows, decay, b, c, a, y);
+        for (int v = 0; v < nv; v++) write.c[v] = weight * write.c[v];
+        pass(nv, 1, UPDATE | READ, S, ld, r->rows, &write);
+        if (reverse) {
+            token correct = { .a = a, .b = a, .factor = write.factor };
             UNROLL
-            for (int v = 0; v < nv; v++) c[v] = vsplat(-gain) * y[v];
-            pass(nv, UPDATE | after, S, ld, rows, decay, a, c, a, y);
-        } else {
-            pass(nv, before | UPDATE | (reads ? READ : 0) | after, S, ld, rows, decay, b, c,
-                 a, y);
+            for (int v = 0; v < nv; v++) correct.c[v] = vsplat(-gain) * write.y[v];
+            pass(nv, 1, UPDATE | AFTER, S, ld, r->rows, &correct);
         }
-        if (!reads) continue;
-        il_real *at = r->y + t * (size_t)r->ldy + c0;
-        if (r->add) {
-            load_row(nv, c, at, n);
-            UNROLL
-            for (int v = 0; v < nv; v++) y[v] = c[v] + y[v];
-        }
-        store_row(nv, at, y, n);
+        if (a) read_out(nv, r, t, c0, write.y);
     }
 }
 
 /* S stays as it is and is read at every token. */
 INLINE void read_block(const int nv, il_real *S, const il_recurrence *r, int c0)
 {
-    int ld = il_padded(r->cols), n = r->cols - c0;
     for (size_t t = 0; t < (size_t)r->T; t++) {
-        vf y[NB], old[NB];
-        il_real *at = r->y + t * (size_t)r->ldy + c0;
-        const il_real *a = r->a + t * (size_t)r->lda;
-        pass(nv, READ, S + c0, ld, r->rows, (vf){ 0 }, a, old, a, y);
-        if (r->add) {
-            load_row(nv, old, at, n);
-            UNROLL
-            for (int v = 0; v < nv; v++) y[v] = old[v] + y[v];
-        }
-        store_row(nv, at, y, n);
+        token of = { .a = r->a + t * (size_t)r->lda };
+        of.b = of.a;
+        pass(nv, 1, READ, S + c0, il_padded(r->cols), r->rows, &of);
+        read_out(nv, r, t, c0, of.y);
     }
 }
 
 INLINE void recur_kind(const int nv, il_real *S, const il_recurrence *r, int c0)
 {
-    int kind =
-        (r->decay ? 1 : 0) | (r->reverse ? 2 : 0) | (r->delta ? 4 : 0) | (r->a ? 8 : 0);
     if (!r->b) {
         read_block(nv, S, r, c0);
         return;
     }
-    switch (kind) {
-#define KIND(k)                                                                            \
-    case k:                                                                                \
-        recur_block(nv, (k)&1, (k) >> 1 & 1, (k) >> 2 & 1, (k) >> 3 & 1, S, r, c0);        \
-        break
-        KIND(0);
-        KIND(1);
-        KIND(2);
-        KIND(3);
-        KIND(4);
-        KIND(5);
-        KIND(8);
-        KIND(9);
-        KIND(10);
-        KIND(11);
-        KIND(12);
-        KIND(13);
-        KIND(14);
-        KIND(15);
-#undef KIND
+    switch ((r->decay ? 1 : 0) | (r->reverse ? 2 : 0) | (r->a ? 4 : 0) |
+            (r->delta ? 8 : 0)) {
+    case 0:
+        recur_block(nv, 0, 0, 0, S, r, c0);
+        break;
+    case 1:
+        recur_block(nv, 1, 0, 0, S, r, c0);
+        break;
+    case 2:
+        recur_block(nv, 0, 1, 0, S, r, c0);
+        break;
+    case 3:
+        recur_block(nv, 1, 1, 0, S, r, c0);
+        break;
+    case 4:
+        recur_block(nv, 0, 0, 1, S, r, c0);
+        break;
+    case 5:
+        recur_block(nv, 1, 0, 1, S, r, c0);
+        break;
+    case 6:
+        recur_block(nv, 0, 1, 1, S, r, c0);
+        break;
+    case 7:
+        recur_block(nv, 1, 1, 1, S, r, c0);
+        break;
+    default:
+        if (r->reverse)
+            delta_block(nv, 1, S, r, c0);
+        else
+            delta_block(nv, 0, S, r, c0);
     }
 }
 
-static __attribute__((noinline)) void recur_1(il_real *S, const il_recurrence *r, int c0)
-{
-    recur_kind(1, S, r, c0);
-}
-static __attribute__((noinline)) void recur_2(il_real *S, const il_recurrence *r, int c0)
-{
-    recur_kind(2, S, r, c0);
-}
-#if IL_LEVEL == LEVEL_avx512 || IL_LEVEL == LEVEL_neon
-static __attribute__((noinline)) void recur_3(il_real *S, const il_recurrence *r, int c0)
-{
-    recur_kind(3, S, r, c0);
-}
-static __attribute__((noinline)) void recur_4(il_real *S, const il_recurrence *r, int c0)
-{
-    recur_kind(4, S, r, c0);
-}
-#endif
+/* One function a width, so that none is too large for a compiler */
+#define RECUR(nv)                                                                          \
+    static __attribute__((noinline)) void recur_##nv(il_real *S, const il_recurrence *r,   \
+                                                     int c0)                               \
+    {                                                                                      \
+        recur_kind(nv, S, r, c0);                                                          \
+    }
+RECUR(1)
+RECUR(2)
 
 static void recur(il_real *S, const il_recurrence *r)
 {
-    int vectors = (r->cols + VL - 1) / VL;
-    for (int v = 0; v < vectors; v += NB) switch (il_min(NB, vectors - v)) {
-        case 1:
-            recur_1(S, r, v * VL);
-            break;
-        case 2:
-            recur_2(S, r, v * VL);
-            break;
-#if IL_LEVEL == LEVEL_avx512 || IL_LEVEL == LEVEL_neon
-        case 3:
-            recur_3(S, r, v * VL);
-            break;
-        default:
-            recur_4(S, r, v * VL);
-#endif
-        }
+    for (int c0 = 0; c0 < r->cols; c0 += NB * VL) {
+        if (r->cols - c0 > VL)
+            recur_2(S, r, c0);
+        else
+            recur_1(S, r, c0);
+    }
 }

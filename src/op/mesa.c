@@ -60,6 +60,7 @@ static solver solver_of(const options *o)
     return (solver)o->solver;
 }
 
+enum { TOGETHER = 2 }; /* heads */
 enum { BETA_OF_NET = 3 };
 static int gamma_input(const options *o) { return o->form == NET ? 4 : 3; }
 
@@ -86,7 +87,7 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
     if (o->start) op->par[1] = il_param_new(p, op, "start", IL_INIT_ZERO, 0, H * K, V);
     op->reads = (1u << op->n_in) - 1;
     size_t square = il_matrix(K, K), mixed = il_matrix(K, V) + il_matrix(V, K);
-    il_work_new(p, 2 * square + mixed + (size_t)(5 * il_padded(K)) + 64,
+    il_work_new(p, (1 + TOGETHER) * square + mixed + (size_t)(5 * il_padded(K)) + 64,
                 (size_t)(3 * K + V + 1));
     il_recurrent_new(p, op, H * (int)(square + il_matrix(K, V)));
     return IL_OK;
@@ -165,7 +166,7 @@ static head head_of(const il_op *op, const il_state *s, const il_mix *m, int b, 
     if (o->start) a.start = il_w(op, s, 1) + (size_t)(h * m->K) * (size_t)m->V;
     a.solve = s->work; /* first, for its alignment */
     a.P = a.solve + (size_t)(m->K + 3) * (size_t)ld;
-    a.S = a.P + il_matrix(m->K, m->K);
+    a.S = a.P + TOGETHER * il_matrix(m->K, m->K);
     a.ridge = a.S + il_matrix(m->K, m->V) + il_matrix(m->V, m->K);
     a.rows = a.ridge + ld;
     if (o->form == PLAIN) return a;
@@ -201,32 +202,30 @@ static void set_ridge(const head *a)
     if (a->o->form == NET) ridge_of(a, a->ridge, NULL);
 }
 
-/* x_t = P_t^{-1} b_t at every token */
-static void solve(const head *a, il_real *P, const il_real *b, int ldb, il_real *x, int ldx,
-                  int z_given)
-{
-    il_regression r = { .T = a->T,
-                        .K = a->K,
-                        .b = b,
-                        .ldb = ldb,
-                        .k = z_given ? NULL : a->k.x,
-                        .ldk = a->k.ld,
-                        .x = x,
-                        .ldx = ldx,
-                        .z = a->z,
-                        .ldz = a->k.ld,
-                        .decay = a->decay,
-                        .ld_decay = a->ld_decay,
-                        .gain = a->gain,
-                        .ld_gain = a->ld_gain,
-                        .ridge = a->ridge,
-                        .steps = a->solver == CG ? a->o->steps : 0,
-                        .eps = (il_real)a->o->eps,
-                        .work = a->solve };
-    (a->solver == RECURSION ? il_kernel()->rls : il_kernel()->ridge)(P, &r);
-}
-
 static il_rows_of rows_of(il_strip s) { return (il_rows_of){ s.x, s.ld }; }
+
+/* x_t = P_t^{-1} b_t at every token */
+static il_regression regression(const head *a, il_rows_of b, il_real *x, int ldx)
+{
+    return (il_regression){ .T = a->T,
+                            .K = a->K,
+                            .b = b.at,
+                            .ldb = b.ld,
+                            .k = a->k.x,
+                            .ldk = a->k.ld,
+                            .x = x,
+                            .ldx = ldx,
+                            .z = a->z,
+                            .ldz = a->k.ld,
+                            .decay = a->decay,
+                            .ld_decay = a->ld_decay,
+                            .gain = a->gain,
+                            .ld_gain = a->ld_gain,
+                            .ridge = a->ridge,
+                            .steps = a->solver == CG ? a->o->steps : 0,
+                            .eps = (il_real)a->o->eps,
+                            .work = a->solve };
+}
 
 /* A recurrence with this head's decay */
 static il_recurrence recurrence(const head *a, int rows, int cols)
@@ -239,35 +238,50 @@ static il_recurrence recurrence(const head *a, int rows, int cols)
                             .scale = 1 };
 }
 
+/* Heads h .. h+n of a prompt, whose recursions go side by side */
+static void forward_heads(const il_op *op, il_state *s, const il_mix *m, int b, int h,
+                          int n)
+{
+    head heads[TOGETHER];
+    il_regression r[TOGETHER];
+    il_real *P[TOGETHER], *S[TOGETHER], *recurrent = il_recurrent(op, s);
+    size_t square = il_matrix(m->K, m->K), mixed = il_matrix(m->K, m->V);
+    for (int i = 0; i < n; i++) {
+        head *a = &heads[i];
+        *a = head_of(op, s, m, b, h + i);
+        P[i] = recurrent ? recurrent + (size_t)(h + i) * (square + mixed)
+                         : a->P + (size_t)i * square;
+        S[i] = recurrent ? P[i] + square : a->S;
+        if (!recurrent || s->past == 0) set_start(a, P[i]);
+        set_ridge(a);
+        r[i] = regression(a, rows_of(a->q), a->x, a->q.ld);
+    }
+    if (heads[0].solver == RECURSION)
+        il_kernel()->rls(P, r, n);
+    else
+        il_kernel()->ridge(P[0], r);
+    for (int i = 0; i < n; i++) {
+        const head *a = &heads[i];
+        il_recurrence g = recurrence(a, m->K, m->V);
+        g.gain = a->gain, g.ld_gain = a->ld_gain;
+        if (!recurrent || s->past == 0) il_matrix_set(S[i], a->start, m->K, m->V, 0);
+        il_sweep(S[i], g, rows_of(a->k), rows_of(a->v), (il_rows_of){ a->x, a->q.ld }, a->y,
+                 a->v.ld);
+    }
+}
+
 static void forward(const il_op *op, il_state *s)
 {
     il_mix m = il_mix_of(op, s, of(op)->heads);
-    il_real *recurrent = il_recurrent(op, s);
+    int n = solver_of(of(op)) == RECURSION ? TOGETHER : 1;
     for (int b = 0; b < m.B; b++)
-        for (int h = 0; h < m.H; h++) {
-            head a = head_of(op, s, &m, b, h);
-            il_real *P = a.P, *S = a.S;
-            if (recurrent) {
-                P = recurrent + (size_t)h * (il_matrix(m.K, m.K) + il_matrix(m.K, m.V));
-                S = P + il_matrix(m.K, m.K);
-            }
-            if (!recurrent || s->past == 0) {
-                set_start(&a, P);
-                il_matrix_set(S, a.start, m.K, m.V, 0);
-            }
-            set_ridge(&a);
-            solve(&a, P, a.q.x, a.q.ld, a.x, a.q.ld, 0);
-            il_recurrence r = recurrence(&a, m.K, m.V);
-            r.gain = a.gain, r.ld_gain = a.ld_gain;
-            il_sweep(S, r, rows_of(a.k), rows_of(a.v), (il_rows_of){ a.x, a.q.ld }, a.y,
-                     a.v.ld);
-        }
+        for (int h = 0; h < m.H; h += n) forward_heads(op, s, &m, b, h, il_min(n, m.H - h));
 }
 
 /* ---- backward -------------------------------------------------------------------------------------- */
 
-/* u_t = P_t^{-1} G_t^T dy_t; g is scratch (T,K) */
-static void solve_adjoint(const head *a, il_real *u, il_real *g)
+/* u_t = P_t^{-1} G_t^T dy_t; g is scratch (T,K). R_t is a sum of the z that were saved. */
+static void solve_adjoint(const head *a, il_real *u, il_real *g, il_real *over)
 {
     il_recurrence r = recurrence(a, a->V, a->K);
     r.gain = a->gain, r.ld_gain = a->ld_gain;
@@ -276,7 +290,17 @@ static void solve_adjoint(const head *a, il_real *u, il_real *g)
              a->K);
     set_start(a, a->P);
     set_ridge(a);
-    solve(a, a->P, g, a->K, u, a->K, a->solver == RECURSION);
+    if (a->solver != RECURSION) {
+        il_regression normal = regression(a, (il_rows_of){ g, a->K }, u, a->K);
+        il_kernel()->ridge(a->P, &normal);
+        return;
+    }
+    r = (il_recurrence){ .T = a->T, .rows = a->K, .cols = a->K, .scale = -1 };
+    for (int t = 0; t < a->T && a->decay; t++)
+        over[t] = 1 / a->decay[(size_t)t * (size_t)a->ld_decay];
+    if (a->decay) r.decay = over, r.ld_decay = 1;
+    il_rows_of z = { a->z, a->k.ld };
+    il_sweep(a->P, r, z, z, (il_rows_of){ g, a->K }, u, a->K);
 }
 
 /* Against time: y_t (+)= sign (sum_{i >= t} zeta_it b_i c_i^T)^T a_t */
@@ -366,7 +390,7 @@ static void backward(const il_op *op, il_state *s)
             head a = head_of(op, s, &m, b, h);
             size_t n = (size_t)m.T * (size_t)m.K;
             il_real *u = a.rows, *g = u + n, *dk0 = g + n, *dv0 = dk0 + n;
-            solve_adjoint(&a, u, g);
+            solve_adjoint(&a, u, g, dk0);
             for (int t = 0; t < m.T; t++) {
                 il_real *dq = a.q.dx + (size_t)t * (size_t)a.q.ld;
                 il_kernel()->add(dq, dq, u + (size_t)t * (size_t)m.K, (size_t)m.K);

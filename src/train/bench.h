@@ -13,6 +13,7 @@ typedef struct {
     il_trainer *trainer;
     il_model *model;
     il_context *context;
+    il_state *state;
     il_batch *batch;
     il_algo *algos[IL_BENCH_ALGOS];
     il_real *a, *b, *c, *packed, *work; /* kernels' operands, answers */
@@ -51,5 +52,8 @@ il_status il_bench_operands(il_bench_work *w, const size_t sizes[5], il_error *e
  * the attention of its heads. */
 il_bench_call il_bench_open_products, il_bench_run_nn, il_bench_run_nt, il_bench_run_tn;
 il_bench_call il_bench_open_attention, il_bench_run_attention, il_bench_run_attention_back;
+
+/* The mesa layer by itself; its `bytes` are those of the state that it carries along. */
+il_bench_call il_bench_open_mesa, il_bench_run_mesa, il_bench_run_mesa_back;
 
 #endif

@@ -39,6 +39,13 @@ static const il_bench_model small = { .family = IL_GPT2_LOOP,
                                       .loops = 12,
                                       .window = 12 };
 
+/* The mesa layer: n_embd = 4 heads of so many channels, `points` tokens */
+#define MESA(K)                                                                            \
+    {                                                                                      \
+        .n_embd = 4 * (K), .n_head = 4, .points = 256                                      \
+    }
+static const il_bench_model mesa_16 = MESA(16), mesa_32 = MESA(32), mesa_64 = MESA(64);
+
 static il_config recipe(const il_bench_row *row)
 {
     const il_bench_model *m = row->model;
@@ -181,6 +188,11 @@ const il_bench_row il_bench_rows[] = {
       .one_thread = 1 },
     { "attention_backward", &looped, il_bench_open_attention, il_bench_run_attention_back,
       .one_thread = 1 },
+    { "mesa_forward_16", &mesa_16, il_bench_open_mesa, il_bench_run_mesa, .one_thread = 1 },
+    { "mesa_forward_32", &mesa_32, il_bench_open_mesa, il_bench_run_mesa, .one_thread = 1 },
+    { "mesa_forward_64", &mesa_64, il_bench_open_mesa, il_bench_run_mesa, .one_thread = 1 },
+    { "mesa_backward_32", &mesa_32, il_bench_open_mesa, il_bench_run_mesa_back,
+      .one_thread = 1 },
     { 0 },
 };
 
@@ -188,6 +200,7 @@ void il_bench_close(il_bench_work *w)
 {
     il_trainer_free(w->trainer);
     il_context_free(w->context);
+    il_state_free(w->state);
     il_model_free(w->model);
     il_batch_free(w->batch);
     for (int i = 0; i < IL_BENCH_ALGOS; i++) il_algo_free(w->algos[i]);
