@@ -43,7 +43,7 @@ static void note_number(notes *m, const char *key, double value)
 
 static void describe(notes *m, const il_forecast *f)
 {
-    char key[16], hash[32];
+    char key[24], hash[32];
     note(m, "format", FORMAT);
     note_number(m, "columns", f->C);
     note_number(m, "lags", f->o.lags);
@@ -110,7 +110,7 @@ static il_status whole(const il_tensors *t, const char *path, const char *key, i
 static il_status read_options(il_forecast_options *o, int *columns, const il_tensors *t,
                               const char *path, il_error *err)
 {
-    char key[16];
+    char key[24];
     const char *format = il_tensors_meta(t, "format"),
                *against = il_tensors_meta(t, "against");
     if (!format || strcmp(format, FORMAT) || !against || strlen(against) >= IL_TEXT)
@@ -202,7 +202,7 @@ static il_status load(il_forecast **forecast, const il_tensors *t, const char *p
     enum { MOST = 64 };
     il_forecast_options o = { .model = model };
     const char *names[MOST] = { 0 };
-    char key[16];
+    char key[24];
     int columns;
     il_forecast *f;
     IL_TRY(read_options(&o, &columns, t, path, err));
