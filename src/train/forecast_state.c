@@ -24,7 +24,7 @@ static uint64_t hash_of(const il_forecast *f)
 
 typedef struct {
     il_meta meta[MOST_META];
-    char key[MOST_META][16], value[MOST_META][IL_TEXT];
+    char key[MOST_META][24], value[MOST_META][IL_TEXT];
     int n;
 } notes;
 
