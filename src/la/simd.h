@@ -15,6 +15,8 @@
 #if defined IL_SANITIZE
 #define UNROLL /* checked code is slow to compile as it is */
 #elif defined __clang__
+/* of one vector there is nothing to unroll */
+#pragma clang diagnostic ignored "-Wpass-failed"
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
