@@ -113,21 +113,23 @@ tests: $(TESTS_float) $(TESTS_double)
 
 # ---- what people call --------------------------------------------------------------------------
 .PHONY: demo check check-slow bench install uninstall format lint
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+JOBS_MAKE = $(MAKE) -s -j$(JOBS)
 SETUP = CC='$(CC)' CPPFLAGS='$(FOREIGN_CFLAGS)' tools/setup.sh
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 
 demo:
 	@$(SETUP) build
-	@$(MAKE) -s all
+	@$(JOBS_MAKE) all
 	$(BUILD)/innerloop demo
 
 # Sanitized tests run at -O1; the float build by clang must train to the same bits as gcc's.
 check:
 	@$(SETUP) build check
-	@$(MAKE) -s all tests
-	@$(MAKE) -s tests SAN=address,undefined OPT=-O1 BUILD=$(BUILD)/san
-	@$(MAKE) -s all CC=clang BUILD=$(BUILD)/clang
-	@$(MAKE) -s fuzz FUZZ_SECONDS=10
+	@$(JOBS_MAKE) all tests
+	@$(JOBS_MAKE) tests SAN=address,undefined OPT=-O1 BUILD=$(BUILD)/san
+	@$(JOBS_MAKE) all CC=clang BUILD=$(BUILD)/clang
+	@$(JOBS_MAKE) fuzz FUZZ_SECONDS=10
 	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_CLANG=$(BUILD)/clang/innerloop tests/run.sh \
 	    $(BUILD)/logs tests/layers.sh $(TESTS_float) $(TESTS_double) \
 	    $(TESTS_float:$(BUILD)/%=$(BUILD)/san/%) $(TESTS_double:$(BUILD)/%=$(BUILD)/san/%) \
@@ -136,15 +138,15 @@ check:
 # Minutes to hours: parity with PyTorch, long fuzzing, what training reaches.
 check-slow: check
 	@$(SETUP) slow
-	@$(MAKE) -s $(BUILD)/float/parity fuzz FUZZ_SECONDS=120
-	@$(MAKE) -s all ARCH=aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar BUILD=$(BUILD)/aarch64
+	@$(JOBS_MAKE) $(BUILD)/float/parity fuzz FUZZ_SECONDS=120
+	@$(JOBS_MAKE) all ARCH=aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar BUILD=$(BUILD)/aarch64
 	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_AARCH64=$(BUILD)/aarch64/innerloop \
 	    PARITY=$(BUILD)/float/parity tests/run.sh $(BUILD)/logs \
 	    $(sort $(wildcard tests/slow/*.sh))
 
 bench:
 	@$(SETUP) build
-	@$(MAKE) -s all
+	@$(JOBS_MAKE) all
 	$(BUILD)/innerloop bench
 
 install: all
@@ -175,8 +177,8 @@ lint:
 	@$(SETUP) build check lint
 	@clang-format --dry-run -Werror $(FORMATTED)
 	@tools/layers.sh
-	@$(MAKE) -s all tests CC=gcc CFLAGS='-g -Werror' BUILD=$(BUILD)
-	@$(MAKE) -s all CC=clang CFLAGS='-g -Werror' BUILD=$(BUILD)/clang
+	@$(JOBS_MAKE) all tests CC=gcc CFLAGS='-g -Werror' BUILD=$(BUILD)
+	@$(JOBS_MAKE) all CC=clang CFLAGS='-g -Werror' BUILD=$(BUILD)/clang
 # ---- fuzzing: make fuzz FUZZ_SECONDS=120, or one target: make fuzz-csv --------------------------
 # Every tests/fuzz/fuzz_NAME.c starts from tests/fuzz/corpus/NAME; what it finds stays in $(FUZZ).
 FUZZ_SECONDS ?= 10
