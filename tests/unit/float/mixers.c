@@ -127,9 +127,9 @@ static void check_mesa(int form, double lambda, double least_gamma, double toler
         for (int t = 0; t < T; t++)
             x[i][t] = (il_real)(least + (1 - least) * il_uniform(&rng));
     }
-    double ridge[K];
-    for (int c = 0; c < K; c++) {
-        if (form == 2) b.model->weights[c] = (il_real)(0.03 * (c - 32));
+    double ridge[K] = { 0 };
+    for (int c = 0; c < K && form == 2; c++) {
+        b.model->weights[c] = (il_real)(0.03 * (c - 32));
         ridge[c] = 0.25 + log1p(exp((double)b.model->weights[c] + log(exp(0.75) - 1)));
     }
     if (form != 2) b.model->weights[0] = (il_real)lambda;
