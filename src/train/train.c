@@ -274,8 +274,9 @@ static il_status one_step(runner *r, const il_config *c, il_error *err)
     r->loss = p.loss;
     if (log) IL_TRY(log_metrics(r, &p, err));
     report_progress(r, &p);
-    if (last || every(taken, c->training.save_every_steps))
-        IL_TRY(save(r, every(taken, c->training.keep_every_steps), err));
+    int keep = every(taken, c->training.keep_every_steps);
+    if (last || keep || every(taken, c->training.save_every_steps))
+        IL_TRY(save(r, keep, err));
     return IL_OK;
 }
 
