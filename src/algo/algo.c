@@ -12,7 +12,14 @@ static const il_algo_kind *const rows[] = {
 struct il_algo {
     const il_algo_kind *kind;
     char text[IL_TEXT];
+    int stack; /* observations side by side */
     double opts[16];
+};
+
+const il_opt il_algo_common[] = {
+    { "stack", IL_OPT_INT, 0, 1, 1, 64, "each x has the stack-1 before it beside it",
+      NULL },
+    { 0 },
 };
 
 const il_algo_kind *il_algo_at(int i)
@@ -37,6 +44,25 @@ static const il_algo_kind *find(const char *name, il_error *err)
     return NULL;
 }
 
+/* Moves the options that every algorithm takes from the words `text` to `mine` */
+static void divide(char *text, char *mine)
+{
+    char *to = text;
+    while (*text) {
+        size_t length = strcspn(text, " ");
+        length += strspn(text + length, " ");
+        char **end = &to;
+        for (const il_opt *o = il_algo_common; o->name; o++) {
+            size_t n = strlen(o->name);
+            if (!strncmp(text, o->name, n) && text[n] == '=') end = &mine;
+        }
+        memmove(*end, text, length);
+        *end += length;
+        text += length;
+    }
+    *to = *mine = 0;
+}
+
 il_status il_algo_new(il_algo **algo, const char *text, il_error *err)
 {
     il_algo made = { 0 };
@@ -46,14 +72,18 @@ il_status il_algo_new(il_algo **algo, const char *text, il_error *err)
                        "the algorithm '%.20s...' is longer than %d characters", text,
                        IL_TEXT - 1);
     strcpy(made.text, text);
-    char name[IL_TEXT];
+    char name[IL_TEXT], own[IL_TEXT], shared[IL_TEXT];
     size_t length = strcspn(text, " ");
     memcpy(name, text, length);
     name[length] = 0;
     made.kind = find(name, err);
     if (!made.kind) return IL_ECONFIG;
+    strcpy(own, text + length);
+    divide(own, shared);
+    il_opt_init(il_algo_common, &made.stack);
     il_opt_init(made.kind->opts, made.opts);
-    IL_TRY(il_opt_parse(made.kind->opts, made.opts, text + length, name, err));
+    IL_TRY(il_opt_parse(il_algo_common, &made.stack, shared, name, err));
+    IL_TRY(il_opt_parse(made.kind->opts, made.opts, own, name, err));
     il_algo *kept = malloc(sizeof *kept);
     if (!kept) return il_fail(err, IL_EFAIL, "out of memory for an algorithm");
     *kept = made;
@@ -73,7 +103,7 @@ int il_algo_steps(const il_algo *algo)
 
 /* What one thread needs to answer one prompt, in double */
 typedef struct {
-    double *x, *y, *q;   /* (N,D), (N), (N,D) */
+    double *x, *y, *q;   /* (N,D), (N), (N,D), with D that of the stacked x */
     double *yhat, *what; /* (taken+1), (taken+1,D): one point's answers */
     double *work;
 } desk;
@@ -81,6 +111,7 @@ typedef struct {
 typedef struct {
     const il_algo *algo;
     const il_batch *batch;
+    int D;           /* of the stacked x */
     int first, last; /* steps that the caller wants */
     int taken;       /* that the algorithm takes: 0 for a closed form */
     il_real *yhat, *what;
@@ -90,8 +121,7 @@ typedef struct {
 
 static void layout(asking *c, il_arena *arena)
 {
-    size_t N = (size_t)c->batch->points, D = (size_t)c->batch->dim,
-           T = (size_t)c->taken + 1;
+    size_t N = (size_t)c->batch->points, D = (size_t)c->D, T = (size_t)c->taken + 1;
     desk *desks = il_take(arena, desk, il_threads());
     for (int i = 0; i < il_threads(); i++) {
         desk d = { 0 };
@@ -106,9 +136,16 @@ static void layout(asking *c, il_arena *arena)
     c->desks = desks;
 }
 
-static void widen(double *to, const il_real *from, size_t n)
+/* Rows of the newest (N,D) and of the x before them; zeros before the first */
+static void stack(double *to, const il_real *newest, const il_real *x, int N, int D,
+                  int many)
 {
-    for (size_t i = 0; i < n; i++) to[i] = (double)from[i];
+    for (int n = 0; n < N; n++) {
+        for (int s = 0; s < many; s++, to += D) {
+            const il_real *from = s ? x : newest;
+            for (int d = 0; d < D; d++) to[d] = n < s ? 0 : (double)from[(n - s) * D + d];
+        }
+    }
 }
 
 /* Hands out output o of the answers to point n of prompt b; a closed form's to every step */
@@ -131,7 +168,7 @@ static void answer_output(const asking *c, const desk *d, int b, int o)
 {
     const il_algo_kind *kind = c->algo->kind;
     const void *opts = c->algo->opts;
-    int N = c->batch->points, D = c->batch->dim, O = c->batch->outs;
+    int N = c->batch->points, D = c->D, O = c->batch->outs;
     const il_real *y = c->batch->y + (size_t)b * (size_t)N * (size_t)O + o;
     for (int n = 0; n < N; n++) d->y[n] = (double)y[n * O];
     memset(d->work, 0, sizeof *d->work * c->work);
@@ -150,9 +187,10 @@ static void answer_prompt(void *context, int b, int worker)
     const asking *c = context;
     const desk *d = &c->desks[worker];
     const il_batch *batch = c->batch;
-    size_t size = (size_t)batch->points * (size_t)batch->dim, at = (size_t)b * size;
-    widen(d->x, batch->x + at, size);
-    widen(d->q, (batch->xq ? batch->xq : batch->x) + at, size);
+    int N = batch->points, D = batch->dim, many = c->algo->stack;
+    size_t at = (size_t)b * (size_t)N * (size_t)D;
+    stack(d->x, batch->x + at, batch->x + at, N, D, many);
+    stack(d->q, (batch->xq ? batch->xq : batch->x) + at, batch->x + at, N, D, many);
     for (int o = 0; o < batch->outs; o++) answer_output(c, d, b, o);
 }
 
@@ -164,14 +202,19 @@ il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int first,
                        last);
     if (what && algo->kind->weightless)
         return il_fail(err, IL_ECONFIG, "%s has no weights to show", algo->text);
+    if (what && algo->stack > 1)
+        return il_fail(err, IL_ECONFIG,
+                       "%s has weights of %d observations, not of one; leave stack out",
+                       algo->text, algo->stack);
     asking c = { .algo = algo,
                  .batch = batch,
+                 .D = batch->dim * algo->stack,
                  .first = first,
                  .last = last,
                  .yhat = yhat,
                  .what = what };
     c.taken = algo->kind->iterates ? last : 0;
-    c.work = algo->kind->work ? algo->kind->work(batch->points, batch->dim) : 0;
+    c.work = algo->kind->work ? algo->kind->work(batch->points, c.D) : 0;
     il_arena arena = { 0 };
     layout(&c, &arena);
     IL_TRY(il_arena_fill(&arena, err));

@@ -48,6 +48,10 @@ static inline int il_algo_lag(const il_learner *l, const double **x, double *y)
     return 1;
 }
 
+/* What every algorithm takes besides its own options. With stack=k, `D` numbers are those of the last k
+ * observations, the newest first, zeros before the first: a sequence's state may be seen in part. */
+extern const il_opt il_algo_common[];
+
 const il_algo_kind *il_algo_at(int i); /* the rows in order; NULL past the last */
 
 #endif

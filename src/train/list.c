@@ -61,19 +61,19 @@ static row construct_row(int i)
 static const struct {
     const char *name;
     row (*at)(int i);
+    const il_opt *common; /* options of every row */
 } kinds[] = {
-    { "tasks", task_row },     { "shifts", shift_row },
-    { "layouts", layout_row }, { "constructions", construct_row },
-    { "algos", algo_row },     { "ops", op_row },
-    { "models", model_row },
+    { "tasks", task_row, NULL },           { "shifts", shift_row, NULL },
+    { "layouts", layout_row, NULL },       { "constructions", construct_row, NULL },
+    { "algos", algo_row, il_algo_common }, { "ops", op_row, NULL },
+    { "models", model_row, NULL },
 };
 
-/* "alpha=0.1 k=3": every option with its default */
+/* Adds "alpha=0.1 k=3" to text: every option with its default */
 static void print_options(char *text, size_t size, const il_opt *table)
 {
     double defaults[IL_TASK_OPTS];
-    size_t at = 0;
-    *text = 0;
+    size_t at = strlen(text);
     if (table) il_opt_init(table, defaults);
     for (const il_opt *o = table; o && o->type != IL_OPT_END && at < size; o++) {
         char value[IL_TEXT];
@@ -83,15 +83,17 @@ static void print_options(char *text, size_t size, const il_opt *table)
     }
 }
 
-static il_status fill(il_table *table, row (*at)(int i), il_error *err)
+static il_status fill(il_table *table, row (*at)(int i), const il_opt *common,
+                      il_error *err)
 {
     static const char *const cols[] = { "name", "summary", "options" };
     for (int i = 0; i < IL_COUNT(cols); i++)
         IL_TRY(il_table_add_col(table, cols[i], 1, err));
     row r;
     for (int i = 0; (r = at(i)).name; i++) {
-        char options[512];
+        char options[512] = "";
         print_options(options, sizeof options, r.opts);
+        print_options(options, sizeof options, common);
         IL_TRY(il_table_add_row(table, err));
         IL_TRY(il_table_set_text(table, i, 0, r.name, err));
         IL_TRY(il_table_set_text(table, i, 1, r.summary, err));
@@ -106,7 +108,7 @@ il_status il_list(il_table **out, const char *kind, il_error *err)
         if (strcmp(kind, kinds[i].name)) continue;
         il_table *table;
         IL_TRY(il_table_new(&table, kind, err));
-        il_status status = fill(table, kinds[i].at, err);
+        il_status status = fill(table, kinds[i].at, kinds[i].common, err);
         if (status == IL_OK)
             *out = table;
         else
