@@ -22,9 +22,10 @@ static void all(void)
            "usage: innerloop COMMAND [ARGUMENTS]\n\n");
     for (int i = 0; cli_commands[i].name; i++)
         printf("  %-10s %s\n", cli_commands[i].name, cli_commands[i].summary);
-    printf("\n`innerloop help COMMAND` says more. Exit codes: 0 fine, 1 failure, 2 usage,\n"
-           "3 recipe, checkpoint or table, 4 not finite, 5 files, 130 interrupted after "
-           "saving.\n"
+    printf("\n`innerloop help COMMAND` says more.\n"
+           "Exit codes: 0 fine, 1 failure, 2 usage, 3 recipe, checkpoint or table, 4 not "
+           "finite,\n"
+           "5 files, 6 out of its tolerance, 130 interrupted after saving.\n"
            "Environment: IL_THREADS, IL_KERNEL, IL_DATA (where recipes/ and examples/ "
            "are).\n");
 }
