@@ -123,9 +123,11 @@ typedef struct {
         /* family stack (src/model/stack.c) */
         char blocks[IL_TEXT]; /* mixers, one a block: "softmax linear*5 mesa" */
         int n_key, n_value;   /* of a head; 0: n_embd / n_head; 0: n_key */
-        int n_mlp, mlp_act;   /* hidden width, 0: no MLP; gelu | relu | swiglu */
-        int norm;             /* before every mixer and MLP, and at the end: none | ... */
-        int qk_norm; /* of q and k: none | l2 | l2_later (not in the first block) */
+        char products
+            [IL_TEXT]; /* forms of W_k^T W_q and P W_v, with W_k = W_v = I; "": any maps */
+        int n_mlp, mlp_act; /* hidden width, 0: no MLP; gelu | relu | swiglu */
+        int norm;           /* before every mixer and MLP, and at the end: none | ... */
+        int qk_norm;        /* of q and k: none | l2 | l2_later (not in the first block) */
         int conv; /* taps of a convolution and silu of q and k of all mixers but softmax; 0: none */
         int head_norm; /* what a head of these says has length 1 */
         double clip;   /* the stream is held within +- clip after a block; 0: off */

@@ -41,6 +41,7 @@ static const il_opt table[] = {
     TEXT(model.blocks, "linear", "stack: how each block mixes tokens, as in softmax linear*5 mesa"),
     INT(model.n_key, 0, 0, 65536, "stack: key size of a head; 0: n_embd / n_head"),
     INT(model.n_value, 0, 0, 65536, "stack: value size of a head; 0: n_key"),
+    TEXT(model.products, "", "stack: W_k = W_v = I, and the forms of W_q and P, as in matrix/zero zero/one"),
     INT(model.n_mlp, 0, 0, 65536, "stack: hidden width of the MLPs; 0: none"),
     CHOICE(model.mlp_act, "gelu|relu|swiglu", "stack: activation of the MLPs"),
     CHOICE(model.norm, "none|layernorm|rmsnorm", "stack: before mixers and MLPs, and at the end"),

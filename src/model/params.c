@@ -13,4 +13,7 @@ void il_params_init(const il_plan *plan, il_real *weights, uint64_t seed)
             weights[w->offset + j] = (il_real)value;
         }
     }
+    for (int i = 0; i < plan->n_ops; i++)
+        if (plan->ops[i].kind->settle)
+            plan->ops[i].kind->settle(&plan->ops[i], plan, weights);
 }

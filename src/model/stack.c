@@ -10,6 +10,8 @@
  * columns. With position = concat the first block's q and k read [u | sines of the position].
  * Mixers with gates read them from u as well; q and k of mixers other than softmax may pass a short
  * convolution and silu, and what their heads say may be brought to length 1 (MesaNet).
+ * With model.products W_k = W_v = I, so that W_q and P are the products W_k^T W_q and P W_v, of which
+ * linear attention is made; it says what form they have and keep.
  * Tokens of the layout `columns` are not in order: linear blocks then look at all keys at once,
  * with the layout's mask.
  *
@@ -27,9 +29,10 @@ typedef struct {
     const il_config *c;
     il_section section;
     char name[IL_NAME], opts[160];
-    int K, V;    /* key and value size of a head */
-    int classes; /* of ids that go in and out, or 0 */
-    int loose;   /* tokens are not in order */
+    int K, V;                            /* key and value size of a head */
+    char query[64], same[64], value[64]; /* options of the maps q; k and v; proj */
+    int classes;                         /* of ids that go in and out, or 0 */
+    int loose;                           /* tokens are not in order */
 } builder;
 
 #define OPTS(...) (snprintf(b->opts, sizeof b->opts, __VA_ARGS__), b->opts)
@@ -47,13 +50,13 @@ static const char *name_of(builder *b, int block, const char *part)
     return b->name;
 }
 
-/* A map of x, plus `residual` unless it is IL_NONE. */
-static il_status add_map(builder *b, const char *name, int out, const char *act, int x,
+/* A map of x with further options, plus `residual` unless it is IL_NONE. */
+static il_status add_map(builder *b, const char *name, int out, const char *more, int x,
                          int residual, int *y, il_error *err)
 {
     int in[2] = { x, residual };
     OPTS("out=%d bias=%d std=%s%s", out, b->c->model.bias,
-         il_digits(b->c->model.init_std).text, act);
+         il_digits(b->c->model.init_std).text, more);
     return add(b, "linear", name, b->opts, residual == IL_NONE ? 1 : 2, in, y, err);
 }
 
@@ -148,9 +151,12 @@ static il_status add_attention(builder *b, const mixer *m, int block, int *x, il
     if (block == 0 && c->model.position == IL_POSITION_CONCAT)
         IL_TRY(add(b, "sinusoid", name_of(b, block, "attn.position"),
                    OPTS("out=%d", c->model.n_embd), 1, &u, &qk, err));
-    IL_TRY(add_map(b, name_of(b, block, "attn.q"), H * b->K, "", qk, IL_NONE, &in[0], err));
-    IL_TRY(add_map(b, name_of(b, block, "attn.k"), H * b->K, "", qk, IL_NONE, &in[1], err));
-    IL_TRY(add_map(b, name_of(b, block, "attn.v"), H * b->V, "", u, IL_NONE, &in[2], err));
+    IL_TRY(add_map(b, name_of(b, block, "attn.q"), H * b->K, b->query, qk, IL_NONE, &in[0],
+                   err));
+    IL_TRY(add_map(b, name_of(b, block, "attn.k"), H * b->K, b->same, qk, IL_NONE, &in[1],
+                   err));
+    IL_TRY(add_map(b, name_of(b, block, "attn.v"), H * b->V, b->same, u, IL_NONE, &in[2],
+                   err));
     for (int i = 0; i < 2 && c->model.conv && !softmax; i++) {
         IL_TRY(add(b, "conv", name_of(b, block, i ? "attn.k_conv" : "attn.q_conv"),
                    OPTS("taps=%d", c->model.conv), 1, &in[i], &in[i], err));
@@ -165,7 +171,8 @@ static il_status add_attention(builder *b, const mixer *m, int block, int *x, il
     if (c->model.head_norm && !softmax)
         IL_TRY(add(b, "l2norm", name_of(b, block, "attn.head_norm"),
                    OPTS("groups=%d eps=1e-6", H), 1, &y, &y, err));
-    return add_map(b, name_of(b, block, "attn.proj"), c->model.n_embd, "", y, *x, x, err);
+    return add_map(b, name_of(b, block, "attn.proj"), c->model.n_embd, b->value, y, *x, x,
+                   err);
 }
 
 static il_status add_mlp(builder *b, int block, int *x, il_error *err)
@@ -300,6 +307,54 @@ static il_status add_answer(builder *b, int outs, int *x, il_error *err)
                OPTS("from=%d out=%d scale=%d", from, outs, minus ? -1 : 1), 1, x, x, err);
 }
 
+/* "matrix/zero": what the map keeps on the first n_dims columns, and on the others; or "dense" */
+static il_status read_form(char options[64], const char *word, int split, il_error *err)
+{
+    static const char *const known[] = { "matrix", "scalar", "one", "zero" };
+    char first[16] = "", rest[16] = "";
+    size_t size = strcspn(word, "/");
+    int found = 0;
+    if (!strcmp(word, "dense")) return IL_OK;
+    if (word[size] && size < sizeof first && strlen(word + size + 1) < sizeof rest) {
+        memcpy(first, word, size);
+        snprintf(rest, sizeof rest, "%s", word + size + 1);
+    }
+    for (int i = 0; i < IL_COUNT(known); i++)
+        found += !strcmp(first, known[i]) + !strcmp(rest, known[i]);
+    if (found < 2)
+        return il_fail(err, IL_ECONFIG,
+                       "model.products: '%s' is neither dense nor two of matrix, scalar, "
+                       "one and zero, as in matrix/zero",
+                       il_show(word).text);
+    snprintf(options, 64, " split=%d first=%s rest=%s", split, first, rest);
+    return IL_OK;
+}
+
+/* model.products: the form of W_k^T W_q, then that of P W_v */
+static il_status set_products(builder *b, il_error *err)
+{
+    const il_config *c = b->c;
+    char text[IL_TEXT], *rest = text;
+    snprintf(text, sizeof text, "%s", c->model.products);
+    const char *query = strtok_r(rest, " ", &rest), *value = strtok_r(rest, " ", &rest);
+    if (!query) return IL_OK;
+    if (!value || strtok_r(rest, " ", &rest))
+        return il_fail(
+            err, IL_ECONFIG,
+            "model.products = '%s' is not the form of W_k^T W_q and that of P W_v, "
+            "as in matrix/zero zero/one, or dense dense",
+            il_show(c->model.products).text);
+    if (c->model.n_head > 1 || b->K != c->model.n_embd || b->V != c->model.n_embd)
+        return il_fail(err, IL_ECONFIG,
+                       "model.products needs one head as wide as model.n_embd = %d: set "
+                       "model.n_head to 1, model.n_key and model.n_value to 0",
+                       c->model.n_embd);
+    snprintf(b->same, sizeof b->same, " split=%d first=one", c->model.n_embd);
+    int split = il_min(c->model.n_dims, c->model.n_embd);
+    IL_TRY(read_form(b->query, query, split, err));
+    return read_form(b->value, value, split, err);
+}
+
 static il_status set_sizes(builder *b, il_error *err)
 {
     const il_config *c = b->c;
@@ -310,7 +365,7 @@ static il_status set_sizes(builder *b, il_error *err)
                        c->model.n_head, c->model.n_embd);
     b->K = c->model.n_key ? c->model.n_key : c->model.n_embd / c->model.n_head;
     b->V = c->model.n_value ? c->model.n_value : b->K;
-    return IL_OK;
+    return set_products(b, err);
 }
 
 il_status il_stack_build(il_plan *p, const il_config *c, il_error *err)

@@ -68,6 +68,8 @@ struct il_op_kind {
     size_t (*pack)(
         const il_op *op, const il_plan *plan, int side, const il_real *weights,
         il_real *packed); /* side 0, 1; measures when packed is NULL; NULL: nothing */
+    /* Brings fresh weights into the form that the op keeps; NULL: any will do */
+    void (*settle)(const il_op *op, const il_plan *plan, il_real *weights);
     unsigned
         ids; /* bit i: input i holds ids of classes, whole numbers without a gradient */
     int skips; /* backward takes inputs that want no gradient (il_dx is NULL); else all get one */

@@ -1,6 +1,6 @@
 /* stack.c - the family `stack`: what its parts do, and what its recipes may not say */
 #include "check.h"
-#include "model/model.h"
+#include "train/train.h"
 
 #include <stdlib.h>
 
@@ -30,16 +30,23 @@ static il_model *model_of(const char *more)
     return m;
 }
 
-static il_real *weight_of(il_model *m, const char *name)
+static il_real *find_weight(il_model *m, const char *name)
 {
     for (int i = 0; i < m->plan.n_params; i++)
-        if (!strcmp(m->plan.params[i].name, name)) {
-            il_real *w = m->weights + m->plan.params[i].offset;
-            memset(w, 0, sizeof *w * il_param_size(&m->plan.params[i]));
-            return w;
-        }
+        if (!strcmp(m->plan.params[i].name, name))
+            return m->weights + m->plan.params[i].offset;
     fail_msg("no weight %s", name);
     return NULL;
+}
+
+/* The same, set to zero */
+static il_real *weight_of(il_model *m, const char *name)
+{
+    il_real *w = find_weight(m, name);
+    for (int i = 0; i < m->plan.n_params; i++)
+        if (!strcmp(m->plan.params[i].name, name))
+            memset(w, 0, sizeof *w * il_param_size(&m->plan.params[i]));
+    return w;
 }
 
 static il_batch *drawn(const il_config *c, int prompts)
@@ -156,6 +163,85 @@ static void positions_are_sines(void **state)
     il_model_free(m);
 }
 
+/* What a map's form allows, of a weight (C,C) whose first D columns are the first block */
+static void check_form(const il_real *w, int C, int D, const char *first, const char *rest)
+{
+    for (int i = 0; i < C; i++)
+        for (int j = 0; j < C; j++) {
+            const char *form = i < D ? first : rest;
+            double v = (double)w[i * C + j], s = (double)w[i < D ? 0 : C * C - 1];
+            if ((i < D) != (j < D) || !strcmp(form, "zero") ||
+                (i != j && strcmp(form, "matrix")))
+                assert_true(v == 0);
+            else if (!strcmp(form, "one"))
+                assert_true(v == 1);
+            else if (!strcmp(form, "scalar"))
+                assert_true(v == s && v != 0);
+            else
+                assert_true(v != 0);
+        }
+}
+
+/* Products keep their form, to the bit, through training; and what is trained moves. */
+static void products_keep_their_form(void **state)
+{
+    (void)state;
+    static const char *const forms[][4] = { { "matrix", "zero", "zero", "one" },
+                                            { "scalar", "scalar", "scalar", "scalar" },
+                                            { "scalar", "zero", "matrix", "matrix" } };
+    enum { D = 3, C = 4 };
+    for (int i = 0; i < IL_COUNT(forms); i++) {
+        il_config c =
+            config_of("model.tokens=columns model.n_embd=4 model.n_head=1 "
+                      "model.read=minus_y model.scale=0.2 model.init_std=0.3 "
+                      "model.blocks=linear*2 training.task_name=linear_regression "
+                      "training.batch_size=20 training.learning_rate=0.01");
+        snprintf(c.model.products, IL_TEXT, "%s/%s %s/%s", forms[i][0], forms[i][1],
+                 forms[i][2], forms[i][3]);
+        il_trainer *t = NULL;
+        il_progress p;
+        CHECK_OK(il_trainer_new(&t, &c, &err));
+        il_model *m = il_trainer_model(t);
+        il_real *q = find_weight(m, "h.1.attn.q.weight"), before[C * C];
+        memcpy(before, q, sizeof before);
+        for (int step = 0; step < 5; step++) CHECK_OK(il_trainer_step(t, 1, &p, &err));
+        check_form(q, C, D, forms[i][0], forms[i][1]);
+        check_form(before, C, D, forms[i][0], forms[i][1]);
+        assert_true(memcmp(before, q, sizeof before));
+        check_form(find_weight(m, "h.0.attn.proj.weight"), C, D, forms[i][2], forms[i][3]);
+        check_form(find_weight(m, "h.0.attn.k.weight"), C, C, "one", "");
+        check_form(find_weight(m, "h.1.attn.v.weight"), C, C, "one", "");
+        il_trainer_free(t);
+    }
+}
+
+static void wrong_products_get_a_sentence(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        { "matrix/zero", "is not the form of W_k^T W_q and that of P W_v" },
+        { "dense dense dense", "is not the form" },
+        { "matrix/none dense", "'matrix/none' is neither dense nor two of" },
+        { "dense matrix", "'matrix' is neither dense" },
+        { "dense /", "'/' is neither dense" },
+    };
+    for (int i = 0; i <= IL_COUNT(cases); i++) {
+        il_config c = config_of("model.n_head=1");
+        il_model *m = NULL;
+        il_error err = { 0 };
+        const char *says = "needs one head as wide as model.n_embd = 12";
+        snprintf(c.model.products, IL_TEXT, "%s", "dense dense");
+        if (i < IL_COUNT(cases)) {
+            snprintf(c.model.products, IL_TEXT, "%s", cases[i][0]);
+            says = cases[i][1];
+        } else {
+            c.model.n_head = 2;
+        }
+        assert_int_equal(il_model_new(&m, &c, &err), IL_ECONFIG);
+        CHECK(strstr(err.text, says), "'%s' says: %s", c.model.products, err.text);
+    }
+}
+
 static void wrong_recipes_get_a_sentence(void **state)
 {
     (void)state;
@@ -169,6 +255,9 @@ static void wrong_recipes_get_a_sentence(void **state)
         { "model.n_head=5", "model.n_head = 5 does not divide model.n_embd = 12" },
         { "model.blocks=softmax model.n_value=3", "which softmax cannot do" },
         { "training.task_name=linear_regression", "for tasks of sequences" },
+        { "training.task_name=linear_regression training.variances=1,2 "
+          "model.tokens=columns",
+          "are 2, for inputs of 3 dimensions" },
     };
     for (int i = 0; i < IL_COUNT(cases); i++) {
         il_config c = config_of(cases[i].more);
@@ -187,6 +276,8 @@ int main(void)
         cmocka_unit_test(columns_do_it_too),
         cmocka_unit_test(blocks_are_counted),
         cmocka_unit_test(positions_are_sines),
+        cmocka_unit_test(products_keep_their_form),
+        cmocka_unit_test(wrong_products_get_a_sentence),
         cmocka_unit_test(wrong_recipes_get_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
