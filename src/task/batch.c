@@ -1,11 +1,13 @@
 /* batch.c - prompts and how they are drawn
  *
- * Inputs are N(0, 1) in the first `dims` coordinates and zero beyond. The inputs, the function,
+ * Inputs are N(0, 1), or of the task's variances, in the first `dims` coordinates and zero beyond. The inputs, the function,
  * the noise and the shift of a prompt have streams of their own, and each is drawn point by
  * point: a prompt does not depend on the prompts drawn with it, nor a point on those after it.
  * A sequence has its law from the function's stream and its path from the inputs'.
  */
 #include "task/task.h"
+
+#include <math.h>
 
 enum { WORTH_SHARING = 1 << 14 }; /* numbers in a batch before threads pay */
 
@@ -84,8 +86,9 @@ typedef struct {
     const il_shift *shift; /* NULL: none */
     il_shifting shifting;
     il_draw at;
-    double *work;     /* for each thread: of the shift, or of a task of sequences */
-    size_t work_size; /* of one thread, in doubles */
+    double *deviation; /* of the inputs (dims); NULL: all 1 */
+    double *work;      /* for each thread: of the shift, or of a task of sequences */
+    size_t work_size;  /* of one thread, in doubles */
 } drawing;
 
 static il_rng numbers(const drawing *c, int part, int b)
@@ -101,7 +104,8 @@ static void draw_function(const drawing *c, int b, int noise_part, const il_real
     il_batch *batch = c->batch;
     il_real *w = batch->w + (size_t)b * batch->dim;
     memset(w, 0, sizeof *w * (size_t)batch->dim);
-    il_prompt p = { batch->points, batch->dim, c->shifting.dims, x, y, w, &noise };
+    il_prompt p = { batch->points, batch->dim,  c->shifting.dims, x, y, w,
+                    &noise,        c->deviation };
     c->task->draw(c->opts, &function, &p);
 }
 
@@ -143,7 +147,10 @@ static void draw_prompt(void *context, int b, int worker)
     il_real *xq = batch->xq ? batch->xq + (size_t)b * N * D : NULL;
     il_rng rng = numbers(c, INPUTS, b);
     for (int n = 0; n < N; n++)
-        for (int d = 0; d < D; d++) x[n * D + d] = d < dims ? (il_real)il_normal(&rng) : 0;
+        for (int d = 0; d < D; d++) {
+            double z = d < dims ? il_normal(&rng) : 0;
+            x[n * D + d] = (il_real)(c->deviation && d < dims ? c->deviation[d] * z : z);
+        }
     if (c->shift && c->shift->inputs) {
         rng = numbers(c, SHIFT, b);
         c->shift->inputs(&c->shifting, &rng, x, xq,
@@ -172,6 +179,7 @@ static void scratch_layout(drawing *c, il_arena *scratch)
 {
     size_t dims = (size_t)c->shifting.dims;
     c->shifting.matrix = il_take(scratch, double, c->shift ? dims *dims : 0);
+    if (il_task_varies(c->task, c->opts)) c->deviation = il_take(scratch, double, dims);
     c->work = il_take(scratch, double, il_product((size_t)il_threads(), c->work_size));
 }
 
@@ -186,11 +194,14 @@ static size_t work_size(const drawing *c)
 static il_status prepare(drawing *c, il_arena *scratch, il_error *err)
 {
     c->work_size = work_size(c);
-    if (c->work_size) {
+    if (c->work_size || il_task_varies(c->task, c->opts)) {
         scratch_layout(c, scratch);
         IL_TRY(il_arena_fill(scratch, err));
         scratch_layout(c, scratch);
     }
+    int dims = c->deviation ? c->shifting.dims : 0;
+    if (dims) IL_TRY(il_task_variances(c->deviation, c->task, c->opts, dims, err));
+    for (int d = 0; d < dims; d++) c->deviation[d] = sqrt(c->deviation[d]);
     if (!c->shift) return IL_OK;
     if (c->shift->matrix) {
         il_rng rng = il_rng_at(c->at.seed, c->at.stream | (uint32_t)MATRIX << 16, 0, 0);

@@ -37,6 +37,28 @@ const char *il_task_metric(const il_task *task)
                                      : "squared error (predicting zero: 1)";
 }
 
+il_status il_task_variances(double *v, const il_task *task, const void *opts, int dims,
+                            il_error *err)
+{
+    char text[IL_TEXT] = "";
+    int n = 0;
+    if (!il_task_varies(task, opts)) {
+        for (int d = 0; d < dims; d++) v[d] = 1;
+        return IL_OK;
+    }
+    snprintf(text, sizeof text, "%s", task->variances(opts));
+    for (char *rest = text, *word; n < dims && (word = strtok_r(rest, ", ", &rest)); n++)
+        if (!il_number_parse(word, &v[n]) || !(v[n] > 0 && v[n] <= 1e12))
+            return il_fail(err, IL_ECONFIG,
+                           "training.variances: '%s' is no variance above 0",
+                           il_show(word).text);
+    if (n < dims)
+        return il_fail(err, IL_ECONFIG,
+                       "training.variances = '%s' are %d, for inputs of %d dimensions",
+                       il_show(task->variances(opts)).text, n, dims);
+    return IL_OK;
+}
+
 double il_task_floor(const il_task *task, const void *opts, int points, int dims, int dim)
 {
     if (!task->error) return NAN;

@@ -13,11 +13,12 @@
 
 /* One prompt at the moment its function is drawn */
 typedef struct {
-    int points, dim, dims; /* N, D, and how many of the D inputs are alive */
-    const il_real *x;      /* (N,D) */
-    il_real *y;            /* (N) out */
-    il_real *w;            /* (D) out; zeros where the task has no weights */
-    il_rng *noise;         /* for noise on y, one draw a point: its own numbers */
+    int points, dim, dims;   /* N, D, and how many of the D inputs are alive */
+    const il_real *x;        /* (N,D) */
+    il_real *y;              /* (N) out */
+    il_real *w;              /* (D) out; zeros where the task has no weights */
+    il_rng *noise;           /* for noise on y, one draw a point: its own numbers */
+    const double *deviation; /* of the inputs (dims); NULL: all 1 */
 } il_prompt;
 
 /* A sequence at the moment it is drawn. What is drawn once a step comes from `path` and `noise`,
@@ -39,6 +40,8 @@ struct il_task {
     /* Draws the function from `rng` and fills w and y. Where queries differ from the examples it
      * is called for both with the same rng, and so must take as many draws for any N. */
     void (*draw)(const void *opts, il_rng *rng, il_prompt *p);
+    /* The option that says the variances of the inputs; NULL: there is none, they are 1 */
+    const char *(*variances)(const void *opts);
     /* Or a task of sequences: draws its law from `rng`, and all of its observations. Then x_n =
      * s_n, y_n = s_{n+1}, the loss is half the squared error, and `work` says how many doubles
      * it needs. */
@@ -55,7 +58,7 @@ struct il_task {
     /* E[y^2] of standard prompts */
     double (*power)(const void *opts, int dims, int dim);
     /* Expected squared error of minimum-norm least squares after k examples; INFINITY where it
-     * has no expectation. NULL if unknown */
+     * has no expectation, NaN where it is unknown. NULL if it always is */
     double (*error)(const void *opts, int k, int dims, int dim);
 };
 
@@ -64,6 +67,16 @@ struct il_task {
 #undef IL_TASK
 
 const il_task *il_task_at(int i); /* the rows in order; NULL past the last */
+
+/* Variances of the inputs (dims). Errors: IL_ECONFIG when the task's option does not say as many. */
+enum { IL_VARIANCES = IL_TEXT / 2 };
+il_status il_task_variances(double *v, const il_task *task, const void *opts, int dims,
+                            il_error *err);
+/* Whether an option says them */
+static inline int il_task_varies(const il_task *task, const void *opts)
+{
+    return task->variances && task->variances(opts)[0];
+}
 
 /* The least-squares error averaged over a prompt of `points` points, in units of y^2: the floor
  * of the training loss. NaN if it is unknown or infinite. */

@@ -12,7 +12,7 @@ static void errors(const char *task, const char *opts, const char *algo_text, in
                    double mean[N], double error[N])
 {
     const il_task *t = il_task_find(task);
-    double o[16] = { 0 };
+    double o[IL_TASK_OPTS] = { 0 };
     il_opt_init(t->opts, o);
     CHECK_OK(il_opt_parse(t->opts, o, opts, task, &err));
     il_batch *batch = NULL;
@@ -59,7 +59,7 @@ static void least_squares_reaches_the_stated_error(void **state)
     for (int i = 0; i < IL_COUNT(cases); i++) {
         const il_task *task = il_task_find(cases[i].task);
         int dims = cases[i].dims;
-        double o[16] = { 0 }, mean[N], error[N];
+        double o[IL_TASK_OPTS] = { 0 }, mean[N], error[N];
         il_opt_init(task->opts, o);
         CHECK_OK(il_opt_parse(task->opts, o, cases[i].opts, task->name, &err));
         errors(task->name, cases[i].opts, "ols", dims, mean, error);
@@ -79,7 +79,7 @@ static void noise_costs_what_theory_says(void **state)
 {
     (void)state;
     const il_task *task = il_task_find("noisy_linear_regression");
-    double o[16] = { 0 };
+    double o[IL_TASK_OPTS] = { 0 };
     il_opt_init(task->opts, o);
     CHECK_OK(il_opt_parse(task->opts, o, "noise_std=1", task->name, &err));
     for (int k = 0; k < 19; k++)

@@ -200,6 +200,60 @@ static void inputs_are_normal_where_alive(void **state)
     il_batch_free(batch);
 }
 
+#define VARIANCES "variances=4,1,0.25,2,3,0.5,1.5,1,1,1,1,1,1,1,1,1,1,1,1,0.1"
+
+static void inputs_have_their_variances(void **state)
+{
+    (void)state;
+    enum { PROMPTS = 4000, DIMS = 6 };
+    const il_task *task = il_task_find("linear_regression");
+    options o = with(task, VARIANCES);
+    double v[DIMS];
+    CHECK_OK(il_task_variances(v, task, &o, DIMS, &err));
+    CHECK_NEAR(v[0] + v[5], 4.5, 0, "as written");
+    il_batch *plain = drawn("linear_regression", "", PROMPTS, N, DIMS, here);
+    for (int whitened = 0; whitened < 2; whitened++) {
+        const char *opts = whitened ? VARIANCES " weights=whitened" : VARIANCES;
+        il_batch *batch = drawn("linear_regression", opts, PROMPTS, N, DIMS, here);
+        for (int i = 0; i < PROMPTS * N * D; i++)
+            CHECK_NEAR(batch->x[i], i % D < DIMS ? sqrt(v[i % D]) * (double)plain->x[i] : 0,
+                       2e-7 * fabs((double)batch->x[i]), "inputs");
+        for (int i = 0; i < PROMPTS * D; i++)
+            CHECK_NEAR(batch->w[i],
+                       (double)plain->w[i] /
+                           (i % D < DIMS && whitened ? sqrt(v[i % D]) : 1),
+                       2e-7 * fabs((double)batch->w[i]), "weights");
+        double error, mean = mean_square(batch, &error);
+        o = with(task, opts);
+        CHECK_NEAR(task->power(&o, DIMS, D), whitened ? 6 : 10.75, 1e-12, "power");
+        CHECK_NEAR(mean, whitened ? 6 : 10.75, 4 * error, "E[y^2]");
+        CHECK_NEAR(il_task_floor(task, &o, 1, DIMS, D), whitened ? 6 : 10.75, 1e-12,
+                   "floor");
+        assert_true(isnan(il_task_floor(task, &o, 3, DIMS, D)));
+        il_batch_free(batch);
+    }
+    il_batch_free(plain);
+}
+
+static void wrong_variances_get_a_sentence(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        { "variances=1,2", "'1,2' are 2, for inputs of 3 dimensions" },
+        { "variances=1,x,2", "'x' is no variance above 0" },
+        { "variances=1,0,2", "'0' is no variance above 0" },
+        { "variances=1,2,-3", "'-3' is no variance above 0" },
+    };
+    const il_task *task = il_task_find("linear_regression");
+    for (int i = 0; i < IL_COUNT(cases); i++) {
+        options o = with(task, cases[i][0]);
+        il_error err = { 0 };
+        double v[3];
+        assert_int_equal(il_task_variances(v, task, &o, 3, &err), IL_ECONFIG);
+        CHECK(strstr(err.text, cases[i][1]), "%s: %s", cases[i][0], err.text);
+    }
+}
+
 static void sparse_weights_lie_where_they_should(void **state)
 {
     (void)state;
@@ -377,6 +431,8 @@ int main(void)
         cmocka_unit_test(bits_are_the_same_everywhere),
         cmocka_unit_test(answers_have_the_stated_power),
         cmocka_unit_test(inputs_are_normal_where_alive),
+        cmocka_unit_test(inputs_have_their_variances),
+        cmocka_unit_test(wrong_variances_get_a_sentence),
         cmocka_unit_test(sparse_weights_lie_where_they_should),
         cmocka_unit_test(noise_has_its_size),
         cmocka_unit_test(renormalising_is_one_factor),
