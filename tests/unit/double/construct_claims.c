@@ -272,7 +272,7 @@ static void errors_square(void **state)
 {
     (void)state;
     enum { T = 9, N = 51 };
-    double norms[27], lo = 9, hi = 0, error[T] = { 0 }, power = 0;
+    double norms[27], lo = 9, hi = 0, error[T] = { 0 };
     il_check c = start("inverse form=one_layer", NULL);
     residuals(&c, 10, 26, 0, norms);
     for (int k = 0; norms[k + 1] > 1e-8; k++) {
@@ -294,12 +294,11 @@ static void errors_square(void **state)
             double gap = all[t * N + N - 1] - exact;
             error[t] += gap * gap;
         }
-        power += exact * exact;
     }
     lo = 9, hi = 0;
     for (int t = 0; t + 1 < T; t++) {
-        double a = sqrt(error[t] / power), b = sqrt(error[t + 1] / power);
-        if (!(a < 0.05 && b > 1e-12)) continue; /* C r^(2^k): C counts at first */
+        double a = sqrt(error[t] / 20), b = sqrt(error[t + 1] / 20);
+        if (!(a < 0.1 && b > 1e-12)) continue; /* C r^(2^k): C counts at first */
         lo = fmin(lo, log(b) / log(a)), hi = fmax(hi, log(b) / log(a));
     }
     printf("row 6: ln of the prediction's error grows x %.3f to x %.3f a layer\n", lo, hi);
@@ -388,8 +387,8 @@ static double logistic_error(const char *options, int *depth)
     return worst;
 }
 
-/* Theorem 5.2: 11 + 2k layers a step, width 6 d + 4. The bound is our own: 3 x what k = 6 steps of the
- * inverse and chords of h = 16/M cost at mu = 0.1, max|s''| h^2 / 8 / mu = 1.9e-3 at M = 128. */
+/* Theorem 5.2: 11 + 2k layers a step, width 6 d + 4, n = 26, d = 5, mu = 0.1. The chords span what mu
+ * allows, |w.a| <= sqrt(2 ln 2 / mu) = 3.7; on +-8 they err (8 / 3.7)^2 as much. */
 static void the_papers_program(void **state)
 {
     (void)state;
@@ -399,7 +398,7 @@ static void the_papers_program(void **state)
     printf("row 9: %d layers a step; largest error %.2g at M=128, %.2g at M=512\n", depth,
            a, b);
     CHECK(depth == 23, "%d layers", depth);
-    CHECK(a < 4e-4 && b < 2.5e-5, "%g, %g", a, b);
+    CHECK(a < 2e-4 && b < 1e-5, "%g, %g", a, b);
 }
 
 /* The program of 6 + k layers with its three functions exact: a tap writes them into the stream. */
@@ -491,9 +490,9 @@ static void error_falls_as_the_width_squared(void **state)
 {
     (void)state;
     double first = logistic_error("knots=64", NULL),
-           last = logistic_error("knots=1024", NULL);
-    double slope = log(last / first) / log(16);
-    printf("row 11: error %.2g at M=64, %.2g at M=1024: slope %.3f\n", first, last, slope);
+           last = logistic_error("knots=4096", NULL);
+    double slope = log(last / first) / log(64);
+    printf("row 11: error %.2g at M=64, %.2g at M=4096: slope %.3f\n", first, last, slope);
     CHECK(slope > -2.3 && slope < -1.8, "slope %g", slope);
 }
 
@@ -516,7 +515,7 @@ static void reference_vectors(void **state)
                                    -.0971813553334704 };
     enum { R = 7 };
     il_check c =
-        start("logistic dims=2 examples=4 inverse=6 knots=64 most=1 loops=7", NULL);
+        start("logistic dims=2 examples=4 inverse=6 knots=64 range=8 most=1 loops=7", NULL);
     il_problem p = il_problem_classes(&c, 4, 2, 1);
     memcpy(p.x, a, sizeof a);
     memcpy(p.y, y, sizeof y);
@@ -664,7 +663,7 @@ static void isotropic_error_and_shifts(void **state)
         model_error(text, 50, 5, 1, 1, scales[i], 10000, &slope);
         printf("row 23: inputs x %g: slope %.4f, c^2 n/(n+d+1) = %.4f\n", scales[i], slope,
                want);
-        CHECK_NEAR(slope, want, 0.015 * want, "slope");
+        CHECK_NEAR(slope, want, 0.01 * want, "slope");
     }
 }
 
