@@ -43,7 +43,7 @@ static int is_linear(const il_model *m)
     return 1;
 }
 
-il_status il_product_shape_of(il_product_shape *s, const il_model *m, il_error *err)
+il_status il_linear_shape_of(il_product_shape *s, const il_model *m, il_error *err)
 {
     int rows = 0, cols = 0;
     *s = (il_product_shape){ .heads = m->config.model.n_head,
@@ -52,7 +52,12 @@ il_status il_product_shape_of(il_product_shape *s, const il_model *m, il_error *
                              .scale = m->config.model.scale };
     if (!is_linear(m)) return not_linear(err);
     while (find(m, s->blocks, "q", &rows, &cols)) s->blocks++;
-    if (!s->blocks) return not_linear(err);
+    return s->blocks ? IL_OK : not_linear(err);
+}
+
+il_status il_product_shape_of(il_product_shape *s, const il_model *m, il_error *err)
+{
+    IL_TRY(il_linear_shape_of(s, m, err));
     s->slots = s->C / s->d;
     if (s->slots * s->d != s->C || s->slots > 8)
         return il_fail(err, IL_ECONFIG,

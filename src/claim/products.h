@@ -16,7 +16,10 @@ typedef struct {
     double scale;                   /* of the scores */
 } il_product_shape;
 
-/* Errors: IL_ECONFIG for a model that is not linear attention alone, or whose stream is not made
+/* The shape but for its slots. Errors: IL_ECONFIG for a model that is not linear attention alone. */
+il_status il_linear_shape_of(il_product_shape *shape, const il_model *model, il_error *err);
+
+/* Errors: the same, and for one whose stream is not made
  * of observations. */
 il_status il_product_shape_of(il_product_shape *shape, const il_model *model,
                               il_error *err);

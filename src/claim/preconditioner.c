@@ -1,0 +1,154 @@
+/* preconditioner.c - linear attention on columns (x, y) read as preconditioned gradient descent
+ *
+ * A block adds c sum_i (P W_v z_i) (z_i . W_k^T W_q z_j) to every column z_j = (x_j, y_j), and the answer
+ * is minus y of the last. Where P W_v = diag(0, v) and W_k^T W_q = diag(Q, 0) that is a step
+ *
+ *   w <- w - A grad R(w),   R(w) = |X (w - w*)|^2 / (2 n),   A = -n c v Q
+ *
+ * of gradient descent. One row a block, with S the covariance of the inputs (diagonal):
+ *
+ *   scale      a, the mean of the diagonal of S^1/2 A S^1/2
+ *   whitened   |S^1/2 A S^1/2 - a I| over |S^1/2 A S^1/2|, and
+ *   plain      the same of A: Ahn et al.'s Dist
+ *   identity   largest entry of A - a I, a the mean of the diagonal
+ *   optimum    largest entry of A - A*, each over the root of A*_ii A*_jj, where A* =
+ *              ((1 + 1/n) S + tr(S)/n I)^-1 is the best single step for w ~ N(0, I)
+ *   rest       what else of one block reaches the answer: the largest of u over |v|, or of r over the
+ *              largest of Q, where (u, v) and (r, .) are the last rows of the two products
+ *
+ * Source: Ahn et al. 2023, arXiv:2306.00297.
+ */
+#include "claim/products.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { D = IL_VARIANCES };
+
+typedef struct {
+    double a, distance,
+        largest; /* of M - a I: its norm over that of M, its largest entry */
+} multiple;
+
+/* M_ij = l_i A_ij l_j against multiples of I; l NULL: 1 */
+static multiple nearest(const double *A, int d, const double *l)
+{
+    multiple m = { 0 };
+    double all = 0, off = 0;
+    for (int i = 0; i < d; i++) m.a += (l ? l[i] * l[i] : 1) * A[i * d + i] / d;
+    for (int i = 0; i < d; i++)
+        for (int j = 0; j < d; j++) {
+            double v = (l ? l[i] * l[j] : 1) * A[i * d + j], e = v - (i == j ? m.a : 0);
+            all += v * v;
+            off += e * e;
+            m.largest = fmax(m.largest, fabs(e));
+        }
+    m.distance = all > 0 ? sqrt(off / all) : NAN;
+    return m;
+}
+
+static double from_optimum(const double *A, int d, int n, const double *S)
+{
+    double best[D], trace = 0, most = 0;
+    for (int i = 0; i < d; i++) trace += S[i];
+    for (int i = 0; i < d; i++) best[i] = 1 / ((1 + 1.0 / n) * S[i] + trace / n);
+    for (int i = 0; i < d; i++)
+        for (int j = 0; j < d; j++) {
+            double e = A[i * d + j] - (i == j ? best[i] : 0);
+            most = fmax(most, fabs(e) / sqrt(best[i] * best[j]));
+        }
+    return most;
+}
+
+static double rest_of(const il_products *p, int C, int d)
+{
+    double largest = 0, keys = 0, values = 0;
+    for (int j = 0; j < d; j++) {
+        for (int i = 0; i < d; i++) largest = fmax(largest, fabs(p->A[i * C + j]));
+        keys = fmax(keys, fabs(p->A[d * C + j]));
+        values = fmax(values, fabs(p->V[d * C + j]));
+    }
+    return fmax(keys / largest, values / fabs(p->V[d * C + d]));
+}
+
+static il_status fill_block(il_table *table, const il_product_shape *s, const double *S,
+                            int n, const il_products *p, const char *name, il_error *err)
+{
+    int d = s->d, C = s->C, row = il_table_rows(table);
+    double A[D * D], root[D];
+    for (int i = 0; i < d; i++) root[i] = sqrt(S[i]);
+    for (int i = 0; i < d; i++)
+        for (int j = 0; j < d; j++) A[i * d + j] = -n * p->V[d * C + d] * p->A[i * C + j];
+    multiple whitened = nearest(A, d, root), plain = nearest(A, d, NULL);
+    double values[] = { whitened.a,    whitened.distance,        plain.distance,
+                        plain.largest, from_optimum(A, d, n, S), rest_of(p, C, d) };
+    IL_TRY(il_table_add_row(table, err));
+    IL_TRY(il_table_set_text(table, row, 0, name, err));
+    for (int i = 0; i < IL_COUNT(values); i++) il_table_set(table, row, i + 1, values[i]);
+    return IL_OK;
+}
+
+static il_status check(const il_subject *subject, const il_product_shape *s, il_error *err)
+{
+    if (!il_model_layout(subject->model)->last || s->C != s->d + 1 || s->heads != 1)
+        return il_fail(
+            err, IL_ECONFIG,
+            "%s: a preconditioner is read of one head on columns (x, y) that are "
+            "the stream: model.tokens = columns, model.read_in = none, "
+            "model.n_embd = model.n_dims + 1",
+            subject->name);
+    if (s->d > D)
+        return il_fail(err, IL_ECONFIG, "%s: more than %d dimensions", subject->name, D);
+    return IL_OK;
+}
+
+static il_status fill(il_table *table, const il_subject *subject, int many, il_error *err)
+{
+    const il_config *c = &subject->model->config;
+    const il_task *task = il_task_find(c->training.task_name);
+    il_product_shape s;
+    double S[D];
+    IL_TRY(il_linear_shape_of(&s, subject->model, err));
+    IL_TRY(check(subject, &s, err));
+    IL_TRY(il_task_variances(S, task, c->training.task_opts, s.d, err));
+    size_t n = (size_t)s.C * (size_t)s.C;
+    double *memory = malloc(2 * n * sizeof *memory);
+    if (!memory) return il_fail(err, IL_EFAIL, "out of memory for products");
+    il_products p = { memory, memory + n };
+    il_status status = IL_OK;
+    for (int b = 0; b < s.blocks && !status; b++) {
+        char name[2 * IL_TEXT];
+        snprintf(name, sizeof name, "%s%sh.%d", many ? subject->name : "", many ? " " : "",
+                 b);
+        il_products_of(p, subject->model, &s, b, 0);
+        status =
+            fill_block(table, &s, S, c->training.curriculum.points.end - 1, &p, name, err);
+    }
+    free(memory);
+    return status;
+}
+
+static il_status run(const void *opt, const il_subject *subject, int n, const char *name,
+                     il_table **out, il_error *err)
+{
+    static const char *const cols[] = { "block",    "scale",   "whitened", "plain",
+                                        "identity", "optimum", "rest" };
+    (void)opt;
+    il_table *table;
+    IL_TRY(il_table_new(&table, name, err));
+    il_status status = IL_OK;
+    for (int i = 0; i < IL_COUNT(cols) && !status; i++)
+        status = il_table_add_col(table, cols[i], i == 0, err);
+    for (int i = 0; i < n && !status; i++) status = fill(table, subject + i, n > 1, err);
+    if (status)
+        il_table_free(table);
+    else
+        *out = table;
+    return status;
+}
+
+const il_measure il_measure_preconditioner = {
+    .name = "preconditioner",
+    .summary = "linear attention on columns as preconditioned gradient descent, by block",
+    .run = run,
+};
