@@ -39,10 +39,12 @@ typedef struct {
     il_real scale;
     int add; /* y += */
     int reverse; /* S_t = decay_{t+1} S_{t+1} + ..., from the last token; ends with decay_0 S_0 */
-    /* b_t c_t^T corrects what S says: c_t becomes e_t = c_t - (decay_t S_{t-1})^T b_t. In reverse
-     * it is the adjoint of that: S_t = decay_{t+1} (S_{t+1} - gain_{t+1} a_{t+1} y_{t+1}^T) +
-     * scale b_t c_t^T */
+    /* b_t c_t^T corrects what S says: c_t becomes e_t = c_t - (decay_t S_{t-1})^T d_t. In reverse
+     * it is the adjoint of that, with d_t = b_t: S_t = decay_{t+1} (S_{t+1} - gain_{t+1} a_{t+1}
+     * y_{t+1}^T) + scale b_t c_t^T */
     int delta;
+    const il_real *d; /* (T,rows); NULL: b */
+    int ldd;
 } il_recurrence;
 
 /* Ridge regression over a growing prompt: x_t = P_t^{-1} b_t (see rls, ridge) */

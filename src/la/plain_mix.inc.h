@@ -42,7 +42,7 @@ static void recur_at(il_real *column, int ld, const il_recurrence *r, int c, siz
     if (r->b) {
         il_real value = r->c[t * (size_t)r->ldc + (size_t)c];
         if (r->delta && !r->reverse) {
-            value -= read_column(column, ld, b, r->rows);
+            value -= read_column(column, ld, r->d ? r->d + t * (size_t)r->ldd : b, r->rows);
             if (r->e) r->e[t * (size_t)r->lde + (size_t)c] = value;
         }
         il_real weight = r->delta && r->reverse ? r->scale : gain * r->scale;

@@ -123,6 +123,7 @@ INLINE void delta_block(const int nv, const int reverse, il_real *S, const il_re
         const il_real *a = r->a ? r->a + t * (size_t)r->lda : NULL,
                       *b = r->b + t * (size_t)r->ldb;
         token write = { .a = a ? a : b, .b = b }, read = { .a = b, .b = b };
+        if (r->d) read.a = r->d + t * (size_t)r->ldd;
         write.factor = read.factor =
             vsplat(r->decay ? r->decay[t * (size_t)r->ld_decay] : 1);
         load_row(nv, write.c, r->c + t * (size_t)r->ldc + c0, n);

@@ -19,6 +19,8 @@
  */
 #include "op/mix.h"
 
+#include <math.h>
+
 typedef enum { PLAIN, FORGETTING, NET } form;
 typedef enum { AUTO, RECURSION, CHOLESKY, CG } solver;
 
@@ -88,7 +90,7 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
     op->reads = (1u << op->n_in) - 1;
     size_t square = il_matrix(K, K), mixed = il_matrix(K, V) + il_matrix(V, K);
     il_work_new(p, (1 + TOGETHER) * square + mixed + (size_t)(5 * il_padded(K)) + 64,
-                (size_t)(3 * K + V + 1));
+                (size_t)(4 * K + V + 2));
     il_recurrent_new(p, op, H * (int)(square + il_matrix(K, V)));
     return IL_OK;
 }
@@ -107,7 +109,8 @@ typedef struct {
     int ld_decay, ld_gain;
     il_real *P, *S, *ridge,
         *solve;    /* scratch: R or H; G or its adjoint; Lambda; kernels' */
-    il_real *rows; /* scratch for T rows */
+    il_real *rows; /* scratch for T rows, which backward calls: */
+    il_real *u, *step, *f, *e, *dbeta; /* K, K, K, V and 1 columns */
 } head;
 
 static const il_real *times_bound(head *a, il_real bound)
@@ -280,27 +283,54 @@ static void forward(const il_op *op, il_state *s)
 
 /* ---- backward -------------------------------------------------------------------------------------- */
 
-/* u_t = P_t^{-1} G_t^T dy_t; g is scratch (T,K). R_t is a sum of the z that were saved. */
-static void solve_adjoint(const head *a, il_real *u, il_real *g, il_real *over)
+/* u_t = P_t^{-1} G_t^T dy_t by solving; a->step is scratch */
+static void solve_adjoint(const head *a)
 {
     il_recurrence r = recurrence(a, a->V, a->K);
+    il_real *g = a->step;
     r.gain = a->gain, r.ld_gain = a->ld_gain;
     il_matrix_set(a->S, a->start, a->V, a->K, 1);
     il_sweep(a->S, r, rows_of(a->v), rows_of(a->k), (il_rows_of){ a->dy, a->v.ld }, g,
              a->K);
     set_start(a, a->P);
     set_ridge(a);
-    if (a->solver != RECURSION) {
-        il_regression normal = regression(a, (il_rows_of){ g, a->K }, u, a->K);
-        il_kernel()->ridge(a->P, &normal);
-        return;
+    il_regression normal = regression(a, (il_rows_of){ g, a->K }, a->u, a->K);
+    il_kernel()->ridge(a->P, &normal);
+}
+
+/* S = Phi_0 = lambda G_0, or its transpose (K,V) */
+static void set_solution(const head *a, int transposed)
+{
+    int rows = transposed ? a->K : a->V, cols = transposed ? a->V : a->K;
+    il_real lambda = lambda_of(a);
+    il_matrix_set(a->S, a->start, rows, cols, !transposed);
+    for (size_t i = 0, n = il_matrix(rows, cols); i < n && a->start; i++) a->S[i] *= lambda;
+}
+
+/* The same by the recursion: u_t = Phi_t^T dy_t, where Phi_t = G_t P_t^{-1} learns by the delta rule,
+ *   Phi_t = Phi_{t-1} + e_t step_t^T,   e_t = v_t - Phi_{t-1} k_t,   step_t = P_t^{-1} k_t,
+ * whose numbers stay near those of v and k where P_t^{-1}'s are as large as lambda. */
+static void adjoint_of_solution(const head *a)
+{
+    const il_kernels *kernel = il_kernel();
+    size_t K = (size_t)a->K;
+    memset(a->step, 0, sizeof *a->step * (size_t)a->T * K);
+    for (size_t t = 0; t < (size_t)a->T; t++) {
+        const il_real *z = a->z + t * (size_t)a->k.ld;
+        il_real zk = kernel->dot(z, a->k.x + t * (size_t)a->k.ld, a->K);
+        kernel->axpy(a->step + t * K, 2 / (zk + (il_real)sqrt((double)(zk * zk + 4))), z,
+                     K);
     }
-    r = (il_recurrence){ .T = a->T, .rows = a->K, .cols = a->K, .scale = -1 };
-    for (int t = 0; t < a->T && a->decay; t++)
-        over[t] = 1 / a->decay[(size_t)t * (size_t)a->ld_decay];
-    if (a->decay) r.decay = over, r.ld_decay = 1;
-    il_rows_of z = { a->z, a->k.ld };
-    il_sweep(a->P, r, z, z, (il_rows_of){ g, a->K }, u, a->K);
+    il_rows_of step = { a->step, a->K }, e = { a->e, a->V };
+    il_recurrence r = { .T = a->T, .rows = a->K, .cols = a->V, .scale = 1 };
+    r.delta = 1;
+    r.d = a->k.x, r.ldd = a->k.ld;
+    r.e = a->e, r.lde = a->V;
+    set_solution(a, 1);
+    il_sweep(a->S, r, step, rows_of(a->v), (il_rows_of){ 0 }, NULL, 0);
+    r = (il_recurrence){ .T = a->T, .rows = a->V, .cols = a->K, .scale = 1 };
+    set_solution(a, 0);
+    il_sweep(a->S, r, e, step, (il_rows_of){ a->dy, a->v.ld }, a->u, a->K);
 }
 
 /* Against time: y_t (+)= sign (sum_{i >= t} zeta_it b_i c_i^T)^T a_t */
@@ -316,38 +346,53 @@ static void sweep_back(const head *a, int rows, int cols, il_real sign, il_rows_
 }
 
 /* dk_t and dv_t without beta_t: [D_t + D_t^T] k_t + F_t^T v_t and F_t k_t, where F_t = dL/dG_t
- * gathers dy x^T and D_t = dL/dP_t gathers -u x^T. Leaves dL/dG_0 (transposed) in a->S. */
-static void keys_and_values(const head *a, const il_real *u, il_real *dk, int lddk,
-                            il_real *dv, int lddv, int add)
+ * gathers dy x^T and D_t = dL/dP_t gathers -u x^T. Leaves dL/dG_0 (transposed) in a->S.
+ *
+ * F_t^T v_t + D_t^T k_t = sum_i x_i (dy_i . v_t - u_i . k_t) holds the errors of a fit, which may be
+ * as small as x is large. By the recursion they are not a difference: it is f_t + N_t^T k_t with
+ * f_t = F_t^T e_t, where N_t gathers -step f^T. Its product with k_t is dbeta_t. */
+static void keys_and_values(const head *a, il_real *dk, int lddk, il_real *dv, int lddv,
+                            int add)
 {
     int K = a->K, V = a->V;
-    il_rows_of k = rows_of(a->k), v = rows_of(a->v), ut = { u, K }, x = { a->x, a->q.ld },
+    il_rows_of k = rows_of(a->k), v = rows_of(a->v), u = { a->u, K }, f = { a->f, K },
+               step = { a->step, K }, e = { a->e, V }, x = { a->x, a->q.ld },
                dy = { a->dy, a->v.ld };
-    sweep_back(a, V, K, 1, dy, x, v, dk, lddk, add);
-    sweep_back(a, K, K, -1, ut, x, k, dk, lddk, 1);
-    sweep_back(a, K, K, -1, x, ut, k, dk, lddk, 1);
+    if (a->solver == RECURSION) {
+        sweep_back(a, V, K, 1, dy, x, e, a->f, K, 0);
+        sweep_back(a, K, K, -1, step, f, k, dk, lddk, add);
+        for (size_t t = 0; t < (size_t)a->T; t++) {
+            il_real *dkt = dk + t * (size_t)lddk;
+            il_kernel()->add(dkt, dkt, a->f + t * (size_t)K, (size_t)K);
+            if (!add) a->dbeta[t] = il_dot(dkt, a->k.x + t * (size_t)a->k.ld, K);
+        }
+    } else {
+        sweep_back(a, V, K, 1, dy, x, v, dk, lddk, add);
+        sweep_back(a, K, K, -1, u, x, k, dk, lddk, 1);
+    }
+    sweep_back(a, K, K, -1, x, u, k, dk, lddk, 1);
     sweep_back(a, K, V, 1, x, dy, k, dv, lddv, add);
 }
 
 /* dlambda = sum_t zeta_t0 (u_t . x_t) / lambda^2 */
-static il_real lambda_gradient(const head *a, const il_real *u)
+static il_real lambda_gradient(const head *a)
 {
     il_real sum = 0, decay = 1, lambda = lambda_of(a);
     for (int t = 0; t < a->T; t++) {
         if (a->decay) decay *= a->decay[(size_t)t * (size_t)a->ld_decay];
-        sum += decay * il_dot(u + (size_t)t * (size_t)a->K,
+        sum += decay * il_dot(a->u + (size_t)t * (size_t)a->K,
                               a->x + (size_t)t * (size_t)a->q.ld, a->K);
     }
     return sum / (lambda * lambda);
 }
 
 /* dLambda_c = - sum_t u_tc x_tc, down to the weight */
-static void ridge_gradient(const head *a, const il_real *u, il_real *dweight)
+static void ridge_gradient(const head *a, il_real *dweight)
 {
     il_real *sum = a->solve, *slope = sum + il_padded(a->K);
     memset(sum, 0, sizeof *sum * (size_t)a->K);
     for (int t = 0; t < a->T; t++)
-        il_kernel()->muladd(sum, u + (size_t)t * (size_t)a->K,
+        il_kernel()->muladd(sum, a->u + (size_t)t * (size_t)a->K,
                             a->x + (size_t)t * (size_t)a->q.ld, (size_t)a->K);
     ridge_of(a, NULL, slope);
     for (int c = 0; c < a->K; c++) dweight[c] -= sum[c] * slope[c];
@@ -356,7 +401,7 @@ static void ridge_gradient(const head *a, const il_real *u, il_real *dweight)
 /* The gates, given dk and dv without beta (dk0, dv0), and what is left to add to k and v:
  *   dbeta_t = (k_t . dk0_t + v_t . dv0_t) / 2
  *   d log gamma_s = sum_{t >= s} u_t . (Lambda x_t) - beta_t dbeta_t */
-static void gates(const head *a, const il_real *u, const il_real *dk0, const il_real *dv0)
+static void gates(const head *a, const il_real *dk0, const il_real *dv0)
 {
     const il_kernels *kernel = il_kernel();
     size_t K = (size_t)a->K, V = (size_t)a->V;
@@ -366,15 +411,17 @@ static void gates(const head *a, const il_real *u, const il_real *dk0, const il_
         il_real beta = a->gain ? a->gain[t * (size_t)a->ld_gain] : 1;
         il_real gamma = a->gamma.x[t * (size_t)a->gamma.ld];
         const il_real *dk = dk0 + t * K, *dv = dv0 + t * V;
-        il_real dbeta =
-            (kernel->dot(a->k.x + kt, dk, a->K) + kernel->dot(a->v.x + vt, dv, a->V)) / 2;
+        il_real dbeta = a->solver == RECURSION ? a->dbeta[t]
+                                               : (kernel->dot(a->k.x + kt, dk, a->K) +
+                                                  kernel->dot(a->v.x + vt, dv, a->V)) /
+                                                     2;
         kernel->axpy(a->k.dx + kt, beta, dk, K);
         kernel->axpy(a->v.dx + vt, beta, dv, V);
         dlog -= beta * dbeta;
         if (a->o->form == NET) {
             il_real *x = a->solve;
             kernel->mul(x, a->ridge, a->x + t * (size_t)a->q.ld, K);
-            dlog += kernel->dot(x, u + t * K, a->K);
+            dlog += kernel->dot(x, a->u + t * K, a->K);
             dbeta -= 2 * forget * beta / (1 - forget * beta * beta) * dlog;
             a->beta.dx[t * (size_t)a->beta.ld] += dbeta;
         }
@@ -382,32 +429,46 @@ static void gates(const head *a, const il_real *u, const il_real *dk0, const il_
     }
 }
 
+static void backward_head(head *a, il_real *dweight, il_real *dstart)
+{
+    size_t n = (size_t)a->T * (size_t)a->K;
+    il_real *dk0, *dv0;
+    a->u = a->rows;
+    a->step = a->u + n;
+    a->f = a->step + n;
+    dk0 = a->f + n;
+    dv0 = a->e = dk0 + n; /* e is read before dv0 is made */
+    a->dbeta = dv0 + (size_t)a->T * (size_t)a->V;
+    if (a->solver == RECURSION)
+        adjoint_of_solution(a);
+    else
+        solve_adjoint(a);
+    for (int t = 0; t < a->T; t++) {
+        il_real *dq = a->q.dx + (size_t)t * (size_t)a->q.ld;
+        il_kernel()->add(dq, dq, a->u + (size_t)t * (size_t)a->K, (size_t)a->K);
+    }
+    if (a->o->form == PLAIN)
+        keys_and_values(a, a->k.dx, a->k.ld, a->v.dx, a->v.ld, 1);
+    else
+        keys_and_values(a, dk0, a->K, dv0, a->V, 0);
+    if (dstart) il_matrix_add(dstart, a->S, a->K, a->V);
+    if (a->o->form != PLAIN) gates(a, dk0, dv0);
+    if (a->o->form == NET)
+        ridge_gradient(a, dweight);
+    else
+        *dweight += lambda_gradient(a);
+}
+
 static void backward(const il_op *op, il_state *s)
 {
     il_mix m = il_mix_of(op, s, of(op)->heads);
+    int ridges = of(op)->form == NET ? m.K : 1;
     for (int b = 0; b < m.B; b++)
         for (int h = 0; h < m.H; h++) {
             head a = head_of(op, s, &m, b, h);
-            size_t n = (size_t)m.T * (size_t)m.K;
-            il_real *u = a.rows, *g = u + n, *dk0 = g + n, *dv0 = dk0 + n;
-            solve_adjoint(&a, u, g, dk0);
-            for (int t = 0; t < m.T; t++) {
-                il_real *dq = a.q.dx + (size_t)t * (size_t)a.q.ld;
-                il_kernel()->add(dq, dq, u + (size_t)t * (size_t)m.K, (size_t)m.K);
-            }
-            if (a.o->form == PLAIN) {
-                keys_and_values(&a, u, a.k.dx, a.k.ld, a.v.dx, a.v.ld, 1);
-            } else {
-                keys_and_values(&a, u, dk0, m.K, dv0, m.V, 0);
-            }
-            if (a.start)
-                il_matrix_add(il_dw(op, s, 1) + (size_t)(h * m.K) * (size_t)m.V, a.S, m.K,
-                              m.V);
-            if (a.o->form != PLAIN) gates(&a, u, dk0, dv0);
-            if (a.o->form == NET)
-                ridge_gradient(&a, u, il_dw(op, s, 0) + h * m.K);
-            else
-                il_dw(op, s, 0)[h] += lambda_gradient(&a, u);
+            size_t start = (size_t)(h * m.K) * (size_t)m.V;
+            backward_head(&a, il_dw(op, s, 0) + h * ridges,
+                          a.start ? il_dw(op, s, 1) + start : NULL);
         }
 }
 
