@@ -120,7 +120,7 @@ static void run_shard(void *context, int i, int worker)
     il_question q = { .context = a->context,
                       .first = (size_t)j->cell * each + (size_t)first,
                       .questions = questions,
-                      .row = il_model_layout(a->model)->each * cell->n,
+                      .row = il_model_tokens(a->model, cell->n),
                       .stride = il_model_tokens(a->model, cell->n + 1),
                       .worker = worker };
     il_state_ask(s, cell->asked, first, questions, cell->n);

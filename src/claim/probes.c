@@ -97,7 +97,8 @@ static il_status find_positions(shape *s, const char *text, il_error *err)
 typedef struct {
     const shape *shape;
     sample *to;
-    int first, each;
+    const il_model *model;
+    int first;
 } capture;
 
 static void keep(void *context, il_state *state, int op)
@@ -112,7 +113,8 @@ static void keep(void *context, il_state *state, int op)
                 size_t row = ((size_t)l * (size_t)s->P + (size_t)p) * (size_t)c->to->B +
                              (size_t)(c->first + b);
                 const il_real *from =
-                    x + (size_t)(b * state->tokens + c->each * s->at[p]) * (size_t)s->C;
+                    x + (size_t)(b * state->tokens + il_model_tokens(c->model, s->at[p])) *
+                            (size_t)s->C;
                 for (int i = 0; i < s->C; i++)
                     c->to->stream[row * (size_t)s->C + (size_t)i] = (double)from[i];
             }
@@ -124,9 +126,10 @@ static il_status read_stream(sample *to, const shape *s, const il_model *m,
 {
     il_state *state;
     int loops = il_model_loops(m);
+    IL_TRY(il_model_check_prompts(m, err));
     IL_TRY(il_state_new(&state, m, SHARD, il_model_tokens(m, batch->points), 0, err));
     for (int first = 0; first < batch->prompts; first += SHARD) {
-        capture c = { s, to, first, il_model_layout(m)->each };
+        capture c = { s, to, m, first };
         il_state_fill(state, batch, first, il_min(SHARD, batch->prompts - first),
                       batch->points);
         il_forward(state,

@@ -50,7 +50,8 @@ const il_construct *il_construct_at(int i); /* the rows in order; NULL past the 
 void il_register(il_program *p, const char *name, int width, const char *what);
 /* A register that starts with the next columns of the tokens. */
 void il_token(il_program *p, const char *name, int width, const char *what);
-/* A register of the token's position t: row t < width of the identity, or of a table (rows,width). */
+/* A register of the token's position t: row t < width of the identity, or of a table (rows,width). A table
+ * of a register that there is already is added to it. */
 void il_position(il_program *p, const char *name, int width, const char *what);
 void il_table_of(il_program *p, const char *name, int width, int rows, const double *table,
                  const char *what);
@@ -97,6 +98,9 @@ void il_answer(il_program *p, const char *format, ...)
 
 void il_causal(il_program *p); /* a token sees itself and those before it */
 void il_masked(il_program *p); /* queries are no keys */
+/* Which task's prompts become the tokens, and by which layout (docs/tasks.md). A program that does not
+ * say so, or whose tokens are wider than that, has the layout `own`: matrices, graphs, ... that `verify` alone can make; eval, explain and the
+ * like refuse the model. */
 void il_task_is(il_program *p, const char *task, const char *layout, int dims, int points);
 
 /* ---- piecewise linear functions ------------------------------------------------------------------

@@ -37,7 +37,6 @@ static const char *const cases[] = { "", "vectors=3 loops=300", NULL };
 static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
-    il_task_is(p, "", "", o->edges, o->nodes);
     il_token(p, "B", o->edges, "incidence");
     il_token(p, "phi", o->vectors, "the basis");
     il_register(p, "one", 1, "ones");

@@ -56,7 +56,6 @@ static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
     double root = sqrt(o->delta), c = 1;
-    il_task_is(p, "", "", o->edges, o->nodes);
     il_token(p, "B", o->edges, "incidence");
     il_token(p, "psi", o->demands, "the demands");
     il_register(p, "phi", o->demands, "the answer");

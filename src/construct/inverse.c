@@ -44,7 +44,6 @@ static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
     int d = o->dims;
-    il_task_is(p, "linear_regression", "columns", d, d);
     il_token(p, "X", d, "tends to the inverse of A");
     if (o->form == TWO_LAYERS)
         il_token(p, "A", d, "the matrix");

@@ -13,6 +13,9 @@
  * r: r_1 = t + R t, r_{m+1} = t + R r_m, where R r = r - sum_i t_i <x_i, r>; the last of the p - 1
  * layers writes to t.
  *
+ * Ridge regression, with S + mu I: d more examples (sqrt(mu) e_c, 0). The layout `led` puts d empty tokens before the
+ * prompt, and the table of positions fills them: the same layers, head and width, for any n.
+ *
  * Sources: Schulz 1933; Fu et al. 2023, arXiv:2310.17086, whose T S T^T this replaces; Giannou
  * et al. 2024, arXiv:2403.03183.
  */
@@ -22,7 +25,7 @@
 
 typedef struct {
     int dims, points, loops, order, start;
-    double alpha;
+    double alpha, ridge;
 } options;
 static const il_opt opts[] = {
     { "dims", IL_OPT_INT, offsetof(options, dims), 5, 1, 256, "dimension of x" },
@@ -34,6 +37,7 @@ static const il_opt opts[] = {
       "S|I" },
     { "alpha", IL_OPT_REAL, offsetof(options, alpha), 0, 0, 1e12,
       "of M_0; 0: 1 / the largest eigenvalue of usual prompts (squared for S)" },
+    { "ridge", IL_OPT_REAL, offsetof(options, ridge), 0, 0, 1e6, "weight of |w|^2" },
     { 0 },
 };
 static const char *const cases[] = {
@@ -44,30 +48,41 @@ static const char *const cases[] = {
     "dims=10 loops=8 order=4 start=I",
     "dims=5 loops=6 order=6",
     "dims=5 loops=400",
+    "dims=5 loops=14 ridge=0.5",
+    "dims=20 loops=20 ridge=2 start=I",
+    "dims=5 loops=10 order=3 ridge=0.5",
     NULL,
 };
 
 static double alpha(const options *o)
 {
-    double usual = il_usual_largest(o->points, o->dims);
+    double usual = il_usual_largest(o->points, o->dims) + o->ridge;
     return o->alpha > 0 ? o->alpha : 1 / (o->start ? usual : usual * usual);
+}
+
+/* The register gets `value` e_c in token c < d. */
+static void add_virtual(il_program *p, const char *name, int d, double value)
+{
+    double *table = il_numbers(p, (size_t)d * (size_t)d);
+    for (int c = 0; table && c < d; c++) table[c * d + c] = value;
+    il_table_of(p, name, d, d, table, "");
 }
 
 static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
     int d = o->dims;
-    il_task_is(p, "linear_regression", "columns", d, o->points);
+    il_task_is(p, "linear_regression", o->ridge > 0 ? "led" : "columns", d, o->points);
     il_masked(p);
     il_token(p, "x", d, "the inputs");
+    if (o->ridge > 0) add_virtual(p, "x", d, sqrt(o->ridge));
     il_token(p, "y", 1, "the targets");
     il_register(p, "t", d, "M x, where M tends to the inverse of sum x x'");
     if (o->order > 2) il_register(p, "r", d, "(I + R + R R + ...) M x");
     il_register(p, "o", 1, "the answer");
-    if (o->start)
-        il_start(p, "t <- %g x", alpha(o));
-    else
-        il_attend(p, "t <- %g x ; x ; x", alpha(o));
+    if (o->start) il_start(p, "t <- %g x", alpha(o)); /* of the prompt's tokens */
+    if (o->start && o->ridge > 0) add_virtual(p, "t", d, alpha(o) * sqrt(o->ridge));
+    if (!o->start) il_attend(p, "t <- %g x ; x ; x", alpha(o));
     il_loop(p, o->loops);
     if (o->order == 2) {
         il_attend(p, "t <- -0.5 t ; x ; t");
@@ -91,16 +106,23 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
                        double condition)
 {
     const options *o = opt;
-    int T = p->n + 1, R = o->loops;
+    int lead = o->ridge > 0 ? p->d : 0, T = lead + p->n + 1, R = o->loops;
+    double *tokens = il_check_take(c, (size_t)(T * (p->d + 1)));
+    double *mask = il_check_take(c, (size_t)T);
     double *all = il_check_take(c, (size_t)R * (size_t)T);
-    double *yhat = il_check_take(c, (size_t)R + 1), exact = 0;
+    double *yhat = il_check_take(c, (size_t)R + 1), exact;
     char algo[IL_TEXT];
-    il_check_run(c, T, p->tokens, p->mask, R, NULL, all);
-    snprintf(algo, sizeof algo, "newton order=%d start=%s alpha=%s", o->order,
-             o->start ? "alpha_i" : "alpha_s", il_digits(alpha(o)).text);
+    memcpy(tokens + lead * (p->d + 1), p->tokens,
+           sizeof *tokens * (size_t)((p->n + 1) * (p->d + 1)));
+    for (int t = 0; t < T - 1; t++) mask[t] = 1;
+    il_check_run(c, T, tokens, mask, R, NULL, all);
+    snprintf(algo, sizeof algo, "newton order=%d start=%s alpha=%s ridge=%s", o->order,
+             o->start ? "alpha_i" : "alpha_s", il_digits(alpha(o)).text,
+             il_digits(o->ridge).text);
     il_check_algo(c, algo, p, R, yhat, NULL);
+    snprintf(algo, sizeof algo, "ridge alpha=%s", il_digits(o->ridge).text);
+    il_check_last(c, o->ridge > 0 ? algo : "ols", p, &exact);
     for (int t = 0; t < R; t++) all[t] = all[t * T + T - 1];
-    for (int j = 0; j < p->d; j++) exact += p->w[j] * p->q[j];
     il_check_row(c, size, condition, R, il_check_difference(all, yhat + 1, (size_t)R),
                  fabs(all[R - 1] - exact) / fabs(exact), 1e-14 * (10 + condition));
 }
@@ -109,13 +131,13 @@ static void verify(il_check *c, const void *opt)
 {
     const options *o = opt;
     double largest = 1.9 / alpha(o);
-    il_check_regression(c, o->dims, o->points, o->start ? largest : sqrt(largest),
-                        verify_one, o);
+    il_check_regression(c, o->dims, o->points,
+                        (o->start ? largest : sqrt(largest)) - o->ridge, verify_one, o);
 }
 
 const il_construct il_construct_newton = {
     .name = "newton",
-    .summary = "linear regression by Newton's inverse of any order, one head",
+    .summary = "linear and ridge regression by Newton's inverse of any order, one head",
     .source = "Schulz 1933; Giannou et al. 2024, arXiv:2403.03183",
     .opts = opts,
     .size = sizeof(options),

@@ -23,7 +23,6 @@ static const char *const cases[] = { "dims=8", "dims=16 loops=40", NULL };
 static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
-    il_task_is(p, "", "", o->dims, o->dims);
     il_token(p, "X", o->dims, "tends to the polar factor");
     il_loop(p, o->loops);
     il_attend(p, "X <- -0.5 X ; X ; X");

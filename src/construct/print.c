@@ -9,9 +9,10 @@ static void print_register(const reg *r, FILE *f)
     else
         snprintf(columns, sizeof columns, "%d-%d", r->at, r->at + r->width - 1);
     fprintf(f, "  %-6s %9s  %s%s\n", r->name, columns, r->what,
-            r->token >= 0 ? " (token)"
-            : r->rows     ? " (position)"
-                          : "");
+            r->token >= 0 && r->rows ? " (token, position)"
+            : r->token >= 0          ? " (token)"
+            : r->rows                ? " (position)"
+                                     : "");
 }
 
 static void print_section(const il_program *p, int section, FILE *f)

@@ -126,6 +126,13 @@ static reg *add_register(il_program *p, const char *name, int width, const char 
     return r;
 }
 
+static reg *find(il_program *p, const char *name)
+{
+    for (int i = 0; i < p->n_regs; i++)
+        if (!strcmp(p->regs[i].name, name)) return &p->regs[i];
+    return NULL;
+}
+
 void il_register(il_program *p, const char *name, int width, const char *what)
 {
     add_register(p, name, width, what);
@@ -145,7 +152,11 @@ void il_position(il_program *p, const char *name, int width, const char *what)
 void il_table_of(il_program *p, const char *name, int width, int rows, const double *table,
                  const char *what)
 {
-    reg *r = add_register(p, name, width, what);
+    reg *r = find(p, name);
+    if (!r) r = add_register(p, name, width, what);
+    if (r->width != width || r->rows)
+        il_mistake(p, IL_ECONFIG, "register %s has another width, or a table already",
+                   name);
     size_t size = (size_t)rows * (size_t)width * sizeof *table;
     double *kept = table ? il_own(p, size) : NULL;
     if (kept) memcpy(kept, table, size);
@@ -311,7 +322,7 @@ void il_masked(il_program *p) { p->masked = 1; }
 void il_task_is(il_program *p, const char *task, const char *layout, int dims, int points)
 {
     snprintf(p->task, sizeof p->task, "%s", task);
-    snprintf(p->layout, sizeof p->layout, "%s", layout);
+    snprintf(p->layout, sizeof p->layout, "%s", *layout ? layout : "own");
     p->dims = dims;
     p->points = points;
 }

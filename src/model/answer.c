@@ -16,7 +16,7 @@ const il_layout *il_model_layout(const il_model *m)
 
 int il_model_tokens(const il_model *m, int points)
 {
-    return il_model_layout(m)->each * points;
+    return il_layout_token(il_model_layout(m), m->config.model.n_dims, points);
 }
 
 static il_tokens inputs(const il_state *s)
@@ -62,14 +62,15 @@ static void read_answers(void *context, il_state *s, int loop)
     const job *j = v->j;
     size_t B = (size_t)j->batch->prompts, N = (size_t)j->batch->points;
     size_t O = (size_t)j->batch->outs;
-    int from = v->point < 0 ? 0 : v->point, each = il_model_layout(j->model)->each;
+    int from = v->point < 0 ? 0 : v->point;
     int to = v->point < 0 ? j->batch->points : v->point + 1;
     const il_real *answer = s->value[s->plan->answer];
     for (int b = 0; b < v->prompts; b++) {
         il_real *row =
             j->yhat + ((size_t)(loop - j->first) * B + (size_t)(v->prompt + b)) * N * O;
         for (int n = from; n < to; n++)
-            memcpy(row + (size_t)n * O, answer + (size_t)(b * s->tokens + each * n) * O,
+            memcpy(row + (size_t)n * O,
+                   answer + (size_t)(b * s->tokens + il_model_tokens(j->model, n)) * O,
                    O * sizeof *row);
     }
 }
@@ -110,10 +111,22 @@ il_status il_model_check_loops(const il_model *m, int first, int last, il_error 
     return IL_OK;
 }
 
+il_status il_model_check_prompts(const il_model *m, il_error *err)
+{
+    if (il_model_layout(m)->fill) return IL_OK;
+    const char *program = il_model_program(m);
+    int name = program ? (int)strcspn(program, " \n") : 0;
+    return il_fail(err, IL_ECONFIG,
+                   "the model's tokens are its own and no task's prompts, so no examples "
+                   "can be shown to it; measure it with: innerloop build %.*s --verify",
+                   name ? il_min(name, 40) : 4, name ? program : "NAME");
+}
+
 static il_status check(const il_model *m, const il_batch *batch, int first, int last,
                        il_error *err)
 {
     const il_config *c = &m->config;
+    IL_TRY(il_model_check_prompts(m, err));
     if (batch->dim > c->model.n_dims)
         return il_fail(err, IL_ECONFIG,
                        "prompts of %d dimensions do not fit the model's n_dims = %d",

@@ -92,9 +92,11 @@ il_status il_model_build(il_plan *p, const il_config *c, il_error *err)
         p->loops = c->training.curriculum.loops.end;
         p->loss_loops = il_min(c->training.n_loop_window, p->loops);
     }
-    IL_TRY(il_plan_add(p, IL_BODY, "position", "wpe",
-                       OPTS("positions=%d", layout->each * c->model.n_positions + 1), n_in,
-                       in, &x, err));
+    IL_TRY(il_plan_add(
+        p, IL_BODY, "position", "wpe",
+        OPTS("positions=%d",
+             il_layout_token(layout, c->model.n_dims, c->model.n_positions) + 1),
+        n_in, in, &x, err));
     for (int block = 0; block < blocks; block++)
         IL_TRY(add_block(p, c, block, blocks, &x, err));
     IL_TRY(add(p, IL_BODY, "layernorm", "ln_f", "", &x, err));

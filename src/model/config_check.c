@@ -79,6 +79,11 @@ il_status il_config_check(const il_config *c, il_error *err)
     IL_TRY(check_ranges(task->opts, c->training.task_opts, "training.", err));
 
     const il_layout *layout = il_layout_at(c->model.tokens);
+    if (!layout->fill && c->model.family != IL_BUILT)
+        return il_fail(err, IL_ECONFIG,
+                       "model.tokens = %s belongs to built models: no prompt becomes such "
+                       "tokens; try pairs or columns",
+                       layout->name);
     if (layout->sequences && !task->sequence)
         return il_fail(err, IL_ECONFIG,
                        "model.tokens = %s shows no y, so it is for tasks of sequences, and "

@@ -35,7 +35,7 @@ static const il_opt table[] = {
     INT(model.n_head, 8, 1, 1024, "attention heads; they divide n_embd"),
     CHOICE(model.loop_func, "z=f(x+z)|z=f(x*z)",
            "how a loop brings the prompt x into the carried stream z"),
-    CHOICE(model.tokens, "pairs|columns|sequence|constructed|constructed1|stacked|ids",
+    CHOICE(model.tokens, "pairs|columns|sequence|constructed|constructed1|stacked|ids|led|own",
            "how a prompt becomes tokens: innerloop list layouts"),
     INT(model.stack, 1, 1, 1024, "stacked: observations in a token"),
     TEXT(model.blocks, "linear", "stack: how each block mixes tokens, as in softmax linear*5 mesa"),

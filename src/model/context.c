@@ -43,6 +43,7 @@ static il_status fill(il_context *c, int tokens, il_error *err)
 {
     const il_plan *p = &c->model->plan;
     const il_layout *layout = il_model_layout(c->model);
+    IL_TRY(il_model_check_prompts(c->model, err));
     if (!il_model_classes(c->model) &&
         (layout->last || (!layout->sequences && il_width(p, p->answer) != 1)))
         return il_fail(err, IL_ECONFIG,

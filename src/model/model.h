@@ -63,6 +63,9 @@ void il_state_ask(il_state *s, const il_batch *batch, int first, int prompts, in
 const il_layout *il_model_layout(const il_model *model);
 int il_model_tokens(const il_model *model, int points);
 
+/* Errors: IL_ECONFIG where no prompt becomes the tokens of a built model (the layout `own`). */
+il_status il_model_check_prompts(const il_model *model, il_error *err);
+
 /* Forward adds the loss to s->loss. Backward, after a forward with the same run, adds the
  * gradient of s->loss_scale * loss over the last `window` loops to s->grad; what the window's
  * first loop carried in counts as a constant, unless the window holds all loops. */

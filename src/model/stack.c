@@ -291,7 +291,8 @@ static il_status add_inputs(builder *b, const il_layout *layout, int outs, int *
         IL_TRY(add_read(b, "read_in", C, x, err));
     if (c->model.position == IL_POSITION_LEARNED)
         IL_TRY(add(b, "position", "wpe",
-                   OPTS("positions=%d std=%s", layout->each * c->model.n_positions,
+                   OPTS("positions=%d std=%s",
+                        il_layout_token(layout, c->model.n_dims, c->model.n_positions),
                         il_digits(c->model.init_std).text),
                    1, x, x, err));
     return IL_OK;

@@ -149,7 +149,7 @@ typedef struct {
     il_real *mask;        /* (T) 1 on keys, 0 on queries; or NULL */
 } il_tokens;
 
-/* How a prompt becomes tokens. Answer n is read at token `each` n. */
+/* How a prompt becomes tokens. Answer n is read at token il_layout_token(n). */
 typedef struct {
     const char *name, *summary;
     int each;      /* tokens of a point */
@@ -157,9 +157,18 @@ typedef struct {
     int last;      /* only the last point of a prompt is asked: the others are examples */
     int (*width)(int dim, int outs, int stack); /* of a token, at least */
     /* Points 0..points-1 of prompt b; `asking`: the last one as a query whose y is not shown. */
-    void (*fill)(const il_batch *batch, int b, int points, int asking, il_tokens to);
-    int ids; /* only for tasks of classes, which take no other */
+    void (*fill)(const il_batch *batch, int b, int points, int asking,
+                 il_tokens to); /* NULL: no
+                                                       prompt becomes such tokens */
+    int ids;                    /* only for tasks of classes, which take no other */
+    int lead; /* 1: as many empty tokens as an x has numbers come first; they are keys */
 } il_layout;
+
+/* The token of point n, or the number of tokens of n points */
+static inline int il_layout_token(const il_layout *layout, int dim, int n)
+{
+    return layout->lead * dim + layout->each * n;
+}
 
 const il_layout *il_layout_at(int i); /* in the order of model.tokens; NULL past the last */
 

@@ -3,11 +3,13 @@
  *   pairs         x_0, (y_0, 0, ...), x_1, (y_1, 0, ...), ...; answer n at x_n
  *   columns       (x_0, y_0), (x_1, y_1), ..., (x_n, 0): the answer is read at the last, whose
  *                 mask is 0 and which is no key
+ *   led           as columns, behind as many empty tokens as an x has numbers
  *   sequence      s_0, s_1, ...; answer n at s_n
  *   constructed   [0, s_n, s_n, s_{n-1}], with s_{-1} = 0
  *   constructed1  [0, 0, s_n, s_{n-1}], for models of one layer
  *   stacked       [s_n, s_{n-1}, ..., s_{n-k+1}]
  *   ids           s_0, s_1, ... as ids of classes; answer n at s_n, unless it is below 0
+ *   own           of no prompt: a built model's matrices, graphs, ...
  *
  * Every answer stands where the examples before it can be seen. Sources: Garg et al. 2022,
  * arXiv:2208.01066 (pairs); von Oswald et al. 2023, arXiv:2212.07677, and Ahn et al. 2023,
@@ -67,6 +69,15 @@ static void columns(const il_batch *batch, int b, int points, int asking, il_tok
     }
     put(to.tokens, asked(batch, b, last, asking), batch->dim);
     if (!asking) set_target(batch, b, last, last, to);
+}
+
+static void led(const il_batch *batch, int b, int points, int asking, il_tokens to)
+{
+    for (int t = 0; to.mask && t < to.dim; t++) *to.mask++ = 1;
+    to.tokens += to.dim * to.width;
+    to.target += to.dim * to.outs;
+    to.weight += to.dim;
+    columns(batch, b, points, asking, to);
 }
 
 /* Observations n, n - 1, ..., n - k + 1, those before the first being zeros; the newest of them
@@ -142,6 +153,12 @@ static int many(int dim, int outs, int stack)
     return stack * dim;
 }
 
+static int none(int dim, int outs, int stack)
+{
+    (void)dim, (void)outs, (void)stack;
+    return 0;
+}
+
 static const il_layout rows[] = {
     { "pairs", "x_0, y_0, x_1, y_1, ...", 2, 0, 0, wider, pairs },
     { "columns", "(x_0, y_0), (x_1, y_1), ..., and the query (x, 0), which is no key", 1, 0,
@@ -153,6 +170,10 @@ static const il_layout rows[] = {
     { "stacked", "the last model.stack observations, the newest first", 1, 1, 0, many,
       stacked },
     { "ids", "s_0, s_1, ... as ids of classes", 1, 0, 0, one, ids, 1 },
+    { "led", "as columns, behind as many empty tokens as an x has numbers", 1, 0, 1, both,
+      led, 0, 1 },
+    { "own", "no prompt becomes them: a built model's matrices, graphs, ...", 1, 0, 0, none,
+      NULL },
 };
 
 const il_layout *il_layout_at(int i)
@@ -168,7 +189,8 @@ static void clear(il_real *values, int rows_, int width)
 static void fill_all(const il_layout *layout, const il_batch *batch, int first, int prompts,
                      int points, int asking, il_tokens to)
 {
-    size_t T = (size_t)(layout->each * points);
+    size_t T = (size_t)il_layout_token(layout, to.dim, points);
+    assert(layout->fill);
     assert(first >= 0 && first + prompts <= batch->prompts && points <= batch->points);
     assert(batch->dim <= to.dim && batch->outs <= to.outs);
     assert(layout->width(to.dim, to.outs, 1) <= to.width);

@@ -115,6 +115,7 @@ static il_status set_up(setting *s, const il_model *model, const il_eval_options
     if (!c && (!o->task || !points || !dims || by == BY_LOOPS))
         return il_fail(err, IL_ECONFIG,
                        "without a model, an evaluation needs task, points and dims");
+    if (c) IL_TRY(il_model_check_prompts(model, err));
     if (c && dims > c->model.n_dims)
         return il_fail(err, IL_ECONFIG, "dims = %d is more than the model's n_dims = %d",
                        dims, c->model.n_dims);

@@ -10,6 +10,7 @@
  * averaged. docs/predict.md tells the user.
  */
 #include "train/predict.h"
+#include "model/model.h"
 #include "task/task.h"
 
 #include <assert.h>
@@ -249,6 +250,7 @@ il_status il_predict(const il_model *model, const il_table *examples,
     table_run run = { .model = model, .frame = &frame };
     double *numbers = NULL;
     il_table *table = NULL;
+    IL_TRY(il_model_check_prompts(model, err));
     IL_TRY(il_frame_new(&frame, examples, queries, options->target,
                         il_model_config(model)->model.n_dims, s.notes, sizeof s.notes,
                         err));

@@ -44,5 +44,21 @@ cp gd.safetensors bad.safetensors
 printf '\001' | dd of=bad.safetensors bs=1 seek=$(($(stat -c %s gd.safetensors 2>/dev/null || stat -f %z gd.safetensors) - 3)) conv=notrunc 2>/dev/null
 expect 3 'the file was damaged or edited' il show bad.safetensors
 
+# a model whose tokens are matrices or graphs is shown no examples
+printf 'a,y\n1,2\n2,4\n3,6\n' >few.csv
+for name in inverse graph eigenspace copy polar 'newton_gram mask=0' 'logistic mask=0'; do
+    il build $name -o own.safetensors >program
+    refusal="tokens are its own and no task's prompts.*innerloop build ${name%% *} --verify"
+    expect 3 "$refusal" il eval own.safetensors
+    expect 3 "$refusal" il explain own.safetensors
+    expect 3 "$refusal" il predict own.safetensors --examples few.csv --queries few.csv --target y
+    expect 3 "$refusal" il inspect similarity own.safetensors
+    expect 3 "$refusal" il inspect lens own.safetensors
+done
+expect 0 '' il show own.safetensors
+il build newton ridge=0.5 -o ridge.safetensors >program
+expect 0 '' il eval ridge.safetensors --json
+
 tiny_recipe >tiny.yaml
+expect 3 'model.tokens = own belongs to built models' il train ./tiny.yaml model.tokens=own --out run
 expect 3 'a built model|such a model is in a checkpoint' il train ./tiny.yaml model.family=built --out run

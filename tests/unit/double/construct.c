@@ -83,14 +83,22 @@ static void answers_on_prompts(void **state)
     CHECK_OK(il_batch_draw(batch, il_task_find("linear_regression"),
                            config.training.task_opts, NULL, D,
                            (il_draw){ .seed = 1, .stream = IL_STREAM_EVAL }, &err));
-    CHECK_OK(il_build(&m, "newton dims=5 alpha=0.0001", &err));
-    CHECK_OK(il_model_answer(m, batch, 1, R, &yhat[0][0][0], &err));
-    CHECK_OK(il_algo_new(&algo, "newton start=alpha_s alpha=0.0001", &err));
-    CHECK_OK(il_algo_predict(algo, batch, 1, R, &want[0][0][0], NULL, &err));
-    for (int i = 0; i < R * B * N; i++)
-        CHECK_NEAR((&yhat[0][0][0])[i], (&want[0][0][0])[i], 1e-12, "an answer");
-    il_algo_free(algo);
-    il_model_free(m);
+    for (int i = 0; i < 2;
+         i++) { /* layouts columns and led: fewer examples than dimensions too */
+        CHECK_OK(il_build(
+            &m, i ? "newton dims=5 alpha=0.0001 ridge=0.5" : "newton dims=5 alpha=0.0001",
+            &err));
+        CHECK_OK(il_model_answer(m, batch, 1, R, &yhat[0][0][0], &err));
+        CHECK_OK(il_algo_new(&algo,
+                             i ? "newton start=alpha_s alpha=0.0001 ridge=0.5"
+                               : "newton start=alpha_s alpha=0.0001",
+                             &err));
+        CHECK_OK(il_algo_predict(algo, batch, 1, R, &want[0][0][0], NULL, &err));
+        for (int j = 0; j < R * B * N; j++)
+            CHECK_NEAR((&yhat[0][0][0])[j], (&want[0][0][0])[j], 1e-12, "an answer");
+        il_algo_free(algo);
+        il_model_free(m);
+    }
     il_batch_free(batch);
 }
 
