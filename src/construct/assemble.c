@@ -121,7 +121,10 @@ static void emit_section(builder *b, int section)
         il_emit_heads(b, name, section, 2 * layer, ATTEND, x);
         il_emit_heads(b, name, section, 2 * layer, SOFTMAX, x);
         il_emit_map(b, name, section, 2 * layer, x);
-        il_emit_units(b, name, section, 2 * layer + 1);
+        x = b->stream;
+        il_emit_units(b, name, section, 2 * layer + 1, RELU, x);
+        il_emit_units(b, name, section, 2 * layer + 1, GELU, x);
+        il_emit_quotients(b, name, section, 2 * layer + 1, x);
     }
 }
 

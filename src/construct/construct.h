@@ -84,8 +84,21 @@ void il_relu(il_program *p, const char *format, ...) __attribute__((format(print
  * of width 1, or NULL for 1) is 0, so that f's units are all off, nothing is added. */
 void il_piecewise(il_program *p, const il_pwl *f, const char *gate, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* The same of GeLU units. */
+void il_gelu(il_program *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void il_clear(il_program *p, const char *name); /* name <- -name, by two units a column */
 void il_double(il_program *p, const char *name);
+
+/* primitives.c, which see: what an ordinary transformer can do, nearly; a result replaces what DST held.
+ * "DST <- A ; B": the product of (rows,inner) and (inner,cols), e small, `big` above all numbers */
+void il_gelu_product(il_program *p, double e, double big, int rows, int inner, int cols,
+                     const char *format, ...) __attribute__((format(printf, 7, 8)));
+/* "DST <- FORM" */
+void il_gelu_affine(il_program *p, double big, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* "DST <- FORM ; C": FORM / |C|, which is added; C of width 1 */
+void il_norm_quotient(il_program *p, double big, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* What follows shares no layer with what came before (a program that keeps a paper's layers). */
 void il_layer(il_program *p);
@@ -118,7 +131,8 @@ const il_pwl *il_pwl_new(il_program *p, const char *name, double (*f)(double x, 
                          double a, int M, double lo, double hi, int power);
 const il_pwl *il_pwl_knots(il_program *p, const char *name, double (*f)(double x, double a),
                            double a, int knots, const double *t);
-double il_root(double x, int n); /* of x in (0, 1] */
+double il_root(double x, int n);           /* of x in (0, 1] */
+#define IL_ROOT_HALF_PI 1.2533141373155003 /* sqrt(pi/2) */
 double il_pwl_at(const il_pwl *f, double x);
 double il_exp(double x);
 double il_sigmoid(double x, double unused);

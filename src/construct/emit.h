@@ -32,6 +32,8 @@ int il_emit_linear(builder *b, il_section section, const char *layer, const char
 void il_emit_heads(builder *b, const char *layer, int section, int time,
                    instruction_kind kind, int x);
 void il_emit_map(builder *b, const char *layer, int section, int time, int x);
-void il_emit_units(builder *b, const char *layer, int section, int time);
+void il_emit_units(builder *b, const char *layer, int section, int time,
+                   instruction_kind kind, int x);
+void il_emit_quotients(builder *b, const char *layer, int section, int time, int x);
 
 #endif

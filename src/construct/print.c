@@ -17,7 +17,8 @@ static void print_register(const reg *r, FILE *f)
 
 static void print_section(const il_program *p, int section, FILE *f)
 {
-    static const char *const kinds[] = { "attend", "softmax", "map", "relu" };
+    static const char *const kinds[] = { "attend", "softmax", "map",
+                                         "relu",   "gelu",    "divide" };
     static const char *const prefix[] = { "set", "h", "out" };
     for (int time = 0; time < 2 * p->layers.layers[section]; time++)
         for (int i = 0; i < p->n_list; i++) {

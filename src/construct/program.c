@@ -90,19 +90,9 @@ char *il_words(il_program *p, const char *format, va_list args)
     return kept;
 }
 
-#define WORDS(text, format)                                                                \
-    char *text;                                                                            \
-    {                                                                                      \
-        va_list args_;                                                                     \
-        va_start(args_, format);                                                           \
-        text = il_words(p, format, args_);                                                 \
-        va_end(args_);                                                                     \
-        if (!text) return;                                                                 \
-    }
-
 void il_program_title(il_program *p, const char *format, ...)
 {
-    WORDS(text, format)
+    IL_WORDS(text, format)
     snprintf(p->title, sizeof p->title, "%s", text);
 }
 
@@ -169,7 +159,7 @@ double *il_numbers(il_program *p, size_t n) { return il_own(p, n * sizeof(double
 
 void il_refuse(il_program *p, const char *format, ...)
 {
-    WORDS(text, format)
+    IL_WORDS(text, format)
     il_mistake(p, IL_ECONFIG, "%s", text);
 }
 
@@ -187,7 +177,7 @@ void il_matrix(il_program *p, const char *name, int rows, int cols, const double
 
 void il_start(il_program *p, const char *format, ...)
 {
-    WORDS(text, format)
+    IL_WORDS(text, format)
     if (il_parse_starts(p, text, &p->starts, &p->n_starts) && p->n_starts_text < REGISTERS)
         p->starts_text[p->n_starts_text++] = text;
 }
@@ -205,45 +195,61 @@ static instruction *add(il_program *p, instruction_kind kind, char *text)
     return &list[p->n_list++];
 }
 
+instruction *il_instruction(il_program *p, instruction_kind kind, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = il_words(p, format, args);
+    va_end(args);
+    return text && !p->failed ? add(p, kind, text) : NULL;
+}
+
 void il_attend(il_program *p, const char *format, ...)
 {
-    WORDS(text, format)
+    IL_WORDS(text, format)
     instruction *in = add(p, ATTEND, text);
     if (in) il_parse_attend(p, text, in);
 }
 
 void il_map(il_program *p, const char *format, ...)
 {
-    WORDS(text, format)
+    IL_WORDS(text, format)
     instruction *in = add(p, MAP, text);
     if (in) il_parse_starts(p, text, &in->items, &in->n_items);
 }
 
 void il_also(il_program *p, const char *format, ...)
 {
-    WORDS(text, format)
+    IL_WORDS(text, format)
     instruction *in = add(p, strchr(text, ';') ? ATTEND : MAP, text);
     if (!in) return;
     if (in->kind == MAP)
         il_parse_starts(p, text, &in->items, &in->n_items);
     else
         il_parse_attend(p, text, in);
-    if (p->n_list < 2 || in[-1].kind == RELU || in[-1].section != in->section)
+    if (p->n_list < 2 || in[-1].kind >= RELU || in[-1].section != in->section)
         il_mistake(p, IL_ECONFIG, "\"%s\": there is no head before it", text);
     in->also = 1;
 }
 
 void il_softmax(il_program *p, const char *format, ...)
 {
-    WORDS(text, format)
+    IL_WORDS(text, format)
     instruction *in = add(p, SOFTMAX, text);
     if (in) il_parse_attend(p, text, in);
 }
 
 void il_relu(il_program *p, const char *format, ...)
 {
-    WORDS(text, format)
+    IL_WORDS(text, format)
     instruction *in = add(p, RELU, text);
+    if (in) il_parse_units(p, text, &in->items, &in->n_items);
+}
+
+void il_gelu(il_program *p, const char *format, ...)
+{
+    IL_WORDS(text, format)
+    instruction *in = add(p, GELU, text);
     if (in) il_parse_units(p, text, &in->items, &in->n_items);
 }
 
@@ -260,7 +266,7 @@ void il_double(il_program *p, const char *name)
 /* The items of "DST <- a f(z)" become a v_0 relu(gate) and a c_j relu(z - t_j) for every knot. */
 void il_piecewise(il_program *p, const il_pwl *f, const char *gate, const char *format, ...)
 {
-    WORDS(text, format)
+    IL_WORDS(text, format)
     char more[400];
     if (!f || p->failed) return;
     snprintf(more, sizeof more, "%s   [%s: %d knots from %s to %s, error %s%s%s]", text,
@@ -311,7 +317,7 @@ void il_after(il_program *p) { p->section = IL_POST; }
 
 void il_answer(il_program *p, const char *format, ...)
 {
-    WORDS(text, format)
+    IL_WORDS(text, format)
     il_parse_form(p, text, &p->answer);
     snprintf(p->answer_text, sizeof p->answer_text, "%s", text);
 }

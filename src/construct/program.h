@@ -27,7 +27,8 @@ typedef struct {
     form form;
 } item;
 
-typedef enum { ATTEND, SOFTMAX, MAP, RELU } instruction_kind;
+/* From RELU on, what runs after attention in a layer */
+typedef enum { ATTEND, SOFTMAX, MAP, RELU, GELU, QUOTIENT } instruction_kind;
 
 typedef struct {
     instruction_kind kind;
@@ -39,6 +40,7 @@ typedef struct {
     int n_items;
     form keys[BLOCKS], queries[BLOCKS];
     int n_keys, n_queries;
+    double big; /* a quotient's N; keys[0] is what it divides by */
     char *text;
 } instruction;
 
@@ -86,6 +88,21 @@ void il_mistake(il_program *p, il_status status, const char *format, ...)
 void *il_own(il_program *p, size_t bytes);
 /* Printf into memory of the program's, where %g writes every digit. NULL without memory. */
 char *il_words(il_program *p, const char *format, va_list args);
+
+/* Variables of a function that takes a format: its words as the program's text */
+#define IL_WORDS(text, format)                                                             \
+    char *text;                                                                            \
+    {                                                                                      \
+        va_list args_;                                                                     \
+        va_start(args_, format);                                                           \
+        text = il_words(p, format, args_);                                                 \
+        va_end(args_);                                                                     \
+        if (!text) return;                                                                 \
+    }
+
+/* The next instruction, whose text is shown; NULL after a mistake. */
+instruction *il_instruction(il_program *p, instruction_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* parse.c: what a text says. 0 after a mistake. */
 int il_parse_form(il_program *p, const char *text, form *f);

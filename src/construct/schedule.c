@@ -46,7 +46,7 @@ static int earliest(const il_program *p, const char *sets, int i, int group)
         if (meet(reads, its_writes, C)) time = il_max(time, before->time + 1);
         if (meet(writes, its_reads, C)) time = il_max(time, before->time);
     }
-    return time + (time % 2 != (in->kind == RELU));
+    return time + (time % 2 != (in->kind >= RELU));
 }
 
 void il_schedule(il_program *p)
