@@ -212,7 +212,10 @@ typedef struct {
     il_real *y; /* (B,N,O) */
     il_real *w; /* (B,O,D) the task's weights where it has some, else zeros */
     il_real *xq,
-        *yq; /* (B,N,D), (B,N,O): queries where they differ from the examples; else NULL */
+        *yq; /* (B,N,D), (B,N,O): queries and what they ask for, where that differs from the
+                         examples; yq alone: at the same x; else NULL */
+    il_real
+        *noise; /* (B) deviation of the noise on y of each prompt; zeros or NULL: none */
 } il_batch;
 
 /* Where prompts are drawn from: random numbers are f(seed, stream, step, index). */

@@ -173,6 +173,7 @@ static void answer_output(const asking *c, const desk *d, int b, int o)
     for (int n = 0; n < N; n++) d->y[n] = (double)y[n * O];
     memset(d->work, 0, sizeof *d->work * c->work);
     il_learner l = { .D = D, .x = d->x, .y = d->y, .work = d->work };
+    l.noise = c->batch->noise ? (double)c->batch->noise[b] : 0;
     if (kind->start) kind->start(opts, &l);
     for (; l.n < N; l.n++) {
         kind->answer(opts, &l, d->q + (size_t)l.n * D, c->taken, d->yhat,

@@ -15,6 +15,7 @@ typedef struct {
     const double *x, *y; /* (n,D), (n): these points */
     double *work; /* as many doubles as the row asked for; zeros before the first point */
     int rank;     /* for the algorithm's use; 0 before the first point */
+    double noise; /* deviation of the noise on y: for oracles */
 } il_learner;
 
 typedef struct {

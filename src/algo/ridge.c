@@ -2,7 +2,8 @@
  *
  * That is least squares with the rows sqrt(alpha) I before the first example; Givens rotations
  * add the examples one by one, O(D^2) each. `lagged` leaves the newest example out, as a network
- * does that has not yet bound it together.
+ * does that has not yet bound it together. `oracle` knows the noise of the prompt: alpha = sigma^2 is
+ * the best for weights w ~ N(0, I).
  */
 #include "algo/algo.h"
 #include "algo/dense.h"
@@ -11,13 +12,15 @@
 
 typedef struct {
     double alpha;
-    int lagged;
+    int lagged, oracle;
 } options;
 static const il_opt opts[] = {
     { "alpha", IL_OPT_REAL, offsetof(options, alpha), 0.1, 1e-12, 1e12, "weight of |w|^2",
       NULL },
     { "lagged", IL_OPT_BOOL, offsetof(options, lagged), 0, 0, 1,
       "the newest example is left out", NULL },
+    { "oracle", IL_OPT_BOOL, offsetof(options, oracle), 0, 0, 1,
+      "alpha is the variance of the prompt's noise, at least 1e-12", NULL },
     { 0 },
 };
 
@@ -30,8 +33,10 @@ static size_t work(int N, int D)
 
 static void start(const void *opt, il_learner *l)
 {
-    double *R = l->work + 3 * l->D;
-    for (int d = 0; d < l->D; d++) R[d * l->D + d] = sqrt(((const options *)opt)->alpha);
+    const options *o = opt;
+    double *R = l->work + 3 * l->D, alpha = o->alpha;
+    if (o->oracle) alpha = fmax(l->noise * l->noise, 1e-12);
+    for (int d = 0; d < l->D; d++) R[d * l->D + d] = sqrt(alpha);
 }
 
 static void learn(const void *opt, il_learner *l, const double *x, double y)

@@ -52,12 +52,13 @@ il_status il_claim_unit(double *unit, const il_claim_prompts *p, il_error *err)
 /* The mean of |yhat - y|^2 over prompts and points, as an evaluation counts it. */
 static double mean_error(const il_batch *batch, const il_real *yhat, double unit)
 {
+    const il_real *y = batch->yq ? batch->yq : batch->y;
     size_t B = (size_t)batch->prompts, n = (size_t)batch->points * (size_t)batch->outs;
     double sum = 0;
     for (size_t b = 0; b < B; b++) {
         double one = 0;
         for (size_t i = b * n; i < (b + 1) * n; i++) {
-            double e = (double)yhat[i] - (double)batch->y[i];
+            double e = (double)yhat[i] - (double)y[i];
             one += e * e;
         }
         sum += one;

@@ -112,11 +112,12 @@ static const il_opt multiple_opts[] = {
 static double best_multiple(double *error, const il_real *yhat, const il_batch *batch)
 {
     size_t points = (size_t)batch->prompts * (size_t)batch->points;
+    const il_real *y = batch->yq ? batch->yq : batch->y;
     double xx = 0, xy = 0, yy = 0;
     for (size_t i = 0; i < points * (size_t)batch->outs; i++) {
         xx += (double)yhat[i] * (double)yhat[i];
-        xy += (double)yhat[i] * (double)batch->y[i];
-        yy += (double)batch->y[i] * (double)batch->y[i];
+        xy += (double)yhat[i] * (double)y[i];
+        yy += (double)y[i] * (double)y[i];
     }
     double c = xx > 0 ? xy / xx : 0;
     *error = (yy - c * xy) / (double)points;

@@ -28,7 +28,8 @@ static owned *layout(il_arena *memory, int B, int N, int D, int O)
     il_real *x = il_take(memory, il_real, points * (size_t)D);
     il_real *y = il_take(memory, il_real, points * (size_t)O);
     il_real *w = il_take(memory, il_real, (size_t)B * (size_t)O * (size_t)D);
-    if (own) own->batch = (il_batch){ B, N, D, O, x, y, w, NULL, NULL };
+    il_real *noise = il_take(memory, il_real, B);
+    if (own) own->batch = (il_batch){ B, N, D, O, x, y, w, NULL, NULL, noise };
     return own;
 }
 
@@ -86,6 +87,7 @@ typedef struct {
     const il_shift *shift; /* NULL: none */
     il_shifting shifting;
     il_draw at;
+    int clean;         /* what is asked has no noise: the batch has yq */
     double *deviation; /* of the inputs (dims); NULL: all 1 */
     double *work;      /* for each thread: of the shift, or of a task of sequences */
     size_t work_size;  /* of one thread, in doubles */
@@ -97,6 +99,7 @@ static il_rng numbers(const drawing *c, int part, int b)
                      c->at.first + (uint32_t)b);
 }
 
+/* noise_part 0: the answers have none */
 static void draw_function(const drawing *c, int b, int noise_part, const il_real *x,
                           il_real *y)
 {
@@ -104,9 +107,16 @@ static void draw_function(const drawing *c, int b, int noise_part, const il_real
     il_batch *batch = c->batch;
     il_real *w = batch->w + (size_t)b * batch->dim;
     memset(w, 0, sizeof *w * (size_t)batch->dim);
-    il_prompt p = { batch->points, batch->dim,  c->shifting.dims, x, y, w,
-                    &noise,        c->deviation };
+    il_prompt p = { .points = batch->points,
+                    .dim = batch->dim,
+                    .dims = c->shifting.dims,
+                    .x = x,
+                    .y = y,
+                    .w = w,
+                    .noise = noise_part ? &noise : NULL,
+                    .deviation = c->deviation };
     c->task->draw(c->opts, &function, &p);
+    batch->noise[b] = (il_real)p.noise_std;
 }
 
 /* work: the observations, then the task's own */
@@ -156,8 +166,10 @@ static void draw_prompt(void *context, int b, int worker)
         c->shift->inputs(&c->shifting, &rng, x, xq,
                          c->work + c->work_size * (size_t)worker);
     }
+    if (batch->yq)
+        draw_function(c, b, c->clean ? 0 : QUERY_NOISE, xq ? xq : x,
+                      batch->yq + (size_t)b * N);
     draw_function(c, b, NOISE, x, batch->y + (size_t)b * N);
-    if (xq) draw_function(c, b, QUERY_NOISE, xq, batch->yq + (size_t)b * N);
 }
 
 static void shift_answers(const drawing *c)
@@ -202,12 +214,13 @@ static il_status prepare(drawing *c, il_arena *scratch, il_error *err)
     int dims = c->deviation ? c->shifting.dims : 0;
     if (dims) IL_TRY(il_task_variances(c->deviation, c->task, c->opts, dims, err));
     for (int d = 0; d < dims; d++) c->deviation[d] = sqrt(c->deviation[d]);
-    if (!c->shift) return IL_OK;
-    if (c->shift->matrix) {
+    if (c->clean || (c->shift && c->shift->asks))
+        IL_TRY(make_room_for_queries((owned *)c->batch, err));
+    if (c->shift && c->shift->matrix) {
         il_rng rng = il_rng_at(c->at.seed, c->at.stream | (uint32_t)MATRIX << 16, 0, 0);
         c->shift->matrix(c->shifting.matrix, c->work, c->shifting.dims, &rng);
     }
-    return c->shift->asks ? make_room_for_queries((owned *)c->batch, err) : IL_OK;
+    return IL_OK;
 }
 
 static il_status draw_ids(il_batch *batch, const il_task *task, const void *opts,
@@ -238,6 +251,7 @@ il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
                        outs, batch->outs);
     if (task->ids) return draw_ids(batch, task, opts, shift, at, err);
     drawing c = { .batch = batch, .task = task, .opts = opts, .at = at };
+    c.clean = task->clean && task->clean(opts);
     c.shifting = (il_shifting){ .points = batch->points, .dim = batch->dim, .dims = dims };
     IL_TRY(il_shift_parse(&c.shift, &c.shifting.value, shift, err));
     if (c.shift && task->sequence)
@@ -251,7 +265,8 @@ il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
         owned *own = (owned *)batch;
         int asks = c.shift && c.shift->asks;
         batch->xq = asks ? own->xq : NULL;
-        batch->yq = asks ? own->yq : NULL;
+        batch->yq = asks || c.clean ? own->yq : NULL;
+        memset(batch->noise, 0, sizeof *batch->noise * (size_t)batch->prompts);
         size_t size = (size_t)batch->prompts * (size_t)batch->points * (size_t)dims;
         if (size >= WORTH_SHARING)
             il_parallel(batch->prompts, draw_prompt, &c);

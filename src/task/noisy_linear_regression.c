@@ -5,6 +5,9 @@
  * sqrt(d) / std(all y): with renormalize_ys a prompt therefore depends on the whole batch, and a
  * part of a batch drawn alone has other y. Its weights w are multiplied by the same factor.
  *
+ * With noise = uniform a prompt's deviation is uniform in [0, noise_std], and with clean what is asked
+ * is w.x itself, as Vladymyrov et al. 2024 (arXiv:2402.14180) have both.
+ *
  * Least squares under noise: the directions not seen yet, plus what the noise does to the others
  * (an inverse Wishart matrix; without expectation for d-1 <= k <= d+1), plus the noise of the
  * answer itself.
@@ -15,7 +18,7 @@
 
 typedef struct {
     double noise_std, scale;
-    int renormalize;
+    int renormalize, uniform, clean;
 } options;
 static const il_opt opts[] = {
     { "noise_std", IL_OPT_REAL, offsetof(options, noise_std), 0.1, 0, 1e6,
@@ -24,6 +27,11 @@ static const il_opt opts[] = {
       "scale all y of a batch so that their variance is the dimension", NULL },
     { "scale", IL_OPT_REAL, offsetof(options, scale), 1, 1e-6, 1e6,
       "w.x is multiplied by it", NULL },
+    { "noise", IL_OPT_CHOICE, offsetof(options, uniform), 0, 0, 0,
+      "the deviation is noise_std, or uniform below it and new in every prompt",
+      "fixed|uniform" },
+    { "clean", IL_OPT_BOOL, offsetof(options, clean), 0, 0, 1,
+      "what is asked has no noise, only the examples", NULL },
     { 0 },
 };
 
@@ -31,8 +39,9 @@ static void draw(const void *opt, il_rng *rng, il_prompt *p)
 {
     const options *o = opt;
     il_prompt_linear(o->scale, rng, p);
-    for (int n = 0; n < p->points; n++)
-        p->y[n] = (il_real)((double)p->y[n] + o->noise_std * il_normal(p->noise));
+    p->noise_std = o->uniform ? o->noise_std * il_uniform(rng) : o->noise_std;
+    for (int n = 0; p->noise && n < p->points; n++)
+        p->y[n] = (il_real)((double)p->y[n] + p->noise_std * il_normal(p->noise));
 }
 
 static void multiply(il_real *v, double factor, size_t n)
@@ -55,13 +64,21 @@ static void finish(const void *opt, il_batch *batch, int dims)
     double factor = sqrt(dims / (square / (double)(n - 1)));
     multiply(batch->y, factor, n);
     multiply(batch->yq, factor, n);
+    multiply(batch->noise, factor, (size_t)batch->prompts);
     multiply(batch->w, factor, (size_t)batch->prompts * (size_t)batch->dim);
+}
+
+static double noise_variance(const options *o)
+{
+    return o->noise_std * o->noise_std / (o->uniform ? 3 : 1);
 }
 
 static double variance(const options *o, int dims)
 {
-    return o->scale * o->scale * dims + o->noise_std * o->noise_std;
+    return o->scale * o->scale * dims + noise_variance(o);
 }
+
+static int clean(const void *opt) { return ((const options *)opt)->clean; }
 
 static double scale(const void *opt, int dims)
 {
@@ -79,7 +96,7 @@ static double power(const void *opt, int dims, int dim)
 static double error(const void *opt, int k, int dims, int dim)
 {
     const options *o = opt;
-    double noise = o->noise_std * o->noise_std, unseen = 0, learnt = 0;
+    double noise = noise_variance(o), unseen = 0, learnt = 0;
     if (k < dims - 1) {
         unseen = o->scale * o->scale * (dims - k);
         learnt = noise * k / (dims - k - 1);
@@ -90,6 +107,7 @@ static double error(const void *opt, int k, int dims, int dim)
     } else {
         unseen = o->scale * o->scale * il_max(dims - k, 0);
     }
+    if (o->clean) noise = 0; /* of the answer */
     return (unseen + learnt + noise) * power(opt, dims, dim) / variance(o, dims);
 }
 
@@ -100,6 +118,7 @@ const il_task il_task_noisy_linear_regression = {
     .size = sizeof(options),
     .loss = "mse",
     .draw = draw,
+    .clean = clean,
     .finish = finish,
     .scale = scale,
     .power = power,

@@ -13,11 +13,12 @@
 
 /* One prompt at the moment its function is drawn */
 typedef struct {
-    int points, dim, dims;   /* N, D, and how many of the D inputs are alive */
-    const il_real *x;        /* (N,D) */
-    il_real *y;              /* (N) out */
-    il_real *w;              /* (D) out; zeros where the task has no weights */
-    il_rng *noise;           /* for noise on y, one draw a point: its own numbers */
+    int points, dim, dims; /* N, D, and how many of the D inputs are alive */
+    const il_real *x;      /* (N,D) */
+    il_real *y;            /* (N) out */
+    il_real *w;            /* (D) out; zeros where the task has no weights */
+    il_rng *noise;    /* its own numbers for noise on y, one a point; NULL: want none */
+    double noise_std; /* out: its deviation; 0 where there is none */
     const double *deviation; /* of the inputs (dims); NULL: all 1 */
 } il_prompt;
 
@@ -42,6 +43,8 @@ struct il_task {
     void (*draw)(const void *opts, il_rng *rng, il_prompt *p);
     /* The option that says the variances of the inputs; NULL: there is none, they are 1 */
     const char *(*variances)(const void *opts);
+    /* Whether the answers asked for are to have no noise; NULL: as the examples have it */
+    int (*clean)(const void *opts);
     /* Or a task of sequences: draws its law from `rng`, and all of its observations. Then x_n =
      * s_n, y_n = s_{n+1}, the loss is half the squared error, and `work` says how many doubles
      * it needs. */

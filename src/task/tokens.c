@@ -41,10 +41,12 @@ static void put(il_real *token, const il_real *values, int n)
     memcpy(token, values, sizeof *token * (size_t)n);
 }
 
-/* Token t answers point n of the prompt. */
+/* Token t answers point n of the prompt, at the x of the example. */
 static void set_target(const il_batch *batch, int b, int n, int t, il_tokens to)
 {
-    put(to.target + (size_t)t * (size_t)to.outs, answer(batch, b, n), batch->outs);
+    const il_real *y = answer(batch, b, n);
+    if (batch->yq && !batch->xq) y = batch->yq + (y - batch->y);
+    put(to.target + (size_t)t * (size_t)to.outs, y, batch->outs);
     to.weight[t] = 1;
 }
 

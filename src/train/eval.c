@@ -173,6 +173,7 @@ static il_batch block_at(const il_batch *batch, int first)
     block.w += (size_t)first * O * D;
     if (batch->xq) block.xq += at * D;
     if (batch->yq) block.yq += at * O;
+    if (batch->noise) block.noise += first;
     return block;
 }
 

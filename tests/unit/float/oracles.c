@@ -23,10 +23,11 @@ static void errors(const char *task, const char *opts, const char *algo_text, in
     CHECK_OK(il_algo_new(&algo, algo_text, &err));
     il_real *yhat = malloc(sizeof *yhat * B * N);
     CHECK_OK(il_algo_predict(algo, batch, 0, 0, yhat, NULL, &err));
+    const il_real *y = batch->yq ? batch->yq : batch->y;
     for (int n = 0; n < N; n++) {
         double sum = 0, square = 0;
         for (int b = 0; b < B; b++) {
-            double e = (double)yhat[b * N + n] - (double)batch->y[b * N + n];
+            double e = (double)yhat[b * N + n] - (double)y[b * N + n];
             sum += e * e / B;
             square += e * e * e * e / B;
         }
@@ -55,6 +56,8 @@ static void least_squares_reaches_the_stated_error(void **state)
         { "noisy_linear_regression", "noise_std=1", 20 },
         { "noisy_linear_regression", "noise_std=1 renormalize_ys=true", 20 },
         { "noisy_linear_regression", "noise_std=0", 15 },
+        { "noisy_linear_regression", "noise_std=2 noise=uniform", 20 },
+        { "noisy_linear_regression", "noise_std=1 clean=true", 20 },
     };
     for (int i = 0; i < IL_COUNT(cases); i++) {
         const il_task *task = il_task_find(cases[i].task);
@@ -112,6 +115,23 @@ static void ridge_is_the_best_under_noise(void **state)
     errors("noisy_linear_regression", "noise_std=1", "ridge alpha=1", 20, ridge, error);
     errors("noisy_linear_regression", "noise_std=1", "ols", 20, ols, error);
     for (int k = 10; k <= 30; k++) assert_true(ridge[k] < ols[k]);
+
+    /* and where the noise differs from prompt to prompt, the oracle that is told how much */
+    double oracle[N];
+    const char *varied = "noise_std=5 noise=uniform clean=true";
+    errors("noisy_linear_regression", varied, "ridge oracle=true", 20, oracle, error);
+    for (int i = 0; i < 3; i++) {
+        static const char *const constant[] = { "ridge alpha=2", "ridge alpha=8",
+                                                "ridge alpha=25" };
+        errors("noisy_linear_regression", varied, constant[i], 20, ridge, error);
+        for (int k = 10; k <= 30; k++)
+            CHECK(oracle[k] < ridge[k], "%s, k = %d: %g, %g", constant[i], k, oracle[k],
+                  ridge[k]);
+    }
+    errors("noisy_linear_regression", "noise_std=1", "ridge alpha=1", 20, ridge, error);
+    errors("noisy_linear_regression", "noise_std=1", "ridge oracle=true", 20, oracle,
+           error);
+    for (int k = 0; k < N; k++) assert_true(oracle[k] == ridge[k]);
 }
 
 /* The error the papers print for 3 nearest neighbours at k = 40, from 1280 other prompts */

@@ -315,6 +315,43 @@ static void noise_has_its_size(void **state)
     il_batch_free(batch);
 }
 
+/* The deviation is new in every prompt and stands in the batch; what is asked has no noise. */
+static void noise_differs_from_prompt_to_prompt(void **state)
+{
+    (void)state;
+    enum { PROMPTS = 4000, WIDTH = D + 1 };
+    double mean = 0, square = 0, relative = 0;
+    il_batch *batch = drawn("noisy_linear_regression", "noise_std=3 noise=uniform clean=1",
+                            PROMPTS, N, D, here);
+    assert_null(batch->xq);
+    for (int b = 0; b < PROMPTS; b++) {
+        double s = (double)batch->noise[b], sum = 0;
+        assert_true(s >= 0 && s <= 3);
+        mean += s / PROMPTS, square += s * s / PROMPTS;
+        for (int n = 0; n < N; n++) {
+            int i = b * N + n;
+            double y = il_prompt_dot(batch->w + b * D, batch->x + (size_t)i * D, D);
+            CHECK_NEAR(batch->yq[i], y, 2e-7 * (1 + fabs(y)), "what is asked");
+            sum += pow((double)batch->y[i] - y, 2) / N;
+        }
+        relative += sum / (s * s + 1e-12) / PROMPTS;
+    }
+    CHECK_NEAR(mean, 1.5, 4 * 3 / sqrt(12.0 * PROMPTS), "uniform in [0,3]");
+    CHECK_NEAR(square, 3, 4 * sqrt(7.2 / PROMPTS), "mean square");
+    CHECK_NEAR(relative, 1, 4 * sqrt(2.0 / N / PROMPTS) + 1e-3, "the noise is as stated");
+
+    il_real tokens[N * WIDTH], target[N], weight[N], mask[N];
+    il_tokens to = { D, 1, WIDTH, tokens, target, weight, mask };
+    const il_layout *columns = NULL;
+    for (int i = 0; !columns || strcmp(columns->name, "columns"); i++)
+        columns = il_layout_at(i);
+    il_tokens_fill(columns, batch, 7, 1, N, to);
+    assert_true(target[N - 1] == batch->yq[8 * N - 1]);
+    assert_true(target[N - 1] != batch->y[8 * N - 1]);
+    assert_true(tokens[D] == batch->y[7 * N]); /* examples keep theirs */
+    il_batch_free(batch);
+}
+
 /* renormalize_ys multiplies every y and every weight of the batch by one factor */
 static void renormalising_is_one_factor(void **state)
 {
@@ -435,6 +472,7 @@ int main(void)
         cmocka_unit_test(wrong_variances_get_a_sentence),
         cmocka_unit_test(sparse_weights_lie_where_they_should),
         cmocka_unit_test(noise_has_its_size),
+        cmocka_unit_test(noise_differs_from_prompt_to_prompt),
         cmocka_unit_test(renormalising_is_one_factor),
         cmocka_unit_test(formulas_hold_point_by_point),
         cmocka_unit_test(floors_are_the_papers),
