@@ -70,6 +70,30 @@ il_status cli_parse(const cli_command *command, int argc, char **argv, void *tar
 il_status cli_fail(il_error *err, il_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* What a model is asked when it is explained or looked into: rows of the options of a command whose
+ * struct has an il_explain_options `ask`, and their usage. */
+#define CLI_ASKING_ROW(kind, options, field, min, value, help)                             \
+    {                                                                                      \
+#field, kind, offsetof(options, ask.field), min, value, help                       \
+    }
+#define CLI_ASKING(options)                                                                \
+    CLI_ASKING_ROW(CLI_TEXT, options, task, 0, "T", "another task than the model's own"),  \
+        CLI_ASKING_ROW(CLI_TEXT, options, data, 0, "A,B",                                  \
+                       "kinds of inputs: isotropic,kappa=30"),                             \
+        CLI_ASKING_ROW(CLI_TEXT, options, examples, 0, "N,M",                              \
+                       "numbers of examples (those of training, and half)"),               \
+        CLI_ASKING_ROW(CLI_TEXT, options, reading, 0, "HOW", "auto, lens or probe"),       \
+        CLI_ASKING_ROW(CLI_INT, options, prompts, 1, "N",                                  \
+                       "prompts of each kind and size (32; of lens and probe more)"),      \
+        CLI_ASKING_ROW(CLI_INT, options, queries, 1, "N",                                  \
+                       "queries of each prompt (3 for every dimension)"),                  \
+        CLI_ASKING_ROW(CLI_INT, options, dims, 1, "D", "dimensions that are alive"),       \
+        CLI_ASKING_ROW(CLI_INT, options, loops, 1, "R", "loops of a looped model"),        \
+        CLI_ASKING_ROW(CLI_SEED, options, seed, 0, "S", "which prompts (1)")
+#define CLI_ASKING_USAGE                                                                   \
+    "[--task T] [--data A,B] [--examples N,M] [--reading auto|lens|probe] [--prompts N] "  \
+    "[--queries N] [--dims D] [--loops R] [--seed S]"
+
 /* ---- files ---------------------------------------------------------------------------------- */
 
 /* The executable's path without links, to be freed; NULL: unknown. */

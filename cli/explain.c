@@ -5,25 +5,12 @@
 #include <sys/stat.h>
 
 typedef struct {
-    const char *task, *data, *examples, *reading, *figures;
-    int prompts, queries, dims, loops, json;
-    uint64_t seed;
+    il_explain_options ask;
+    const char *figures;
+    int json;
 } options;
 static const cli_option opts[] = {
-    { "task", CLI_TEXT, offsetof(options, task), 0, "T",
-      "another task than the model's own" },
-    { "data", CLI_TEXT, offsetof(options, data), 0, "A,B",
-      "kinds of inputs: isotropic,kappa=30" },
-    { "examples", CLI_TEXT, offsetof(options, examples), 0, "N,M",
-      "numbers of examples (those of training, and half)" },
-    { "reading", CLI_TEXT, offsetof(options, reading), 0, "HOW", "auto, lens or probe" },
-    { "prompts", CLI_INT, offsetof(options, prompts), 1, "N",
-      "prompts of each kind and size (32)" },
-    { "queries", CLI_INT, offsetof(options, queries), 1, "N",
-      "queries of each prompt (3 for every dimension)" },
-    { "dims", CLI_INT, offsetof(options, dims), 1, "D", "dimensions that are alive" },
-    { "loops", CLI_INT, offsetof(options, loops), 1, "R", "loops of a looped model" },
-    { "seed", CLI_SEED, offsetof(options, seed), 0, "S", "which prompts (1)" },
+    CLI_ASKING(options),
     { "figures", CLI_TEXT, offsetof(options, figures), 0, "FOLDER",
       "also draw there: steps, spectrum, answers" },
     { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
@@ -109,22 +96,13 @@ static il_status draw(const il_explanation *e, const char *folder, il_error *err
 
 static il_status run(int argc, char **argv, il_error *err)
 {
-    options o = { .seed = 1 };
+    options o = { .ask.seed = 1 };
     il_model *model;
     il_explanation e;
     int words;
     CLI_TRY(cli_parse(&cmd_explain, argc, argv, &o, 1, 1, &words, err));
     CLI_TRY(il_model_load(&model, argv[1], err));
-    il_explain_options how = { .task = o.task,
-                               .data = o.data,
-                               .examples = o.examples,
-                               .reading = o.reading,
-                               .prompts = o.prompts,
-                               .queries = o.queries,
-                               .dims = o.dims,
-                               .loops = o.loops,
-                               .seed = o.seed };
-    il_status status = il_explain(model, &how, &e, err);
+    il_status status = il_explain(model, &o.ask, &e, err);
     il_model_free(model);
     if (status) return status;
     if (o.figures) status = draw(&e, o.figures, err);
@@ -135,10 +113,7 @@ static il_status run(int argc, char **argv, il_error *err)
 }
 
 const cli_command cmd_explain = {
-    .usage =
-        "MODEL [--task T] [--data A,B] [--examples N,M] [--reading auto|lens|probe] "
-        "[--prompts N] [--queries N] [--dims D] [--loops R] [--seed S] [--figures FOLDER] "
-        "[--json]",
+    .usage = "MODEL " CLI_ASKING_USAGE " [--figures FOLDER] [--json]",
     .help =
         "Reads a prediction after every layer or loop and fits the steps of every family "
         "of\n"

@@ -2,46 +2,83 @@
 #include "cli.h"
 
 typedef struct {
-    const char *task, *data, *examples, *reading;
-    int prompts, queries, dims, loops, json, csv;
-    uint64_t seed;
+    il_explain_options ask;
+    il_inspect_options look;
+    const char *with, *probe;
+    int json, csv;
 } options;
+#define LOOK(kind, field, value, help)                                                     \
+    {                                                                                      \
+#field, kind, offsetof(options, look.field), 0, value, help                        \
+    }
 static const cli_option opts[] = {
-    { "task", CLI_TEXT, offsetof(options, task), 0, "T",
-      "another task than the model's own" },
-    { "data", CLI_TEXT, offsetof(options, data), 0, "A,B",
-      "kinds of inputs: isotropic,kappa=30" },
-    { "examples", CLI_TEXT, offsetof(options, examples), 0, "N,M", "numbers of examples" },
-    { "reading", CLI_TEXT, offsetof(options, reading), 0, "HOW", "auto, lens or probe" },
-    { "prompts", CLI_INT, offsetof(options, prompts), 1, "N", "prompts (32)" },
-    { "queries", CLI_INT, offsetof(options, queries), 1, "N", "queries of each prompt" },
-    { "dims", CLI_INT, offsetof(options, dims), 1, "D", "dimensions that are alive" },
-    { "loops", CLI_INT, offsetof(options, loops), 1, "R", "loops of a looped model" },
-    { "seed", CLI_SEED, offsetof(options, seed), 0, "S", "which prompts (1)" },
+    CLI_ASKING(options),
+    LOOK(CLI_TEXT, target, "A,B",
+         "probe: what is read (answer,gradient_step,least_squares)"),
+    { "probe", CLI_TEXT, offsetof(options, probe), 0, "KIND",
+      "probe: ridge, mlp, or mlp with so many units: mlp=64 (ridge)" },
+    LOOK(CLI_FLAG, pool, NULL, "probe: read all tokens, under learnt weights of positions"),
+    LOOK(CLI_TEXT, each, "WHAT", "weights: a row for each head, block or value (head)"),
+    LOOK(CLI_TEXT, to, "NAME",
+         "weights: distances to a construction, whose options follow MODEL"),
+    { "with", CLI_TEXT, offsetof(options, with), 0, "FILE",
+      "interpolate: the other end (the model's own block means)" },
+    LOOK(CLI_TEXT, at, "NAME", "patch: a register or an op (the stream after every layer)"),
+    LOOK(CLI_TEXT, by, "ALGO@N",
+         "patch: an algorithm after N steps (another prompt's run)"),
+    LOOK(CLI_TEXT, tokens, "WHICH", "patch: query, examples or all"),
     { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
     { "csv", CLI_FLAG, offsetof(options, csv), 0, NULL, "comma-separated" },
     { 0 },
 };
 
+static il_status read_probe(options *o, il_error *err)
+{
+    const char *kind = o->probe ? o->probe : "ridge";
+    char *end;
+    if (!strcmp(kind, "ridge")) return IL_OK;
+    o->look.hidden = 64;
+    if (!strcmp(kind, "mlp")) return IL_OK;
+    long n = strncmp(kind, "mlp=", 4) ? 0 : strtol(kind + 4, &end, 10);
+    o->look.hidden = (int)n;
+    if (n >= 1 && n <= 65536 && !*end) return IL_OK;
+    return cli_fail(err, IL_EUSAGE, "--probe %s is not ridge, mlp or mlp=UNITS", kind);
+}
+
+/* The construction with the words behind MODEL: "gd" and "step_size=0.1" */
+static il_status read_construction(options *o, char text[CLI_PATH], char **words, int n,
+                                   il_error *err)
+{
+    int at = snprintf(text, CLI_PATH, "%s", o->look.to ? o->look.to : "");
+    if (n && !o->look.to)
+        return cli_fail(err, IL_EUSAGE,
+                        "'%.60s': what is it of? Options of a construction "
+                        "follow MODEL with --to NAME",
+                        words[0]);
+    for (int i = 0; i < n && at < CLI_PATH; i++)
+        at += snprintf(text + at, (size_t)(CLI_PATH - at), " %s", words[i]);
+    if (at >= CLI_PATH) return cli_fail(err, IL_EUSAGE, "--to: too many options");
+    if (o->look.to) o->look.to = text;
+    return IL_OK;
+}
+
 static il_status run(int argc, char **argv, il_error *err)
 {
-    options o = { .seed = 1 };
-    il_model *model;
+    options o = { .ask.seed = 1 };
+    char construction[CLI_PATH];
+    il_model *model, *with = NULL;
     il_table *table;
     int words;
-    CLI_TRY(cli_parse(&cmd_inspect, argc, argv, &o, 2, 2, &words, err));
+    CLI_TRY(cli_parse(&cmd_inspect, argc, argv, &o, 2, 64, &words, err));
+    CLI_TRY(read_probe(&o, err));
+    CLI_TRY(read_construction(&o, construction, argv + 3, words - 2, err));
     CLI_TRY(il_model_load(&model, argv[2], err));
-    il_explain_options how = { .task = o.task,
-                               .data = o.data,
-                               .examples = o.examples,
-                               .reading = o.reading,
-                               .prompts = o.prompts,
-                               .queries = o.queries,
-                               .dims = o.dims,
-                               .loops = o.loops,
-                               .seed = o.seed };
-    il_status status = il_inspect(model, argv[1], &how, &table, err);
+    il_status status = o.with ? il_model_load(&with, o.with, err) : IL_OK;
+    o.look.ask = o.ask;
+    o.look.with = with;
+    if (!status) status = il_inspect(model, argv[1], &o.look, &table, err);
     il_model_free(model);
+    il_model_free(with);
     if (status) return status;
     cli_write(table, o.json ? CLI_AS_JSON : o.csv ? CLI_AS_CSV : CLI_AS_TEXT);
     il_table_free(table);
@@ -50,9 +87,10 @@ static il_status run(int argc, char **argv, il_error *err)
 
 const cli_command cmd_inspect = {
     .usage =
-        "similarity|lens|probe|weights|patch|sensitivity MODEL [--task T] [--data A,B] "
-        "[--examples N,M] [--reading auto|lens|probe] [--prompts N] [--queries N] "
-        "[--dims D] [--loops R] [--seed S] [--json|--csv]",
+        "similarity|lens|probe|weights|interpolate|patch|sensitivity MODEL [key=value "
+        "...] " CLI_ASKING_USAGE " [--target A,B] [--probe ridge|mlp|mlp=UNITS] [--pool] "
+        "[--each head|block|value] [--to NAME] [--with FILE] [--at NAME] [--by ALGO@N] "
+        "[--tokens query|examples|all] [--json|--csv]",
     .help = "docs/explain.md says what each analysis measures.",
     .options = opts,
     .run = run,

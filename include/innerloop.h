@@ -528,10 +528,27 @@ il_status il_explain(const il_model *model, const il_explain_options *options,
                      il_explanation *explanation, il_error *err);
 void il_explanation_free(il_explanation *explanation);
 
-/* One look inside a model: "similarity", "lens", "probe", "weights", "patch" or "sensitivity". The
- * table's caption says what it shows. Errors: IL_EUSAGE with the nearest name; IL_ECONFIG. */
+/* What an analysis is asked; each reads what it knows. NULL and 0: usual. */
+typedef struct {
+    il_explain_options ask; /* whose prompts */
+    const il_model
+        *with;          /* interpolate: the other end; NULL: the model's own block means */
+    const char *to;     /* weights: a construction, as il_build's text */
+    const char *each;   /* weights, a row for each: "head", "block" or "value" */
+    const char *target; /* probe: what is read, separated by commas */
+    int hidden;         /* probe: units of a network; 0: ridge regression */
+    int pool;       /* probe: reads all tokens, under learnt weights of their positions */
+    const char *at; /* patch: a register or an op; NULL: the stream after every layer */
+    const char *by; /* patch: "gd step_size=0.1@3", an algorithm after so many steps; NULL:
+                               another prompt's */
+    const char *tokens; /* patch: "query", "examples" or "all"; NULL: the query */
+} il_inspect_options;
+
+/* One look inside a model: "similarity", "lens", "probe", "weights", "interpolate", "patch" or
+ * "sensitivity". The table's caption says what it shows. Errors: IL_EUSAGE with the nearest name;
+ * IL_ECONFIG. */
 il_status il_inspect(const il_model *model, const char *analysis,
-                     const il_explain_options *options, il_table **table, il_error *err);
+                     const il_inspect_options *options, il_table **table, il_error *err);
 
 /* ---- prediction on the user's own table -------------------------------------------------------------- */
 

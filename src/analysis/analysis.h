@@ -9,6 +9,20 @@
 
 #include "model/model.h"
 
+/* ---- tables -------------------------------------------------------------------------------- */
+
+/* Columns from "layer$ error": a $ marks text. A new row of numbers from column `from` on. */
+il_status il_inspect_columns(il_table *table, const char *names, il_error *err);
+il_status il_inspect_row(il_table *table, const char *label, int from,
+                         const double *numbers, int n, il_error *err);
+
+/* ---- losses -------------------------------------------------------------------------------- */
+
+/* A model's error on prompts of its own, as an evaluation counts it: the mean over the points that it
+ * answers. Errors: IL_ECONFIG for a task without a squared error. */
+il_status il_loss(double *loss, const il_model *model, int prompts, uint64_t seed,
+                  il_error *err);
+
 /* ---- evidence ------------------------------------------------------------------------------ */
 
 enum { IL_CELLS = 16 };
@@ -57,6 +71,8 @@ static inline size_t il_points(const il_evidence *e)
 
 /* ---- layers -------------------------------------------------------------------------------- */
 
+enum { IL_LAYERS = 512 }; /* at most these are probed */
+
 typedef struct {
     char text[IL_NAME]; /* "h.0.mlp.c_proj", "loop 3" */
 } il_label;
@@ -80,12 +96,28 @@ void il_layers_free(il_layers *layers);
 il_status il_layers_stream(const il_layers *layers, const il_model *model,
                            const il_evidence *evidence, il_real *stream, il_error *err);
 
+/* The same in runs of whole prompts, at P tokens each: layers from..from+n-1, where 0 is what the
+ * first one reads: (n,B,P,width). */
+il_status il_layers_whole(const il_layers *layers, const il_model *model,
+                          const il_batch *batch, int P, const int *tokens, int from, int n,
+                          il_real *stream, il_error *err);
+
+/* What a model answers at the points from..N-1 of whole prompts after `loops` loops: (B,N-from,O). */
+il_status il_answers_whole(double *yhat, const il_model *model, const il_batch *batch,
+                           int from, int loops, il_error *err);
+
+/* In a tap: the layer that ends with this op, from 1, 0 where the first one begins, or -1; *stream
+ * gets where the stream stands then. */
+int il_layers_at(const il_layers *layers, const il_state *s, int op,
+                 const il_real **stream);
+
 /* ---- readings ------------------------------------------------------------------------------ */
 
 typedef struct {
     int layers;
     il_label *names; /* (layers) */
-    double *yhat;    /* (layers,points) */
+    double *yhat;    /* (layers,points,outs) */
+    int outs;
     il_arena arena;
 } il_readings;
 
@@ -94,6 +126,11 @@ typedef struct {
 il_status il_readings_lens(il_readings **readings, const il_model *model,
                            const il_layers *layers, int tail, const il_evidence *evidence,
                            il_error *err);
+
+/* The same in runs of whole prompts, at P tokens each: (layers,B,P,outs). */
+il_status il_readings_whole(il_readings **readings, const il_model *model,
+                            const il_layers *layers, const il_batch *batch, int P,
+                            const int *tokens, il_error *err);
 
 /* A linear map from the stream to the answer, fitted by ridge regression to the true answers of
  * `fit`, which are other prompts. */

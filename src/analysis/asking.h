@@ -1,4 +1,4 @@
-/* asking.h - running a model on every question of the evidence (private) */
+/* asking.h - running a model on every question of the evidence, or on whole prompts (private) */
 #ifndef IL_ASKING_H
 #define IL_ASKING_H
 
@@ -7,7 +7,7 @@
 enum { IL_QUESTIONS = 4 }; /* that run together; nothing depends on it */
 
 /* What visit and tap get: a few questions that run together. The stream of question i at its query
- * is row i * stride + row. */
+ * is row i * stride + row; of a whole prompt i at token t, row i * stride + t. */
 typedef struct {
     void *context; /* il_asking's */
     size_t first;  /* the first question's point */
@@ -25,5 +25,7 @@ typedef struct {
 
 /* Errors: IL_ECONFIG when the questions do not fit the model; IL_EFAIL. */
 il_status il_ask(const il_asking *asking, il_error *err);
+/* The same of whole prompts; asking->evidence is not looked at. */
+il_status il_ask_whole(const il_asking *asking, const il_batch *batch, il_error *err);
 
 #endif

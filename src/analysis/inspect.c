@@ -50,13 +50,14 @@ static il_status find(const il_analysis **found, const char *name, il_error *err
 }
 
 il_status il_inspect(const il_model *model, const char *name,
-                     const il_explain_options *options, il_table **out, il_error *err)
+                     const il_inspect_options *options, il_table **out, il_error *err)
 {
     const il_analysis *analysis;
     il_subject s;
     il_table *t = NULL;
     IL_TRY(find(&analysis, name, err));
-    il_status status = il_subject_new(&s, model, options, err);
+    il_status status = il_subject_begin(&s, model, &options->ask, err);
+    s.look = options;
     if (!status) status = il_table_new(&t, analysis->name, err);
     if (!status) status = il_table_set_caption(t, analysis->summary, err);
     if (!status) status = analysis->run(&s, t, err);

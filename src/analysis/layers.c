@@ -104,7 +104,9 @@ void il_layers_free(il_layers *l)
 
 typedef struct {
     const il_asking *a;
-    int cell;
+    const il_batch *batch;
+    size_t offset; /* the point of the batch's first prompt */
+    int n;         /* the query is point n; -1: whole prompts */
     il_state **states;
 } job;
 
@@ -112,18 +114,19 @@ static void run_shard(void *context, int i, int worker)
 {
     const job *j = context;
     const il_asking *a = j->a;
-    const il_cell *cell = &a->evidence->cell[j->cell];
     il_state *s = j->states[worker];
     int first = i * IL_QUESTIONS,
-        questions = il_min(IL_QUESTIONS, cell->asked->prompts - first);
-    size_t each = (size_t)a->evidence->B * (size_t)a->evidence->Q;
+        questions = il_min(IL_QUESTIONS, j->batch->prompts - first);
     il_question q = { .context = a->context,
-                      .first = (size_t)j->cell * each + (size_t)first,
+                      .first = j->offset + (size_t)first,
                       .questions = questions,
-                      .row = il_model_tokens(a->model, cell->n),
-                      .stride = il_model_tokens(a->model, cell->n + 1),
+                      .row = j->n < 0 ? 0 : il_model_tokens(a->model, j->n),
+                      .stride = il_model_tokens(a->model, j->batch->points),
                       .worker = worker };
-    il_state_ask(s, cell->asked, first, questions, cell->n);
+    if (j->n < 0)
+        il_state_fill(s, j->batch, first, questions, j->batch->points);
+    else
+        il_state_ask(s, j->batch, first, questions, j->n);
     il_forward(s, &(il_run){ .loops = a->loops,
                              .post = a->post,
                              .visit = a->visit,
@@ -131,80 +134,161 @@ static void run_shard(void *context, int i, int worker)
                              .context = &q });
 }
 
+static il_status run_batch(job j, il_error *err)
+{
+    const il_model *m = j.a->model;
+    int shards = (j.batch->prompts + IL_QUESTIONS - 1) / IL_QUESTIONS;
+    int n = il_min(il_threads(), shards);
+    il_status status = IL_OK;
+    if (j.batch->points > m->config.model.n_positions)
+        return il_fail(err, IL_ECONFIG,
+                       "%d examples and a query do not fit the model's n_positions = %d",
+                       j.batch->points - 1, m->config.model.n_positions);
+    j.states = calloc((size_t)n, sizeof *j.states);
+    if (!j.states) return il_fail(err, IL_EFAIL, "out of memory for readings");
+    for (int i = 0; i < n && !status; i++)
+        status = il_state_new(&j.states[i], m, IL_QUESTIONS,
+                              il_model_tokens(m, j.batch->points), 0, err);
+    if (!status) il_parallel(shards, run_shard, &j);
+    for (int i = 0; i < n; i++) il_state_free(j.states[i]);
+    free(j.states);
+    return status;
+}
+
 il_status il_ask(const il_asking *a, il_error *err)
 {
-    const il_config *c = &a->model->config;
     const il_plan *p = &a->model->plan;
+    size_t each = (size_t)a->evidence->B * (size_t)a->evidence->Q;
     il_status status = IL_OK;
     if (il_width(p, p->answer) != 1)
         return il_fail(
             err, IL_ECONFIG,
-            "the model answers with %d numbers; only models of one answer are read",
+            "the model answers with %d numbers; only models of one answer are read here: "
+            "innerloop inspect lens, probe, weights and sensitivity read models of "
+            "sequences",
             il_width(p, p->answer));
-    for (int cell = 0; cell < a->evidence->cells && !status; cell++) {
-        const il_batch *asked = a->evidence->cell[cell].asked;
-        int shards = (asked->prompts + IL_QUESTIONS - 1) / IL_QUESTIONS;
-        int n = il_min(il_threads(), shards);
-        if (asked->points > c->model.n_positions)
-            return il_fail(
-                err, IL_ECONFIG,
-                "%d examples and a query do not fit the model's n_positions = %d",
-                asked->points - 1, c->model.n_positions);
-        job j = { .a = a, .cell = cell, .states = calloc((size_t)n, sizeof *j.states) };
-        if (!j.states) return il_fail(err, IL_EFAIL, "out of memory for readings");
-        for (int i = 0; i < n && !status; i++)
-            status = il_state_new(&j.states[i], a->model, IL_QUESTIONS,
-                                  il_model_tokens(a->model, asked->points), 0, err);
-        if (!status) il_parallel(shards, run_shard, &j);
-        for (int i = 0; i < n; i++) il_state_free(j.states[i]);
-        free(j.states);
-    }
+    for (int cell = 0; cell < a->evidence->cells && !status; cell++)
+        status = run_batch((job){ .a = a,
+                                  .batch = a->evidence->cell[cell].asked,
+                                  .offset = (size_t)cell * each,
+                                  .n = a->evidence->cell[cell].n },
+                           err);
     return status;
+}
+
+il_status il_ask_whole(const il_asking *a, const il_batch *batch, il_error *err)
+{
+    return run_batch((job){ .a = a, .batch = batch, .n = -1 }, err);
 }
 
 /* ---- the stream ---------------------------------------------------------------------------------- */
 
+int il_layers_at(const il_layers *l, const il_state *s, int op, const il_real **stream)
+{
+    const il_plan *p = s->plan;
+    int out = p->ops[op].out, pre = p->end[IL_PRE];
+    *stream = s->value[out];
+    if (op == pre - 1 && p->slots[out].width == l->width) return 0;
+    if (l->loops) return out == p->carry_out ? s->loop + 1 : -1;
+    for (int i = 0; i < l->n; i++)
+        if (l->op[i] == op) return i + 1;
+    if (op != pre || p->slots[p->ops[op].in[0]].width != l->width) return -1;
+    *stream = s->value[p->ops[op].in[0]]; /* tokens are the stream */
+    return 0;
+}
+
 typedef struct {
     const il_layers *layers;
     size_t points;
+    int from, P;     /* the first layer kept; rows of a prompt */
+    const int *rows; /* NULL: the query's */
     il_real *stream;
+    int n;
 } recording;
-
-static void keep(const il_question *q, const il_state *s, int layer, int slot)
-{
-    const recording *r = q->context;
-    size_t C = (size_t)r->layers->width;
-    for (int i = 0; i < q->questions; i++)
-        memcpy(r->stream + ((size_t)layer * r->points + q->first + (size_t)i) * C,
-               s->value[slot] + (size_t)(i * q->stride + q->row) * C, sizeof(il_real) * C);
-}
 
 static void tap(void *context, il_state *s, int op)
 {
     const il_question *q = context;
     const recording *r = q->context;
-    for (int l = 0; !r->layers->loops && l < r->layers->n; l++)
-        if (r->layers->op[l] == op) keep(q, s, l, s->plan->ops[op].out);
+    const il_real *from;
+    size_t C = (size_t)r->layers->width;
+    int layer = il_layers_at(r->layers, s, op, &from) - r->from;
+    if (layer < 0 || layer >= r->n) return;
+    for (int i = 0; i < q->questions; i++)
+        for (int p = 0; p < r->P; p++) {
+            size_t point = (q->first + (size_t)i) * (size_t)r->P + (size_t)p;
+            int row = i * q->stride + (r->rows ? r->rows[p] : q->row);
+            memcpy(r->stream + ((size_t)layer * r->points + point) * C,
+                   from + (size_t)row * C, sizeof(il_real) * C);
+        }
 }
 
-static void visit(void *context, il_state *s, int loop)
+static il_asking asking_for(recording *r, const il_model *model)
 {
-    const il_question *q = context;
-    const recording *r = q->context;
-    if (r->layers->loops) keep(q, s, loop - 1, s->plan->carry_out);
+    return (il_asking){ .model = model,
+                        .loops = r->layers->loops ? r->layers->n : 1,
+                        .post = 0,
+                        .tap = tap,
+                        .context = r };
 }
 
 il_status il_layers_stream(const il_layers *layers, const il_model *model,
                            const il_evidence *evidence, il_real *stream, il_error *err)
 {
-    recording r = { layers, il_points(evidence), stream };
-    int loops = layers->loops ? layers->n : 1;
-    return il_ask(&(il_asking){ .model = model,
-                                .evidence = evidence,
-                                .loops = loops,
-                                .post = loops,
-                                .visit = visit,
-                                .tap = tap,
-                                .context = &r },
-                  err);
+    recording r = { .layers = layers,
+                    .points = il_points(evidence),
+                    .from = 1,
+                    .P = 1,
+                    .stream = stream,
+                    .n = layers->n };
+    il_asking a = asking_for(&r, model);
+    a.evidence = evidence;
+    return il_ask(&a, err);
+}
+
+il_status il_layers_whole(const il_layers *layers, const il_model *model,
+                          const il_batch *batch, int P, const int *rows, int from, int n,
+                          il_real *stream, il_error *err)
+{
+    recording r = { .layers = layers,
+                    .points = (size_t)batch->prompts * (size_t)P,
+                    .from = from,
+                    .P = P,
+                    .rows = rows,
+                    .stream = stream,
+                    .n = n };
+    il_asking a = asking_for(&r, model);
+    return il_ask_whole(&a, batch, err);
+}
+
+typedef struct {
+    double *yhat;
+    int from, points, outs;
+} answering;
+
+static void note_answers(void *context, il_state *s, int loop)
+{
+    const il_question *q = context;
+    const answering *a = q->context;
+    int O = a->outs, P = a->points - a->from;
+    (void)loop;
+    for (int i = 0; i < q->questions; i++)
+        for (int p = 0; p < P; p++) {
+            int row = i * q->stride + il_model_tokens(s->model, a->from + p);
+            const il_real *y = s->value[s->plan->answer] + (size_t)row * (size_t)O;
+            size_t to = (q->first + (size_t)i) * (size_t)P + (size_t)p;
+            for (int c = 0; c < O; c++) a->yhat[to * (size_t)O + (size_t)c] = (double)y[c];
+        }
+}
+
+il_status il_answers_whole(double *yhat, const il_model *model, const il_batch *batch,
+                           int from, int loops, il_error *err)
+{
+    answering to = { yhat, from, batch->points, batch->outs };
+    return il_ask_whole(&(il_asking){ .model = model,
+                                      .loops = loops,
+                                      .post = 1,
+                                      .visit = note_answers,
+                                      .context = &to },
+                        batch, err);
 }

@@ -92,6 +92,7 @@ static il_status fill(patching *p, double *before, double *after, il_table *t,
 
 static il_status run(il_subject *s, il_table *t, il_error *err)
 {
+    IL_TRY(il_subject_ask(s, err));
     size_t points = il_points(s->evidence);
     size_t size = il_product((size_t)s->layers->n * points, (size_t)s->layers->width);
     il_real *stream = malloc(il_product(sizeof *stream, size));

@@ -1,116 +1,131 @@
-/* probe.c - what a linear map can read from the stream at the query
+/* probe.c - what can be read from a model's stream
  *
- * Three targets, each divided by its mean square: the answer, the answer of one gradient step q X^T y, and
- * that of least squares. Ridge regression on eight times as many prompts as it is tested on. Controls: the
- * same probe on a model of the same recipe with its first weights, which shows how much the reading
- * owes to the probe.
- * Sources: von Oswald et al. 2024, arXiv:2309.05858; Hewitt & Liang 2019, arXiv:1909.03368 (controls).
+ * After every layer a probe (reader.h) is asked for each target (targets.h), at the token of the query, or
+ * from all tokens up to it. Every number is the squared error divided by the target's mean square: 1 says
+ * nothing is read. Fitted on four times as many prompts as it is scored on. Two controls: another prompt's
+ * target (NAME_control), and the same probe on a model of the same recipe with its first weights
+ * (NAME_untrained), which shows how much a reading owes to the probe.
+ * Sources: Yang et al. 2023, arXiv:2311.12424; von Oswald et al. 2024, arXiv:2309.05858; Hewitt & Liang
+ * 2019, arXiv:1909.03368 (controls).
  */
+#include "analysis/probing.h"
 #include "analysis/subject.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { TARGETS = 3 };
+enum { TARGETS = 8, PROMPTS = 1024, POOLED = 256 };
 
-/* The answer; q b; q f(lambda) b with f = 1/lambda */
-static double target_of(const il_evidence *e, int target, int c, size_t point)
+typedef struct {
+    il_target target[TARGETS];
+    int n;
+    il_reader reader;
+} asked;
+
+static il_status find_targets(asked *a, const char *text, il_error *err)
 {
-    const il_cell *cell = &e->cell[c];
-    size_t D = (size_t)e->D, b = point / (size_t)e->Q;
-    double sum = 0;
-    if (target == 0) return cell->y[point];
-    for (size_t i = 0; i < D; i++) {
-        double lambda = cell->lambda[b * D + i];
-        double f = target == 1 ? 1.0 / cell->n : lambda > 0 ? 1 / lambda : 0;
-        sum += cell->q[point * D + i] * f * cell->b[b * D + i];
+    while (*(text += strspn(text, " ,"))) {
+        char name[IL_TEXT];
+        size_t n = strcspn(text, " ,");
+        snprintf(name, sizeof name, "%.*s", (int)il_min((int)n, IL_TEXT - 1), text);
+        if (a->n == TARGETS)
+            return il_fail(err, IL_ECONFIG, "a probe has at most %d targets", TARGETS);
+        IL_TRY(il_target_find(&a->target[a->n++], name, err));
+        text += n;
     }
-    return sum;
+    return a->n ? IL_OK : il_fail(err, IL_ECONFIG, "target: no target is named");
 }
 
-/* Puts a target in the place of the answers, which are all a probe is fitted to and measured by. */
-static void aim(il_evidence *e, int target)
+static il_status columns(il_table *t, const asked *a, int untrained, il_error *err)
 {
-    for (int c = 0; c < e->cells; c++)
-        for (size_t i = 0; i < (size_t)e->B * (size_t)e->Q; i++)
-            e->cell[c].y[i] = target_of(e, target, c, i);
+    IL_TRY(il_inspect_columns(t, "layer$ examples", err));
+    for (int u = 0; u < 2 + untrained; u++)
+        for (int i = 0; i < a->n; i++) {
+            char name[IL_TEXT + 16];
+            snprintf(name, sizeof name, "%s%s", a->target[i].name,
+                     u == 0   ? ""
+                     : u == 1 ? "_control"
+                              : "_untrained");
+            IL_TRY(il_table_add_col(t, name, 0, err));
+        }
+    return IL_OK;
 }
 
-/* error (layers, TARGETS), relative to predicting zero */
-static il_status measure(il_subject *s, const il_model *model, double *error, il_error *err)
+static double part_of(il_score s) { return s.error / s.power; }
+
+static il_status add_rows(il_table *t, const il_probing *p, const il_score *score,
+                          const il_score *fresh, il_error *err)
 {
-    const il_evidence *e = s->evidence;
-    size_t each = (size_t)e->B * (size_t)e->Q, points = il_points(e);
-    for (int target = TARGETS - 1; target >= 0;
-         target--) { /* the answers come last and stay */
-        il_readings *r;
-        if (target) aim(s->evidence, target), aim(s->fit, target);
-        IL_TRY(il_readings_probe(&r, model, s->layers, s->fit, e, err));
-        for (int l = 0; l < r->layers; l++) {
-            double sum = 0, power = 0;
-            for (size_t i = 0; i < points; i++) {
-                double y = e->cell[i / each].y[i % each];
-                double d = r->yhat[(size_t)l * points + i] - y;
-                sum += d * d, power += y * y;
+    for (int l = 0; l <= p->layers->n; l++)
+        for (int k = 0; k < p->P; k++) {
+            double row[1 + 3 * TARGETS] = { p->examples[k] };
+            int n = p->targets;
+            for (int i = 0; i < n; i++) {
+                row[1 + i] = part_of(score[il_probe_at(p, l, k, i, 0)]);
+                row[1 + n + i] = part_of(score[il_probe_at(p, l, k, i, 1)]);
+                if (fresh) row[1 + 2 * n + i] = part_of(fresh[il_probe_at(p, l, k, i, 0)]);
             }
-            error[l * TARGETS + target] = sum / power;
+            IL_TRY(il_inspect_row(t, l ? p->layers->names[l - 1].text : "input", 1, row,
+                                  1 + (fresh ? 3 : 2) * n, err));
         }
-        il_readings_free(r);
-    }
     return IL_OK;
 }
 
-static il_status fill(il_subject *s, const double *error, const double *control,
-                      il_table *t, il_error *err)
+/* Prompts of one passage, through the model and the one that it was at first */
+static il_status probe_passage(il_subject *s, il_table *t, const asked *a, int i,
+                               const il_model *fresh, il_error *err)
 {
-    IL_TRY(il_inspect_columns(t,
-                              "layer$ answer gradient_step least_squares answer_control "
-                              "gradient_step_control least_squares_control",
-                              err));
-    for (int l = 0; l < s->layers->n; l++) {
-        double row[2 * TARGETS];
-        for (int i = 0; i < TARGETS; i++) {
-            row[i] = error[l * TARGETS + i];
-            row[TARGETS + i] = control[l * TARGETS + i];
-        }
-        IL_TRY(il_inspect_row(t, s->layers->names[l].text, 1, row, 2 * TARGETS, err));
+    int prompts = s->o->prompts ? s->o->prompts : s->look->pool ? POOLED : PROMPTS;
+    il_passage fit = { 0 }, test = { 0 };
+    il_status status = il_passage_new(&test, s, i, prompts, 1, err);
+    if (!status) status = il_passage_new(&fit, s, i, 4 * prompts, 2, err);
+    il_probing p = { .model = s->model,
+                     .layers = s->layers,
+                     .fit = fit.batch,
+                     .test = test.batch,
+                     .P = test.P,
+                     .examples = test.examples,
+                     .tokens = test.tokens,
+                     .pool = s->look->pool,
+                     .target = a->target,
+                     .targets = a->n,
+                     .controls = 1,
+                     .reader = &a->reader };
+    size_t n = il_probe_at(&p, s->layers->n + 1, 0, 0, 0);
+    il_score *score = malloc(sizeof *score * 2 * n);
+    if (!score && !status) status = il_fail(err, IL_EFAIL, "out of memory for probes");
+    if (!status) status = il_probe(score, &p, err);
+    if (!status && fresh) {
+        p.model = fresh;
+        status = il_probe(score + n, &p, err);
     }
-    return IL_OK;
-}
-
-/* aim() overwrites the answers, so both sets of prompts are drawn again for a second model */
-static il_status again(il_subject *s, il_error *err)
-{
-    il_evidence_free(s->evidence);
-    il_evidence_free(s->fit);
-    s->evidence = s->fit = NULL;
-    IL_TRY(il_evidence_new(&s->evidence, &s->draw, err));
-    return il_subject_fit(s, err);
+    if (!status) status = add_rows(t, &p, score, fresh ? score + n : NULL, err);
+    free(score);
+    il_batch_free(fit.batch);
+    il_batch_free(test.batch);
+    return status;
 }
 
 static il_status run(il_subject *s, il_table *t, il_error *err)
 {
-    size_t n = (size_t)s->layers->n * TARGETS;
-    double *error = malloc(sizeof *error * 2 * n);
+    const il_inspect_options *o = s->look;
+    asked a = { .reader = { .hidden = o->hidden, .shrink = 1e-4, .seed = 1 } };
     il_model *fresh = NULL;
-    if (!error) return il_fail(err, IL_EFAIL, "out of memory for probes");
-    for (size_t i = 0; i < 2 * n; i++) error[i] = NAN;
-    il_status status = il_subject_fit(s, err);
-    if (!status) status = measure(s, s->model, error, err);
-    if (!status && s->model->config.model.family != IL_BUILT) {
-        status = il_model_new(&fresh, &s->model->config, err);
-        if (!status) status = again(s, err);
-        if (!status) status = measure(s, fresh, error + n, err);
-    }
-    if (!status) status = fill(s, error, error + n, t, err);
+    int untrained = s->model->config.model.family != IL_BUILT;
+    IL_TRY(find_targets(&a, o->target ? o->target : "answer,gradient_step,least_squares",
+                        err));
+    IL_TRY(columns(t, &a, untrained, err));
+    if (untrained) IL_TRY(il_model_new(&fresh, &s->model->config, err));
+    il_status status = IL_OK;
+    for (int i = 0; i < il_subject_passages(s) && !status; i++)
+        status = probe_passage(s, t, &a, i, fresh, err);
     il_model_free(fresh);
-    free(error);
     return status;
 }
 
 const il_analysis il_analysis_probe = {
     .name = "probe",
-    .summary =
-        "what a linear map reads from the stream at the query, beside an untrained model",
+    .summary = "what a probe reads from the stream: its error, beside another prompt's "
+               "target and an untrained model",
     .run = run,
 };

@@ -6,23 +6,26 @@
  * Sources: nostalgebraist 2020, "interpreting GPT: the logit lens"; Fu et al. 2023,
  * arXiv:2310.17086 (trained linear read-outs).
  */
-#include "algo/dense.h"
 #include "analysis/asking.h"
+#include "analysis/reader.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 static void layout(il_readings *r, size_t points)
 {
+    size_t size = il_product(il_product((size_t)r->layers, points), (size_t)r->outs);
     r->names = il_take(&r->arena, il_label, r->layers);
-    r->yhat = il_take(&r->arena, double, il_product((size_t)r->layers, points));
+    r->yhat = il_take(&r->arena, double, size);
 }
 
-il_status il_readings_blank(il_readings **out, int layers, size_t points, il_error *err)
+static il_status blank(il_readings **out, int layers, size_t points, int outs,
+                       il_error *err)
 {
     il_readings *r = calloc(1, sizeof *r);
     if (!r) return il_fail(err, IL_EFAIL, "out of memory for readings");
     r->layers = layers;
+    r->outs = outs;
     layout(r, points);
     il_status status = il_arena_fill(&r->arena, err);
     if (status) {
@@ -32,6 +35,11 @@ il_status il_readings_blank(il_readings **out, int layers, size_t points, il_err
     layout(r, points);
     *out = r;
     return IL_OK;
+}
+
+il_status il_readings_blank(il_readings **out, int layers, size_t points, il_error *err)
+{
+    return blank(out, layers, points, 1, err);
 }
 
 void il_readings_free(il_readings *r)
@@ -47,17 +55,24 @@ typedef struct {
     const il_layers *layers;
     il_readings *to;
     size_t points;
-    il_real **kept; /* one a worker: (readings, rows, width) streams after each layer */
-    size_t rows;    /* of one stream */
+    int P;           /* tokens of a prompt that are read */
+    const int *read; /* (P); NULL: the query's */
+    il_real **kept;  /* one a worker: (readings, rows, width) streams after each layer */
+    size_t rows;     /* of one stream */
 } lens;
 
 static void write_down(const il_question *q, const il_state *s, int layer)
 {
     const lens *l = q->context;
     const il_real *answer = s->value[s->plan->answer];
+    int O = l->to->outs;
     for (int i = 0; i < q->questions; i++)
-        l->to->yhat[(size_t)layer * l->points + q->first + (size_t)i] =
-            (double)answer[i * q->stride + q->row];
+        for (int p = 0; p < l->P; p++) {
+            size_t point = (q->first + (size_t)i) * (size_t)l->P + (size_t)p;
+            int row = i * q->stride + (l->read ? l->read[p] : q->row);
+            double *to = l->to->yhat + ((size_t)layer * l->points + point) * (size_t)O;
+            for (int c = 0; c < O; c++) to[c] = (double)answer[row * O + c];
+        }
 }
 
 static void tap(void *context, il_state *s, int op)
@@ -110,101 +125,113 @@ static il_status room(lens *l, il_error *err)
     return l->kept ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for readings");
 }
 
+/* Of evidence, or of whole prompts where there is a batch */
+static il_status look(lens *l, const il_model *model, const il_evidence *e,
+                      const il_batch *batch, il_error *err)
+{
+    int n = l->to->layers, loops = l->layers->loops ? n : 1;
+    memcpy(l->to->names, l->layers->names, sizeof *l->to->names * (size_t)n);
+    il_status status = l->layers->loops ? IL_OK : room(l, err);
+    il_asking a = { .model = model,
+                    .evidence = e,
+                    .loops = loops,
+                    .post = loops,
+                    .visit = visit,
+                    .tap = tap,
+                    .context = l };
+    if (!status) status = batch ? il_ask_whole(&a, batch, err) : il_ask(&a, err);
+    for (int i = 0; l->kept && i < il_threads(); i++) free(l->kept[i]);
+    free(l->kept);
+    if (status) il_readings_free(l->to);
+    return status;
+}
+
 il_status il_readings_lens(il_readings **out, const il_model *model,
                            const il_layers *layers, int tail, const il_evidence *e,
                            il_error *err)
 {
     int n = layers->loops ? layers->n : layers->n - tail;
-    il_readings *r;
+    lens l = {
+        .layers = layers, .points = il_points(e), .P = 1, .rows = most_rows(model, e)
+    };
     if (n < 1)
         return il_fail(err, IL_ECONFIG, "a tail of %d leaves none of %d layers", tail,
                        layers->n);
-    IL_TRY(il_readings_blank(&r, n, il_points(e), err));
-    memcpy(r->names, layers->names, sizeof *r->names * (size_t)n);
-    lens l = {
-        .layers = layers, .to = r, .points = il_points(e), .rows = most_rows(model, e)
-    };
-    il_status status = layers->loops ? IL_OK : room(&l, err);
-    int loops = layers->loops ? n : 1;
-    if (!status)
-        status = il_ask(&(il_asking){ .model = model,
-                                      .evidence = e,
-                                      .loops = loops,
-                                      .post = loops,
-                                      .visit = visit,
-                                      .tap = tap,
-                                      .context = &l },
-                        err);
-    for (int i = 0; l.kept && i < il_threads(); i++) free(l.kept[i]);
-    free(l.kept);
-    if (status)
-        il_readings_free(r);
-    else
-        *out = r;
-    return status;
+    IL_TRY(il_readings_blank(&l.to, n, l.points, err));
+    IL_TRY(look(&l, model, e, NULL, err));
+    *out = l.to;
+    return IL_OK;
+}
+
+il_status il_readings_whole(il_readings **out, const il_model *model,
+                            const il_layers *layers, const il_batch *batch, int P,
+                            const int *tokens, il_error *err)
+{
+    size_t T = (size_t)il_model_tokens(model, batch->points);
+    lens l = { .layers = layers,
+               .points = (size_t)batch->prompts * (size_t)P,
+               .P = P,
+               .read = tokens,
+               .rows = (size_t)IL_QUESTIONS * T };
+    IL_TRY(
+        blank(&l.to, layers->n, l.points, il_width(&model->plan, model->plan.answer), err));
+    IL_TRY(look(&l, model, NULL, batch, err));
+    *out = l.to;
+    return IL_OK;
 }
 
 /* ---- the probe --------------------------------------------------------------------------------- */
 
 typedef struct {
-    const il_evidence *fit, *e;
-    il_readings *to;
-    const il_real *seen, *stream; /* (layers,points,C) of both */
-    int C;
-    double **work;
-} probes;
-
-/* A point's true answer */
-static double answer_of(const il_evidence *e, size_t point)
-{
-    size_t each = (size_t)e->B * (size_t)e->Q;
-    return e->cell[point / each].y[point % each];
-}
-
-/* Least squares with a ridge of 1e-4 of the stream's mean square, and a constant */
-static void probe_layer(void *context, int layer, int worker)
-{
-    const probes *s = context;
-    int C = s->C, n = C + 1;
-    size_t seen = il_points(s->fit), points = il_points(s->e);
-    const il_real *x = s->seen + (size_t)layer * seen * (size_t)C;
-    double *R = s->work[worker], *t = R + (size_t)n * (size_t)n, *z = t + n, *a = z + n;
-    double power = 0;
-    for (size_t i = 0; i < seen * (size_t)C; i++) power += (double)x[i] * (double)x[i];
-    double mu = sqrt(1e-4 * power / C) + 1e-30;
-    memset(R, 0, sizeof *R * (size_t)n * (size_t)(n + 1));
-    for (int i = 0; i < n; i++) R[i * n + i] = i < C ? mu : 1e-12;
-    for (size_t p = 0; p < seen; p++, x += C) {
-        for (int i = 0; i < C; i++) z[i] = (double)x[i];
-        z[C] = 1;
-        il_qr_add(R, n, t, n, z, answer_of(s->fit, p));
-    }
-    il_qr_solve(a, R, n, t, n);
-    x = s->stream + (size_t)layer * points * (size_t)C;
-    for (size_t p = 0; p < points; p++, x += C) {
-        double sum = a[C];
-        for (int i = 0; i < C; i++) sum += a[i] * (double)x[i];
-        s->to->yhat[(size_t)layer * points + p] = sum;
-    }
-}
-
-typedef struct {
-    il_real *seen, *stream;
-    double **work;
+    il_real *seen, *stream; /* (layers,points,C) of both */
+    double *asked, *y;      /* the answers of both */
     il_arena arena;
 } probe_room;
 
-static void probe_layout(probe_room *r, const il_layers *l, const il_evidence *fit,
-                         const il_evidence *e)
+typedef struct {
+    const probe_room *room;
+    size_t seen, points;
+    int C;
+    il_readings *to;
+    il_status *status; /* (layers) */
+} probes;
+
+static void probe_layout(probe_room *r, const il_layers *l, size_t seen, size_t points)
 {
-    size_t each = (size_t)l->n * (size_t)l->width, n = (size_t)l->width + 1;
-    r->seen = il_take(&r->arena, il_real, il_product(each, il_points(fit)));
-    r->stream = il_take(&r->arena, il_real, il_product(each, il_points(e)));
-    r->work = il_take(&r->arena, double *, il_threads());
-    for (int i = 0; i < il_threads(); i++) {
-        double *work = il_take(&r->arena, double, n *(n + 3));
-        if (r->work) r->work[i] = work;
-    }
+    size_t each = (size_t)l->n * (size_t)l->width;
+    r->seen = il_take(&r->arena, il_real, il_product(each, seen));
+    r->stream = il_take(&r->arena, il_real, il_product(each, points));
+    r->asked = il_take(&r->arena, double, seen);
+    r->y = il_take(&r->arena, double, points);
+}
+
+static void copy_answers(double *to, const il_evidence *e)
+{
+    size_t each = (size_t)e->B * (size_t)e->Q;
+    for (int c = 0; c < e->cells; c++)
+        memcpy(to + (size_t)c * each, e->cell[c].y, sizeof *to * each);
+}
+
+/* A ridge of 1e-4 of the stream's mean square */
+static void probe_layer(void *context, int layer, int worker)
+{
+    const probes *s = context;
+    size_t C = (size_t)s->C, l = (size_t)layer;
+    il_score score;
+    il_pairs fit = { .x = s->room->seen + l * s->seen * C,
+                     .stride = C,
+                     .positions = 1,
+                     .width = s->C,
+                     .y = s->room->asked,
+                     .n = (int)s->seen,
+                     .outs = 1 };
+    il_pairs test = fit;
+    test.x = s->room->stream + l * s->points * C;
+    test.y = s->room->y;
+    test.n = (int)s->points;
+    (void)worker;
+    s->status[layer] = il_read(&score, &(il_reader){ .shrink = 1e-4 }, &fit, &test,
+                               s->to->yhat + l * s->points, NULL);
 }
 
 il_status il_readings_probe(il_readings **out, const il_model *model,
@@ -213,22 +240,31 @@ il_status il_readings_probe(il_readings **out, const il_model *model,
 {
     il_readings *r;
     probe_room room = { 0 };
-    IL_TRY(il_readings_blank(&r, layers->n, il_points(e), err));
+    size_t seen = il_points(fit), points = il_points(e);
+    il_status done[IL_LAYERS] = { 0 };
+    if (layers->n > IL_LAYERS)
+        return il_fail(err, IL_ECONFIG, "more than %d layers are not probed", IL_LAYERS);
+    IL_TRY(il_readings_blank(&r, layers->n, points, err));
     memcpy(r->names, layers->names, sizeof *r->names * (size_t)layers->n);
-    probe_layout(&room, layers, fit, e);
+    probe_layout(&room, layers, seen, points);
     il_status status = il_arena_fill(&room.arena, err);
     if (!status) {
-        probe_layout(&room, layers, fit, e);
+        probe_layout(&room, layers, seen, points);
+        copy_answers(room.asked, fit);
+        copy_answers(room.y, e);
         status = il_layers_stream(layers, model, fit, room.seen, err);
     }
     if (!status) status = il_layers_stream(layers, model, e, room.stream, err);
     if (!status) {
-        probes s = { fit, e, r, room.seen, room.stream, layers->width, room.work };
+        probes s = { &room, seen, points, layers->width, r, done };
         il_parallel(layers->n, probe_layer, &s);
-        *out = r;
-    } else {
-        il_readings_free(r);
+        for (int i = 0; i < layers->n && !status; i++)
+            if (done[i]) status = il_fail(err, done[i], "out of memory for probes");
     }
     il_arena_free(&room.arena);
+    if (status)
+        il_readings_free(r);
+    else
+        *out = r;
     return status;
 }

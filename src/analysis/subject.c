@@ -55,7 +55,6 @@ static il_status set_up(il_subject *s, il_error *err)
     const il_explain_options *o = s->o;
     const char *how = o->reading ? o->reading : "auto";
     int dims = o->dims ? o->dims : c->training.curriculum.dims.end;
-    IL_TRY(il_model_check_prompts(s->model, err));
     s->probe = !strcmp(how, "probe");
     if (!s->probe && strcmp(how, "auto") && strcmp(how, "lens"))
         return il_fail(err, IL_ECONFIG, "reading = '%s' is not auto, lens or probe",
@@ -72,14 +71,27 @@ static il_status set_up(il_subject *s, il_error *err)
     IL_TRY(il_layers_new(&s->layers, s->model, o->loops, err));
     if (!strcmp(how, "auto") && !s->layers->loops && c->model.family == IL_GPT2)
         s->probe = 1;
+    return IL_OK;
+}
+
+il_status il_subject_begin(il_subject *s, const il_model *model,
+                           const il_explain_options *options, il_error *err)
+{
+    *s = (il_subject){ .model = model, .o = options };
+    return set_up(s, err);
+}
+
+il_status il_subject_ask(il_subject *s, il_error *err)
+{
+    IL_TRY(il_model_check_prompts(s->model, err));
     return il_evidence_new(&s->evidence, &s->draw, err);
 }
 
 il_status il_subject_new(il_subject *s, const il_model *model,
                          const il_explain_options *options, il_error *err)
 {
-    *s = (il_subject){ .model = model, .o = options };
-    return set_up(s, err);
+    IL_TRY(il_subject_begin(s, model, options, err));
+    return il_subject_ask(s, err);
 }
 
 void il_subject_free(il_subject *s)
@@ -97,4 +109,52 @@ il_status il_subject_fit(il_subject *s, il_error *err)
     fit.queries = il_max(4, fit.queries / 4);
     fit.step = 2;
     return il_evidence_new(&s->fit, &fit, err);
+}
+
+/* ---- whole prompts ------------------------------------------------------------------------- */
+
+int il_subject_passages(const il_subject *s)
+{
+    return il_model_layout(s->model)->last ? s->draw.n_sizes : 1;
+}
+
+static il_status draw(il_passage *p, const il_subject *s, int prompts, int points,
+                      uint32_t step, il_error *err)
+{
+    const il_evidence_options *o = &s->draw;
+    const char *data = strcmp(o->data, "isotropic") ? o->data : NULL;
+    il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL, .step = step };
+    if (strchr(o->data, ','))
+        return il_fail(err, IL_ECONFIG, "data '%s': one kind is asked at a time here",
+                       il_show(o->data).text);
+    IL_TRY(il_batch_new_outs(&p->batch, prompts, points, o->dim,
+                             il_task_outs(o->task, o->task_opts, o->dim), err));
+    IL_TRY(il_batch_draw(p->batch, o->task, o->task_opts, data, o->dims, at, err));
+    if (p->batch->xq)
+        return il_fail(err, IL_ECONFIG,
+                       "data '%s': a shift of the queries alone is not asked here",
+                       il_show(o->data).text);
+    return IL_OK;
+}
+
+il_status il_passage_new(il_passage *p, const il_subject *s, int i, int prompts,
+                         uint32_t step, il_error *err)
+{
+    int last = il_model_layout(s->model)->last, most = 0;
+    *p = (il_passage){ .P = last ? 1 : s->draw.n_sizes };
+    IL_TRY(il_model_check_prompts(s->model, err));
+    if (s->draw.task->ids)
+        return il_fail(err, IL_ECONFIG,
+                       "models of classes are not read by this analysis; innerloop eval "
+                       "has their loss by position");
+    for (int k = 0; k < p->P; k++) {
+        p->examples[k] = s->draw.sizes[last ? i : k];
+        p->tokens[k] = il_model_tokens(s->model, p->examples[k]);
+        most = il_max(most, p->examples[k]);
+    }
+    il_status status = draw(p, s, prompts, most + 1, step, err);
+    if (!status) return IL_OK;
+    il_batch_free(p->batch);
+    p->batch = NULL;
+    return status;
 }

@@ -7,9 +7,10 @@
 typedef struct {
     const il_model *model;
     const il_explain_options *o;
+    const il_inspect_options *look; /* of an analysis; NULL when explaining */
     il_evidence_options draw;
     double task_opts[IL_TASK_OPTS];
-    il_evidence *evidence;
+    il_evidence *evidence; /* NULL until asked for */
     il_evidence
         *fit; /* other prompts, eight times as many, for probes; NULL until asked for */
     il_layers *layers;
@@ -21,7 +22,23 @@ typedef struct {
 il_status il_subject_new(il_subject *subject, const il_model *model,
                          const il_explain_options *options, il_error *err);
 void il_subject_free(il_subject *subject);
-il_status il_subject_fit(il_subject *subject, il_error *err); /* makes `fit` */
+/* The same without evidence, which il_subject_ask makes; il_subject_fit makes `fit`. */
+il_status il_subject_begin(il_subject *subject, const il_model *model,
+                           const il_explain_options *options, il_error *err);
+il_status il_subject_ask(il_subject *subject, il_error *err);
+il_status il_subject_fit(il_subject *subject, il_error *err);
+
+/* Whole prompts that are read after the numbers of examples that were asked for. Where a layout asks
+ * its last point alone they are one number; il_subject_passages says how many there are. */
+typedef struct {
+    il_batch *batch;
+    int P, examples[IL_CELLS],
+        tokens[IL_CELLS]; /* numbers of examples, and which token asks */
+} il_passage;
+int il_subject_passages(const il_subject *subject);
+/* `prompts`: where the options say nothing. Errors: IL_ECONFIG. */
+il_status il_passage_new(il_passage *passage, const il_subject *subject, int i, int prompts,
+                         uint32_t step, il_error *err);
 
 /* ---- analyses: one file and one row in analyses.def each ------------------------------------- */
 
@@ -36,10 +53,5 @@ typedef struct {
 #undef IL_ANALYSIS
 
 const il_analysis *il_analysis_at(int i); /* NULL past the last */
-
-/* Columns from "layer$ error": a $ marks text. A new row of numbers from column `from` on. */
-il_status il_inspect_columns(il_table *table, const char *names, il_error *err);
-il_status il_inspect_row(il_table *table, const char *label, int from,
-                         const double *numbers, int n, il_error *err);
 
 #endif

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 
 typedef struct {
-    char a[IL_TEXT], b[IL_TEXT], task[IL_TEXT];
-    int first, last, prompts, points, dims, from, seed;
+    char a[IL_TEXT], b[IL_TEXT];
+    int first, last, from;
+    il_claim_prompts of;
 } options;
 
 #define KEY(type, field, init, min, max, help, words)                                      \
@@ -23,14 +24,10 @@ typedef struct {
 static const il_opt opts[] = {
     KEY(TEXT, a, 0, 0, 0, "an algorithm with steps", "newton"),
     KEY(TEXT, b, 0, 0, 0, "another", "gd"),
-    KEY(TEXT, task, 0, 0, 0, "whose prompts they answer", "linear_regression"),
     KEY(INT, first, 1, 0, 10000, "first step of a", NULL),
     KEY(INT, last, 10, 0, 10000, "last step of a", NULL),
-    KEY(INT, prompts, 100, 1, 1e6, "prompts", NULL),
-    KEY(INT, points, 41, 1, 65536, "points in a prompt", NULL),
-    KEY(INT, dims, 20, 1, 65536, "dimensions", NULL),
     KEY(INT, from, 1, 0, 65535, "the first point that counts", NULL),
-    KEY(INT, seed, 1, 0, 2147483647, "which prompts", NULL),
+    IL_PROMPT_KEYS(options, 100),
     { 0 },
 };
 /* clang-format on */
@@ -46,18 +43,16 @@ static il_status answers(il_real **yhat, const il_algo *algo, const il_batch *ba
     return il_algo_predict(algo, batch, first, last, *yhat, NULL, err);
 }
 
-static il_status fill(il_table *table, const options *o, const il_batch *batch,
-                      const il_real *a, const il_real *b, int nb, il_error *err)
+static il_status fill_rows(il_table *table, const options *o, const il_batch *batch,
+                           const il_real *a, const il_real *b, int nb, il_error *err)
 {
-    static const char *const cols[] = { "step", "best", "log2_best", "SimE" };
     int na = o->last - o->first + 1, *best = malloc(sizeof *best * (size_t)na);
     double *alike = malloc(sizeof *alike * (size_t)na * (size_t)nb);
     il_similar s = { batch->prompts, batch->points, o->from };
     il_status status = best && alike ? IL_OK : il_fail(err, IL_EFAIL, "out of memory");
     if (!status) status = il_similarity_errors(alike, s, a, na, b, nb, batch->y, err);
     if (!status) il_similarity_best(best, alike, na, nb);
-    for (int i = 0; i < IL_COUNT(cols) && !status; i++)
-        status = il_table_add_col(table, cols[i], 0, err);
+    if (!status) status = il_inspect_columns(table, "step best log2_best SimE", err);
     for (int i = 0; i < na && !status; i++) {
         status = il_table_add_row(table, err);
         if (status) break;
@@ -83,33 +78,26 @@ static il_status compare(il_table *table, const options *o, const il_batch *batc
                        o->first, o->last, o->b, steps);
     il_status status = answers(&a, first, batch, o->first, o->last, err);
     if (!status) status = answers(&b, second, batch, 1, steps, err);
-    if (!status) status = fill(table, o, batch, a, b, steps, err);
+    if (!status) status = fill_rows(table, o, batch, a, b, steps, err);
     free(a);
     free(b);
     return status;
 }
 
-static il_status run(const void *opt, const il_subject *subject, int n, const char *name,
-                     il_table **out, il_error *err)
+static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
+                      il_error *err)
 {
     (void)subject, (void)n;
     const options *o = opt;
-    il_claim_prompts prompts = { o->task, o->prompts, o->points, o->dims, o->seed };
     il_batch *batch = NULL;
     il_algo *a = NULL, *b = NULL;
-    il_table *table = NULL;
-    il_status status = il_claim_draw(&batch, &prompts, err);
+    il_status status = il_claim_draw(&batch, &o->of, err);
     if (!status) status = il_algo_new(&a, o->a, err);
     if (!status) status = il_algo_new(&b, o->b, err);
-    if (!status) status = il_table_new(&table, name, err);
     if (!status) status = compare(table, o, batch, a, b, err);
     il_batch_free(batch);
     il_algo_free(a);
     il_algo_free(b);
-    if (status)
-        il_table_free(table);
-    else
-        *out = table;
     return status;
 }
 
@@ -119,5 +107,5 @@ const il_measure il_measure_alike = {
     .opts = opts,
     .size = sizeof(options),
     .untrained = 1,
-    .run = run,
+    .fill = fill,
 };

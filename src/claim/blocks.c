@@ -13,21 +13,11 @@
  *
  * Source: von Oswald et al. 2024, arXiv:2309.05858, figures 3B and 13.
  */
-#include "claim/products.h"
+#include "analysis/products.h"
+#include "claim/claim.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-typedef struct {
-    int prompts, seed;
-} options;
-static const il_opt opts[] = {
-    { "prompts", IL_OPT_INT, offsetof(options, prompts), 1280, 1, 1e8, "for the losses",
-      NULL },
-    { "seed", IL_OPT_INT, offsetof(options, seed), 1, 0, 2147483647, "which prompts",
-      NULL },
-    { 0 },
-};
 
 enum { SLOTS = 8 };
 
@@ -40,6 +30,8 @@ static il_status read_means(head_means **out, il_product_shape *s, const il_mode
                             il_error *err)
 {
     IL_TRY(il_product_shape_of(s, m, err));
+    if (s->parts.n > SLOTS)
+        return il_fail(err, IL_ECONFIG, "a stream of more than %d parts", SLOTS);
     size_t n = (size_t)s->C * (size_t)s->C;
     head_means *means = calloc((size_t)(s->blocks * s->heads), sizeof *means);
     double *memory = malloc(2 * n * sizeof *memory);
@@ -51,8 +43,8 @@ static il_status read_means(head_means **out, il_product_shape *s, const il_mode
     il_products p = { memory, memory + n };
     for (int i = 0; i < s->blocks * s->heads; i++) {
         il_products_of(p, m, s, i / s->heads, i % s->heads);
-        means[i].share_A = il_block_means(means[i].A, p.A, s);
-        means[i].share_V = il_block_means(means[i].V, p.V, s);
+        means[i].share_A = il_block_means(means[i].A, p.A, &s->parts);
+        means[i].share_V = il_block_means(means[i].V, p.V, &s->parts);
     }
     free(memory);
     *out = means;
@@ -67,66 +59,41 @@ static double largest(const double *X, int n)
     return most;
 }
 
-static il_status add_text_row(il_table *table, const char *text, il_error *err)
-{
-    int row = il_table_rows(table);
-    IL_TRY(il_table_add_row(table, err));
-    return il_table_set_text(table, row, 0, text, err);
-}
-
-static il_status add_columns(il_table *table, const char *const *names, int n,
-                             il_error *err)
-{
-    for (int i = 0; i < n; i++) IL_TRY(il_table_add_col(table, names[i], i == 0, err));
-    return IL_OK;
-}
-
 /* ---- heads -------------------------------------------------------------------------------------- */
 
-static il_status fill_heads(il_table *table, const il_subject *subject, int many,
-                            il_error *err)
+static il_status add_heads(il_table *table, const il_subject *subject, int many,
+                           il_error *err)
 {
     il_product_shape s;
     head_means *means;
     IL_TRY(read_means(&means, &s, subject->model, err));
     il_status status = IL_OK;
+    int n = s.parts.n;
     for (int i = 0; i < s.blocks * s.heads && !status; i++) {
         char name[2 * IL_TEXT];
-        int row = il_table_rows(table);
         snprintf(name, sizeof name, "%s%sh.%d.%d", many ? subject->name : "",
                  many ? " " : "", i / s.heads, i % s.heads);
-        status = add_text_row(table, name, err);
-        if (status) break;
-        il_table_set(table, row, 1, means[i].share_A);
-        il_table_set(table, row, 2, means[i].share_V);
-        il_table_set(table, row, 3, largest(means[i].A, s.slots * s.slots));
-        il_table_set(table, row, 4, largest(means[i].V, s.slots * s.slots));
+        double row[] = { means[i].share_A, means[i].share_V, largest(means[i].A, n * n),
+                         largest(means[i].V, n * n) };
+        status = il_inspect_row(table, name, 1, row, IL_COUNT(row), err);
     }
     free(means);
     return status;
 }
 
-static il_status run_heads(const void *opt, const il_subject *subject, int n,
-                           const char *name, il_table **out, il_error *err)
+static il_status fill_heads(il_table *table, const void *opt, const il_subject *subject,
+                            int n, il_error *err)
 {
-    static const char *const cols[] = { "head", "qk_share", "pv_share", "qk", "pv" };
     (void)opt;
-    il_table *table;
-    IL_TRY(il_table_new(&table, name, err));
-    il_status status = add_columns(table, cols, IL_COUNT(cols), err);
-    for (int i = 0; i < n && !status; i++)
-        status = fill_heads(table, subject + i, n > 1, err);
-    if (status)
-        il_table_free(table);
-    else
-        *out = table;
-    return status;
+    IL_TRY(il_inspect_columns(table, "head$ qk_share pv_share qk pv", err));
+    for (int i = 0; i < n; i++) IL_TRY(add_heads(table, subject + i, n > 1, err));
+    return IL_OK;
 }
 
 const il_measure il_measure_heads = {
     .name = "heads",
     .summary = "products of linear attention: the share that multiples of I keep, by head",
-    .run = run_heads,
+    .fill = fill_heads,
 };
 
 /* ---- the step --------------------------------------------------------------------------------- */
@@ -137,7 +104,7 @@ enum { NEWEST = 2, BEFORE = 3 };
 static void read_step(double *eta, double *other, const head_means *means,
                       const il_product_shape *s)
 {
-    int S = s->slots;
+    int S = s->parts.n;
     *eta = *other = 0;
     for (int c = 0; c < S; c++)
         for (int a = 0; a < S; a++)
@@ -152,54 +119,42 @@ static void read_step(double *eta, double *other, const head_means *means,
             }
 }
 
-static il_status fill_step(il_table *table, const options *o, const il_subject *subject,
-                           il_error *err)
+static il_status add_step(il_table *table, const il_claim_losses *o,
+                          const il_subject *subject, il_error *err)
 {
     il_product_shape s;
     head_means *means;
     il_model *compressed;
     double eta, other, loss, small;
+    uint64_t seed = (uint64_t)o->seed;
     IL_TRY(read_means(&means, &s, subject->model, err));
-    if (s.slots <= BEFORE) {
+    if (s.parts.n <= BEFORE) {
         free(means);
         return il_fail(err, IL_ECONFIG, "%s has no constructed tokens", subject->name);
     }
     read_step(&eta, &other, means, &s);
     free(means);
-    IL_TRY(il_claim_loss(&loss, subject->model, o->prompts, o->seed, err));
+    IL_TRY(il_loss(&loss, subject->model, o->prompts, seed, err));
     IL_TRY(il_product_model(&compressed, subject->model, subject->model, 1, err));
-    il_status status = il_claim_loss(&small, compressed, o->prompts, o->seed, err);
+    il_status status = il_loss(&small, compressed, o->prompts, seed, err);
     il_model_free(compressed);
     if (status) return status;
-    int row = il_table_rows(table);
-    IL_TRY(add_text_row(table, subject->name, err));
-    il_table_set(table, row, 1, eta);
-    il_table_set(table, row, 2, other);
-    il_table_set(table, row, 3, loss);
-    il_table_set(table, row, 4, small);
-    return IL_OK;
+    double row[] = { eta, other, loss, small };
+    return il_inspect_row(table, subject->name, 1, row, IL_COUNT(row), err);
 }
 
-static il_status run_step(const void *opt, const il_subject *subject, int n,
-                          const char *name, il_table **out, il_error *err)
+static il_status fill_step(il_table *table, const void *opt, const il_subject *subject,
+                           int n, il_error *err)
 {
-    static const char *const cols[] = { "model", "step_size", "other", "loss",
-                                        "compressed" };
-    il_table *table;
-    IL_TRY(il_table_new(&table, name, err));
-    il_status status = add_columns(table, cols, IL_COUNT(cols), err);
-    for (int i = 0; i < n && !status; i++) status = fill_step(table, opt, subject + i, err);
-    if (status)
-        il_table_free(table);
-    else
-        *out = table;
-    return status;
+    IL_TRY(il_inspect_columns(table, "model$ step_size other loss compressed", err));
+    for (int i = 0; i < n; i++) IL_TRY(add_step(table, opt, subject + i, err));
+    return IL_OK;
 }
 
 const il_measure il_measure_step = {
     .name = "step",
     .summary = "linear attention as a gradient step: its size, and the loss of block means",
-    .opts = opts,
-    .size = sizeof(options),
-    .run = run_step,
+    .opts = il_claim_loss_keys,
+    .size = sizeof(il_claim_losses),
+    .fill = fill_step,
 };

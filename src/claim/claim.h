@@ -9,6 +9,7 @@
 #ifndef IL_CLAIM_H
 #define IL_CLAIM_H
 
+#include "analysis/analysis.h"
 #include "train/train.h"
 
 enum { IL_CLAIM_MODELS = 24, IL_CLAIM_TABLES = 16, IL_CLAIM_ROWS = 96 };
@@ -28,9 +29,9 @@ typedef struct {
     const il_opt *opts; /* its keys in the file, beside the common ones */
     size_t size;        /* of the options struct */
     int untrained;      /* it needs recipes only */
-    /* Measures subjects 0..n-1; the table's first column says what its rows are. */
-    il_status (*run)(const void *opts, const il_subject *subject, int n, const char *name,
-                     il_table **table, il_error *err);
+    /* Measures subjects 0..n-1 into an empty table, whose first column says what its rows are. */
+    il_status (*fill)(il_table *table, const void *opts, const il_subject *subject, int n,
+                      il_error *err);
 } il_measure;
 
 #define IL_MEASURE(name) extern const il_measure il_measure_##name;
@@ -39,24 +40,42 @@ typedef struct {
 
 const il_measure *il_measure_at(int i); /* the rows in order; NULL past the last */
 
+/* The table of a measure, under a name. */
+il_status il_measure_table(il_table **table, const il_measure *measure, const void *opts,
+                           const il_subject *subject, int n, const char *name,
+                           il_error *err);
+
 /* Adds column `from` of `source`, which has as many rows, to a table; to one without columns also
  * the rows. Errors: IL_ECONFIG where the numbers of rows differ. */
 il_status il_claim_add_column(il_table *table, const il_table *source, int from,
                               const char *name, il_error *err);
 
 /* Prompts of a task, as in "noisy_linear_regression noise_std=1", that an evaluation with the same
- * seed draws too. */
+ * seed draws too; and the keys of a measure whose options have them as `of`. */
 typedef struct {
-    const char *task;
+    char task[IL_TEXT];
     int prompts, points, dims, seed;
 } il_claim_prompts;
+
+#define IL_PROMPT_KEYS(options, how_many)                                                      \
+    { "task", IL_OPT_TEXT, offsetof(options, of.task), 0,                                      \
+      0,      0,           "whose prompts they are",   "linear_regression" },                  \
+        { "prompts", IL_OPT_INT, offsetof(options, of.prompts), how_many, 1, 1e6, "prompts" }, \
+        { "points", IL_OPT_INT, offsetof(options, of.points), 41,                              \
+          1,        65536,      "points in a prompt" },                                        \
+        { "dims", IL_OPT_INT, offsetof(options, of.dims), 20, 1, 65536, "dimensions" },        \
+    {                                                                                          \
+        "seed", IL_OPT_INT, offsetof(options, of.seed), 1, 0, 2147483647, "which prompts"      \
+    }
 il_status il_claim_draw(il_batch **batch, const il_claim_prompts *prompts, il_error *err);
 /* What an evaluation multiplies the squared error of an answer with. */
 il_status il_claim_unit(double *unit, const il_claim_prompts *prompts, il_error *err);
 
-/* The mean over the points of a model's own prompts of its error. */
-il_status il_claim_loss(double *loss, const il_model *model, int prompts, int seed,
-                        il_error *err);
+/* Of a measure that is a model's loss on its own prompts (il_loss) */
+typedef struct {
+    int prompts, seed;
+} il_claim_losses;
+extern const il_opt il_claim_loss_keys[];
 
 /* ---- a claim as read ------------------------------------------------------------------------- */
 

@@ -1,11 +1,11 @@
 /* counts.c - the parameters of models, which need not be trained for it */
 #include "claim/claim.h"
 
-static il_status fill(il_table *table, const il_subject *subject, int n, il_error *err)
+static il_status fill(il_table *table, const void *opts, const il_subject *subject, int n,
+                      il_error *err)
 {
-    static const char *const cols[] = { "model", "backbone", "embedding", "all" };
-    for (int i = 0; i < IL_COUNT(cols); i++)
-        IL_TRY(il_table_add_col(table, cols[i], i == 0, err));
+    (void)opts;
+    IL_TRY(il_inspect_columns(table, "model$ backbone embedding all", err));
     for (int i = 0; i < n; i++) {
         il_model *model;
         IL_TRY(il_model_new(&model, subject[i].config, err));
@@ -20,23 +20,9 @@ static il_status fill(il_table *table, const il_subject *subject, int n, il_erro
     return IL_OK;
 }
 
-static il_status run(const void *opts, const il_subject *subject, int n, const char *name,
-                     il_table **out, il_error *err)
-{
-    (void)opts;
-    il_table *table;
-    IL_TRY(il_table_new(&table, name, err));
-    il_status status = fill(table, subject, n, err);
-    if (status)
-        il_table_free(table);
-    else
-        *out = table;
-    return status;
-}
-
 const il_measure il_measure_counts = {
     .name = "counts",
     .summary = "parameters of models",
     .untrained = 1,
-    .run = run,
+    .fill = fill,
 };

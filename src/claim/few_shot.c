@@ -362,27 +362,21 @@ static il_status control(il_table *table, const options *o, int d, int all, il_e
     return status;
 }
 
-static il_status run(const void *opt, const il_subject *subject, int n, const char *name,
-                     il_table **out, il_error *err)
+static il_status fill_table(il_table *table, const void *opt, const il_subject *subject,
+                            int n, il_error *err)
 {
     const options *o = opt;
-    il_table *table;
     if (!n) return il_fail(err, IL_ECONFIG, "few-shot prompts need a model");
-    int d = subject->config->model.n_dims;
-    IL_TRY(il_table_new(&table, name, err));
-    il_status status = il_table_set_caption(table, "half the squared error", err);
-    if (!status) status = il_table_add_col(table, "pair", 0, err);
-    for (int i = 0; i < o->pairs && !status; i++) {
-        status = il_table_add_row(table, err);
-        if (!status) il_table_set(table, i, 0, i + 1);
+    IL_TRY(il_table_set_caption(table, "half the squared error", err));
+    IL_TRY(il_table_add_col(table, "pair", 0, err));
+    for (int i = 0; i < o->pairs; i++) {
+        IL_TRY(il_table_add_row(table, err));
+        il_table_set(table, i, 0, i + 1);
     }
-    for (int i = 0; i < n && !status; i++) status = run_model(table, o, subject + i, err);
-    for (int all = 1; all >= 0 && !status; all--) status = control(table, o, d, all, err);
-    if (status)
-        il_table_free(table);
-    else
-        *out = table;
-    return status;
+    for (int i = 0; i < n; i++) IL_TRY(run_model(table, o, subject + i, err));
+    for (int all = 1; all >= 0; all--)
+        IL_TRY(control(table, o, subject->config->model.n_dims, all, err));
+    return IL_OK;
 }
 
 const il_measure il_measure_few_shot = {
@@ -390,5 +384,5 @@ const il_measure il_measure_few_shot = {
     .summary = "regression from a few pairs by a model of sequences, with tuned vectors",
     .opts = opts,
     .size = sizeof(options),
-    .run = run,
+    .fill = fill_table,
 };

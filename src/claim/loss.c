@@ -65,13 +65,13 @@ static il_status measure(double *loss, double *error, const il_model *m, const o
     return IL_OK;
 }
 
-static il_status fill(il_table *table, const il_subject *subject, const options *o,
-                      il_error *err)
+static il_status add_model(il_table *table, const il_subject *subject, const options *o,
+                           il_error *err)
 {
     const il_config *c = subject->config;
     const il_model *m = subject->model;
-    int points = c->training.curriculum.points.end, row = il_table_rows(table);
-    double loss = NAN, error = NAN;
+    int points = c->training.curriculum.points.end;
+    double value[] = { NAN, NAN };
     il_batch *batch = NULL;
     il_state *s = NULL;
     if (il_model_classes(m))
@@ -82,33 +82,19 @@ static il_status fill(il_table *table, const il_subject *subject, const options 
     int room = batch->prompts;
     il_status status =
         il_state_new(&s, m, il_min(SHARD, room), il_model_tokens(m, points), 0, err);
-    if (!status) status = measure(&loss, &error, m, o, s, batch, err);
+    if (!status) status = measure(&value[0], &value[1], m, o, s, batch, err);
     il_state_free(s);
     batch->prompts = room;
     il_batch_free(batch);
-    if (!status) status = il_table_add_row(table, err);
-    if (!status) status = il_table_set_text(table, row, 0, subject->name, err);
-    if (status) return status;
-    il_table_set(table, row, 1, loss);
-    il_table_set(table, row, 2, error);
-    return IL_OK;
+    return status ? status : il_inspect_row(table, subject->name, 1, value, 2, err);
 }
 
-static il_status run(const void *opt, const il_subject *subject, int n, const char *name,
-                     il_table **out, il_error *err)
+static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
+                      il_error *err)
 {
-    static const char *const cols[] = { "model", "loss", "error" };
-    il_table *table;
-    IL_TRY(il_table_new(&table, name, err));
-    il_status status = IL_OK;
-    for (int i = 0; i < IL_COUNT(cols) && !status; i++)
-        status = il_table_add_col(table, cols[i], i == 0, err);
-    for (int i = 0; i < n && !status; i++) status = fill(table, subject + i, opt, err);
-    if (status)
-        il_table_free(table);
-    else
-        *out = table;
-    return status;
+    IL_TRY(il_inspect_columns(table, "model$ loss error", err));
+    for (int i = 0; i < n; i++) IL_TRY(add_model(table, subject + i, opt, err));
+    return IL_OK;
 }
 
 const il_measure il_measure_loss = {
@@ -116,5 +102,5 @@ const il_measure il_measure_loss = {
     .summary = "the training loss on prompts that training has not seen",
     .opts = opts,
     .size = sizeof(options),
-    .run = run,
+    .fill = fill,
 };

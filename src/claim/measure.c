@@ -11,6 +11,20 @@
 
 /* ---- tables ----------------------------------------------------------------------------------- */
 
+il_status il_measure_table(il_table **out, const il_measure *measure, const void *opts,
+                           const il_subject *subject, int n, const char *name,
+                           il_error *err)
+{
+    il_table *table;
+    IL_TRY(il_table_new(&table, name, err));
+    il_status status = measure->fill(table, opts, subject, n, err);
+    if (status)
+        il_table_free(table);
+    else
+        *out = table;
+    return status;
+}
+
 static il_status measure_one(il_claim *c, il_claim_measured *t, il_model *const *models,
                              const char *const *folders, il_error *err)
 {
@@ -24,8 +38,8 @@ static il_status measure_one(il_claim *c, il_claim_measured *t, il_model *const 
     }
     il_error inner = { 0 };
     il_table *table = NULL;
-    il_status status =
-        t->measure->run(t->opts, subject, t->n_subjects, t->name, &table, &inner);
+    il_status status = il_measure_table(&table, t->measure, t->opts, subject, t->n_subjects,
+                                        t->name, &inner);
     if (status)
         return il_fail(err, status, "%s: measures.%s: %s", c->name, t->name, inner.text);
     il_table_free(t->table);

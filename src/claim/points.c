@@ -73,35 +73,27 @@ static il_status evaluate(const options *o, evaluation *eval, const il_model *mo
 }
 
 /* Models first, then the algorithms on the first one's prompts. */
-static il_status run(const options *o, const il_subject *subject, int n, const char *name,
-                     int by_loops, il_table **out, il_error *err)
+static il_status fill(il_table *table, const options *o, const il_subject *subject, int n,
+                      int by_loops, il_error *err)
 {
     evaluation *eval = by_loops ? il_eval_loops : il_eval_points;
-    il_table *table;
-    IL_TRY(il_table_new(&table, name, err));
-    il_status status = IL_OK;
-    for (int i = 0; i < n && !status; i++)
-        status =
-            evaluate(o, eval, subject[i].model, subject[i].name, by_loops, 0, table, err);
-    if (!status && (o->against[0] || !n))
-        status = evaluate(o, eval, n ? subject->model : NULL, "", by_loops, 1, table, err);
-    if (status)
-        il_table_free(table);
-    else
-        *out = table;
-    return status;
+    for (int i = 0; i < n; i++)
+        IL_TRY(
+            evaluate(o, eval, subject[i].model, subject[i].name, by_loops, 0, table, err));
+    if (!o->against[0] && n) return IL_OK;
+    return evaluate(o, eval, n ? subject->model : NULL, "", by_loops, 1, table, err);
 }
 
-static il_status run_points(const void *opt, const il_subject *subject, int n,
-                            const char *name, il_table **table, il_error *err)
+static il_status fill_points(il_table *table, const void *opt, const il_subject *subject,
+                             int n, il_error *err)
 {
-    return run(opt, subject, n, name, 0, table, err);
+    return fill(table, opt, subject, n, 0, err);
 }
 
-static il_status run_loops(const void *opt, const il_subject *subject, int n,
-                           const char *name, il_table **table, il_error *err)
+static il_status fill_loops(il_table *table, const void *opt, const il_subject *subject,
+                            int n, il_error *err)
 {
-    return run(opt, subject, n, name, 1, table, err);
+    return fill(table, opt, subject, n, 1, err);
 }
 
 const il_measure il_measure_points = {
@@ -109,7 +101,7 @@ const il_measure il_measure_points = {
     .summary = "error by number of examples, of models and algorithms",
     .opts = opts,
     .size = sizeof(options),
-    .run = run_points,
+    .fill = fill_points,
 };
 
 const il_measure il_measure_loops = {
@@ -117,5 +109,5 @@ const il_measure il_measure_loops = {
     .summary = "error at the last point by loop (step of an algorithm)",
     .opts = opts,
     .size = sizeof(options),
-    .run = run_loops,
+    .fill = fill_loops,
 };

@@ -18,7 +18,8 @@
  *
  * Source: Ahn et al. 2023, arXiv:2306.00297.
  */
-#include "claim/products.h"
+#include "analysis/products.h"
+#include "claim/claim.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -71,10 +72,9 @@ static double rest_of(const il_products *p, int C, int d)
     return fmax(keys / largest, values / fabs(p->V[d * C + d]));
 }
 
-static il_status fill_block(il_table *table, const il_product_shape *s, const double *S,
-                            int n, const il_products *p, const char *name, il_error *err)
+static il_status fill_block(il_table *table, int C, int d, const double *S, int n,
+                            const il_products *p, const char *name, il_error *err)
 {
-    int d = s->d, C = s->C, row = il_table_rows(table);
     double A[D * D], root[D];
     for (int i = 0; i < d; i++) root[i] = sqrt(S[i]);
     for (int i = 0; i < d; i++)
@@ -82,35 +82,35 @@ static il_status fill_block(il_table *table, const il_product_shape *s, const do
     multiple whitened = nearest(A, d, root), plain = nearest(A, d, NULL);
     double values[] = { whitened.a,    whitened.distance,        plain.distance,
                         plain.largest, from_optimum(A, d, n, S), rest_of(p, C, d) };
-    IL_TRY(il_table_add_row(table, err));
-    IL_TRY(il_table_set_text(table, row, 0, name, err));
-    for (int i = 0; i < IL_COUNT(values); i++) il_table_set(table, row, i + 1, values[i]);
-    return IL_OK;
+    return il_inspect_row(table, name, 1, values, IL_COUNT(values), err);
 }
 
 static il_status check(const il_subject *subject, const il_product_shape *s, il_error *err)
 {
-    if (!il_model_layout(subject->model)->last || s->C != s->d + 1 || s->heads != 1)
+    int d = subject->model->config.model.n_dims;
+    if (!il_model_layout(subject->model)->last || s->C != d + 1 || s->heads != 1)
         return il_fail(
             err, IL_ECONFIG,
             "%s: a preconditioner is read of one head on columns (x, y) that are "
             "the stream: model.tokens = columns, model.read_in = none, "
             "model.n_embd = model.n_dims + 1",
             subject->name);
-    if (s->d > D)
+    if (d > D)
         return il_fail(err, IL_ECONFIG, "%s: more than %d dimensions", subject->name, D);
     return IL_OK;
 }
 
-static il_status fill(il_table *table, const il_subject *subject, int many, il_error *err)
+static il_status add_blocks(il_table *table, const il_subject *subject, int many,
+                            il_error *err)
 {
     const il_config *c = &subject->model->config;
     const il_task *task = il_task_find(c->training.task_name);
     il_product_shape s;
     double S[D];
-    IL_TRY(il_linear_shape_of(&s, subject->model, err));
+    int d = c->model.n_dims;
+    IL_TRY(il_product_shape_of(&s, subject->model, err));
     IL_TRY(check(subject, &s, err));
-    IL_TRY(il_task_variances(S, task, c->training.task_opts, s.d, err));
+    IL_TRY(il_task_variances(S, task, c->training.task_opts, d, err));
     size_t n = (size_t)s.C * (size_t)s.C;
     double *memory = malloc(2 * n * sizeof *memory);
     if (!memory) return il_fail(err, IL_EFAIL, "out of memory for products");
@@ -121,34 +121,25 @@ static il_status fill(il_table *table, const il_subject *subject, int many, il_e
         snprintf(name, sizeof name, "%s%sh.%d", many ? subject->name : "", many ? " " : "",
                  b);
         il_products_of(p, subject->model, &s, b, 0);
-        status =
-            fill_block(table, &s, S, c->training.curriculum.points.end - 1, &p, name, err);
+        status = fill_block(table, s.C, d, S, c->training.curriculum.points.end - 1, &p,
+                            name, err);
     }
     free(memory);
     return status;
 }
 
-static il_status run(const void *opt, const il_subject *subject, int n, const char *name,
-                     il_table **out, il_error *err)
+static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
+                      il_error *err)
 {
-    static const char *const cols[] = { "block",    "scale",   "whitened", "plain",
-                                        "identity", "optimum", "rest" };
     (void)opt;
-    il_table *table;
-    IL_TRY(il_table_new(&table, name, err));
-    il_status status = IL_OK;
-    for (int i = 0; i < IL_COUNT(cols) && !status; i++)
-        status = il_table_add_col(table, cols[i], i == 0, err);
-    for (int i = 0; i < n && !status; i++) status = fill(table, subject + i, n > 1, err);
-    if (status)
-        il_table_free(table);
-    else
-        *out = table;
-    return status;
+    IL_TRY(il_inspect_columns(table, "block$ scale whitened plain identity optimum rest",
+                              err));
+    for (int i = 0; i < n; i++) IL_TRY(add_blocks(table, subject + i, n > 1, err));
+    return IL_OK;
 }
 
 const il_measure il_measure_preconditioner = {
     .name = "preconditioner",
     .summary = "linear attention on columns as preconditioned gradient descent, by block",
-    .run = run,
+    .fill = fill,
 };

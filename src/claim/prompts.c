@@ -1,8 +1,6 @@
 /* prompts.c - the prompts of a task that no model has */
 #include "claim/claim.h"
 
-#include <stdlib.h>
-
 static il_status find_task(const il_task **task, double opts[IL_TASK_OPTS],
                            const char *text, il_error *err)
 {
@@ -49,46 +47,10 @@ il_status il_claim_unit(double *unit, const il_claim_prompts *p, il_error *err)
     return IL_OK;
 }
 
-/* The mean of |yhat - y|^2 over prompts and points, as an evaluation counts it. */
-static double mean_error(const il_batch *batch, const il_real *yhat, double unit)
-{
-    const il_real *y = batch->yq ? batch->yq : batch->y;
-    size_t B = (size_t)batch->prompts, n = (size_t)batch->points * (size_t)batch->outs;
-    double sum = 0;
-    for (size_t b = 0; b < B; b++) {
-        double one = 0;
-        for (size_t i = b * n; i < (b + 1) * n; i++) {
-            double e = (double)yhat[i] - (double)y[i];
-            one += e * e;
-        }
-        sum += one;
-    }
-    return sum * unit / (double)(B * (size_t)batch->points);
-}
-
-il_status il_claim_loss(double *loss, const il_model *model, int prompts, int seed,
-                        il_error *err)
-{
-    const il_config *c = &model->config;
-    const il_task *task = il_task_find(c->training.task_name);
-    int points = c->training.curriculum.points.end, dims = c->training.curriculum.dims.end;
-    il_batch *batch;
-    if (strcmp(task->loss, "mse"))
-        return il_fail(err, IL_ECONFIG, "%s has no squared error", task->name);
-    int outs = il_task_outs(task, c->training.task_opts, c->model.n_dims);
-    IL_TRY(il_batch_new_outs(&batch, prompts, points, c->model.n_dims, outs, err));
-    il_draw at = { .seed = (uint64_t)seed, .stream = IL_STREAM_EVAL };
-    il_real *yhat = malloc(sizeof *yhat * (size_t)prompts * (size_t)points * (size_t)outs);
-    il_status status =
-        yhat ? il_batch_draw(batch, task, c->training.task_opts, NULL, dims, at, err)
-             : il_fail(err, IL_EFAIL, "out of memory for answers");
-    int loops = il_model_loops(model);
-    if (!status) status = il_model_answer(model, batch, loops, loops, yhat, err);
-    if (!status)
-        *loss = mean_error(batch, yhat,
-                           il_task_unit(task) /
-                               il_task_scale(task, c->training.task_opts, dims));
-    free(yhat);
-    il_batch_free(batch);
-    return status;
-}
+const il_opt il_claim_loss_keys[] = {
+    { "prompts", IL_OPT_INT, offsetof(il_claim_losses, prompts), 1280, 1, 1e8,
+      "for the losses" },
+    { "seed", IL_OPT_INT, offsetof(il_claim_losses, seed), 1, 0, 2147483647,
+      "which prompts" },
+    { 0 },
+};

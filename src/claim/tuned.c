@@ -10,9 +10,9 @@
 #include <stdlib.h>
 
 typedef struct {
-    char algo[IL_TEXT], option[IL_TEXT], task[IL_TEXT];
+    char algo[IL_TEXT], option[IL_TEXT];
     double low, high;
-    int prompts, points, dims, seed;
+    il_claim_prompts of;
 } options;
 
 #define KEY(type, field, init, min, max, help, words)                                      \
@@ -23,56 +23,56 @@ typedef struct {
 static const il_opt opts[] = {
     KEY(TEXT, algo, 0, 0, 0, "an algorithm with its other options", "gd steps=1"),
     KEY(TEXT, option, 0, 0, 0, "what is tuned", "step_size"),
-    KEY(TEXT, task, 0, 0, 0, "on whose prompts", "linear_regression"),
     KEY(REAL, low, 1e-3, 1e-300, 1e300, "search from here", NULL),
     KEY(REAL, high, 1, 1e-300, 1e300, "to here", NULL),
-    KEY(INT, prompts, 1280, 1, 1e6, "prompts", NULL),
-    KEY(INT, points, 41, 1, 65536, "points in a prompt", NULL),
-    KEY(INT, dims, 20, 1, 65536, "dimensions", NULL),
-    KEY(INT, seed, 1, 0, 2147483647, "which prompts", NULL),
+    IL_PROMPT_KEYS(options, 1280),
+    { 0 },
+};
+static const il_opt multiple_opts[] = {
+    KEY(TEXT, algo, 0, 0, 0, "an algorithm", "gd steps=1 step_size=1"),
+    IL_PROMPT_KEYS(options, 1280),
     { 0 },
 };
 /* clang-format on */
 
-static il_status fill(il_table *table, const char *what, double value, double loss,
-                      il_error *err)
+/* The value, and the mean over the points of the squared error there */
+typedef struct {
+    double value, error;
+} best;
+
+static il_status fill_table(il_table *table, const options *o,
+                            il_status (*search)(best *found, const options *o,
+                                                const il_batch *batch, il_error *err),
+                            il_error *err)
 {
-    IL_TRY(il_table_add_col(table, "algorithm", 1, err));
-    IL_TRY(il_table_add_col(table, "value", 0, err));
-    IL_TRY(il_table_add_col(table, "loss", 0, err));
-    IL_TRY(il_table_add_row(table, err));
-    IL_TRY(il_table_set_text(table, 0, 0, what, err));
-    il_table_set(table, 0, 1, value);
-    il_table_set(table, 0, 2, loss);
+    il_batch *batch;
+    best found;
+    double unit = 1;
+    IL_TRY(il_claim_draw(&batch, &o->of, err));
+    il_status status = il_claim_unit(&unit, &o->of, err);
+    if (!status) status = search(&found, o, batch, err);
+    il_batch_free(batch);
+    if (status) return status;
+    double row[] = { found.value, found.error * unit };
+    IL_TRY(il_inspect_columns(table, "algorithm$ value loss", err));
+    return il_inspect_row(table, o->algo, 1, row, 2, err);
+}
+
+/* ---- an option --------------------------------------------------------------------------------- */
+
+static il_status tune(best *to, const options *o, const il_batch *batch, il_error *err)
+{
+    IL_TRY(il_algo_tune(&to->value, &to->error, o->algo, o->option, o->low, o->high, batch,
+                        0, err));
+    to->error *= batch->outs;
     return IL_OK;
 }
 
-static il_status run(const void *opt, const il_subject *subject, int n, const char *name,
-                     il_table **out, il_error *err)
+static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
+                      il_error *err)
 {
     (void)subject, (void)n;
-    const options *o = opt;
-    il_claim_prompts prompts = { o->task, o->prompts, o->points, o->dims, o->seed };
-    il_batch *batch = NULL;
-    il_table *table = NULL;
-    double value, loss;
-    il_status status = il_claim_draw(&batch, &prompts, err);
-    if (!status)
-        status =
-            il_algo_tune(&value, &loss, o->algo, o->option, o->low, o->high, batch, 0, err);
-    if (!status) {
-        double unit;
-        status = il_claim_unit(&unit, &prompts, err);
-        if (!status) loss *= batch->outs * unit;
-    }
-    il_batch_free(batch);
-    if (!status) status = il_table_new(&table, name, err);
-    if (!status) status = fill(table, o->algo, value, loss, err);
-    if (status)
-        il_table_free(table);
-    else
-        *out = table;
-    return status;
+    return fill_table(table, opt, tune, err);
 }
 
 const il_measure il_measure_tuned = {
@@ -81,35 +81,12 @@ const il_measure il_measure_tuned = {
     .opts = opts,
     .size = sizeof(options),
     .untrained = 1,
-    .run = run,
+    .fill = fill,
 };
 
 /* ---- a multiple -------------------------------------------------------------------------------- */
 
-typedef struct {
-    char algo[IL_TEXT], task[IL_TEXT];
-    int prompts, points, dims, seed;
-} multiple_options;
-
-#define MULTIPLE(type, field, init, min, max, help, words)                                 \
-    {                                                                                      \
-#field, IL_OPT_##type, offsetof(multiple_options, field), init, min, max, help,    \
-            words                                                                          \
-    }
-/* clang-format off */
-static const il_opt multiple_opts[] = {
-    MULTIPLE(TEXT, algo, 0, 0, 0, "an algorithm", "gd steps=1 step_size=1"),
-    MULTIPLE(TEXT, task, 0, 0, 0, "on whose prompts", "linear_regression"),
-    MULTIPLE(INT, prompts, 1280, 1, 1e6, "prompts", NULL),
-    MULTIPLE(INT, points, 41, 1, 65536, "points in a prompt", NULL),
-    MULTIPLE(INT, dims, 20, 1, 65536, "dimensions", NULL),
-    MULTIPLE(INT, seed, 1, 0, 2147483647, "which prompts", NULL),
-    { 0 },
-};
-/* clang-format on */
-
-/* The best multiple of yhat, and the mean over the points of |c yhat - y|^2 there */
-static double best_multiple(double *error, const il_real *yhat, const il_batch *batch)
+static best best_multiple(const il_real *yhat, const il_batch *batch)
 {
     size_t points = (size_t)batch->prompts * (size_t)batch->points;
     const il_real *y = batch->yq ? batch->yq : batch->y;
@@ -120,49 +97,36 @@ static double best_multiple(double *error, const il_real *yhat, const il_batch *
         yy += (double)y[i] * (double)y[i];
     }
     double c = xx > 0 ? xy / xx : 0;
-    *error = (yy - c * xy) / (double)points;
-    return c;
+    return (best){ c, (yy - c * xy) / (double)points };
 }
 
-static il_status run_multiple(const void *opt, const il_subject *subject, int n,
-                              const char *name, il_table **out, il_error *err)
+static il_status multiply(best *to, const options *o, const il_batch *batch, il_error *err)
 {
-    (void)subject, (void)n;
-    const multiple_options *o = opt;
-    il_claim_prompts prompts = { o->task, o->prompts, o->points, o->dims, o->seed };
-    il_batch *batch = NULL;
-    il_algo *algo = NULL;
-    il_table *table = NULL;
-    il_real *yhat = NULL;
-    double unit = 1, value = 0, loss = 0;
-    il_status status = il_claim_draw(&batch, &prompts, err);
-    if (!status) status = il_claim_unit(&unit, &prompts, err);
-    if (!status) status = il_algo_new(&algo, o->algo, err);
-    if (!status) {
-        size_t size = (size_t)o->prompts * (size_t)o->points * (size_t)batch->outs;
-        yhat = malloc(sizeof *yhat * size);
-        if (!yhat) status = il_fail(err, IL_EFAIL, "out of memory for the answers");
-    }
-    int last = status ? 0 : il_algo_steps(algo);
-    if (!status) status = il_algo_predict(algo, batch, last, last, yhat, NULL, err);
-    if (!status) value = best_multiple(&loss, yhat, batch);
-    if (!status) status = il_table_new(&table, name, err);
-    if (!status) status = fill(table, o->algo, value, loss * unit, err);
+    size_t size = (size_t)batch->prompts * (size_t)batch->points * (size_t)batch->outs;
+    il_algo *algo;
+    IL_TRY(il_algo_new(&algo, o->algo, err));
+    il_real *yhat = malloc(sizeof *yhat * size);
+    int last = il_algo_steps(algo);
+    il_status status = yhat ? il_algo_predict(algo, batch, last, last, yhat, NULL, err)
+                            : il_fail(err, IL_EFAIL, "out of memory for the answers");
+    if (!status) *to = best_multiple(yhat, batch);
     free(yhat);
     il_algo_free(algo);
-    il_batch_free(batch);
-    if (status)
-        il_table_free(table);
-    else
-        *out = table;
     return status;
+}
+
+static il_status fill_multiple(il_table *table, const void *opt, const il_subject *subject,
+                               int n, il_error *err)
+{
+    (void)subject, (void)n;
+    return fill_table(table, opt, multiply, err);
 }
 
 const il_measure il_measure_multiple = {
     .name = "multiple",
     .summary = "the best multiple of an algorithm's answers: a line search in closed form",
     .opts = multiple_opts,
-    .size = sizeof(multiple_options),
+    .size = sizeof(options),
     .untrained = 1,
-    .run = run_multiple,
+    .fill = fill_multiple,
 };

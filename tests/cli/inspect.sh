@@ -8,6 +8,19 @@ for analysis in similarity lens probe weights patch sensitivity; do
     expect 0 '' il inspect $analysis run --prompts 4 --queries 6 --json
     json "$analysis: one table with rows" .stdout "o['name'] == '$analysis' and len(o['rows']) > 0"
 done
+expect 0 '' il inspect interpolate run --with run --prompts 4 --json
+json 'interpolate: eleven weights' .stdout "len(o['rows']) == 11 and o['rows'][0][0] == 0"
+expect 3 'give the other end by --with' il inspect interpolate run
+expect 0 '' il inspect probe run --target xty,w_ols --probe mlp=8 --pool --prompts 8 --json
+json 'probe: what was asked, and controls' .stdout "o['columns'][2:8] == ['xty', 'w_ols', 'xty_control', 'w_ols_control', 'xty_untrained', 'w_ols_untrained']"
+expect 3 "no target 'xtz'; did you mean 'xty'" il inspect probe run --target xtz
+expect 2 'mlp=UNITS' il inspect probe run --probe mlp=0
+check 'build: a step' il build gd dims=3 points=7 loops=2 -o gd.safetensors >/dev/null
+expect 0 '' il inspect weights gd.safetensors --to gd step_size=0.3 --json
+json 'weights: a construction is itself' .stdout "all(r[-1] < 1e-6 for r in o['rows'])"
+expect 0 '' il inspect weights gd.safetensors --each value --csv
+expect 3 'head, block or value' il inspect weights gd.safetensors --each valu
+expect 2 'follow MODEL with --to' il inspect weights gd.safetensors step_size=0.3
 expect 2 "no analysis 'lenz'; did you mean 'lens'" il inspect lenz run
 expect 2 'an argument is missing' il inspect lens
 expect 5 'gone' il inspect lens gone

@@ -75,18 +75,20 @@ static void run_and_leave(void **state)
                                             "model.family=gpt2_tying" };
     (void)state;
     for (int f = 0; f < IL_COUNT(families); f++) {
-        il_model *model = small(families[f]);
+        il_model *model = small(families[f]), *other = small(families[f]);
         uint64_t before = il_model_hash(model);
         for (int i = 0; il_analysis_at(i); i++) {
             const char *name = il_analysis_at(i)->name;
-            il_explain_options o = { .prompts = 4, .queries = 4, .seed = 3 };
+            il_inspect_options o = { .ask = { .prompts = 4, .queries = 4, .seed = 3 } };
             il_table *t = NULL;
+            o.with = other;
             CHECK_OK(il_inspect(model, name, &o, &t, &err));
             assert_string_equal(il_table_name(t), name);
             assert_true(il_table_rows(t) > 0);
             assert_true(il_model_hash(model) == before);
             il_table_free(t);
         }
+        il_model_free(other);
         il_model_free(model);
     }
 }
@@ -96,7 +98,7 @@ static void say_what_is_known(void **state)
 {
     (void)state;
     il_model *model = steps(0.05, 2);
-    il_explain_options o = { .prompts = 4, .queries = 6, .seed = 3 };
+    il_inspect_options o = { .ask = { .prompts = 4, .queries = 6, .seed = 3 } };
     il_table *t = NULL;
     CHECK_OK(il_inspect(model, "weights", &o, &t, &err));
     assert_int_equal(il_table_rows(t), 4);
@@ -118,7 +120,7 @@ static void say_what_is_known(void **state)
 
     /* one layer: d yhat / d y_j = eta q x_j, so by_y does not depend on least squares */
     il_explanation e;
-    CHECK_OK(il_explain(model, &o, &e, &err));
+    CHECK_OK(il_explain(model, &o.ask, &e, &err));
     CHECK(e.found == IL_EXPLAINED_RUNS && !strcmp(e.family, "gd"), "%s", e.verdict);
     CHECK_NEAR(e.steps_per_layer, 1, 1e-9, e.verdict);
     il_explanation_free(&e);
@@ -129,12 +131,12 @@ static void faults_are_named(void **state)
 {
     (void)state;
     il_model *model = small("model.family=gpt2");
-    il_explain_options o = { .prompts = 4, .seed = 3 };
+    il_inspect_options o = { .ask = { .prompts = 4, .seed = 3 } };
     il_table *t = NULL;
     il_error err = { 0 };
     assert_int_equal(il_inspect(model, "lense", &o, &t, &err), IL_EUSAGE);
     CHECK(strstr(err.text, "did you mean 'lens'"), "%s", err.text);
-    o.data = "opposite";
+    o.ask.data = "opposite";
     assert_int_equal(il_inspect(model, "lens", &o, &t, &err), IL_ECONFIG);
     il_model_free(model);
 }

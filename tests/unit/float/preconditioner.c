@@ -46,7 +46,7 @@ static il_table *measured(const il_measure *measure, const void *opts, const il_
 {
     il_table *table = NULL;
     il_subject subject = { "it", &m->config, m, "nowhere" };
-    CHECK_OK(measure->run(opts, &subject, 1, "t", &table, &err));
+    CHECK_OK(il_measure_table(&table, measure, opts, &subject, 1, "t", &err));
     assert_int_equal(il_table_rows(table), 1);
     return table;
 }

@@ -1,0 +1,302 @@
+/* inspect.c - what analyses say of models that are known: probes, the way between two models, distances
+ * to constructions */
+#include "analysis/analysis.h"
+#include "analysis/reader.h"
+#include "check.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* ---- probes ------------------------------------------------------------------------------------ */
+
+enum { ROWS = 2000, WIDTH = 4, PLACES = 5, SIZE = ROWS * PLACES * WIDTH };
+
+/* x uniform in [-1,1]; y = x_0 x_1 of the last place, or 3 x_0 - x_2 + 1 of place 3 */
+typedef struct {
+    il_real x[SIZE];
+    double y[ROWS];
+} sample;
+
+static void draw(sample *s, int product, uint32_t step)
+{
+    il_rng rng = il_rng_at(5, IL_STREAM_USER, step, 0);
+    for (int i = 0; i < SIZE; i++) s->x[i] = (il_real)(2 * il_uniform(&rng) - 1);
+    for (int i = 0; i < ROWS; i++) {
+        const il_real *x = s->x + (i * PLACES + (product ? PLACES - 1 : 3)) * WIDTH;
+        s->y[i] =
+            product ? (double)x[0] * (double)x[1] : 3 * (double)x[0] - (double)x[2] + 1;
+    }
+}
+
+/* The error of a probe of one place, or of all, divided by the target's mean square */
+static double probed(const il_reader *how, int product, int place, int shift)
+{
+    static sample fit, test;
+    draw(&fit, product, 1);
+    draw(&test, product, 2);
+    il_pairs a = { .x = fit.x + (place < 0 ? 0 : place * WIDTH),
+                   .stride = PLACES * WIDTH,
+                   .positions = place < 0 ? PLACES : 1,
+                   .width = WIDTH,
+                   .y = fit.y,
+                   .n = ROWS,
+                   .outs = 1,
+                   .shift = shift };
+    il_pairs b = a;
+    b.x = test.x + (place < 0 ? 0 : place * WIDTH);
+    b.y = test.y;
+    il_score score = { 0 };
+    CHECK_OK(il_read(&score, how, &a, &b, NULL, &err));
+    return score.error / score.power;
+}
+
+static void a_network_reads_what_a_ridge_cannot(void **state)
+{
+    (void)state;
+    const il_reader ridge = { .shrink = 1e-6 }, network = { .hidden = 32, .seed = 1 };
+    CHECK(probed(&ridge, 1, PLACES - 1, 0) > 0.95, "a product is not linear: %g",
+          probed(&ridge, 1, PLACES - 1, 0));
+    CHECK(probed(&network, 1, PLACES - 1, 0) < 0.02, "a product of two: %g",
+          probed(&network, 1, PLACES - 1, 0));
+    CHECK(probed(&network, 1, PLACES - 1, 1) > 0.95, "another row's product: %g",
+          probed(&network, 1, PLACES - 1, 1));
+    CHECK(probed(&network, 1, 0, 0) > 0.95, "it does not stand there: %g",
+          probed(&network, 1, 0, 0));
+    CHECK_NEAR(probed(&ridge, 0, 3, 0), 0, 1e-9, "a line is read exactly");
+}
+
+/* The weights of positions find the one place that says something */
+static void positions_are_found(void **state)
+{
+    (void)state;
+    il_reader pooled = { .shrink = 1e-6 };
+    CHECK(probed(&pooled, 0, -1, 0) < 0.01, "ridge: %g", probed(&pooled, 0, -1, 0));
+    pooled.hidden = 32;
+    CHECK(probed(&pooled, 0, -1, 0) < 0.02, "network: %g", probed(&pooled, 0, -1, 0));
+    CHECK(probed(&pooled, 0, -1, 1) > 0.65, "control: %g", probed(&pooled, 0, -1, 1));
+}
+
+/* The solution satisfies the normal equations, and is the same for any scale of the inputs */
+static void a_symmetric_system_is_solved(void **state)
+{
+    (void)state;
+    enum { N = 6 };
+    double A[N * N], L[N * N] = { 0 }, B[N], X[N];
+    il_rng rng = il_rng_at(1, IL_STREAM_USER, 0, 0);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j <= i; j++) L[i * N + j] = il_normal(&rng) + 2 * (i == j);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++) {
+            A[i * N + j] = 0;
+            for (int k = 0; k < N; k++) A[i * N + j] += L[i * N + k] * L[j * N + k];
+        }
+    for (int i = 0; i < N; i++) X[i] = B[i] = il_normal(&rng);
+    double M[N * N];
+    memcpy(M, A, sizeof M);
+    il_cholesky_solve(M, N, X, 1);
+    for (int i = 0; i < N; i++) {
+        double sum = 0;
+        for (int j = 0; j < N; j++) sum += A[i * N + j] * X[j];
+        CHECK_NEAR(sum, B[i], 1e-10, "A X = B");
+    }
+}
+
+/* ---- models -------------------------------------------------------------------------------------- */
+
+static il_model *made(const char *const *settings, int n)
+{
+    il_config config;
+    il_model *model = NULL;
+    il_config_init(&config);
+    for (int i = 0; i < n; i++) CHECK_OK(il_config_set(&config, settings[i], &err));
+    CHECK_OK(il_model_new(&model, &config, &err));
+    return model;
+}
+
+/* Two layers of linear attention with two heads on columns (x, y), with random weights */
+static il_model *columns(const char *seed)
+{
+    const char *const settings[] = {
+        "model.family=stack",
+        "model.tokens=columns",
+        "model.read_in=none",
+        "model.read=minus_y",
+        "model.n_dims=3",
+        "model.n_embd=4",
+        "model.n_head=2",
+        "model.n_key=4",
+        "model.n_positions=9",
+        "model.blocks=linear*2",
+        "model.init_std=0.2",
+        "training.curriculum.dims.start=3",
+        "training.curriculum.dims.end=3",
+        "training.curriculum.points.start=9",
+        "training.curriculum.points.end=9",
+        seed,
+    };
+    return made(settings, IL_COUNT(settings));
+}
+
+static il_model *built(const char *text)
+{
+    il_model *m = NULL;
+    CHECK_OK(il_build(&m, text, &err));
+    return m;
+}
+
+static il_table *inspected(const il_model *m, const char *analysis, il_inspect_options o)
+{
+    il_table *t = NULL;
+    CHECK_OK(il_inspect(m, analysis, &o, &t, &err));
+    return t;
+}
+
+static double cell(const il_table *t, int row, const char *col)
+{
+    int c = il_table_find(t, col);
+    CHECK(c >= 0, "no column %s", col);
+    return il_table_number(t, row, c);
+}
+
+/* ---- the way between two models ------------------------------------------------------------------ */
+
+static double loss_of(const il_model *m)
+{
+    double loss;
+    CHECK_OK(il_loss(&loss, m, 50, 7, &err));
+    return loss;
+}
+
+static void ends_are_the_models(const il_model *a, const il_model *b, const char *what)
+{
+    il_inspect_options o = { .ask = { .prompts = 50, .seed = 7 }, .with = b };
+    il_table *t = inspected(a, "interpolate", o);
+    int last = il_table_rows(t) - 1;
+    CHECK_NEAR(cell(t, 0, "weight"), 0, 0, what);
+    CHECK_NEAR(cell(t, last, "weight"), 1, 0, what);
+    CHECK_NEAR(cell(t, 0, "loss"), loss_of(a), 1e-5 * loss_of(a), what);
+    if (b) CHECK_NEAR(cell(t, last, "loss"), loss_of(b), 1e-5 * loss_of(b), what);
+    il_table_free(t);
+}
+
+static void the_way_begins_and_ends_at_the_models(void **state)
+{
+    (void)state;
+    il_model *a = columns("training.seed=1"), *b = columns("training.seed=2"),
+             *gd = built("gd dims=3 points=9 loops=2 step_size=0.05");
+    ends_are_the_models(a, b, "two models of linear attention");
+    ends_are_the_models(a, gd, "a loop of one head for two layers of two");
+    ends_are_the_models(a, NULL, "its own block means");
+
+    static const char *const other[] = { "model.n_dims=3",
+                                         "model.n_positions=9",
+                                         "model.n_embd=16",
+                                         "model.n_head=2",
+                                         "model.n_layer=1",
+                                         "training.curriculum.dims.start=3",
+                                         "training.curriculum.dims.end=3",
+                                         "training.curriculum.points.start=9",
+                                         "training.curriculum.points.end=9" };
+    il_model *gpt2 = made(other, IL_COUNT(other));
+    ends_are_the_models(gpt2, gpt2, "weight by weight");
+    il_inspect_options o = { .ask = { .prompts = 4 }, .with = a };
+    il_table *t = NULL;
+    il_error e = { 0 };
+    assert_int_equal(il_inspect(gpt2, "interpolate", &o, &t, &e), IL_ECONFIG);
+    CHECK(strstr(e.text, "read other tokens"), "%s", e.text);
+    o.with = NULL;
+    assert_int_equal(il_inspect(gpt2, "interpolate", &o, &t, &e), IL_ECONFIG);
+    CHECK(strstr(e.text, "--with"), "%s", e.text);
+    il_model_free(gpt2);
+    il_model_free(a);
+    il_model_free(b);
+    il_model_free(gd);
+}
+
+/* Halfway between gradient steps of 0.02 and 0.08 the first layer takes one of 0.05 */
+static void half_the_way_is_half_the_step(void **state)
+{
+    (void)state;
+    static const char *const text[] = { "gd dims=3 points=9 loops=1 step_size=0.02",
+                                        "gd dims=3 points=9 loops=1 step_size=0.08",
+                                        "gd dims=3 points=9 loops=1 step_size=0.05" };
+    il_model *m[3];
+    for (int i = 0; i < 3; i++) m[i] = built(text[i]);
+    il_inspect_options o = { .ask = { .prompts = 50, .seed = 7 }, .with = m[1] };
+    il_table *t = inspected(m[0], "interpolate", o);
+    CHECK_NEAR(cell(t, 5, "loss"), loss_of(m[2]), 1e-5, "two built models");
+    il_table_free(t);
+    for (int i = 0; i < 3; i++) il_model_free(m[i]);
+}
+
+/* ---- distances to constructions -------------------------------------------------------------------- */
+
+static double farthest(const il_model *m, const char *to)
+{
+    il_table *t = inspected(m, "weights", (il_inspect_options){ .to = to });
+    double most = 0;
+    for (int r = 0; r < il_table_rows(t); r++) most = fmax(most, cell(t, r, "to"));
+    il_table_free(t);
+    return most;
+}
+
+static void a_construction_is_at_no_distance_from_itself(void **state)
+{
+    (void)state;
+    il_model *gd = built("gd dims=3 points=9 loops=3 step_size=0.05"),
+             *gdpp = built("gdpp dims=3 points=9 loops=3"),
+             *random = columns("training.seed=1");
+    CHECK_NEAR(farthest(gd, "gd step_size=0.2"), 0, 1e-6, "gd of another step size");
+    CHECK_NEAR(farthest(gdpp, "gdpp"), 0, 1e-6, "gdpp");
+    /* P V of GD++ is -gamma on x and -eta on y, eta = 3 gamma: without x it is 3/sqrt(12) of it */
+    CHECK_NEAR(farthest(gdpp, "gd"), sqrt(3.0 / 12), 1e-6, "the x of gdpp is not in gd");
+    CHECK(farthest(random, "gd") > 0.5, "random weights: %g", farthest(random, "gd"));
+    /* K^T Q of Newton reads the register t, which gd does not have */
+    CHECK_NEAR(farthest(gd, "newton"), 1, 1e-6, "newton");
+    il_table *t = NULL;
+    il_error e = { 0 };
+    il_inspect_options o = { .to = "mesa_gd dims=4" };
+    assert_int_equal(il_inspect(gd, "weights", &o, &t, &e), IL_ECONFIG);
+    CHECK(strstr(e.text, "no register"), "%s", e.text);
+    il_model_free(gd);
+    il_model_free(gdpp);
+    il_model_free(random);
+}
+
+/* K^T Q of a built step is I on x: three singular values of 1; blocks have the registers' names */
+static void blocks_and_values_are_listed(void **state)
+{
+    (void)state;
+    il_model *gd = built("gd dims=3 points=9 loops=1 step_size=0.05");
+    il_table *t = inspected(gd, "weights", (il_inspect_options){ .each = "value" });
+    assert_int_equal(il_table_rows(t), 8);
+    for (int i = 0; i < 8; i++) {
+        double want = i < 3 ? 1 : i == 4 ? 0.05 : 0;
+        CHECK_NEAR(cell(t, i, "value"), want, 1e-7, "singular values");
+    }
+    il_table_free(t);
+    t = inspected(gd, "weights", (il_inspect_options){ .each = "block", .to = "gd" });
+    assert_int_equal(il_table_rows(t), 2);
+    assert_string_equal(il_table_text(t, 0, il_table_find(t, "block")), "x.x");
+    assert_string_equal(il_table_text(t, 1, il_table_find(t, "block")), "y.y");
+    for (int i = 0; i < 2; i++) {
+        CHECK_NEAR(cell(t, i, "share"), 1, 1e-12, "all of it");
+        CHECK_NEAR(cell(t, i, "to"), 0, 1e-12, "as in the construction");
+    }
+    il_table_free(t);
+    il_model_free(gd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_network_reads_what_a_ridge_cannot),
+        cmocka_unit_test(positions_are_found),
+        cmocka_unit_test(a_symmetric_system_is_solved),
+        cmocka_unit_test(the_way_begins_and_ends_at_the_models),
+        cmocka_unit_test(half_the_way_is_half_the_step),
+        cmocka_unit_test(a_construction_is_at_no_distance_from_itself),
+        cmocka_unit_test(blocks_and_values_are_listed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
