@@ -14,16 +14,10 @@ static void draw(const void *opt, il_rng *rng, il_prompt *p)
     for (int n = 0; n < p->points; n++) p->y[n] = p->y[n] < 0 ? -1 : 1;
 }
 
-static double scale(const void *opt, int dims)
-{
-    (void)opt, (void)dims;
-    return 1;
-}
-
 static double power(const void *opt, int dims, int dim)
 {
-    (void)dim;
-    return scale(opt, dims);
+    (void)opt, (void)dims, (void)dim;
+    return 1;
 }
 
 const il_task il_task_linear_classification = {
@@ -32,6 +26,5 @@ const il_task il_task_linear_classification = {
     .opts = opts,
     .loss = "cross_entropy",
     .draw = draw,
-    .scale = scale,
     .power = power,
 };

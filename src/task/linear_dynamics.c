@@ -97,12 +97,6 @@ static void sequence(const void *opt, il_rng *rng, il_sequence *s)
     }
 }
 
-static double scale(const void *opt, int dims)
-{
-    (void)opt, (void)dims;
-    return 1;
-}
-
 const il_task il_task_linear_dynamics = {
     .name = "linear_dynamics",
     .summary = "sequences of a state that a matrix moves, seen whole or in part",
@@ -111,5 +105,4 @@ const il_task il_task_linear_dynamics = {
     .loss = "mse",
     .sequence = sequence,
     .work = work,
-    .scale = scale,
 };

@@ -64,12 +64,6 @@ static void sequence(const void *opt, il_rng *rng, il_sequence *s)
     }
 }
 
-static double scale(const void *opt, int dims)
-{
-    (void)opt, (void)dims;
-    return 1;
-}
-
 const il_task il_task_nonlinear_dynamics = {
     .name = "nonlinear_dynamics",
     .summary = "sequences of a state that a network, then a matrix moves",
@@ -78,5 +72,4 @@ const il_task il_task_nonlinear_dynamics = {
     .loss = "mse",
     .sequence = sequence,
     .work = work,
-    .scale = scale,
 };

@@ -6,31 +6,14 @@
  * lambda_i = 1/i; half_subspace takes one for half of the directions and zero for the others.
  * Source: Garg et al. 2022, arXiv:2208.01066.
  */
-#include "task/task.h"
+#include "task/dynamics.h"
 
 #include <math.h>
-
-/* Rows of u (dims,dims): Gram-Schmidt on normal vectors, twice for orthogonality to rounding */
-static void rotation(double *u, int dims, il_rng *rng)
-{
-    for (int i = 0; i < dims; i++) {
-        double *v = u + (size_t)i * dims, square = 0;
-        for (int d = 0; d < dims; d++) v[d] = il_normal(rng);
-        for (int pass = 0; pass < 2; pass++)
-            for (const double *q = u; q < v; q += dims) {
-                double along = 0;
-                for (int d = 0; d < dims; d++) along += q[d] * v[d];
-                for (int d = 0; d < dims; d++) v[d] -= along * q[d];
-            }
-        for (int d = 0; d < dims; d++) square += v[d] * v[d];
-        for (int d = 0; d < dims; d++) v[d] /= sqrt(square);
-    }
-}
 
 static void stretch(double *R, double *u, int dims, il_rng *rng,
                     double (*lambda)(int i, int dims))
 {
-    rotation(u, dims, rng);
+    il_orthogonal(u, dims, rng);
     double squares = 0;
     for (int i = 0; i < dims; i++) squares += lambda(i, dims) * lambda(i, dims);
     memset(R, 0, sizeof *R * (size_t)dims * (size_t)dims);

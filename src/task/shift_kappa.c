@@ -5,26 +5,9 @@
  * with a random rotation U for every prompt, so that E|x'|^2 stays d. The eigenvalues fall evenly in
  * their logarithm, which tells algorithms apart by how fast each direction is learnt.
  */
-#include "task/task.h"
+#include "task/dynamics.h"
 
 #include <math.h>
-
-/* Rows of u (dims,dims): Gram-Schmidt on normal vectors, twice for orthogonality to rounding */
-static void rotation(double *u, int dims, il_rng *rng)
-{
-    for (int i = 0; i < dims; i++) {
-        double *v = u + (size_t)i * dims, square = 0;
-        for (int d = 0; d < dims; d++) v[d] = il_normal(rng);
-        for (int pass = 0; pass < 2; pass++)
-            for (const double *q = u; q < v; q += dims) {
-                double along = 0;
-                for (int d = 0; d < dims; d++) along += q[d] * v[d];
-                for (int d = 0; d < dims; d++) v[d] -= along * q[d];
-            }
-        for (int d = 0; d < dims; d++) square += v[d] * v[d];
-        for (int d = 0; d < dims; d++) v[d] /= sqrt(square);
-    }
-}
 
 /* kappa^(-i/(d-1)) without a library's pow(): d-1 roots by Newton's method are not needed, since
  * ratio^(d-1) = 1/kappa has its one root in (0,1], found by bisection to the last bit */
@@ -50,7 +33,7 @@ static void inputs(const il_shifting *s, il_rng *rng, il_real *x, il_real *xq, d
     double *u = work, *along = work + (size_t)dims * dims;
     double ratio = ratio_of(s->value, dims), mean = 0, square = 1;
     for (int i = 0; i < dims; i++, square *= ratio) mean += square / dims;
-    rotation(u, dims, rng);
+    il_orthogonal(u, dims, rng);
     for (int n = 0; n < s->points; n++, x += D) {
         square = 1 / mean;
         for (int i = 0; i < dims; i++, square *= ratio) {
