@@ -63,19 +63,10 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
                        double condition)
 {
     const options *o = opt;
-    int T = p->n + 1;
-    double *answer = il_check_take(c, (size_t)T), exact;
-    double *yhat = il_check_take(c, (size_t)o->layers + 1);
     char algo[IL_TEXT];
-    il_check_run(c, T, p->tokens, p->mask, 1, NULL, answer);
     snprintf(algo, sizeof algo, "chebyshev ridge=%s lo=%s hi=%s", il_digits(o->ridge).text,
              il_digits(o->lo).text, il_digits(hi(o)).text);
-    il_check_algo(c, algo, p, o->layers, yhat, NULL);
-    snprintf(algo, sizeof algo, "ridge alpha=%s", il_digits(o->ridge).text);
-    il_check_algo(c, o->ridge > 0 ? algo : "ols", p, 0, &exact, NULL);
-    il_check_row(c, size, condition, o->layers,
-                 il_check_difference(answer + T - 1, yhat + o->layers, 1),
-                 fabs(answer[T - 1] - exact) / fabs(exact), 1e-12);
+    il_check_against(c, p, algo, 1, o->layers, o->ridge, size, condition, 1e-12);
 }
 
 static void verify(il_check *c, const void *opt)

@@ -115,6 +115,40 @@ void il_check_last(il_check *c, const char *algo, const il_problem *p, double *y
     il_check_algo(c, algo, p, 0, yhat, NULL);
 }
 
+double *il_check_answers(il_check *c, const il_problem *p, int loops)
+{
+    int width = p->d + 1, T = il_model_tokens(c->model, p->n + 1), lead = T - p->n - 1;
+    double *tokens = il_check_take(c, (size_t)(T * width));
+    double *mask = il_check_take(c, (size_t)T);
+    double *all = il_check_take(c, (size_t)loops * (size_t)T);
+    memcpy(tokens + lead * width, p->tokens, sizeof *tokens * (size_t)((p->n + 1) * width));
+    for (int t = 0; t < T - 1; t++) mask[t] = 1;
+    il_check_run(c, T, tokens, mask, loops, NULL, all);
+    for (int t = 0; t < loops; t++) all[t] = all[t * T + T - 1];
+    return all;
+}
+
+double il_check_ridge(il_check *c, const il_problem *p, double ridge)
+{
+    char algo[IL_TEXT];
+    double yhat = NAN;
+    snprintf(algo, sizeof algo, "ridge alpha=%s", il_digits(ridge).text);
+    il_check_last(c, ridge > 0 ? algo : "ols", p, &yhat);
+    return yhat;
+}
+
+void il_check_against(il_check *c, const il_problem *p, const char *algo, int loops,
+                      int steps, double ridge, const char *size, double condition,
+                      double stated)
+{
+    const double *got = il_check_answers(c, p, loops);
+    double *want = il_check_take(c, (size_t)steps + 1), exact = il_check_ridge(c, p, ridge);
+    il_check_algo(c, algo, p, steps, want, NULL);
+    want += steps + 1 - loops;
+    il_check_row(c, size, condition, steps, il_check_difference(got, want, (size_t)loops),
+                 fabs(got[loops - 1] - exact) / fabs(exact), stated);
+}
+
 /* ---- problems --------------------------------------------------------------------------------------- */
 
 /* Columns of A (n,d) made orthonormal, twice over for the last digits */

@@ -198,6 +198,15 @@ void il_check_algo(il_check *c, const char *algo, const struct il_problem *p, in
                    double *yhat, double *what);
 /* The answer to the query of an algorithm without steps, or after its last */
 void il_check_last(il_check *c, const char *algo, const struct il_problem *p, double *yhat);
+/* The model's answers to the problem's query after each of `loops` loops, in a layout of tokens (x, y) */
+double *il_check_answers(il_check *c, const struct il_problem *p, int loops);
+/* The answer of ridge regression, or without a ridge of least squares */
+double il_check_ridge(il_check *c, const struct il_problem *p, double ridge);
+/* A row of the table: the model's answers after each of its loops are the algorithm's after the last
+ * `loops` of its steps; the exact solution is that of il_check_ridge. */
+void il_check_against(il_check *c, const struct il_problem *p, const char *algo, int loops,
+                      int steps, double ridge, const char *size, double condition,
+                      double stated);
 /* max |a - b| / max |b| */
 double il_check_difference(const double *a, const double *b, size_t n);
 

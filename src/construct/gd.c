@@ -70,43 +70,38 @@ static void compose(il_program *p, const void *opt)
     il_answer(p, "-y");
 }
 
-/* w <- w + eta A (b - S w) */
-static void descend(const options *o, const il_problem *p, double *w, double *yhat)
+/* Against w <- w + eta A (b - S w) */
+static void verify_preconditioned(il_check *c, const options *o, const il_problem *p,
+                                  const char *size, double condition)
 {
-    int d = p->d;
-    for (int t = 0; t <= o->loops; t++) {
-        double g[256];
-        yhat[t] = 0;
-        for (int j = 0; j < d; j++) yhat[t] += w[j] * p->q[j];
+    int d = p->d, R = o->loops;
+    const double *got = il_check_answers(c, p, R);
+    double *w = il_check_take(c, (size_t)d), *g = il_check_take(c, (size_t)d);
+    double *yhat = il_check_take(c, (size_t)R), exact = il_check_ridge(c, p, 0);
+    for (int t = 0; t < R; t++) {
         for (int j = 0; j < d; j++) {
             g[j] = p->b[j];
             for (int k = 0; k < d; k++) g[j] -= p->S[j * d + k] * w[k];
         }
         for (int j = 0; j < d; j++) w[j] += step_size(o) * scale(o, j) * g[j];
+        for (int j = 0; j < d; j++) yhat[t] += w[j] * p->q[j];
     }
+    il_check_row(c, size, condition, R, il_check_difference(got, yhat, (size_t)R),
+                 fabs(got[R - 1] - exact) / fabs(exact), 1e-13);
 }
 
 static void verify_one(il_check *c, const void *opt, const il_problem *p, const char *size,
                        double condition)
 {
     const options *o = opt;
-    int T = p->n + 1, R = o->loops;
-    double *all = il_check_take(c, (size_t)R * (size_t)T);
-    double *yhat = il_check_take(c, (size_t)R + 1), exact = 0;
     char algo[IL_TEXT];
-    il_check_run(c, T, p->tokens, p->mask, R, NULL, all);
-    snprintf(algo, sizeof algo, "gd step_size=%s", il_digits(step_size(o)).text);
-    if (o->momentum > 0)
-        snprintf(algo, sizeof algo, "momentum step_size=%s momentum=%s",
-                 il_digits(step_size(o)).text, il_digits(o->momentum).text);
+    snprintf(algo, sizeof algo,
+             o->momentum > 0 ? "momentum step_size=%s momentum=%s" : "gd step_size=%s",
+             il_digits(step_size(o)).text, il_digits(o->momentum).text);
     if (o->precondition)
-        descend(o, p, il_check_take(c, (size_t)p->d), yhat);
+        verify_preconditioned(c, o, p, size, condition);
     else
-        il_check_algo(c, algo, p, R, yhat, NULL);
-    for (int t = 0; t < R; t++) all[t] = all[t * T + T - 1];
-    for (int j = 0; j < p->d; j++) exact += p->w[j] * p->q[j];
-    il_check_row(c, size, condition, R, il_check_difference(all, yhat + 1, (size_t)R),
-                 fabs(all[R - 1] - exact) / fabs(exact), 1e-13);
+        il_check_against(c, p, algo, o->loops, o->loops, 0, size, condition, 1e-13);
 }
 
 static void verify(il_check *c, const void *opt)

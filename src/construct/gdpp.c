@@ -78,20 +78,12 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
                        double condition)
 {
     const options *o = opt;
-    int T = p->n + 1, R = o->second_order ? 1 : o->loops;
-    double *all = il_check_take(c, (size_t)R * (size_t)T);
-    double *yhat = il_check_take(c, (size_t)o->loops + 1), exact = 0;
     char algo[IL_TEXT];
-    il_check_run(c, T, p->tokens, p->mask, R, NULL, all);
     snprintf(algo, sizeof algo, "gdpp gamma=%s step_size=%s", il_digits(gamma_of(o)).text,
              il_digits(step_size(o)).text);
-    il_check_algo(c, o->second_order ? "gdpp read_out=last" : algo, p, o->loops, yhat,
-                  NULL);
-    for (int t = 0; t < R; t++) all[t] = all[t * T + T - 1];
-    for (int j = 0; j < p->d; j++) exact += p->w[j] * p->q[j];
-    il_check_row(c, size, condition, o->loops,
-                 il_check_difference(all, yhat + 1 + (o->loops - R), (size_t)R),
-                 fabs(all[R - 1] - exact) / fabs(exact), 1e-14 * (10 + condition));
+    il_check_against(c, p, o->second_order ? "gdpp read_out=last" : algo,
+                     o->second_order ? 1 : o->loops, o->loops, 0, size, condition,
+                     1e-14 * (10 + condition));
 }
 
 static void verify(il_check *c, const void *opt)

@@ -106,25 +106,12 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
                        double condition)
 {
     const options *o = opt;
-    int lead = o->ridge > 0 ? p->d : 0, T = lead + p->n + 1, R = o->loops;
-    double *tokens = il_check_take(c, (size_t)(T * (p->d + 1)));
-    double *mask = il_check_take(c, (size_t)T);
-    double *all = il_check_take(c, (size_t)R * (size_t)T);
-    double *yhat = il_check_take(c, (size_t)R + 1), exact;
     char algo[IL_TEXT];
-    memcpy(tokens + lead * (p->d + 1), p->tokens,
-           sizeof *tokens * (size_t)((p->n + 1) * (p->d + 1)));
-    for (int t = 0; t < T - 1; t++) mask[t] = 1;
-    il_check_run(c, T, tokens, mask, R, NULL, all);
     snprintf(algo, sizeof algo, "newton order=%d start=%s alpha=%s ridge=%s", o->order,
              o->start ? "alpha_i" : "alpha_s", il_digits(alpha(o)).text,
              il_digits(o->ridge).text);
-    il_check_algo(c, algo, p, R, yhat, NULL);
-    snprintf(algo, sizeof algo, "ridge alpha=%s", il_digits(o->ridge).text);
-    il_check_last(c, o->ridge > 0 ? algo : "ols", p, &exact);
-    for (int t = 0; t < R; t++) all[t] = all[t * T + T - 1];
-    il_check_row(c, size, condition, R, il_check_difference(all, yhat + 1, (size_t)R),
-                 fabs(all[R - 1] - exact) / fabs(exact), 1e-14 * (10 + condition));
+    il_check_against(c, p, algo, o->loops, o->loops, o->ridge, size, condition,
+                     1e-14 * (10 + condition));
 }
 
 static void verify(il_check *c, const void *opt)

@@ -60,12 +60,10 @@ static void verify(il_check *c, const void *opt)
         double s = level ? o->s2 : o->s1, gap = 0, size_of = 0, error = 0, most = 0;
         for (int i = 0; i < prompts; i++) {
             size_t mark = c->used;
-            double *all = il_check_take(c, (size_t)T), ridge, r2 = 0, want = 0;
+            double *all = il_check_take(c, (size_t)T), r2 = 0, want = 0;
             il_problem p = il_problem_normal(c, n, d, 1 / sqrt(n), s, 100 * level + i);
             il_check_run(c, T, p.tokens, p.mask, 1, NULL, all);
-            char algo[IL_TEXT];
-            snprintf(algo, sizeof algo, "ridge alpha=%s", il_digits(s * s).text);
-            il_check_last(c, algo, &p, &ridge);
+            double ridge = il_check_ridge(c, &p, s * s);
             for (int j = 0; j < d; j++) want -= w_yx(o) * p.b[j] * p.q[j];
             for (int k = 0; k < n; k++) {
                 double r = p.y[k];
