@@ -25,4 +25,11 @@ static inline void finish(il_check *c)
     free(c->room);
 }
 
+/* Is "NAME" or "NAME options" of this row? */
+static inline int is_of(const char *text, const il_construct *row)
+{
+    size_t n = strlen(row->name);
+    return !strncmp(text, row->name, n) && (text[n] == ' ' || !text[n]);
+}
+
 #endif

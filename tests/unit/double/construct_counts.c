@@ -94,9 +94,7 @@ static void no_construction_is_forgotten(void **state)
     const il_construct *row;
     for (int i = 0; (row = il_construct_at(i)); i++) {
         int found = 0;
-        size_t n = strlen(row->name);
-        for (int k = 0; k < IL_COUNT(rows); k++)
-            found |= !strncmp(rows[k].text, row->name, n) && rows[k].text[n] == ' ';
+        for (int k = 0; k < IL_COUNT(rows); k++) found |= is_of(rows[k].text, row);
         CHECK(found, "%s is not counted", row->name);
     }
 }

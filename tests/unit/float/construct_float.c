@@ -5,8 +5,7 @@
  * at it: there what counts is the distance to the minimum. Products by GeLU magnify rounding by 1/e, and three
  * in a row (ridge) leave 1e-3: only sgd is asked.
  */
-#include "check.h"
-#include "construct/construct.h"
+#include "built.h"
 
 static const struct {
     const char *text;
@@ -80,10 +79,7 @@ static void no_construction_is_forgotten(void **state)
     const il_construct *row;
     for (int i = 0; (row = il_construct_at(i)); i++) {
         int found = 0;
-        size_t n = strlen(row->name);
-        for (int k = 0; k < IL_COUNT(models); k++)
-            found |= !strncmp(models[k].text, row->name, n) &&
-                     (models[k].text[n] == ' ' || !models[k].text[n]);
+        for (int k = 0; k < IL_COUNT(models); k++) found |= is_of(models[k].text, row);
         CHECK(found, "%s is not run in single precision", row->name);
     }
 }
