@@ -55,6 +55,7 @@ static const il_opt row_opts[] = {
     KEY(TEXT, il_claim_row, at, 0, 0, 0, "rows by their first column: 10, 1..4, a word, all", "all"),
     KEY(TEXT, il_claim_row, over_at, 0, 0, 0, "and divided by the mean over these rows", NULL),
     KEY(CHOICE, il_claim_row, take, 0, 0, 0, "of these rows", "mean|most|least|slope"),
+    KEY(REAL, il_claim_row, times, 1, -1e9, 1e9, "and multiplied by it", NULL),
     KEY(REAL, il_claim_row, expect, NAN, -1e300, 1e300, "the value, within or percent beside it", NULL),
     KEY(REAL, il_claim_row, within, NAN, 0, 1e300, "tolerance of expect", NULL),
     KEY(REAL, il_claim_row, percent, NAN, 0, 1e300, "tolerance of expect, in percent of it", NULL),

@@ -104,7 +104,7 @@ typedef struct {
     char read[IL_TEXT], column[IL_TEXT], minus[IL_TEXT], over[IL_TEXT], at[IL_TEXT],
         over_at[IL_TEXT];
     int take; /* of the table's rows that `at` names */
-    double expect, within, percent, least, most;
+    double times, expect, within, percent, least, most;
     int table;           /* index of `read` */
     const il_leaf *leaf; /* where the row stands, for errors */
 } il_claim_row;

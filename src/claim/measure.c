@@ -166,7 +166,7 @@ static il_status read_number(const il_claim_row *r, const il_table *table, doubl
     if (*second)
         IL_TRY(find_column(r, table, r->minus[0] ? "minus" : "over", second, &other, err));
     IL_TRY(read_rows(&s, r, table, col, other, r->at, err));
-    *value = taken(&s, r->take);
+    *value = r->times * taken(&s, r->take);
     if (!r->over_at[0]) return IL_OK;
     IL_TRY(read_rows(&base, r, table, col, other, r->over_at, err));
     *value /= taken(&base, IL_TAKE_MEAN);

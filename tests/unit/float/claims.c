@@ -69,6 +69,8 @@ static void rows_read_what_they_name(void **state)
                "over_at");
     CHECK_NEAR(measure("column: ols, minus: zero, at: 2, least: 0", &held), e2 - z2, 0,
                "minus");
+    CHECK_NEAR(measure("column: ols, at: 2, times: -5, most: 0", &held), -5 * e2, 0,
+               "times");
     CHECK_NEAR(measure("column: ols, over: zero, at: 2, least: 0", &held), e2 / z2, 0,
                "over");
     il_claim_free(claim);

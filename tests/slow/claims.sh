@@ -1,0 +1,30 @@
+#!/bin/bash
+# claims.sh - what training must find: the claims that take minutes, each row with its figure
+. "$(dirname "$0")/../cli/lib.sh"
+
+# A line for every row of a claim; without python3 the claim counts as one
+rows() {
+    python3 - "$1" <<'PY'
+import json, sys
+try:
+    rows = json.load(open(sys.argv[1]))["rows"]
+except ValueError:
+    rows = []
+for name, size, row, claim, paper, measured, wanted, verdict in rows:
+    print('%s claims: %s.%s: %s: %s (%s; paper %s)' % ('ok' if verdict == 'holds' else 'not ok', name, row,
+          claim, measured if measured is None else '%.4g' % measured, wanted, paper))
+sys.exit(sum(r[7] != 'holds' for r in rows) or not rows)
+PY
+}
+
+for claim in preconditioned tied-loops linear-newton diag-ridge; do
+    il reproduce "$claim" --json >"$claim.json" 2>"$claim.log"
+    status=$?
+    if ! command -v python3 >/dev/null; then
+        check "$claim" test $status = 0
+        continue
+    fi
+    rows "$claim.json"
+    FAILED=$((FAILED + $?))
+    [ $status = 0 ] || [ $status = 6 ] || not_ok "$claim" "$(tail -n 1 "$claim.log")"
+done
