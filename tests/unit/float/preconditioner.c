@@ -1,11 +1,11 @@
-/* preconditioner.c - steps written into weights are read back by the measure, and have their loss */
+/* preconditioner.c - steps written into weights are read back by measures, and have their loss */
 #include "check.h"
 #include "claim/claim.h"
 
 enum { D = 3, C = 4, N = 20 };
 static const double S[D] = { 2, 1, 0.25 };
 
-static il_model *model_of(const char *products)
+static il_model *model_of(const char *products, int blocks)
 {
     static const char *const keys[] = {
         "model.family=stack",
@@ -29,6 +29,7 @@ static il_model *model_of(const char *products)
     il_config_init(&c);
     for (int i = 0; i < IL_COUNT(keys); i++) CHECK_OK(il_config_set(&c, keys[i], &err));
     snprintf(c.model.products, IL_TEXT, "%s", products);
+    snprintf(c.model.blocks, IL_TEXT, "linear*%d", blocks);
     CHECK_OK(il_model_new(&m, &c, &err));
     return m;
 }
@@ -62,7 +63,7 @@ static double best(int i) { return 1 / ((1 + 1.0 / N) * S[i] + 3.25 / N); }
 static void the_best_step_is_recognised(void **state)
 {
     (void)state;
-    il_model *m = model_of("dense dense");
+    il_model *m = model_of("dense dense", 1);
     il_real *q = weight(m, "h.0.attn.q.weight"), *p = weight(m, "h.0.attn.proj.weight");
     p[C * C - 1] = 2;
     for (int i = 0; i < D; i++) q[i * C + i] = (il_real)(-best(i) / 2);
@@ -105,7 +106,7 @@ static void the_best_step_is_recognised(void **state)
 static void whitening_is_recognised(void **state)
 {
     (void)state;
-    il_model *m = model_of("matrix/zero zero/one");
+    il_model *m = model_of("matrix/zero zero/one", 1);
     il_real *q = weight(m, "h.0.attn.q.weight");
     double mean = 0, square = 0;
     for (int i = 0; i < D; i++) {
@@ -127,11 +128,44 @@ static void whitening_is_recognised(void **state)
     il_model_free(m);
 }
 
+/* Three equal steps of descent: each layer is one of them, and no step of averaging. */
+static void similar_steps_are_counted(void **state)
+{
+    (void)state;
+    struct {
+        char family[IL_TEXT], data[IL_TEXT], examples[IL_TEXT], reading[IL_TEXT];
+        int prompts, seed;
+    } o = { "gd", "isotropic", "", "lens", 16, 1 };
+    il_model *m = model_of("matrix/zero zero/one", 3);
+    il_subject subject = { "it", &m->config, m, "nowhere" };
+    il_table *t = NULL;
+    for (int b = 0; b < 3; b++) {
+        char name[32];
+        snprintf(name, sizeof name, "h.%d.attn.q.weight", b);
+        for (int i = 0; i < D; i++) weight(m, name)[i * C + i] = (il_real)-0.3;
+    }
+    il_model_pack(m);
+    CHECK_OK(il_measure_table(&t, &il_measure_similar, &o, &subject, 1, "t", &err));
+    assert_int_equal(il_table_rows(t), 3);
+    for (int b = 0; b < 3; b++) {
+        CHECK_NEAR(il_table_number(t, b, 1), b + 1, 0, "step");
+        CHECK_NEAR(il_table_number(t, b, 2), 1, 1e-5, "SimE");
+    }
+    il_table_free(t);
+    snprintf(o.family, IL_TEXT, "neuton");
+    il_error err = { 0 };
+    assert_int_equal(il_measure_table(&t, &il_measure_similar, &o, &subject, 1, "t", &err),
+                     IL_ECONFIG);
+    CHECK(strstr(err.text, "did you mean 'newton'?"), "%s", err.text);
+    il_model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_best_step_is_recognised),
         cmocka_unit_test(whitening_is_recognised),
+        cmocka_unit_test(similar_steps_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
