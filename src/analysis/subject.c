@@ -84,6 +84,12 @@ il_status il_subject_begin(il_subject *s, const il_model *model,
 il_status il_subject_ask(il_subject *s, il_error *err)
 {
     IL_TRY(il_model_check_prompts(s->model, err));
+    if (s->draw.task->ids || il_task_outs(s->draw.task, s->task_opts, s->draw.dim) > 1)
+        return il_fail(err, IL_ECONFIG,
+                       "this asks many queries of the same examples, which %s has none of; "
+                       "for a model of sequences there are innerloop inspect lens, probe, "
+                       "weights, interpolate and sensitivity",
+                       s->draw.task->name);
     return il_evidence_new(&s->evidence, &s->draw, err);
 }
 

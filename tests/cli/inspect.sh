@@ -24,3 +24,7 @@ expect 2 'follow MODEL with --to' il inspect weights gd.safetensors step_size=0.
 expect 2 "no analysis 'lenz'; did you mean 'lens'" il inspect lenz run
 expect 2 'an argument is missing' il inspect lens
 expect 5 'gone' il inspect lens gone
+expect 0 '' il inspect patch gd.safetensors --by 'gd step_size=0.2@1' --prompts 4 --json
+expect 0 '' il inspect patch gd.safetensors --at y --tokens all --prompts 4 --csv
+expect 3 "did you mean 'attn'" il inspect patch gd.safetensors --at atn
+expect 3 'not query, examples or all' il inspect patch gd.safetensors --tokens some

@@ -287,6 +287,83 @@ static void blocks_and_values_are_listed(void **state)
     il_model_free(gd);
 }
 
+/* ---- patches ------------------------------------------------------------------------------------- */
+
+/* Whatever step is written after whatever layer, a built learner goes on from there */
+static void a_learner_goes_on_from_what_is_written(void **state)
+{
+    (void)state;
+    il_model *gd = built("gd dims=3 points=9 loops=6 step_size=0.05");
+    il_inspect_options o = { .ask = { .prompts = 6, .seed = 3 },
+                             .by = "gd step_size=0.05@2" };
+    il_table *t = inspected(gd, "patch", o);
+    assert_int_equal(il_table_rows(t), 6);
+    for (int k = 0; k < 6; k++) {
+        CHECK_NEAR(cell(t, k, "continued"), 2 + 5 - k, 0, "steps that are left");
+        CHECK_NEAR(cell(t, k, "nearest"), 2 + 5 - k, 0, "the step it is nearest to");
+        CHECK_NEAR(cell(t, k, "left"), 0, 1e-10, "it goes on");
+        CHECK_NEAR(cell(t, k, "written"), 0, 1e-6, "a linear end is written to exactly");
+        if (k != 1) CHECK_NEAR(cell(t, k, "follows"), 1, 1e-3, "the answer follows");
+    }
+    il_table_free(t);
+    o.at = "y"; /* the register that the answer is read from */
+    t = inspected(gd, "patch", o);
+    for (int k = 0; k < 6; k++) CHECK_NEAR(cell(t, k, "left"), 0, 1e-10, "register y");
+    il_table_free(t);
+
+    /* what it has learnt stands in the examples: written at the query alone, it is lost */
+    o.tokens = "query";
+    t = inspected(gd, "patch", o);
+    CHECK(cell(t, 0, "left") > 1e-3, "at the query alone: %g", cell(t, 0, "left"));
+    CHECK_NEAR(cell(t, 1, "left"), 0, 1e-10, "its own step");
+    CHECK_NEAR(cell(t, 5, "left"), 0, 1e-10, "after the last layer");
+    il_table_free(t);
+
+    /* another learner's step is not gone on from by this one's steps */
+    o.tokens = NULL;
+    o.by = "newton@4";
+    t = inspected(gd, "patch", o);
+    CHECK(cell(t, 0, "left") > 1e-2, "newton is not continued: %g", cell(t, 0, "left"));
+    il_table_free(t);
+    il_model_free(gd);
+}
+
+static void a_register_and_an_op_can_be_replaced(void **state)
+{
+    (void)state;
+    il_model *gd = built("gd dims=3 points=9 loops=3 step_size=0.05");
+    il_inspect_options o = { .ask = { .prompts = 6, .queries = 4, .seed = 3 },
+                             .tokens = "all" };
+    il_table *t = inspected(gd, "patch", o);
+    for (int k = 0; k < 3; k++)
+        CHECK_NEAR(cell(t, k, "follows"), 1, 1e-5, "all of the other prompt");
+    il_table_free(t);
+    o.at = "x"; /* with the inputs of another prompt residuals stay one's own */
+    t = inspected(gd, "patch", o);
+    CHECK(cell(t, 0, "follows") < 0.5, "x: %g", cell(t, 0, "follows"));
+    CHECK_NEAR(cell(t, 2, "follows"), 0, 1e-6, "after the last layer x is not read");
+    assert_string_equal(il_table_text(t, 0, 0), "loop 1 x");
+    il_table_free(t);
+    o.at = "attn.o"; /* the stream behind the attention is that after the layer */
+    t = inspected(gd, "patch", o);
+    CHECK_NEAR(cell(t, 0, "follows"), 1, 1e-5, "an op of a block");
+    il_table_free(t);
+
+    il_error e = { 0 };
+    o.at = "z";
+    assert_int_equal(il_inspect(gd, "patch", &o, &t, &e), IL_ECONFIG);
+    CHECK(strstr(e.text, "no register"), "%s", e.text);
+    o.at = "attn.o";
+    o.by = "gd@1";
+    assert_int_equal(il_inspect(gd, "patch", &o, &t, &e), IL_ECONFIG);
+    CHECK(strstr(e.text, "neither") || strstr(e.text, "register"), "%s", e.text);
+    o.at = NULL;
+    o.by = "gd";
+    assert_int_equal(il_inspect(gd, "patch", &o, &t, &e), IL_ECONFIG);
+    CHECK(strstr(e.text, "@3"), "%s", e.text);
+    il_model_free(gd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +374,8 @@ int main(void)
         cmocka_unit_test(half_the_way_is_half_the_step),
         cmocka_unit_test(a_construction_is_at_no_distance_from_itself),
         cmocka_unit_test(blocks_and_values_are_listed),
+        cmocka_unit_test(a_learner_goes_on_from_what_is_written),
+        cmocka_unit_test(a_register_and_an_op_can_be_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
