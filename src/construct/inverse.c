@@ -146,7 +146,7 @@ static void verify_one(il_check *c, const options *o, double condition)
     char size[48];
     snprintf(size, sizeof size, "d=%d", d);
     il_check_row(c, size, condition, steps, error, left,
-                 o->form == COUPLED ? 1e-13 * condition : 1e-14 * (5 + condition / 20));
+                 o->form == COUPLED ? 1e-13 * condition : 1e-13);
 }
 
 static void verify(il_check *c, const void *opt)

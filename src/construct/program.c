@@ -221,7 +221,8 @@ void il_map(il_program *p, const char *format, ...)
 void il_also(il_program *p, const char *format, ...)
 {
     IL_WORDS(text, format)
-    instruction *in = add(p, strchr(text, ';') ? ATTEND : MAP, text);
+    int softmax = p->n_list && p->list[p->n_list - 1].kind == SOFTMAX;
+    instruction *in = add(p, !strchr(text, ';') ? MAP : softmax ? SOFTMAX : ATTEND, text);
     if (!in) return;
     if (in->kind == MAP)
         il_parse_starts(p, text, &in->items, &in->n_items);

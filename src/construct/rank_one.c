@@ -8,11 +8,14 @@
  * stands in the first d tokens; vectors stand in all. Products are attention's and exact; 1/c is
  * chords of 1/x on [1, most], and its error the only one.
  *
- * With products=primitives the same in the paper's own layers, one primitive each: moves by heads over one-hot
- * positions, products and affine maps by GeLU units, the division by LayerNorm (primitives.c). Tokens are
- * x_1, y_1, x_2, ...; example i is done in y_i's token, which gets x_i from the token before it and hands w, or P and
- * m, on to the next y, at last to the query. Every matrix stands whole in every token. 7 n + 2 layers, and
- * 11 n + 3. Other tokens do the same to numbers that nobody reads.
+ * With products=primitives the same in the layers of an ordinary transformer and in the paper's order, a layer a
+ * primitive: moves by softmax heads, products and affine maps by GeLU units, the division by LayerNorm
+ * (primitives.c). Tokens are (0, x_1), (y_1, 0), (0, x_2), ...; example i is done in y_i's token, which gets x_i from
+ * the token before it and hands w, or P and m, on to the next y, at last to the query. Every matrix stands whole in
+ * every token. 7 n + 2 layers, and 11 n + 3. Other tokens do the same to numbers that nobody reads.
+ *
+ * A move from token s to t is two heads: one sees the own token, but t sees s; the other takes away what the
+ * own token had. The paper has a null token in place of the second.
  *
  * Source: Akyurek et al. 2023, arXiv:2211.15661.
  */
@@ -57,16 +60,33 @@ static double inverse(double x, double unused)
     return 1 / x;
 }
 
+enum { SHARP = 60 }; /* other tokens weigh exp(-60) */
+
+/* Registers, "x" or "P and m", of token t become those of token s. */
+static void move(il_program *p, const char *name, const char *more, int s, int t)
+{
+    char values[2][64];
+    for (int i = 0; i < 2; i++) {
+        const char *sign = i ? "-" : "";
+        snprintf(values[i], sizeof values[i], "%s <- %s%s", name, sign, name);
+        if (more)
+            snprintf(values[i], sizeof values[i], "%s <- %s%s, %s <- %s%s", name, sign,
+                     name, more, sign, more);
+    }
+    il_softmax(p, "%s ; E | E[%d] ; %d E | %d E[%d]", values[0], s, SHARP, 2 * SHARP, t);
+    il_also(p, "%s ; E ; %d E", values[1], SHARP);
+}
+
 /* In token t of y_i, from x_i in token s; u is the token of the next y, or the query. */
 static void primitive_step(il_program *p, const options *o, int s, int t, int u)
 {
     int d = o->dims;
     double e = o->e, N = o->big;
     il_layer(p);
-    il_attend(p, "x <- z ; E[%d] ; E[%d]", s, t);
+    move(p, "x", NULL, s, t);
     il_layer(p);
     if (o->ridge) {
-        il_gelu_product(p, e, N, d, 1, 1, "h <- x ; z[0]");
+        il_gelu_product(p, e, N, d, 1, 1, "h <- x ; y");
         il_layer(p);
         il_gelu_affine(p, N, "m <- m + h");
         il_layer(p);
@@ -80,18 +100,17 @@ static void primitive_step(il_program *p, const options *o, int s, int t, int u)
         il_layer(p);
         il_gelu_affine(p, N, "c <- f + 1");
         il_layer(p);
-        il_attend(p, "D <- -D ; E ; E");
+        il_softmax(p, "D <- -D ; E ; %d E", SHARP);
         il_norm_quotient(p, N, "D <- K ; c");
         il_layer(p);
         il_gelu_affine(p, N, "P <- P - D");
         il_layer(p);
-        il_attend(p, "P <- P, m <- m ; E[%d] ; E[%d]", t, u);
-        il_also(p, "P <- -P, m <- -m ; E[%d] ; E[%d]", u, u);
+        move(p, "P", "m", t, u);
         return;
     }
     il_gelu_product(p, e, N, 1, d, 1, "s <- w ; x");
     il_layer(p);
-    il_gelu_affine(p, N, "r <- s - z[0]");
+    il_gelu_affine(p, N, "r <- s - y");
     il_layer(p);
     il_gelu_product(p, e, N, d, 1, 1, "g <- x ; r");
     il_layer(p);
@@ -99,19 +118,17 @@ static void primitive_step(il_program *p, const options *o, int s, int t, int u)
     il_layer(p);
     il_gelu_affine(p, N, "w <- w - %g v", 2 * o->alpha);
     il_layer(p);
-    il_attend(p, "w <- w ; E[%d] ; E[%d]", t, u);
-    il_also(p, "w <- -w ; E[%d] ; E[%d]", u, u);
+    move(p, "w", NULL, t, u);
 }
 
 static void compose_primitives(il_program *p, const options *o)
 {
     int d = o->dims, n = o->examples;
     double N = o->big;
-    il_task_is(p, "linear_regression", "pairs", d, n + 1);
     il_causal(p);
-    il_token(p, "z", d, "x, or y and zeros");
+    il_token(p, "y", 1, "a target");
+    il_token(p, "x", d, "an input; in the token of y, once moved, that of y");
     il_position(p, "E", 2 * n + 1, "the position");
-    il_register(p, "x", d, "x of this y");
     il_register(p, "w", d, "the weights");
     if (o->ridge) {
         il_register(p, "h", d, "y x");
@@ -140,7 +157,7 @@ static void compose_primitives(il_program *p, const options *o)
         il_gelu_product(p, o->e, N, d, d, 1, "w <- P ; m");
         il_layer(p);
     }
-    il_gelu_product(p, o->e, N, 1, d, 1, "o <- w ; z");
+    il_gelu_product(p, o->e, N, 1, d, 1, "o <- w ; x");
     il_answer(p, "o");
 }
 
@@ -200,16 +217,16 @@ static void compose(il_program *p, const void *opt)
     il_answer(p, "e");
 }
 
-/* x_1, (y_1, 0, ..), ..., the query */
-static double *pairs_of(il_check *c, const il_problem *p)
+/* (0, x_1), (y_1, 0), ..., (0, the query) */
+static double *apart(il_check *c, const il_problem *p)
 {
-    int d = p->d;
-    double *tokens = il_check_take(c, (size_t)((2 * p->n + 1) * d));
+    int d = p->d, width = d + 1;
+    double *tokens = il_check_take(c, (size_t)((2 * p->n + 1) * width));
     for (int i = 0; i < p->n; i++) {
-        memcpy(tokens + 2 * i * d, p->x + i * d, sizeof *tokens * (size_t)d);
-        tokens[(2 * i + 1) * d] = p->y[i];
+        memcpy(tokens + 2 * i * width + 1, p->x + i * d, sizeof *tokens * (size_t)d);
+        tokens[(2 * i + 1) * width] = p->y[i];
     }
-    memcpy(tokens + 2 * p->n * d, p->q, sizeof *tokens * (size_t)d);
+    memcpy(tokens + 2 * p->n * width + 1, p->q, sizeof *tokens * (size_t)d);
     return tokens;
 }
 
@@ -223,8 +240,7 @@ static void verify(il_check *c, const void *opt)
         int T = o->primitives ? 2 * n + 1 : n + 1;
         double *all = il_check_take(c, (size_t)T), want = 0;
         double *w = il_check_take(c, (size_t)d);
-        il_check_run(c, T, o->primitives ? pairs_of(c, &p) : p.tokens, p.mask, 1, NULL,
-                     all);
+        il_check_run(c, T, o->primitives ? apart(c, &p) : p.tokens, p.mask, 1, NULL, all);
         for (int i = 0; i < n && !o->ridge; i++) {
             double e = -p.y[i];
             for (int j = 0; j < d; j++) e += w[j] * p.x[i * d + j];

@@ -46,7 +46,7 @@ expect 3 'the file was damaged or edited' il show bad.safetensors
 
 # a model whose tokens are matrices or graphs is shown no examples
 printf 'a,y\n1,2\n2,4\n3,6\n' >few.csv
-for name in inverse graph eigenvectors copy polar 'newton_gram mask=0' 'logistic mask=0'; do
+for name in inverse graph eigenvectors copy polar 'newton_gram mask=0' 'logistic mask=0' 'rank_one products=primitives'; do
     il build $name -o own.safetensors >program
     refusal="tokens are its own and no task's prompts.*innerloop build ${name%% *} --verify"
     expect 3 "$refusal" il eval own.safetensors

@@ -53,9 +53,9 @@ static const counts rows[] = {
       7 * d + 3 * 7 + 8 },
     /* Akyurek et al. 2023: 7 n + 2 and 11 n + 3 layers; at most 5 d + 4 and 4 d^2 + 6 d + 8 wide,
      * and 2 n + 1 positions. With attention's products 2 n + 2 and 4 n + 3. */
-    { "rank_one dims=4 examples=6 products=primitives", 0, 44, 0, 1, 2, 5 * d + 3 + 13 },
+    { "rank_one dims=4 examples=6 products=primitives", 0, 44, 0, 1, 2, 4 * d + 4 + 13 },
     { "rank_one dims=4 examples=6 products=primitives form=ridge", 0, 69, 0, 1, 2,
-      3 * d *d + 7 * d + 3 + 13 },
+      3 * (d * d) + 6 * d + 4 + 13 },
     { "rank_one dims=4 examples=6", 0, 14, 0, 1, 2, 3 * d + 6 + 4 },
     { "rank_one dims=4 examples=6 form=ridge", 0, 27, 0, 1, 2, 5 * d + 6 + 5 },
     /* Cheng, Carin & Sra 2024: a layer a step; [B, Lambda, Phi] of 20 edges and k = 3 */
