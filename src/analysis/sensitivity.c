@@ -2,7 +2,7 @@
  *
  * Central differences of the answer in the example's y, and along a random unit direction of its x:
  * root mean square over prompts and queries. least_squares: the same of w = A^+ X^T y in y, where it
- * is q A^+ x_j exactly.
+ * is q A^+ x_j exactly. Of a model of sequences: binding.c.
  */
 #include "analysis/asking.h"
 #include "analysis/subject.h"
@@ -97,13 +97,13 @@ static double of_least_squares(const il_evidence *e, int j)
 static il_status run(il_subject *s, il_table *t, il_error *err)
 {
     il_evidence_options draw = s->draw;
+    if (draw.task->sequence) return il_sensitivity_of_tokens(s, t, err);
     draw.queries = 4;
     draw.n_sizes = 1;
     if (draw.dim > 256)
         return il_fail(err, IL_ECONFIG, "sensitivity: inputs of at most 256 dimensions");
-    il_evidence_free(s->evidence);
-    s->evidence = NULL;
-    IL_TRY(il_evidence_new(&s->evidence, &draw, err));
+    s->draw = draw;
+    IL_TRY(il_subject_ask(s, err));
     s->evidence->cells = 1; /* of the first kind of data */
     IL_TRY(il_inspect_columns(t, "example by_y by_x least_squares", err));
     double *room = malloc(sizeof *room * 2 * il_points(s->evidence));
@@ -121,6 +121,8 @@ static il_status run(il_subject *s, il_table *t, il_error *err)
 
 const il_analysis il_analysis_sensitivity = {
     .name = "sensitivity",
-    .summary = "how much an answer depends on the y and the x of each example",
+    .summary =
+        "how much an answer depends on the y and the x of each example, or on each of "
+        "the newest observations of a sequence",
     .run = run,
 };

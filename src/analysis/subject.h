@@ -54,4 +54,7 @@ typedef struct {
 
 const il_analysis *il_analysis_at(int i); /* NULL past the last */
 
+/* binding.c: the sensitivity of a model of sequences, token by token. */
+il_status il_sensitivity_of_tokens(il_subject *subject, il_table *table, il_error *err);
+
 #endif

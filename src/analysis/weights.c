@@ -243,12 +243,16 @@ static void name_block(char name[64], const il_parts *p, int block)
     snprintf(name, 64, "%s.%s", p->name[block / p->n], p->name[block % p->n]);
 }
 
+static int is_square(const il_parts *p, int b)
+{
+    return il_part_width(p, b / p->n) == il_part_width(p, b % p->n);
+}
+
 /* How far block `b` is from a multiple of I: |M - m I| / |M| */
 static double from_identity(double norm, double mean, const il_parts *p, int b)
 {
-    int rows = il_part_width(p, b / p->n), square = rows == il_part_width(p, b % p->n);
-    if (!(norm > 0)) return NAN;
-    return sqrt(fmax(0, norm - (square ? rows * mean * mean : 0)) / norm);
+    double kept = is_square(p, b) ? il_part_width(p, b / p->n) * mean * mean : 0;
+    return norm > 0 ? sqrt(fmax(0, norm - kept) / norm) : NAN;
 }
 
 static il_status start_row(look *k, const layer *l, int values, int head, il_error *err)
@@ -297,7 +301,7 @@ static il_status by_block(look *k, const layer *l, int head, int values, const l
         IL_TRY(start_row(k, l, values, head, err));
         IL_TRY(il_table_set_text(k->t, il_table_rows(k->t) - 1, 3, name, err));
         set(k, 4, norm / mm);
-        set(k, 5, mean[b]);
+        set(k, 5, is_square(p, b) ? mean[b] : NAN);
         set(k, 6, from_identity(norm, mean[b], p, b));
         if (!K) continue;
         double away = 0;
@@ -346,7 +350,7 @@ static il_status by_head(look *k, const layer *l, int head, int values, const la
     if (!status) status = il_table_set_text(k->t, il_table_rows(k->t) - 1, 4, name, err);
     if (!status) {
         set(k, 3, kept);
-        set(k, 5, mean[best]);
+        set(k, 5, is_square(p, best) ? mean[best] : NAN);
         set(k, 6, from_identity(most, mean[best], p, best));
         set(k, 7, whole > 0 ? value[0] / sqrt(whole) : NAN);
         set(k, 8, values ? NAN : step_of(k, l, head));

@@ -364,6 +364,151 @@ static void a_register_and_an_op_can_be_replaced(void **state)
     il_model_free(gd);
 }
 
+/* ---- tokens of sequences --------------------------------------------------------------------------- */
+
+enum { S = 3, T = 7, B = 5 }; /* dimensions, observations that are seen, sequences */
+
+/* The sequences that il_inspect draws with seed 3 */
+static il_batch *sequences(void)
+{
+    il_batch *batch = NULL;
+    const il_task *task = il_task_find("linear_dynamics");
+    double opts[IL_TASK_OPTS];
+    il_opt_init(task->opts, opts);
+    CHECK_OK(il_batch_new_outs(&batch, B, T, S, S, &err));
+    il_draw at = { .seed = 3, .stream = IL_STREAM_EVAL, .step = 1 };
+    CHECK_OK(il_batch_draw(batch, task, opts, NULL, S, at, &err));
+    return batch;
+}
+
+/* p = eta sum_{j<=t} s_j (s_{j-1} . s_t), in double */
+static void one_step(double eta, const double *s, double *p)
+{
+    const double *now = s + (T - 1) * S;
+    for (int i = 0; i < S; i++) p[i] = 0;
+    for (int j = 1; j < T; j++) {
+        double along = 0;
+        for (int d = 0; d < S; d++) along += s[(j - 1) * S + d] * now[d];
+        for (int i = 0; i < S; i++) p[i] += eta * s[j * S + i] * along;
+    }
+}
+
+/* Mean over sequences and components of |d p_i / d s_{t-lag}| */
+static double slope_of(const il_batch *batch, double eta, int lag)
+{
+    const double h = 1e-5;
+    double sum = 0;
+    for (int b = 0; b < B; b++) {
+        double s[T * S], square[S] = { 0 }, up[S], down[S];
+        for (int i = 0; i < T * S; i++) s[i] = (double)batch->x[b * T * S + i];
+        for (int d = 0; d < S; d++) {
+            double *at = s + (T - 1 - lag) * S + d, was = *at;
+            *at = was + h;
+            one_step(eta, s, up);
+            *at = was - h;
+            one_step(eta, s, down);
+            *at = was;
+            for (int i = 0; i < S; i++)
+                square[i] += (up[i] - down[i]) * (up[i] - down[i]) / (4 * h * h);
+        }
+        for (int i = 0; i < S; i++) sum += sqrt(square[i]) / (S * B);
+    }
+    return sum;
+}
+
+static void sensitivity_is_the_derivative(void **state)
+{
+    (void)state;
+    il_model *m = built("mesa_gd dims=3 points=7 layers=1 step_size=0.07");
+    il_inspect_options o = { .ask = { .prompts = B, .seed = 3 } };
+    il_table *t = inspected(m, "sensitivity", o);
+    il_batch *batch = sequences();
+    assert_int_equal(il_table_rows(t), T);
+    for (int lag = 0; lag < T; lag++)
+        CHECK_NEAR(cell(t, lag, "answer"), slope_of(batch, 0.07, lag), 2e-4,
+                   "one gradient step");
+    il_batch_free(batch);
+    il_table_free(t);
+    il_model_free(m);
+}
+
+/* With W_q = a I and W_k = I the weights are softmax(a s_t . s_j / sqrt(S)) */
+static void attention_is_the_softmax(void **state)
+{
+    (void)state;
+    const char *const settings[] = { "model.family=stack",
+                                     "model.tokens=sequence",
+                                     "model.read_in=none",
+                                     "model.read=first",
+                                     "model.blocks=softmax",
+                                     "model.n_dims=3",
+                                     "model.n_embd=3",
+                                     "model.n_head=1",
+                                     "model.n_key=3",
+                                     "model.n_positions=7",
+                                     "training.task_name=linear_dynamics",
+                                     "training.curriculum.dims.start=3",
+                                     "training.curriculum.dims.end=3",
+                                     "training.curriculum.points.start=7",
+                                     "training.curriculum.points.end=7" };
+    il_model *m = made(settings, IL_COUNT(settings));
+    for (int i = 0; i < m->plan.n_params; i++) {
+        const il_param *p = &m->plan.params[i];
+        double a = strstr(p->name, ".q.") ? 2 : strstr(p->name, ".k.") ? 1 : 0.1;
+        for (int k = 0; k < 9; k++)
+            m->weights[p->offset + (size_t)k] = (il_real)(k % 4 ? 0 : a);
+    }
+    il_model_pack(m);
+    il_inspect_options o = { .ask = { .prompts = B, .seed = 3 } };
+    il_table *t = inspected(m, "sensitivity", o);
+    il_batch *batch = sequences();
+    double mean[T] = { 0 };
+    for (int b = 0; b < B; b++) {
+        const il_real *s = batch->x + b * T * S;
+        double p[T], sum = 0;
+        for (int j = 0; j < T; j++) {
+            double dot = 0;
+            for (int d = 0; d < S; d++)
+                dot += (double)s[j * S + d] * (double)s[(T - 1) * S + d];
+            sum += p[j] = exp(2 * dot / sqrt(S));
+        }
+        for (int j = 0; j < T; j++) mean[T - 1 - j] += p[j] / sum / B;
+    }
+    for (int lag = 0; lag < T; lag++)
+        CHECK_NEAR(cell(t, lag, "attention h.0.attn"), mean[lag], 1e-6, "attention");
+    il_batch_free(batch);
+    il_table_free(t);
+    il_model_free(m);
+}
+
+/* The lens and a probe of the model whose first layer is the gradient step itself */
+static void sequences_are_read(void **state)
+{
+    (void)state;
+    il_model *m = built("mesa_gd dims=3 points=7 layers=2 step_size=0.07");
+    il_inspect_options o = { .ask = { .prompts = 200, .seed = 3, .examples = "6" },
+                             .target = "gradient_step,past0,past1" };
+    il_table *t = inspected(m, "probe", o);
+    assert_int_equal(il_table_rows(t), 3); /* the input, two layers */
+    CHECK(cell(t, 0, "gradient_step") > 0.3, "before the step");
+    CHECK_NEAR(cell(t, 1, "gradient_step"), 0, 1e-4, "after the step");
+    for (int l = 0; l < 3; l++) {
+        CHECK_NEAR(cell(t, l, "past1"), 0, 1e-4, "s_{t-1} stands in the token");
+        CHECK(cell(t, l, "past1_control") > 0.9, "another sequence's: %g",
+              cell(t, l, "past1_control"));
+    }
+    il_table_free(t);
+    t = inspected(m, "lens", o);
+    assert_int_equal(il_table_rows(t), 2);
+    CHECK(cell(t, 1, "error") < cell(t, 0, "error") && cell(t, 0, "error") < 1,
+          "every step comes nearer: %g, %g", cell(t, 0, "error"), cell(t, 1, "error"));
+    il_table_free(t);
+    il_error e = { 0 };
+    assert_int_equal(il_inspect(m, "patch", &o, &t, &e), IL_ECONFIG);
+    CHECK(strstr(e.text, "there are innerloop inspect lens, probe"), "%s", e.text);
+    il_model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +521,9 @@ int main(void)
         cmocka_unit_test(blocks_and_values_are_listed),
         cmocka_unit_test(a_learner_goes_on_from_what_is_written),
         cmocka_unit_test(a_register_and_an_op_can_be_replaced),
+        cmocka_unit_test(sensitivity_is_the_derivative),
+        cmocka_unit_test(attention_is_the_softmax),
+        cmocka_unit_test(sequences_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
