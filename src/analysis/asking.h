@@ -21,6 +21,8 @@ typedef struct {
     void (*visit)(void *question, il_state *s, int loop);
     void (*tap)(void *question, il_state *s, int op);
     void *context;
+    double *
+        answer; /* (points) gets the last loop's answers to the queries, with post; or NULL */
 } il_asking;
 
 /* Errors: IL_ECONFIG when the questions do not fit the model; IL_EFAIL. */

@@ -248,16 +248,6 @@ static void tap(void *context, il_state *s, int op)
         write_readings(w, q, s, s->value[s->plan->ops[op].out]);
 }
 
-static void visit(void *context, il_state *s, int loop)
-{
-    const il_question *q = context;
-    const writing *w = q->context;
-    (void)loop;
-    for (int i = 0; i < q->questions; i++)
-        w->answer[q->first + (size_t)i] =
-            (double)s->value[s->plan->answer][i * q->stride + q->row];
-}
-
 static il_status ask(writing *w, const il_place *place, double *answer, il_error *err)
 {
     const il_subject *s = w->a->s;
@@ -267,9 +257,9 @@ static il_status ask(writing *w, const il_place *place, double *answer, il_error
                                 .evidence = s->evidence,
                                 .loops = s->layers->loops ? s->layers->n : 1,
                                 .post = 1,
-                                .visit = visit,
                                 .tap = tap,
-                                .context = w },
+                                .context = w,
+                                .answer = answer },
                   err);
 }
 

@@ -132,6 +132,9 @@ static void run_shard(void *context, int i, int worker)
                              .visit = a->visit,
                              .tap = a->tap,
                              .context = &q });
+    for (int k = 0; a->answer && k < questions; k++)
+        a->answer[q.first + (size_t)k] =
+            (double)s->value[s->plan->answer][k * q.stride + q.row];
 }
 
 static il_status run_batch(job j, il_error *err)

@@ -22,7 +22,6 @@ typedef struct {
     size_t tokens;         /* room for so many of a question */
     il_real *values;       /* (points,tokens,columns) */
     int putting;           /* else they are taken */
-    double *answer;        /* (points) */
 } patching;
 
 /* The question of the next prompt with the same number */
@@ -56,29 +55,18 @@ static void tap(void *context, il_state *s, int op)
         }
 }
 
-static void visit(void *context, il_state *s, int loop)
-{
-    const il_question *q = context;
-    const patching *p = q->context;
-    (void)loop;
-    for (int i = 0; i < q->questions; i++)
-        p->answer[q->first + (size_t)i] =
-            (double)s->value[s->plan->answer][i * q->stride + q->row];
-}
-
 static il_status ask(patching *p, const il_place *place, int putting, double *answer,
                      il_error *err)
 {
     p->place = place;
     p->putting = putting;
-    p->answer = answer;
     return il_ask(&(il_asking){ .model = p->s->model,
                                 .evidence = p->s->evidence,
                                 .loops = p->s->layers->loops ? p->s->layers->n : 1,
                                 .post = 1,
-                                .visit = visit,
                                 .tap = tap,
-                                .context = p },
+                                .context = p,
+                                .answer = answer },
                   err);
 }
 

@@ -12,27 +12,14 @@
 
 static const double step = 1e-2; /* answers are floats of about 1 */
 
-static void visit(void *context, il_state *s, int loop)
-{
-    const il_question *q = context;
-    double *answer = q->context;
-    (void)loop;
-    for (int i = 0; i < q->questions; i++)
-        answer[q->first + (size_t)i] =
-            (double)s->value[s->plan->answer][i * q->stride + q->row];
-}
-
 static il_status ask(const il_subject *s, const il_evidence *e, double *answer,
                      il_error *err)
 {
     int loops = s->layers->loops ? s->layers->n : 1;
-    return il_ask(&(il_asking){ .model = s->model,
-                                .evidence = e,
-                                .loops = loops,
-                                .post = 1,
-                                .visit = visit,
-                                .context = answer },
-                  err);
+    return il_ask(
+        &(il_asking){
+            .model = s->model, .evidence = e, .loops = loops, .post = 1, .answer = answer },
+        err);
 }
 
 /* Moves example j of every question by `by`: its y, or its x along a direction */

@@ -16,17 +16,13 @@ typedef struct {
     il_claim_prompts of;
 } options;
 
-#define KEY(type, field, init, min, max, help, words)                                      \
-    {                                                                                      \
-#field, IL_OPT_##type, offsetof(options, field), init, min, max, help, words       \
-    }
 /* clang-format off */
 static const il_opt opts[] = {
-    KEY(TEXT, a, 0, 0, 0, "an algorithm with steps", "newton"),
-    KEY(TEXT, b, 0, 0, 0, "another", "gd"),
-    KEY(INT, first, 1, 0, 10000, "first step of a", NULL),
-    KEY(INT, last, 10, 0, 10000, "last step of a", NULL),
-    KEY(INT, from, 1, 0, 65535, "the first point that counts", NULL),
+    IL_MEASURE_KEY(TEXT, a, 0, 0, 0, "an algorithm with steps", "newton"),
+    IL_MEASURE_KEY(TEXT, b, 0, 0, 0, "another", "gd"),
+    IL_MEASURE_KEY(INT, first, 1, 0, 10000, "first step of a", NULL),
+    IL_MEASURE_KEY(INT, last, 10, 0, 10000, "last step of a", NULL),
+    IL_MEASURE_KEY(INT, from, 1, 0, 65535, "the first point that counts", NULL),
     IL_PROMPT_KEYS(options, 100),
     { 0 },
 };

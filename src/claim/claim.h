@@ -38,6 +38,12 @@ typedef struct {
 #include "claim/measures.def"
 #undef IL_MEASURE
 
+/* A key of a measure: a field of its struct `options`, under the same name. */
+#define IL_MEASURE_KEY(type, field, init, min, max, help, words)                           \
+    {                                                                                      \
+#field, IL_OPT_##type, offsetof(options, field), init, min, max, help, words       \
+    }
+
 const il_measure *il_measure_at(int i); /* the rows in order; NULL past the last */
 
 /* The table of a measure, under a name. */

@@ -25,21 +25,17 @@ typedef struct {
     char control[IL_TEXT];
 } options;
 
-#define KEY(type, field, init, min, max, help, words)                                      \
-    {                                                                                      \
-#field, IL_OPT_##type, offsetof(options, field), init, min, max, help, words       \
-    }
 /* clang-format off */
 static const il_opt opts[] = {
-    KEY(INT, pairs, 20, 1, 10000, "pairs in a prompt", NULL),
-    KEY(INT, prompts, 2560, 1, 1e6, "prompts measured", NULL),
-    KEY(INT, steps, 1000, 0, 1e6, "of tuning EOS, then of the prefix", NULL),
-    KEY(INT, batch, 64, 1, 65536, "prompts in a step", NULL),
-    KEY(INT, prefix, 10, 0, 1000, "vectors of the prefix", NULL),
-    KEY(REAL, rate, 1e-3, 1e-12, 1e3, "learning rate of Adam", NULL),
-    KEY(REAL, noise, 0.01, 0, 1e3, "deviation of the noise on y", NULL),
-    KEY(TEXT, control, 0, 0, 0, "the algorithm of the controls", "ridge alpha=0.1"),
-    KEY(INT, seed, 1, 0, 2147483647, "of prompts and first vectors", NULL),
+    IL_MEASURE_KEY(INT, pairs, 20, 1, 10000, "pairs in a prompt", NULL),
+    IL_MEASURE_KEY(INT, prompts, 2560, 1, 1e6, "prompts measured", NULL),
+    IL_MEASURE_KEY(INT, steps, 1000, 0, 1e6, "of tuning EOS, then of the prefix", NULL),
+    IL_MEASURE_KEY(INT, batch, 64, 1, 65536, "prompts in a step", NULL),
+    IL_MEASURE_KEY(INT, prefix, 10, 0, 1000, "vectors of the prefix", NULL),
+    IL_MEASURE_KEY(REAL, rate, 1e-3, 1e-12, 1e3, "learning rate of Adam", NULL),
+    IL_MEASURE_KEY(REAL, noise, 0.01, 0, 1e3, "deviation of the noise on y", NULL),
+    IL_MEASURE_KEY(TEXT, control, 0, 0, 0, "the algorithm of the controls", "ridge alpha=0.1"),
+    IL_MEASURE_KEY(INT, seed, 1, 0, 2147483647, "of prompts and first vectors", NULL),
     { 0 },
 };
 /* clang-format on */

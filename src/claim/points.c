@@ -10,20 +10,16 @@ typedef struct {
     int prompts, points, dims, loops, seed;
 } options;
 
-#define KEY(type, field, init, min, max, help)                                             \
-    {                                                                                      \
-#field, IL_OPT_##type, offsetof(options, field), init, min, max, help, NULL        \
-    }
 /* clang-format off */
 static const il_opt opts[] = {
-    KEY(TEXT, task, 0, 0, 0, "another task than the models' own"),
-    KEY(TEXT, shift, 0, 0, 0, "a shift of its prompts"),
-    KEY(TEXT, against, 0, 0, 0, "algorithms, as of eval"),
-    KEY(INT, prompts, 1280, 1, 1e8, "prompts measured"),
-    KEY(INT, points, 0, 0, 65536, "points in a prompt; 0: the models'"),
-    KEY(INT, dims, 0, 0, 65536, "dimensions that are alive; 0: the models'"),
-    KEY(INT, loops, 0, 0, 10000, "the loop that is read; by loops: the last one"),
-    KEY(INT, seed, 1, 0, 2147483647, "which prompts"),
+    IL_MEASURE_KEY(TEXT, task, 0, 0, 0, "another task than the models' own", NULL),
+    IL_MEASURE_KEY(TEXT, shift, 0, 0, 0, "a shift of its prompts", NULL),
+    IL_MEASURE_KEY(TEXT, against, 0, 0, 0, "algorithms, as of eval", NULL),
+    IL_MEASURE_KEY(INT, prompts, 1280, 1, 1e8, "prompts measured", NULL),
+    IL_MEASURE_KEY(INT, points, 0, 0, 65536, "points in a prompt; 0: the models'", NULL),
+    IL_MEASURE_KEY(INT, dims, 0, 0, 65536, "dimensions that are alive; 0: the models'", NULL),
+    IL_MEASURE_KEY(INT, loops, 0, 0, 10000, "the loop that is read; by loops: the last one", NULL),
+    IL_MEASURE_KEY(INT, seed, 1, 0, 2147483647, "which prompts", NULL),
     { 0 },
 };
 /* clang-format on */

@@ -75,7 +75,7 @@ static double rest_of(const il_products *p, int C, int d)
 static il_status fill_block(il_table *table, int C, int d, const double *S, int n,
                             const il_products *p, const char *name, il_error *err)
 {
-    double A[D * D], root[D];
+    double A[D * D] = { 0 }, root[D] = { 0 };
     for (int i = 0; i < d; i++) root[i] = sqrt(S[i]);
     for (int i = 0; i < d; i++)
         for (int j = 0; j < d; j++) A[i * d + j] = -n * p->V[d * C + d] * p->A[i * C + j];

@@ -23,20 +23,16 @@ typedef struct {
     char what[IL_TEXT], at[IL_TEXT];
 } options;
 
-#define KEY(type, field, init, min, max, help, words)                                      \
-    {                                                                                      \
-#field, IL_OPT_##type, offsetof(options, field), init, min, max, help, words       \
-    }
 /* clang-format off */
 static const il_opt opts[] = {
-    KEY(TEXT, what, 0, 0, 0, "what is read: next, preconditioned, control, answer, or another target", "next"),
-    KEY(TEXT, at, 0, 0, 0, "positions k, as numbers of examples before", "9 19"),
-    KEY(INT, prompts, 1024, 2, 1e6, "prompts to fit on, and as many to score on", NULL),
-    KEY(INT, stack, 1, 1, 64, "observations in z", NULL),
-    KEY(REAL, ridge, 0.001, 1e-12, 1e12, "of the preconditioned input", NULL),
-    KEY(REAL, shrink, 1e-6, 0, 1e6, "ridge of the probe, of the mean square of the stream", NULL),
-    KEY(INT, hidden, 0, 0, 4096, "units of a network; 0: ridge regression", NULL),
-    KEY(INT, seed, 1, 0, 2147483647, "which prompts", NULL),
+    IL_MEASURE_KEY(TEXT, what, 0, 0, 0, "what is read: next, preconditioned, control, answer, or another target", "next"),
+    IL_MEASURE_KEY(TEXT, at, 0, 0, 0, "positions k, as numbers of examples before", "9 19"),
+    IL_MEASURE_KEY(INT, prompts, 1024, 2, 1e6, "prompts to fit on, and as many to score on", NULL),
+    IL_MEASURE_KEY(INT, stack, 1, 1, 64, "observations in z", NULL),
+    IL_MEASURE_KEY(REAL, ridge, 0.001, 1e-12, 1e12, "of the preconditioned input", NULL),
+    IL_MEASURE_KEY(REAL, shrink, 1e-6, 0, 1e6, "ridge of the probe, of the mean square of the stream", NULL),
+    IL_MEASURE_KEY(INT, hidden, 0, 0, 4096, "units of a network; 0: ridge regression", NULL),
+    IL_MEASURE_KEY(INT, seed, 1, 0, 2147483647, "which prompts", NULL),
     { 0 },
 };
 /* clang-format on */

@@ -12,18 +12,14 @@ typedef struct {
     int prompts, seed;
 } options;
 
-#define KEY(type, field, init, min, max, help, words)                                      \
-    {                                                                                      \
-#field, IL_OPT_##type, offsetof(options, field), init, min, max, help, words       \
-    }
 /* clang-format off */
 static const il_opt opts[] = {
-    KEY(TEXT, family, 0, 0, 0, "one of those that explain knows", "newton start=gram"),
-    KEY(TEXT, data, 0, 0, 0, "kinds of inputs, as of explain", "isotropic"),
-    KEY(TEXT, examples, 0, 0, 0, "numbers of examples, as of explain; left out: its default", ""),
-    KEY(TEXT, reading, 0, 0, 0, "auto, lens or probe", "auto"),
-    KEY(INT, prompts, 32, 1, 1e6, "prompts of each kind and number", NULL),
-    KEY(INT, seed, 1, 0, 2147483647, "which prompts", NULL),
+    IL_MEASURE_KEY(TEXT, family, 0, 0, 0, "one of those that explain knows", "newton start=gram"),
+    IL_MEASURE_KEY(TEXT, data, 0, 0, 0, "kinds of inputs, as of explain", "isotropic"),
+    IL_MEASURE_KEY(TEXT, examples, 0, 0, 0, "numbers of examples, as of explain; left out: its default", ""),
+    IL_MEASURE_KEY(TEXT, reading, 0, 0, 0, "auto, lens or probe", "auto"),
+    IL_MEASURE_KEY(INT, prompts, 32, 1, 1e6, "prompts of each kind and number", NULL),
+    IL_MEASURE_KEY(INT, seed, 1, 0, 2147483647, "which prompts", NULL),
     { 0 },
 };
 /* clang-format on */

@@ -15,21 +15,17 @@ typedef struct {
     il_claim_prompts of;
 } options;
 
-#define KEY(type, field, init, min, max, help, words)                                      \
-    {                                                                                      \
-#field, IL_OPT_##type, offsetof(options, field), init, min, max, help, words       \
-    }
 /* clang-format off */
 static const il_opt opts[] = {
-    KEY(TEXT, algo, 0, 0, 0, "an algorithm with its other options", "gd steps=1"),
-    KEY(TEXT, option, 0, 0, 0, "what is tuned", "step_size"),
-    KEY(REAL, low, 1e-3, 1e-300, 1e300, "search from here", NULL),
-    KEY(REAL, high, 1, 1e-300, 1e300, "to here", NULL),
+    IL_MEASURE_KEY(TEXT, algo, 0, 0, 0, "an algorithm with its other options", "gd steps=1"),
+    IL_MEASURE_KEY(TEXT, option, 0, 0, 0, "what is tuned", "step_size"),
+    IL_MEASURE_KEY(REAL, low, 1e-3, 1e-300, 1e300, "search from here", NULL),
+    IL_MEASURE_KEY(REAL, high, 1, 1e-300, 1e300, "to here", NULL),
     IL_PROMPT_KEYS(options, 1280),
     { 0 },
 };
 static const il_opt multiple_opts[] = {
-    KEY(TEXT, algo, 0, 0, 0, "an algorithm", "gd steps=1 step_size=1"),
+    IL_MEASURE_KEY(TEXT, algo, 0, 0, 0, "an algorithm", "gd steps=1 step_size=1"),
     IL_PROMPT_KEYS(options, 1280),
     { 0 },
 };
