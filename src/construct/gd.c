@@ -3,10 +3,10 @@
  *   tokens (x_i, y_i) and the query (x_q, 0);   y_j <- y_j - eta sum_i y_i <A x_i, x_j>
  *
  * After k layers y_i holds the residual y_i - <w_k, x_i> of every example, and the query holds
- * -<w_k, x_q>, where w_0 = 0 and w_{k+1} = w_k + eta A sum_i (y_i - <w_k, x_i>) x_i: gradient
- * descent on |y - X w|^2 / 2 with the preconditioner A. With momentum beta, v holds beta times the
- * last change of y when a layer begins; attention adds the gradient's part to v, and units then
- * do y <- y + v, v <- beta v.
+ * -<w_k, x_q>, where w_{k+1} = w_k + eta A sum_i (y_i - <w_k, x_i>) x_i: gradient descent on
+ * |y - X w|^2 / 2 with the preconditioner A, from w_0 = 0, or by residuals at the read-in from any
+ * other. With momentum beta, v holds beta times the last change of y when a layer begins; attention
+ * adds the gradient's part to v, and units then do y <- y + v, v <- beta v.
  *
  * Sources: von Oswald et al. 2023, arXiv:2212.07677, proposition 1; Ahn et al. 2023,
  * arXiv:2306.00297, lemma 1.
@@ -19,6 +19,7 @@ typedef struct {
     int dims, points, loops;
     double step_size, momentum;
     int precondition;
+    double start;
 } options;
 static const il_opt opts[] = {
     { "dims", IL_OPT_INT, offsetof(options, dims), 5, 1, 256, "dimension of x" },
@@ -30,6 +31,8 @@ static const il_opt opts[] = {
       "share of the last step that is added" },
     { "precondition", IL_OPT_BOOL, offsetof(options, precondition), 0, 0, 1,
       "A = diag(1, 1/2, 1/3, ...) in place of I" },
+    { "start", IL_OPT_REAL, offsetof(options, start), 0, -1e6, 1e6,
+      "w_0 = start (1, 1, ...)" },
     { 0 },
 };
 static const char *const cases[] = {
@@ -37,6 +40,8 @@ static const char *const cases[] = {
     "dims=10 loops=12 step_size=0.02",
     "dims=5 loops=16 momentum=0.7",
     "dims=5 loops=16 precondition=1",
+    "dims=5 loops=16 precondition=1 momentum=0.5 start=-2",
+    "dims=10 loops=1 start=0.5",
     NULL,
 };
 
@@ -61,6 +66,7 @@ static void compose(il_program *p, const void *opt)
         for (int j = 0; A && j < d; j++) A[j * d + j] = scale(o, j);
         il_matrix(p, "A", d, d, A);
     }
+    if (o->start != 0) il_start(p, "y <- %g sum(x)", -o->start);
     il_loop(p, o->loops);
     il_attend(p, "%s <- %g y ; %s ; x", heavy ? "v" : "y", -step_size(o),
               o->precondition ? "A*x" : "x");
@@ -70,20 +76,25 @@ static void compose(il_program *p, const void *opt)
     il_answer(p, "-y");
 }
 
-/* Against w <- w + eta A (b - S w) */
-static void verify_preconditioned(il_check *c, const options *o, const il_problem *p,
-                                  const char *size, double condition)
+/* Against w <- w + eta A (b - S w) + beta (the last change), from w_0 */
+static void verify_written_out(il_check *c, const options *o, const il_problem *p,
+                               const char *size, double condition)
 {
     int d = p->d, R = o->loops;
     const double *got = il_check_answers(c, p, R);
     double *w = il_check_take(c, (size_t)d), *g = il_check_take(c, (size_t)d);
+    double *change = il_check_take(c, (size_t)d);
     double *yhat = il_check_take(c, (size_t)R), exact = il_check_ridge(c, p, 0);
+    for (int j = 0; j < d; j++) w[j] = o->start;
     for (int t = 0; t < R; t++) {
         for (int j = 0; j < d; j++) {
             g[j] = p->b[j];
             for (int k = 0; k < d; k++) g[j] -= p->S[j * d + k] * w[k];
         }
-        for (int j = 0; j < d; j++) w[j] += step_size(o) * scale(o, j) * g[j];
+        for (int j = 0; j < d; j++) {
+            change[j] = o->momentum * change[j] + step_size(o) * scale(o, j) * g[j];
+            w[j] += change[j];
+        }
         for (int j = 0; j < d; j++) yhat[t] += w[j] * p->q[j];
     }
     il_check_row(c, size, condition, R, il_check_difference(got, yhat, (size_t)R),
@@ -98,8 +109,8 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
     snprintf(algo, sizeof algo,
              o->momentum > 0 ? "momentum step_size=%s momentum=%s" : "gd step_size=%s",
              il_digits(step_size(o)).text, il_digits(o->momentum).text);
-    if (o->precondition)
-        verify_preconditioned(c, o, p, size, condition);
+    if (o->precondition || o->start != 0)
+        verify_written_out(c, o, p, size, condition);
     else
         il_check_against(c, p, algo, o->loops, o->loops, 0, size, condition, 1e-13);
 }

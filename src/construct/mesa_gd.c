@@ -8,6 +8,9 @@
  * t (layers that overwrite residuals instead use those of shorter prefixes). With Chebyshev's
  * coefficients they are ridge regression, as in chebyshev.c.
  *
+ * From Phi_0 = start I instead: p starts as Phi_0 s_t, and s_j - Phi_0 s_{j-1} stands for s_j. One layer is
+ * proposition 1.
+ *
  * Source: von Oswald et al. 2024, arXiv:2309.05858, whose experiments have these tokens.
  */
 #include "construct/series.h"
@@ -16,7 +19,7 @@
 
 typedef struct {
     int dims, points, layers, chebyshev;
-    double step_size, ridge, hi;
+    double step_size, ridge, hi, start;
 } options;
 static const il_opt opts[] = {
     { "dims", IL_OPT_INT, offsetof(options, dims), 10, 1, 64, "dimension of s" },
@@ -29,11 +32,16 @@ static const il_opt opts[] = {
     { "ridge", IL_OPT_REAL, offsetof(options, ridge), 1, 0, 1e12, "weight of |Phi|^2" },
     { "hi", IL_OPT_REAL, offsetof(options, hi), 132, 0, 1e12,
       "largest eigenvalue of sum s s' over the longest prefix" },
+    { "start", IL_OPT_REAL, offsetof(options, start), 0, -1e6, 1e6,
+      "Phi_0 = start I: the first, or where the ridge draws to" },
     { 0 },
 };
-static const char *const cases[] = { "dims=10 layers=6", "dims=4 layers=20 step_size=0.01",
+static const char *const cases[] = { "dims=10 layers=6",
+                                     "dims=4 layers=20 step_size=0.01",
                                      "dims=10 layers=12 schedule=chebyshev",
                                      "dims=5 layers=40 schedule=chebyshev ridge=0.1",
+                                     "dims=10 layers=1 step_size=0.033 start=0.5",
+                                     "dims=4 layers=12 start=-1",
                                      NULL };
 
 static series coefficients(const options *o)
@@ -52,12 +60,18 @@ static void compose(il_program *p, const void *opt)
     il_token(p, "x", o->dims, "prod (I - c A) s_t");
     il_token(p, "s", o->dims, "s_t");
     il_token(p, "r", o->dims, "s_{t-1}");
+    if (o->start != 0) il_start(p, "p <- %g s", o->start);
     for (int k = 0; k < s.K; k++)
-        il_attend(p, "p <- %g s, x <- %g r ; r ; x", s.eta[k], -s.c[k]);
+        if (o->start != 0)
+            il_attend(p, "p <- %g s - %g r, x <- %g r ; r ; x", s.eta[k],
+                      s.eta[k] * o->start, -s.c[k]);
+        else
+            il_attend(p, "p <- %g s, x <- %g r ; r ; x", s.eta[k], -s.c[k]);
     il_answer(p, "p");
 }
 
-/* What the algorithm says at every t: phi rows are series of Y's rows, since A is symmetric. */
+/* What the algorithm says at every t: phi rows are series of Y's rows, since A is symmetric; from Phi_0
+ * these are of Y - Phi_0 A. */
 static void predict(const options *o, int T, const double *s, double *work, double *out)
 {
     int d = o->dims;
@@ -67,9 +81,11 @@ static void predict(const options *o, int T, const double *s, double *work, doub
         for (int i = 0; t > 0 && i < d; i++)
             for (int j = 0; j < d; j++) {
                 A[i * d + j] += s[(t - 1) * d + i] * s[(t - 1) * d + j];
-                Y[i * d + j] += s[t * d + i] * s[(t - 1) * d + j];
+                Y[i * d + j] +=
+                    (s[t * d + i] - o->start * s[(t - 1) * d + i]) * s[(t - 1) * d + j];
             }
         for (int i = 0; i < d; i++) {
+            out[t * d + i] = o->start * s[t * d + i];
             il_series_run(&how, d, A, Y + i * d, more, w);
             for (int j = 0; j < d; j++) out[t * d + i] += w[how.K * d + j] * s[t * d + j];
         }

@@ -1,6 +1,6 @@
 /* parse.c - the text of an instruction
  *
- *   form   = [-] term {(+|-) term}          term  = [number] [sum(slice) | MATRIX*slice | slice]
+ *   form   = [-] term {(+|-) [-] term}          term  = [number] [sum(slice) | MATRIX*slice | slice]
  *   slice  = name [ [i] | [i:j] ]           stack = form {| form}
  *   attend = slice <- form {, slice <- form} ; stack ; stack
  *   units  = slice <- [-] [number] word(form) {, ...}
@@ -136,6 +136,7 @@ static void take_form(cursor *c, form *f)
             sign = -1;
         else if (!take(c, "+") && !first)
             break;
+        if (!first && take(c, "-")) sign = -sign; /* of a %g */
         if (f->n == PARTS) {
             wrong(c, "too many terms");
             break;

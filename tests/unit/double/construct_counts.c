@@ -16,6 +16,7 @@ static const counts rows[] = {
     { "gd dims=4 loops=9", 0, 1, 0, 9, 1, d + 1 },
     { "gd dims=4 loops=9 momentum=0.5", 0, 1, 0, 9, 1, d + 2 },
     { "gd dims=4 loops=9 precondition=1", 0, 1, 0, 9, 1, d + 1 },
+    { "gd dims=4 loops=9 start=2", 0, 1, 0, 9, 1, d + 1 },
     { "gdpp dims=4 loops=9", 0, 1, 0, 9, 1, d + 1 },
     { "gdpp dims=4 loops=9 schedule=second_order", 0, 9, 0, 1, 1, d + 1 },
     { "preconditioned dims=4", 0, 1, 0, 1, 1, d + 1 },
@@ -23,6 +24,7 @@ static const counts rows[] = {
     { "rescaling dims=4", 0, 2, 0, 1, 1, d + 1 },
     /* K layers: von Oswald et al. 2024, sections 3.1 (one layer), 3.3 and 3.8 */
     { "mesa_gd dims=4 layers=1", 0, 1, 0, 1, 1, 4 * d },
+    { "mesa_gd dims=4 layers=1 start=0.5", 0, 1, 0, 1, 1, 4 * d },
     { "mesa_gd dims=4 layers=6", 0, 6, 0, 1, 1, 4 * d },
     { "mesa_gd dims=4 layers=6 schedule=chebyshev", 0, 6, 0, 1, 1, 4 * d },
     { "chebyshev dims=4 layers=6", 0, 6, 0, 1, 1, 2 * d + 2 },
