@@ -528,7 +528,7 @@ il_status il_explain(const il_model *model, const il_explain_options *options,
                      il_explanation *explanation, il_error *err);
 void il_explanation_free(il_explanation *explanation);
 
-/* What an analysis is asked; each reads what it knows. NULL and 0: usual. */
+/* What an analysis is asked; each knows some of these. NULL and 0: usual. */
 typedef struct {
     il_explain_options ask; /* whose prompts */
     const il_model

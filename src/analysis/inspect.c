@@ -49,6 +49,36 @@ static il_status find(const il_analysis **found, const char *name, il_error *err
                    near ? near : "", near ? "'?" : "");
 }
 
+static int has_word(const char *words, const char *word)
+{
+    size_t n = strlen(word);
+    for (; words && *words; words += strcspn(words, " "), words += *words == ' ')
+        if (strcspn(words, " ") == n && !strncmp(words, word, n)) return 1;
+    return 0;
+}
+
+/* An option that is set is one that the analysis knows */
+static il_status check_options(const il_analysis *analysis, const il_inspect_options *o,
+                               il_error *err)
+{
+    const struct {
+        const char *name;
+        int set;
+    } all[] = { { "with", o->with != NULL },    { "to", o->to != NULL },
+                { "each", o->each != NULL },    { "target", o->target != NULL },
+                { "hidden", o->hidden != 0 },   { "pool", o->pool },
+                { "at", o->at != NULL },        { "by", o->by != NULL },
+                { "tokens", o->tokens != NULL } };
+    for (int i = 0; i < IL_COUNT(all); i++) {
+        if (!all[i].set || has_word(analysis->reads, all[i].name)) continue;
+        for (int k = 0; k < IL_COUNT(rows); k++)
+            if (has_word(rows[k]->reads, all[i].name))
+                return il_fail(err, IL_EUSAGE, "%s has no option '%s'; it is one of %s",
+                               analysis->name, all[i].name, rows[k]->name);
+    }
+    return IL_OK;
+}
+
 il_status il_inspect(const il_model *model, const char *name,
                      const il_inspect_options *options, il_table **out, il_error *err)
 {
@@ -56,6 +86,7 @@ il_status il_inspect(const il_model *model, const char *name,
     il_subject s;
     il_table *t = NULL;
     IL_TRY(find(&analysis, name, err));
+    IL_TRY(check_options(analysis, options, err));
     il_status status = il_subject_begin(&s, model, &options->ask, err);
     s.look = options;
     if (!status) status = il_table_new(&t, analysis->name, err);

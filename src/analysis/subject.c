@@ -81,10 +81,20 @@ il_status il_subject_begin(il_subject *s, const il_model *model,
     return set_up(s, err);
 }
 
-il_status il_subject_ask(il_subject *s, il_error *err)
+/* Can prompts be shown to the model, and are their answers numbers? */
+static il_status check_prompts(const il_subject *s, il_error *err)
 {
     IL_TRY(il_model_check_prompts(s->model, err));
-    if (s->draw.task->ids || il_task_outs(s->draw.task, s->task_opts, s->draw.dim) > 1)
+    if (!s->draw.task->ids) return IL_OK;
+    return il_fail(err, IL_ECONFIG,
+                   "models of classes are not read by this analysis; innerloop inspect "
+                   "weights and innerloop eval read them");
+}
+
+il_status il_subject_ask(il_subject *s, il_error *err)
+{
+    IL_TRY(check_prompts(s, err));
+    if (il_task_outs(s->draw.task, s->task_opts, s->draw.dim) > 1)
         return il_fail(err, IL_ECONFIG,
                        "this asks many queries of the same examples, which %s has none of; "
                        "for a model of sequences there are innerloop inspect lens, probe, "
@@ -148,11 +158,7 @@ il_status il_passage_new(il_passage *p, const il_subject *s, int i, int prompts,
 {
     int last = il_model_layout(s->model)->last, most = 0;
     *p = (il_passage){ .P = last ? 1 : s->draw.n_sizes };
-    IL_TRY(il_model_check_prompts(s->model, err));
-    if (s->draw.task->ids)
-        return il_fail(err, IL_ECONFIG,
-                       "models of classes are not read by this analysis; innerloop eval "
-                       "has their loss by position");
+    IL_TRY(check_prompts(s, err));
     for (int k = 0; k < p->P; k++) {
         p->examples[k] = s->draw.sizes[last ? i : k];
         p->tokens[k] = il_model_tokens(s->model, p->examples[k]);

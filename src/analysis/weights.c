@@ -441,5 +441,6 @@ const il_analysis il_analysis_weights = {
     .name = "weights",
     .summary = "products of an attention's weights: multiples of I, spectra, distance to a "
                "construction",
+    .reads = "each to",
     .run = run,
 };

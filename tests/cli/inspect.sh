@@ -21,6 +21,7 @@ json 'weights: a construction is itself' .stdout "all(r[-1] < 1e-6 for r in o['r
 expect 0 '' il inspect weights gd.safetensors --each value --csv
 expect 3 'head, block or value' il inspect weights gd.safetensors --each valu
 expect 2 'follow MODEL with --to' il inspect weights gd.safetensors step_size=0.3
+expect 2 "lens has no option 'to'; it is one of weights" il inspect lens run --to gd
 expect 2 "no analysis 'lenz'; did you mean 'lens'" il inspect lenz run
 expect 2 'an argument is missing' il inspect lens
 expect 5 'gone' il inspect lens gone

@@ -498,6 +498,7 @@ static void sequences_are_read(void **state)
               cell(t, l, "past1_control"));
     }
     il_table_free(t);
+    o.target = NULL;
     t = inspected(m, "lens", o);
     assert_int_equal(il_table_rows(t), 2);
     CHECK(cell(t, 1, "error") < cell(t, 0, "error") && cell(t, 0, "error") < 1,
