@@ -20,6 +20,7 @@
 #include "la/attention.inc.h"
 #include "la/recurrence.inc.h"
 #include "la/regression.inc.h"
+#include "la/inverse.inc.h"
 /* clang-format on */
 #endif
 

@@ -47,6 +47,11 @@ typedef struct {
     int ldd;
 } il_recurrence;
 
+/* rls takes so many tokens at once, unless one decays by more than that, and needs so many rows of
+ * scratch. */
+enum { IL_CHUNK = 4, IL_CHUNK_ROWS = 5 * IL_CHUNK };
+#define IL_CHUNK_DECAY 0.75
+
 /* Ridge regression over a growing prompt: x_t = P_t^{-1} b_t (see rls, ridge) */
 typedef struct {
     int T, K;
@@ -58,7 +63,8 @@ typedef struct {
     const il_real *ridge; /* (K) */
     int steps;            /* of conjugate gradients at most; 0: Cholesky */
     il_real eps;          /* of the residual, where they stop */
-    il_real *work;        /* (K + 3, il_padded(K)), 64-byte aligned */
+    il_real *
+        work; /* rows il_padded(K) wide, 64-byte aligned: K + 3; of rls IL_CHUNK_ROWS, its own */
 } il_regression;
 
 static inline int il_padded(int n) { return (n + IL_LANES - 1) / IL_LANES * IL_LANES; }

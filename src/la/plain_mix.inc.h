@@ -67,36 +67,80 @@ static void recur(il_real *S, const il_recurrence *r)
 
 /* ---- ridge regression ---------------------------------------------------------------------------- */
 
-/* R_t = over R_{t-1} - z z^T with over = 1 / decay and
- * z = sqrt(gain over / (decay + gain k . R_{t-1} k)) R_{t-1} k: so written, R's rounding is as
- * symmetric as R, and stays so however long the prompt is.
- * x = R_t b = over R_{t-1} b - z (z . b) needs R_{t-1} alone. */
-static void rls_step(il_real *R, const il_regression *r, size_t t)
+/* A dot product whose lanes are summed with their neighbours, then in pairs of neighbours, ... */
+static il_real dot_of_neighbours(const il_real *x, const il_real *y, int n)
+{
+    il_real lane[IL_LANES];
+    lanes_clear(lane);
+    for (int i = 0; i < il_padded(n); i++) {
+        il_real *l = &lane[i % IL_LANES];
+        *l = i < n ? fused(x[i], y[i], *l) : *l + 0;
+    }
+    for (int w = 1; w < IL_LANES; w *= 2)
+        for (int l = 0; l < IL_LANES; l += 2 * w) lane[l] += lane[l + w];
+    return lane[0];
+}
+
+/* The next `n` <= IL_CHUNK tokens (see inverse.inc.h). u: R k, then rows of L^{-1} u; x: R b. */
+static void rls_chunk(il_real *R, const il_regression *r, size_t t, int n)
 {
     int K = r->K, ld = il_padded(K);
-    il_real decay = r->decay ? r->decay[t * (size_t)r->ld_decay] : 1, over = 1 / decay;
-    il_real gain = r->gain ? r->gain[t * (size_t)r->ld_gain] : 1;
-    const il_real *b = r->b + t * (size_t)r->ldb, *k = r->k + t * (size_t)r->ldk;
-    il_real *x = r->x + t * (size_t)r->ldx, *z = r->z + t * (size_t)r->ldz;
-    for (int c = 0; c < K; c++) {
-        z[c] = read_in_four(R + c, ld, k, K);
-        x[c] = read_in_four(R + c, ld, b, K);
+    il_real M[IL_CHUNK][IL_CHUNK], N[IL_CHUNK][IL_CHUNK], *u[IL_CHUNK], *x[IL_CHUNK];
+    il_real over[IL_CHUNK], weight[IL_CHUNK], d[IL_CHUNK], all = 1;
+    for (int i = 0; i < n; i++) {
+        size_t at = t + (size_t)i;
+        u[i] = r->work + i * ld, x[i] = r->x + at * (size_t)r->ldx;
+        for (int c = 0; c < K; c++)
+            u[i][c] = read_column(R + c, ld, r->k + at * (size_t)r->ldk, K);
+        for (int c = 0; c < K; c++)
+            x[i][c] = read_column(R + c, ld, r->b + at * (size_t)r->ldb, K);
+        if (r->decay) all *= r->decay[at * (size_t)r->ld_decay];
+        over[i] = 1 / all;
+        weight[i] = (r->gain ? r->gain[at * (size_t)r->ld_gain] : 1) * over[i];
     }
-    il_real den = fused(gain, dot(k, z, K), decay) * decay;
-    il_real root_of = den > 0 ? root(gain / den) : 0;
-    for (int c = 0; c < K; c++) z[c] *= root_of;
-    il_real zb = dot(z, b, K);
-    for (int c = 0; c < K; c++) x[c] = fused(-zb, z[c], over * x[c]);
+    for (int i = 0; i < n; i++)
+        for (int j = i; j < n; j++) {
+            size_t at = t + (size_t)j;
+            M[i][j] = dot_of_neighbours(u[i], r->k + at * (size_t)r->ldk, K);
+            N[i][j] = dot_of_neighbours(u[i], r->b + at * (size_t)r->ldb, K);
+        }
+    for (int i = 0; i < n; i++) {
+        il_real pivot = weight[i] * M[i][i] + 1,
+                *z = r->z + (t + (size_t)i) * (size_t)r->ldz;
+        d[i] = pivot > 0 ? weight[i] / pivot : 0;
+        for (int j = i + 1; j < n; j++)
+            for (int k = j; k < n; k++) {
+                il_real l = d[i] * M[i][j];
+                M[j][k] -= l * M[i][k];
+                N[j][k] -= l * N[i][k];
+            }
+        for (int c = 0; c < K; c++) {
+            for (int j = i + 1; j < n; j++)
+                u[j][c] = fused(-d[i] * M[i][j], u[i][c], u[j][c]);
+            for (int j = i; j < n; j++) x[j][c] = fused(-d[i] * N[i][j], u[i][c], x[j][c]);
+        }
+        for (int c = 0; c < K; c++) {
+            u[i][c] *= root(d[i]);
+            z[c] = u[i][c] * root(over[i]);
+            x[i][c] *= over[i];
+        }
+    }
     for (int c = 0; c < K; c++) {
-        scale_column(R + c, ld, over, K);
-        add_to_column(R + c, ld, z, -z[c], K);
+        for (int i = 0; i < n; i++) add_to_column(R + c, ld, u[i], -u[i][c], K);
+        scale_column(R + c, ld, over[n - 1], K);
     }
 }
 
 static void rls(il_real *const *R, const il_regression *r, int n)
 {
-    for (int i = 0; i < n; i++)
-        for (size_t t = 0; t < (size_t)r[i].T; t++) rls_step(R[i], &r[i], t);
+    for (int i = 0; i < n; i++) {
+        int length = IL_CHUNK;
+        for (int t = 0; t < r[i].T && r[i].decay; t++)
+            if (r[i].decay[(size_t)t * (size_t)r[i].ld_decay] < (il_real)IL_CHUNK_DECAY)
+                length = 1;
+        for (int t = 0; t < r[i].T; t += length)
+            rls_chunk(R[i], &r[i], (size_t)t, il_min(length, r[i].T - t));
+    }
 }
 
 /* (H + diag(ridge)) x = b by U^T U, U upper triangular in A (K,K); y in work */

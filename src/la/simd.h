@@ -208,6 +208,58 @@ INLINE il_real lanes_sum(vf *lane)
     return v[0];
 }
 
+/* Lane by lane: r and r + g of a where bit g of r is not set, r - g and r of b where it is */
+#define KEPT(r, g)    ((r) & (g) ? (r) + WIDTH : (r))
+#define SWAPPED(r, g) ((r) & (g) ? (r) + WIDTH - (g) : (r) + (g))
+#if WIDTH == 16
+#define EACH_LANE(F, g) EACH_LANE_8(F, g, 0), EACH_LANE_8(F, g, 8)
+#elif WIDTH == 8
+#define EACH_LANE(F, g) EACH_LANE_8(F, g, 0)
+#elif WIDTH == 4
+#define EACH_LANE(F, g) F(0, g), F(1, g), F(2, g), F(3, g)
+#else
+#define EACH_LANE(F, g) F(0, g), F(1, g)
+#endif
+#define EACH_LANE_8(F, g, r)                                                               \
+    F(r + 0, g), F(r + 1, g), F(r + 2, g), F(r + 3, g), F(r + 4, g), F(r + 5, g),          \
+        F(r + 6, g), F(r + 7, g)
+#define NEIGHBOURS(a, b, g)                                                                \
+    (SHUFFLE(a, b, EACH_LANE(KEPT, g)) + SHUFFLE(a, b, EACH_LANE(SWAPPED, g)))
+
+/* Sixteen sums over IL_LANES lanes: of neighbours, of neighbouring pairs, and so on. Two vectors
+ * become one at each step; lane[v][i] holds lanes v VL, .. of the i-th. */
+INLINE void sixteen_sums(il_real *sum, vf (*lane)[16])
+{
+#define STEP(g, n)                                                                         \
+    UNROLL                                                                                 \
+    for (int v = 0; v < LANE_VECTORS; v++) {                                               \
+        UNROLL                                                                             \
+        for (int i = 0; i < (n); i++)                                                      \
+            lane[v][i] = NEIGHBOURS(lane[v][2 * i], lane[v][2 * i + 1], g);                \
+    }
+    STEP(1, 8)
+#if WIDTH > 2
+    STEP(2, 4)
+#endif
+#if WIDTH > 4
+    STEP(4, 2)
+#endif
+#if WIDTH > 8
+    STEP(8, 1)
+#endif
+#undef STEP
+    UNROLL
+    for (int w = 1; w < LANE_VECTORS; w *= 2) {
+        UNROLL
+        for (int v = 0; v < LANE_VECTORS; v += 2 * w) {
+            UNROLL
+            for (int i = 0; i < 16 / VL; i++) lane[v][i] += lane[v + w][i];
+        }
+    }
+    UNROLL
+    for (int i = 0; i < 16 / VL; i++) vstore(sum + i * VL, lane[0][i]);
+}
+
 /* ---- the first n lanes: 0 < n < VL; nothing beyond them is read or written ------------------- */
 
 #if IL_LEVEL == LEVEL_avx512

@@ -47,6 +47,7 @@ static const char *const cases[] = {
     "widths=6,6,4 heads=2 positive=1",
     "widths=3,3,5 solver=cholesky positive=1 start=1",
     "widths=8,8,6,2 gates=1 heads=2 form=forgetting positive=1",
+    "widths=6,6,4,2 gates=1 mild=1 heads=2 form=forgetting positive=1 start=1",
     "widths=4,4,4,1 gates=1 form=forgetting solver=cg steps=60 eps=1e-13 positive=1",
     "widths=6,6,8,2,2 gates=2 heads=2 form=net",
     "widths=4,4,3,1,1 gates=2 form=net solver=cg steps=60 eps=1e-13 start=1",
@@ -62,9 +63,16 @@ static solver solver_of(const options *o)
     return (solver)o->solver;
 }
 
-enum { TOGETHER = 2 }; /* heads */
+enum { TOGETHER = 4 }; /* heads */
 enum { BETA_OF_NET = 3 };
 static int gamma_input(const options *o) { return o->form == NET ? 4 : 3; }
+
+/* Scratch of the kernels: the larger of one head's, when solving, and that of some, by the inverse */
+static size_t solve_size(int K)
+{
+    int rows = TOGETHER * IL_CHUNK_ROWS;
+    return il_matrix(rows > K + 3 ? rows : K + 3, K);
+}
 
 static il_status shape(il_plan *p, il_op *op, il_error *err)
 {
@@ -89,7 +97,7 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
     if (o->start) op->par[1] = il_param_new(p, op, "start", IL_INIT_ZERO, 0, H * K, V);
     op->reads = (1u << op->n_in) - 1;
     size_t square = il_matrix(K, K), mixed = il_matrix(K, V) + il_matrix(V, K);
-    il_work_new(p, (1 + TOGETHER) * square + mixed + (size_t)(5 * il_padded(K)) + 64,
+    il_work_new(p, solve_size(K) + TOGETHER * square + mixed + (size_t)il_padded(K) + 64,
                 (size_t)(4 * K + V + 2));
     il_recurrent_new(p, op, H * (int)(square + il_matrix(K, V)));
     return IL_OK;
@@ -168,7 +176,7 @@ static head head_of(const il_op *op, const il_state *s, const il_mix *m, int b, 
     a.weight = il_w(op, s, 0) + (o->form == NET ? h * m->K : h);
     if (o->start) a.start = il_w(op, s, 1) + (size_t)(h * m->K) * (size_t)m->V;
     a.solve = s->work; /* first, for its alignment */
-    a.P = a.solve + (size_t)(m->K + 3) * (size_t)ld;
+    a.P = a.solve + solve_size(m->K);
     a.S = a.P + TOGETHER * il_matrix(m->K, m->K);
     a.ridge = a.S + il_matrix(m->K, m->V) + il_matrix(m->V, m->K);
     a.rows = a.ridge + ld;
@@ -258,6 +266,7 @@ static void forward_heads(const il_op *op, il_state *s, const il_mix *m, int b, 
         if (!recurrent || s->past == 0) set_start(a, P[i]);
         set_ridge(a);
         r[i] = regression(a, rows_of(a->q), a->x, a->q.ld);
+        if (i) r[i].work += il_matrix(i * IL_CHUNK_ROWS, m->K);
     }
     if (heads[0].solver == RECURSION)
         il_kernel()->rls(P, r, n);

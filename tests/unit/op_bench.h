@@ -2,7 +2,7 @@
  *
  * A case is the op's options and, besides, "width=8" (of every input), "inputs=2" (how many),
  * "widths=8,8,6,2" (one each), "gates=1" (the last so many lie in (0,1)),
- * "positive=1" (so do the weights).
+ * "mild=1" (in (0.9,1)), "positive=1" (so do the weights).
  */
 #ifndef IL_OP_BENCH_H
 #define IL_OP_BENCH_H
@@ -41,11 +41,14 @@ static inline int bench_number(char *text, const char *name, int otherwise)
                                                        : otherwise;
 }
 
+enum { GATE = 1, MILD };
 static inline void bench_fill(il_real *x, size_t n, uint32_t stream, int is_gate)
 {
     il_rng rng = il_rng_at(7, stream, 0, 0);
     for (size_t i = 0; i < n; i++)
-        x[i] = (il_real)(is_gate ? 0.02 + 0.96 * il_uniform(&rng) : il_normal(&rng));
+        x[i] = (il_real)(is_gate == MILD ? 0.9 + 0.1 * il_uniform(&rng)
+                         : is_gate       ? 0.02 + 0.96 * il_uniform(&rng)
+                                         : il_normal(&rng));
 }
 
 /* Ids of classes, of which every case has at least three */
@@ -67,6 +70,7 @@ static inline bench bench_new(const il_op_kind *kind, const char *text, int prom
     int classes = is_loss && kind->ids;
     b.ids = is_loss ? 0 : kind->ids;
     int every = bench_number(opts, "width", 4), gates = bench_number(opts, "gates", 0);
+    int gate = bench_number(opts, "mild", 0) ? MILD : GATE;
     int positive = bench_number(opts, "positive", 0);
     b.n_inputs = is_loss ? 2 : bench_number(opts, "inputs", kind->least_in);
     for (int i = 0; i < IL_INPUTS; i++) width[i] = every;
@@ -102,7 +106,7 @@ static inline bench bench_new(const il_op_kind *kind, const char *text, int prom
         if (b.ids >> i & 1)
             bench_fill_ids(x, size, 2 + (uint32_t)i);
         else
-            bench_fill(x, size, 2 + (uint32_t)i, i >= b.n_inputs - gates);
+            bench_fill(x, size, 2 + (uint32_t)i, i >= b.n_inputs - gates ? gate : 0);
     }
     il_real *target = b.s->value[q->target], *weight = b.s->value[q->weight];
     bench_fill(target, rows * (size_t)il_width(q, q->target), 8, 0);
@@ -127,16 +131,17 @@ static inline void bench_free(bench *b)
 /* The op under test (not a loss) */
 static inline const il_op *bench_op(const bench *b) { return &b->model->plan.ops[0]; }
 
-/* An op that can run token by token says there what it says of a whole prompt: to `tolerance`
- * of the largest output. Before every token another one is tried and forgotten. */
-static inline void bench_token_by_token(const il_op_kind *kind, const char *text,
-                                        int tokens, double tolerance)
+/* An op that can run token by token says there, and in pieces of a prompt, what it says of the
+ * whole: to `tolerance` of the largest output. Before every piece another one is tried and
+ * forgotten. Pieces are of 1 to 9 tokens where `piece` is 0. */
+static inline void bench_in_pieces(const il_op_kind *kind, const char *text, int tokens,
+                                   int piece, double tolerance)
 {
     bench b = bench_new(kind, text, 1, tokens, 1);
     const il_run once = { .loops = 1, .post = 1 };
     const il_plan *p = &b.model->plan;
     const il_op *op = bench_op(&b);
-    if (!op->remembers && !op->recurs) {
+    if (!op->recurs && !(op->remembers && piece == 1)) {
         bench_free(&b);
         return;
     }
@@ -155,23 +160,25 @@ static inline void bench_token_by_token(const il_op_kind *kind, const char *text
     b.s->memory = calloc((size_t)p->memory * T + 1, sizeof *trial);
     il_real *recurrent = calloc(n + 1, sizeof *trial);
     trial = malloc((n + 1) * sizeof *trial);
-    il_state_shape(b.s, 1, 1);
-    for (int t = 0; t < tokens; t++)
+    for (int t = 0, m; t < tokens; t += m) {
+        m = il_min(piece ? piece : 1 + 7 * t % 9, tokens - t);
+        il_state_shape(b.s, 1, m);
         for (int real = 0; real < 2; real++) {
-            int shown = real ? t : (t + 3) % tokens;
+            int shown = real ? t : (t + 3) % (tokens - m + 1);
             for (int i = 0; i < b.n_inputs; i++) {
                 size_t width = (size_t)il_width(p, b.inputs[i]);
                 memcpy(b.s->value[b.inputs[i]], inputs[i] + (size_t)shown * width,
-                       width * sizeof *trial);
+                       (size_t)m * width * sizeof *trial);
             }
             memcpy(trial, recurrent, n * sizeof *trial);
             b.s->recurrent = real ? recurrent : trial;
             b.s->past = t;
             il_forward(b.s, &once);
-            for (size_t c = 0; c < out && real; c++)
+            for (size_t c = 0; c < (size_t)m * out && real; c++)
                 CHECK_NEAR(b.s->value[op->out][c], whole[(size_t)t * out + c],
                            tolerance * size, text);
         }
+    }
     for (int i = 0; i < b.n_inputs; i++) free(inputs[i]);
     free(b.s->memory);
     free(recurrent);

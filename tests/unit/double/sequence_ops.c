@@ -82,6 +82,20 @@ static void conjugate_gradients_keep_their_promise(void **unused)
     }
 }
 
+/* The same inverse token by token and in chunks, cut anywhere: rounding apart. */
+static void pieces_are_the_whole_prompt(void **unused)
+{
+    (void)unused;
+    static const char *const cases[] = {
+        "widths=64,64,64 positive=1",
+        "widths=64,64,64,4 gates=1 mild=1 heads=4 form=forgetting positive=1",
+        "widths=80,80,10,5 gates=1 mild=1 heads=5 form=forgetting positive=1",
+    };
+    for (int piece = 0; piece < 5; piece++)
+        for (int i = 0; i < IL_COUNT(cases); i++)
+            bench_in_pieces(il_op_find("mesa"), cases[i], 200, piece, 1e-11);
+}
+
 static void expect_error(const char *kind, const char *opts, int n, const int *widths,
                          const char *words)
 {
@@ -117,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(solvers_agree),
         cmocka_unit_test(conjugate_gradients_keep_their_promise),
+        cmocka_unit_test(pieces_are_the_whole_prompt),
         cmocka_unit_test(refusals_say_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,20 +185,33 @@ static void mesa_in_float_is_mesa_in_double(void **unused)
     }
 }
 
-static void token_by_token_is_the_whole_prompt(void **unused)
+static void pieces_are_the_whole_prompt(void **unused)
 {
     (void)unused;
+    static const char *const wide[] = {
+        "widths=64,64,64 positive=1",
+        "widths=64,64,64,4 gates=1 mild=1 heads=4 form=forgetting positive=1",
+        "widths=80,80,10,5 gates=1 mild=1 heads=5 form=forgetting positive=1",
+    };
     const il_op_kind *kind;
-    for (int n = 0; (kind = il_op_at(n)); n++)
-        for (int i = 0; kind->mixes && kind->cases[i]; i++)
-            bench_token_by_token(kind, kind->cases[i], 40, 1e-5);
+    for (int piece = 0; piece < 5; piece++) {
+        for (int n = 0; (kind = il_op_at(n)); n++)
+            for (int i = 0; kind->mixes && kind->cases[i]; i++) {
+                /* gates near 0 leave P all but singular: only the same sums give the same x */
+                if (strstr(kind->cases[i], "gates=1 heads=2 form=forgetting") && piece != 1)
+                    continue;
+                bench_in_pieces(kind, kind->cases[i], 40, piece, 1e-5);
+            }
+        for (int i = 0; i < IL_COUNT(wide); i++)
+            bench_in_pieces(il_op_find("mesa"), wide[i], 200, piece, 1e-5);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mesa_in_float_is_mesa_in_double),
-        cmocka_unit_test(token_by_token_is_the_whole_prompt),
+        cmocka_unit_test(pieces_are_the_whole_prompt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
