@@ -36,17 +36,16 @@ static void fill_answer(double *out, const spot *s)
     copy(out, s->asked + s->k * s->O, s->O);
 }
 
-static void fill_label(double *out, const spot *s)
-{
-    copy(out, s->y + (s->k - 1) * s->O, s->O);
-}
-
-static void fill_past(double *out, const spot *s)
+/* Row k - N of (N,width), zeros before the first */
+static void copy_past(double *out, const il_real *rows, const spot *s, int width)
 {
     int n = s->k - s->target->past;
-    for (int i = 0; i < s->D; i++) out[i] = 0;
-    if (n >= 0) copy(out, s->x + n * s->D, s->D);
+    for (int i = 0; i < width; i++) out[i] = 0;
+    if (n >= 0) copy(out, rows + n * width, width);
 }
+
+static void fill_label(double *out, const spot *s) { copy_past(out, s->y, s, s->O); }
+static void fill_past(double *out, const spot *s) { copy_past(out, s->x, s, s->D); }
 
 static void fill_xty(double *out, const spot *s)
 {
@@ -157,11 +156,13 @@ il_status il_target_find(il_target *t, const char *name, il_error *err)
         names[i] = kinds[i].name;
         t->kind = &kinds[i];
         if (!strcmp(name, kinds[i].name)) return IL_OK;
-        if (kinds[i].fill != fill_past || strncmp(name, "past", n)) continue;
+        int counted = kinds[i].fill == fill_past || kinds[i].fill == fill_label;
+        if (!counted || strncmp(name, kinds[i].name, n)) continue;
         char *end;
         long past = strtol(name + n, &end, 10);
         t->past = (int)past;
-        if (!*end && past >= 0 && past < 65536) return IL_OK;
+        int least = kinds[i].fill == fill_label; /* y_k is what is asked */
+        if (!*end && past >= least && past < 65536) return IL_OK;
     }
     const char *near = il_nearest(name, names, IL_COUNT(kinds));
     return il_fail(err, IL_ECONFIG, "a probe has no target '%s'%s%s%s", il_show(name).text,

@@ -5,8 +5,7 @@
  *   least_squares   w x_k, w the least-squares solution of least norm
  *   xty             sum_j y_j x_j / k
  *   w_ols           w
- *   label           y_{k-1}
- *   pastN           x_{k-N}
+ *   labelN, pastN   y_{k-N}, x_{k-N}; label is label1
  *   preconditioned  (sum_j z_j z_j^T + ridge I)^{-1} z_k, z_k the newest `stack` inputs: what a single last
  *                   gradient step needs to answer as ridge regression does
  *
@@ -22,7 +21,7 @@ typedef struct il_target_kind il_target_kind;
 
 typedef struct {
     const il_target_kind *kind;
-    int past;     /* N of pastN */
+    int past;     /* N of pastN and labelN */
     int stack;    /* of preconditioned; 0: 1 */
     double ridge; /* likewise; 0: 1e-3 */
     char name[IL_TEXT];
