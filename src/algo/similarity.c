@@ -5,6 +5,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+double il_cosine_of(il_cosine c, double nothing)
+{
+    return c.aa > nothing && c.bb > nothing ? c.ab / sqrt(c.aa * c.bb) : NAN;
+}
+
 /* Every vector of `of` numbers divided by its length, in double; zeros stay */
 static void normalise(double *v, size_t vectors, int of)
 {

@@ -23,6 +23,12 @@ typedef struct {
     int prompts, points, from; /* B, N, and the first point that counts */
 } il_similar;
 
+/* A cosine from its sums. NaN where a square is not above `nothing`. */
+typedef struct {
+    double ab, aa, bb;
+} il_cosine;
+double il_cosine_of(il_cosine sums, double nothing);
+
 /* SimE of every step of a with every step of b: table (na,nb). y (B,N) is the truth.
  * Cost O(na nb B N). Errors: IL_EFAIL if memory is out. */
 il_status il_similarity_errors(double *table, il_similar s, const il_real *a, int na,

@@ -27,8 +27,8 @@ il_status il_loss(double *loss, const il_model *model, int prompts, uint64_t see
 
 enum { IL_CELLS = 16 };
 
-/* Prompts of one kind of data and one number of examples. Prompt b has the examples A = X^T X,
- * b = X^T y, of which the spectrum stands here, and Q queries of its own. */
+/* Prompts of one kind of data and one number of examples; an answer is O numbers. Prompt b has the
+ * examples A = X^T X, b = X^T Y, of which the spectrum stands here, and Q queries of its own. */
 typedef struct {
     char data[IL_TEXT]; /* the shift they were drawn with */
     int n;              /* examples */
@@ -36,13 +36,13 @@ typedef struct {
         *asked; /* (B Q) prompts of n+1 points: the last is the query; what a model sees */
     double *lambda; /* (B,D) eigenvalues of A, 0 where no example points */
     double *V;      /* (B,D,D) row i: the i-th eigenvector */
-    double *b;      /* (B,D) coordinates of X^T y */
+    double *b;      /* (B,D,O) coordinates of X^T Y */
     double *q;      /* (B,Q,D) coordinates of the queries */
-    double *y;      /* (B,Q) what the queries' answers are */
+    double *y;      /* (B,Q,O) what the queries' answers are */
 } il_cell;
 
 typedef struct {
-    int B, Q, D, cells;
+    int B, Q, D, outs, cells; /* outs: O */
     il_cell cell[IL_CELLS];
     il_arena arena;
 } il_evidence;
@@ -58,7 +58,8 @@ typedef struct {
     uint32_t step; /* other prompts of the same seed */
 } il_evidence_options;
 
-/* A cell for every kind of data and every number of examples. Errors: IL_ECONFIG. */
+/* A cell for every kind of data and every number of examples. A sequence has one query. Errors:
+ * IL_ECONFIG. */
 il_status il_evidence_new(il_evidence **evidence, const il_evidence_options *options,
                           il_error *err);
 void il_evidence_free(il_evidence *evidence);
@@ -67,6 +68,11 @@ void il_evidence_free(il_evidence *evidence);
 static inline size_t il_points(const il_evidence *e)
 {
     return (size_t)e->cells * (size_t)e->B * (size_t)e->Q;
+}
+/* Numbers that are answered: (cells,B,Q,O) */
+static inline size_t il_answers(const il_evidence *e)
+{
+    return il_points(e) * (size_t)e->outs;
 }
 
 /* ---- layers -------------------------------------------------------------------------------- */
@@ -117,7 +123,7 @@ typedef struct {
     int layers;
     il_label *names; /* (layers) */
     double *yhat;    /* (layers,points,outs) */
-    int outs;
+    int outs;        /* O, or 1 in readings that are filled by hand */
     il_arena arena;
 } il_readings;
 
@@ -138,16 +144,16 @@ il_status il_readings_probe(il_readings **readings, const il_model *model,
                             const il_layers *layers, const il_evidence *fit,
                             const il_evidence *evidence, il_error *err);
 
-/* Room for readings that the caller fills (of an algorithm, say). */
-il_status il_readings_blank(il_readings **readings, int layers, size_t points,
+/* Room for readings that the caller fills (of an algorithm, say); answers: il_answers(). */
+il_status il_readings_blank(il_readings **readings, int layers, size_t answers,
                             il_error *err);
 void il_readings_free(il_readings *readings);
 
 /* ---- families ------------------------------------------------------------------------------- */
 
 /* A family is a filter, which answers sum_i q_i f(lambda_i) b_i, where f depends on its steps and
- * parameters; or layerwise, a filter with parameters of their own in every layer; or an algorithm of
- * algos.def, without free parameters. */
+ * parameters; or a walk through the examples; or layerwise, with parameters of their own in every layer; or
+ * an algorithm of algos.def, without free parameters. */
 enum { IL_FREE = 3 };
 
 /* Where a filter is asked: an eigenvalue, how many steps the whole run is thought to have, and the
@@ -169,22 +175,6 @@ typedef struct {
     double low, high;
 } il_free;
 
-typedef struct {
-    const char *name, *says;
-    int n_free;
-    il_free free[IL_FREE];
-    int most_steps; /* worth trying */
-    /* f (steps+1) after 0..steps steps */
-    void (*filter)(const double *value, const il_spot *at, int steps, double *f);
-    int layerwise;    /* how many parameters each layer has of its own */
-    const char *algo; /* a row of algos.def with its options */
-    const char
-        *contains; /* families that are this one with some parameter fixed: |gd|gdpp| */
-} il_family;
-
-const il_family *il_family_at(int i); /* NULL past the last */
-const il_family *il_family_find(const char *name);
-
 /* How parameters go with the prompt. A step size is a constant, or a constant divided by the number of
  * examples, by the trace of A, or by the root of |A A|_F; a ridge is multiplied, a power -2 divided
  * twice. */
@@ -195,6 +185,31 @@ typedef enum {
     IL_LAW_NORM,
     IL_LAWS
 } il_law;
+
+typedef struct il_fit il_fit;
+typedef struct il_match il_match;
+struct il_examples;
+
+typedef struct {
+    const char *name, *says;
+    int n_free;
+    il_free free[IL_FREE];
+    int most_steps; /* worth trying */
+    /* f (steps+1) after 0..steps steps */
+    void (*filter)(const double *value, const il_spot *at, int steps, double *f);
+    /* or from the examples themselves (match.h) */
+    void (*walk)(const double *value, const struct il_examples *at, int steps, double *w);
+    /* or with parameters of its own in every layer (match.h) */
+    void (*layerwise)(const il_fit *fit, il_law law, il_match *match, double *work);
+    const char *algo; /* or a row of algos.def with its options */
+    const char
+        *contains; /* families that are this one with some parameter fixed: |gd|gdpp| */
+    int spectral;  /* layerwise, but a filter in every layer */
+    int any;       /* any filter at all: contains every one */
+} il_family;
+
+const il_family *il_family_at(int i); /* NULL past the last */
+const il_family *il_family_find(const char *name);
 
 /* The parameters' values for a prompt of a cell */
 void il_law_values(double value[IL_FREE], const il_family *family, const double *constant,
@@ -209,17 +224,18 @@ typedef struct {
     double sime, simw; /* similarity of errors, of induced weights */
     double spd, ilwd;  /* mean squared difference of answers; of weights */
     double power;      /* the reading's mean square */
-    double share;      /* spd / power */
-    double of_error;   /* spd / the reading's own squared error; NaN once that is nothing */
+    double share; /* what is left of a prompt's mean square, trimmed mean: fit.c, fold.c */
+    double
+        of_error; /* likewise, of the reading's own squared error; NaN once that is nothing */
     double value[IL_FREE]; /* of a layerwise family: this layer's */
 } il_layer_match;
 
-typedef struct {
+struct il_match {
     const il_family *family;
     il_law law;
     double value[IL_FREE]; /* the constants of the law */
     il_layer_match *layer; /* (layers) */
-    double *w;      /* (layers,cells,B,D) weights of the best steps, in the eigenvectors */
+    double *w; /* (layers,cells,B,O,D) weights of the best steps, in the eigenvectors */
     double *prompt; /* (cells,B) the score of each prompt alone */
     double *heat;   /* (layers,n_steps) similarity of errors; NULL for a layerwise family */
     double score;   /* mean of the layers' shares, each at most 1, silent layers left out */
@@ -227,9 +243,11 @@ typedef struct {
     double
         wins; /* share of the prompts that this match explains better than the best does */
     double rate, offset; /* step = offset + rate layer: the median of the slopes */
-    double straight;     /* share of the layers whose step lies within 1 of that line */
+    double *even;        /* (layers) the shares that are left with the steps of that line */
+    double excess;       /* score beyond what no filter explains: rank.c */
+    double uneven;       /* 1..5: how much larger it is with the steps of that line */
     int free;            /* parameters fitted */
-} il_match;
+};
 
 /* A layer whose reading's mean square is below this part of the answers' is silent. */
 #define IL_SILENT 1e-6
@@ -238,8 +256,8 @@ typedef struct {
     int layers, n_steps, steps[IL_STEPS]; /* steps: those that are tried */
     int first;                            /* layers before it are left out */
     int silent;                           /* layers with nothing to read */
-    double *w;          /* (layers,cells,B,D) the readings' induced weights, likewise */
-    double power;       /* mean square of the answers that the queries have */
+    double *w;          /* (layers,cells,B,O,D) the readings' induced weights, likewise */
+    double *floor;      /* (layers) the least share that any filter leaves */
     il_match match[32]; /* the best first: score times 1.2 for every parameter */
     int n;
     il_arena arena;

@@ -14,9 +14,10 @@
  *               in Leja's order: after the last step the same answer as chebyshev, others before
  *   ridge       f = 1 / (lambda + mu / 2^k): a path, k halvings of the ridge
  *
- * Layerwise families take one step a layer, each with parameters of its own (match_layers.c).
+ * Layerwise families take one step a layer, each with parameters of its own (layerwise.c, precondition.c,
+ * polynomial.c); walks use the examples themselves (walks.c).
  */
-#include "analysis/analysis.h"
+#include "analysis/match.h"
 
 #include <math.h>
 
@@ -132,6 +133,7 @@ static void ridge(const double *v, const il_spot *at, int steps, double *f)
 /* clang-format off */
 #define FREE(...)        IL_COUNT(((il_free[]){ __VA_ARGS__ })), { __VA_ARGS__ }
 #define FILTER(f, steps) .filter = f, .most_steps = steps
+#define WALK(f, steps)   .walk = f, .most_steps = steps
 static const il_family families[] = {
     { "gd", "gradient descent", FREE({ "step_size", -1, 0.005, 2 }), FILTER(gd, 512) },
     { "newton", "Newton's iteration from a multiple of I",
@@ -152,10 +154,21 @@ static const il_family families[] = {
       FREE({ "low", 1, 0.003, 2 }, { "width", 1, 0.3, 10 }, { "alpha", 1, 1e-4, 2 }), FILTER(chebyshev, 40) },
     { "chebyshev steps", "ridge regression by gradient steps of Chebyshev's sizes",
       FREE({ "high", 1, 0.3, 10 }, { "alpha", 1, 1e-4, 2 }), FILTER(richardson, 40) },
+    { "ogd", "online gradient descent", FREE({ "step_size", -1, 0.05, 50 }), WALK(il_walk_ogd, 0) },
+    { "ogd normalised", "normalised online gradient descent",
+      FREE({ "rate", 0, 0.05, 2 }), WALK(il_walk_ogd_normalised, 0) },
+    { "lasso", "iterative soft thresholding for the Lasso",
+      FREE({ "step_size", -1, 0.01, 2 }, { "alpha", 1, 0.003, 3 }), WALK(il_walk_lasso, 16), .contains = "|gd|" },
     { "gd layerwise", "gradient descent with a step size of its own in each layer",
-      FREE({ "step_size", -1, 0, 0 }), .layerwise = 1, .contains = "|gd|" },
+      FREE({ "step_size", -1, 0, 0 }), .layerwise = il_layerwise_gd, .spectral = 1, .contains = "|gd|" },
     { "gdpp layerwise", "GD++ with parameters of its own in each layer",
-      FREE({ "step_size", -1, 0, 0 }, { "gamma", -1, 0, 0 }), .layerwise = 2, .contains = "|gd|gdpp|gd layerwise|" },
+      FREE({ "step_size", -1, 0, 0 }, { "gamma", -1, 0, 0 }), .layerwise = il_layerwise_gdpp,
+      .spectral = 1, .contains = "|gd|gdpp|gd layerwise|" },
+    { "gd preconditioned", "gradient descent with a preconditioner of its own in each layer",
+      FREE({ "least", -1, 0, 0 }, { "largest", -1, 0, 0 }), .layerwise = il_layerwise_precondition,
+      .contains = "|gd|gd layerwise|" },
+    { "polynomial", "a polynomial of A of its own in each layer", FREE({ "degree", 0, 0, 0 }),
+      .layerwise = il_layerwise_polynomial, .spectral = 1, .any = 1 },
     { "gd best", "gradient descent with each prompt's best step size", .algo = "gd", .most_steps = 128 },
     { "momentum best", "momentum with each prompt's best parameters", .algo = "momentum", .most_steps = 64 },
     { "cg", "conjugate gradients", .algo = "cg", .most_steps = 24 },

@@ -1,7 +1,6 @@
 /* fit.c - how far a family's steps are from the readings
  *
- * Folding a prompt's queries (match.h) makes the squared difference between a reading and a linear
- * algorithm |z - R w|^2 + |rest|^2, exactly, at the cost of D numbers instead of Q.
+ *   share = trimmed mean over prompts of |reading - answer|^2 / |reading|^2 (fold.c)
  */
 #include "analysis/match.h"
 
@@ -41,17 +40,38 @@ void il_law_values(double value[IL_FREE], const il_family *family, const double 
     }
 }
 
+double il_fit_unit(const il_fit *fit, il_law law, int p)
+{
+    const il_evidence *e = fit->e;
+    double scale = scale_of(e, p / e->B, p % e->B, law);
+    return law == IL_LAW_CONSTANT || scale <= 0 ? 1 : 1 / scale;
+}
+
+il_place il_place_of(const il_fit *fit, int p)
+{
+    const il_evidence *e = fit->e;
+    const il_cell *cell = &e->cell[p / e->B];
+    size_t D = (size_t)e->D, b = (size_t)(p % e->B);
+    return (il_place){ .cell = cell,
+                       .b = (int)b,
+                       .lambda = cell->lambda + b * D,
+                       .V = cell->V + b * D * D,
+                       .rhs = cell->b + b * D * (size_t)e->outs };
+}
+
 size_t il_fit_scratch(const il_fit *fit)
 {
     size_t D = (size_t)fit->e->D, n = (size_t)fit->n_steps;
-    return (size_t)fit->steps[n - 1] + 1 + n * D + D;
+    return (size_t)fit->steps[n - 1] + 1 + n * fit->size + 2 * D +
+           (size_t)fit->layers * n * (size_t)fit->prompts;
 }
 
 void il_triangle(double *y, const double *R, const double *x, int D)
 {
     for (int i = 0; i < D; i++) {
         double sum = 0;
-        for (int j = i; j < D; j++) sum += R[i * D + j] * x[j];
+        int counts = R[i * D + i] > 0; /* else the row is zeros */
+        for (int j = i; j < D && counts; j++) sum += R[i * D + j] * x[j];
         y[i] = sum;
     }
 }
@@ -74,104 +94,161 @@ void il_fit_weights(const il_fit *fit, const il_match *m, int n, int p, double *
                     double *f)
 {
     const il_evidence *e = fit->e;
-    const il_cell *cell = &e->cell[p / e->B];
-    int D = e->D;
-    size_t at = (size_t)(p % e->B) * (size_t)D;
+    il_place at = il_place_of(fit, p);
+    int D = e->D, O = e->outs;
+    double value[IL_FREE];
     if (m->family->algo) {
         const double *table = fit->table[index_of(m->family)];
-        size_t prompts = (size_t)e->cells * (size_t)e->B;
         for (int k = 0; k < n; k++)
-            memcpy(weights + k * D, table + ((size_t)k * prompts + (size_t)p) * (size_t)D,
-                   sizeof *weights * (size_t)D);
+            memcpy(weights + (size_t)k * fit->size,
+                   table + ((size_t)k * (size_t)fit->prompts + (size_t)p) * fit->size,
+                   sizeof *weights * fit->size);
         return;
     }
-    double value[IL_FREE];
     il_law_values(value, m->family, m->value, m->law, e, p / e->B, p % e->B);
+    if (m->family->walk) {
+        size_t from = (size_t)at.b * (size_t)e->Q * (size_t)(at.cell->n + 1);
+        il_examples examples = { .n = at.cell->n,
+                                 .D = D,
+                                 .O = O,
+                                 .x = at.cell->asked->x + from * (size_t)D,
+                                 .y = at.cell->asked->y + from * (size_t)O,
+                                 .lambda = at.lambda,
+                                 .V = at.V,
+                                 .b = at.rhs };
+        m->family->walk(value, &examples, n - 1, weights);
+        return;
+    }
     for (int i = 0; i < D; i++) {
-        double b = cell->b[at + (size_t)i];
-        il_spot spot = { cell->lambda[at + (size_t)i], fit->layers, fit->nodes };
-        if (b != 0) m->family->filter(value, &spot, fit->steps[n - 1], f);
-        for (int k = 0; k < n; k++) weights[k * D + i] = b != 0 ? f[fit->steps[k]] * b : 0;
+        il_spot spot = { at.lambda[i], fit->layers, fit->nodes };
+        m->family->filter(value, &spot, fit->steps[n - 1], f);
+        for (int o = 0; o < O; o++) {
+            double b = at.rhs[i * O + o];
+            double *to = weights + o * D + i;
+            for (int k = 0; k < n; k++, to += fit->size)
+                *to = b != 0 ? f[fit->steps[k]] * b : 0;
+        }
     }
 }
 
-void il_fit_spd(const il_fit *fit, const il_match *m, int n, double *spd, double *scratch)
+double il_fit_difference(const il_fit *fit, int p, int layer, const double *w, double *a)
 {
-    const il_evidence *e = fit->e;
-    int D = e->D, B = e->B, L = fit->layers;
-    double *f = scratch, *w = f + fit->steps[n - 1] + 1, *a = w + (size_t)n * (size_t)D;
-    memset(spd, 0, sizeof *spd * (size_t)L * (size_t)n);
-    for (int p = 0; p < e->cells * B; p++) {
+    const il_folded *fold = &fit->prompt[p];
+    int D = fit->e->D, O = fit->e->outs;
+    const double *z = fold->z + (size_t)layer * fit->size;
+    double sum = fold->rest[layer];
+    for (int o = 0; o < O; o++, z += D, w += D) {
+        il_triangle(a, fold->R, w, D);
+        for (int i = 0; i < D; i++) sum += (z[i] - a[i]) * (z[i] - a[i]);
+    }
+    return sum;
+}
+
+/* weights (n,O,D) become answers in the queries' coordinates */
+static void answer(const il_fit *fit, int p, int n, double *weights, double *a)
+{
+    int D = fit->e->D;
+    for (int k = 0; k < n * fit->e->outs; k++, weights += D) {
+        il_triangle(a, fit->prompt[p].R, weights, D);
+        memcpy(weights, a, sizeof *a * (size_t)D);
+    }
+}
+
+void il_fit_shares(const il_fit *fit, const il_match *m, int n, double *share,
+                   double *scratch)
+{
+    int L = fit->layers, P = fit->prompts, size = (int)fit->size;
+    double *f = scratch, *w = f + fit->steps[n - 1] + 1;
+    double *a = w + (size_t)n * fit->size, *left = a + fit->e->D;
+    for (int p = 0; p < P; p++) {
         const il_folded *fold = &fit->prompt[p];
         il_fit_weights(fit, m, n, p, w, f);
-        for (int k = 0; k < n; k++) {
-            il_triangle(a, fold->R, w + (size_t)k * (size_t)D, D);
-            for (int l = 0; l < L; l++) {
-                const double *z = fold->z + (size_t)l * (size_t)D;
+        answer(fit, p, n, w, a);
+        for (int l = 0; l < L; l++) {
+            const double *z = fold->z + (size_t)l * fit->size;
+            if (fit->silent[l]) continue;
+            for (int k = 0; k < n; k++) {
+                const double *its = w + (size_t)k * fit->size;
                 double sum = fold->rest[l];
-                for (int i = 0; i < D; i++) sum += (z[i] - a[i]) * (z[i] - a[i]);
-                spd[l * n + k] += sum;
+                for (int i = 0; i < size; i++) sum += (z[i] - its[i]) * (z[i] - its[i]);
+                left[((size_t)l * (size_t)n + (size_t)k) * (size_t)P + (size_t)p] =
+                    sum * fold->weight[l];
             }
         }
     }
-    double points = (double)e->cells * B * e->Q;
-    for (int i = 0; i < L * n; i++) spd[i] /= points;
+    for (int i = 0; i < L * n; i++)
+        share[i] = fit->silent[i / n] ? 0 : il_trimmed(left + (size_t)i * (size_t)P, P);
 }
 
-/* Weights of a cell's prompts after steps 0..last: (last+1,B,D), from the public interface, which
+double il_fit_score(const il_fit *fit, const il_match *m)
+{
+    double sum = 0;
+    int loud = 0;
+    for (int l = 0; l < fit->layers; l++)
+        if (!fit->silent[l]) sum += fmin(m->layer[l].share, 1), loud++;
+    return loud ? sum / loud : 1;
+}
+
+/* Weights of a cell's prompts after steps 0..last: (last+1,B,O,D), from the public interface, which
  * answers every point; the last point of n+1 is the one we want */
 static il_status ask_algo(const il_algo *algo, const il_evidence *e, const il_cell *cell,
                           int last, il_real *what, il_error *err)
 {
     il_batch *batch;
-    int D = e->D, N = cell->n + 1;
-    size_t each = (size_t)N * (size_t)D, B = (size_t)e->B;
-    IL_TRY(il_batch_new(&batch, e->B, N, D, err));
+    int D = e->D, O = e->outs, N = cell->n + 1;
+    size_t each = (size_t)N * (size_t)D, B = (size_t)e->B, size = (size_t)(O * D);
+    IL_TRY(il_batch_new_outs(&batch, e->B, N, D, O, err));
     for (size_t b = 0; b < B; b++) {
         size_t from = b * (size_t)e->Q; /* the prompt's first question */
         memcpy(batch->x + b * each, cell->asked->x + from * each, sizeof *what * each);
-        memcpy(batch->y + b * (size_t)N, cell->asked->y + from * (size_t)N,
-               sizeof *what * (size_t)N);
+        memcpy(batch->y + b * (size_t)(N * O), cell->asked->y + from * (size_t)(N * O),
+               sizeof *what * (size_t)(N * O));
     }
     size_t steps = (size_t)last + 1;
-    il_real *yhat = malloc(sizeof *yhat * steps * B * (size_t)N);
-    il_real *all = malloc(sizeof *all * steps * B * each);
+    il_real *yhat = malloc(sizeof *yhat * steps * B * (size_t)(N * O));
+    il_real *all = malloc(sizeof *all * steps * B * (size_t)N * size);
     il_status status = yhat && all ? il_algo_predict(algo, batch, 0, last, yhat, all, err)
                                    : il_fail(err, IL_EFAIL, "out of memory for weights");
     for (size_t i = 0; i < steps * B && !status; i++)
-        memcpy(what + i * (size_t)D, all + i * each + (size_t)cell->n * (size_t)D,
-               sizeof *what * (size_t)D);
+        memcpy(what + i * size, all + (i * (size_t)N + (size_t)cell->n) * size,
+               sizeof *what * size);
     free(all);
     free(yhat);
     il_batch_free(batch);
     return status;
 }
 
+/* In the eigenvectors' coordinates */
+static void turn(double *to, const double *V, const il_real *w, int D, int O)
+{
+    for (int o = 0; o < O; o++)
+        for (int i = 0; i < D; i++) {
+            double sum = 0;
+            for (int d = 0; d < D; d++) sum += V[i * D + d] * (double)w[o * D + d];
+            to[o * D + i] = sum;
+        }
+}
+
 il_status il_fit_table(const il_fit *fit, const il_family *family, double *table,
                        il_error *err)
 {
     const il_evidence *e = fit->e;
-    int n = il_fit_steps(fit, family), last = fit->steps[n - 1], D = e->D;
-    size_t B = (size_t)e->B, prompts = (size_t)e->cells * B;
+    int n = il_fit_steps(fit, family), last = fit->steps[n - 1];
+    size_t B = (size_t)e->B, P = (size_t)fit->prompts;
     il_algo *algo;
     IL_TRY(il_algo_new(&algo, family->algo, err));
-    il_real *what = malloc(sizeof *what * (size_t)(last + 1) * B * (size_t)D);
+    il_real *what = malloc(sizeof *what * (size_t)(last + 1) * B * fit->size);
     il_status status =
         what ? IL_OK
              : il_fail(err, IL_EFAIL, "out of memory for weights of %s", family->name);
     for (int c = 0; c < e->cells && !status; c++) {
         status = ask_algo(algo, e, &e->cell[c], last, what, err);
         for (int k = 0; k < n && !status; k++)
-            for (size_t b = 0; b < B; b++)
-                for (int i = 0; i < D; i++) {
-                    const double *v =
-                        e->cell[c].V + (b * (size_t)D + (size_t)i) * (size_t)D;
-                    const il_real *w = what + ((size_t)fit->steps[k] * B + b) * (size_t)D;
-                    double sum = 0;
-                    for (int d = 0; d < D; d++) sum += v[d] * (double)w[d];
-                    table[((size_t)k * prompts + (size_t)c * B + b) * (size_t)D +
-                          (size_t)i] = sum;
-                }
+            for (size_t b = 0; b < B; b++) {
+                size_t p = (size_t)c * B + b;
+                turn(table + ((size_t)k * P + p) * fit->size, il_place_of(fit, (int)p).V,
+                     what + ((size_t)fit->steps[k] * B + b) * fit->size, e->D, e->outs);
+            }
     }
     free(what);
     il_algo_free(algo);

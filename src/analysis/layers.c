@@ -163,13 +163,10 @@ il_status il_ask(const il_asking *a, il_error *err)
     const il_plan *p = &a->model->plan;
     size_t each = (size_t)a->evidence->B * (size_t)a->evidence->Q;
     il_status status = IL_OK;
-    if (il_width(p, p->answer) != 1)
-        return il_fail(
-            err, IL_ECONFIG,
-            "the model answers with %d numbers; only models of one answer are read here: "
-            "innerloop inspect lens, probe, weights and sensitivity read models of "
-            "sequences",
-            il_width(p, p->answer));
+    if (il_width(p, p->answer) != a->evidence->outs)
+        return il_fail(err, IL_ECONFIG,
+                       "the model answers with %d numbers where the prompts ask for %d",
+                       il_width(p, p->answer), a->evidence->outs);
     for (int cell = 0; cell < a->evidence->cells && !status; cell++)
         status = run_batch((job){ .a = a,
                                   .batch = a->evidence->cell[cell].asked,

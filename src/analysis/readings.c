@@ -37,9 +37,9 @@ static il_status blank(il_readings **out, int layers, size_t points, int outs,
     return IL_OK;
 }
 
-il_status il_readings_blank(il_readings **out, int layers, size_t points, il_error *err)
+il_status il_readings_blank(il_readings **out, int layers, size_t answers, il_error *err)
 {
-    return blank(out, layers, points, 1, err);
+    return blank(out, layers, answers, 1, err);
 }
 
 void il_readings_free(il_readings *r)
@@ -157,7 +157,7 @@ il_status il_readings_lens(il_readings **out, const il_model *model,
     if (n < 1)
         return il_fail(err, IL_ECONFIG, "a tail of %d leaves none of %d layers", tail,
                        layers->n);
-    IL_TRY(il_readings_blank(&l.to, n, l.points, err));
+    IL_TRY(blank(&l.to, n, l.points, e->outs, err));
     IL_TRY(look(&l, model, e, NULL, err));
     *out = l.to;
     return IL_OK;
@@ -196,18 +196,19 @@ typedef struct {
     il_status *status; /* (layers) */
 } probes;
 
-static void probe_layout(probe_room *r, const il_layers *l, size_t seen, size_t points)
+static void probe_layout(probe_room *r, const il_layers *l, size_t seen, size_t points,
+                         size_t outs)
 {
     size_t each = (size_t)l->n * (size_t)l->width;
     r->seen = il_take(&r->arena, il_real, il_product(each, seen));
     r->stream = il_take(&r->arena, il_real, il_product(each, points));
-    r->asked = il_take(&r->arena, double, seen);
-    r->y = il_take(&r->arena, double, points);
+    r->asked = il_take(&r->arena, double, il_product(seen, outs));
+    r->y = il_take(&r->arena, double, il_product(points, outs));
 }
 
 static void copy_answers(double *to, const il_evidence *e)
 {
-    size_t each = (size_t)e->B * (size_t)e->Q;
+    size_t each = (size_t)e->B * (size_t)e->Q * (size_t)e->outs;
     for (int c = 0; c < e->cells; c++)
         memcpy(to + (size_t)c * each, e->cell[c].y, sizeof *to * each);
 }
@@ -224,14 +225,15 @@ static void probe_layer(void *context, int layer, int worker)
                      .width = s->C,
                      .y = s->room->asked,
                      .n = (int)s->seen,
-                     .outs = 1 };
+                     .outs = s->to->outs };
     il_pairs test = fit;
     test.x = s->room->stream + l * s->points * C;
     test.y = s->room->y;
     test.n = (int)s->points;
     (void)worker;
     s->status[layer] = il_read(&score, &(il_reader){ .shrink = 1e-4 }, &fit, &test,
-                               s->to->yhat + l * s->points, NULL);
+                               s->to->yhat + l * s->points * (size_t)s->to->outs,
+                               NULL);
 }
 
 il_status il_readings_probe(il_readings **out, const il_model *model,
@@ -244,12 +246,12 @@ il_status il_readings_probe(il_readings **out, const il_model *model,
     il_status done[IL_LAYERS] = { 0 };
     if (layers->n > IL_LAYERS)
         return il_fail(err, IL_ECONFIG, "more than %d layers are not probed", IL_LAYERS);
-    IL_TRY(il_readings_blank(&r, layers->n, points, err));
+    IL_TRY(blank(&r, layers->n, points, e->outs, err));
     memcpy(r->names, layers->names, sizeof *r->names * (size_t)layers->n);
-    probe_layout(&room, layers, seen, points);
+    probe_layout(&room, layers, seen, points, (size_t)e->outs);
     il_status status = il_arena_fill(&room.arena, err);
     if (!status) {
-        probe_layout(&room, layers, seen, points);
+        probe_layout(&room, layers, seen, points, (size_t)e->outs);
         copy_answers(room.asked, fit);
         copy_answers(room.y, e);
         status = il_layers_stream(layers, model, fit, room.seen, err);

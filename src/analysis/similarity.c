@@ -30,7 +30,7 @@ static il_status fill(const il_subject *s, const il_matches *all, il_table *t,
 static il_status run(il_subject *s, il_table *t, il_error *err)
 {
     il_matches *all;
-    IL_TRY(il_subject_ask(s, err));
+    IL_TRY(il_subject_ask_all(s, err));
     if (s->probe) {
         IL_TRY(il_subject_fit(s, err));
         IL_TRY(

@@ -62,8 +62,12 @@ static il_status set_up(il_subject *s, il_error *err)
     IL_TRY(find_task(s, err));
     IL_TRY(find_sizes(s, err));
     s->draw.data = o->data ? o->data : "isotropic";
-    s->draw.prompts = o->prompts ? o->prompts : 32;
-    s->draw.queries = o->queries ? o->queries : il_max(16, 3 * dims);
+    int sequence = s->draw.task->sequence != NULL;
+    /* enough for a matrix of dims x dims (precondition.c) */
+    s->draw.prompts = o->prompts ? o->prompts
+                      : sequence ? il_max(16, 320 / il_max(dims, 1))
+                                 : il_max(32, 6 * il_min(dims, 12));
+    s->draw.queries = sequence ? 1 : o->queries ? o->queries : il_max(16, 3 * dims);
     s->draw.dim = c->model.n_dims;
     s->draw.dims = dims;
     s->draw.seed = o->seed;
@@ -103,11 +107,17 @@ il_status il_subject_ask(il_subject *s, il_error *err)
     return il_evidence_new(&s->evidence, &s->draw, err);
 }
 
+il_status il_subject_ask_all(il_subject *s, il_error *err)
+{
+    IL_TRY(check_prompts(s, err));
+    return il_evidence_new(&s->evidence, &s->draw, err);
+}
+
 il_status il_subject_new(il_subject *s, const il_model *model,
                          const il_explain_options *options, il_error *err)
 {
     IL_TRY(il_subject_begin(s, model, options, err));
-    return il_subject_ask(s, err);
+    return il_subject_ask_all(s, err);
 }
 
 void il_subject_free(il_subject *s)
@@ -122,7 +132,7 @@ il_status il_subject_fit(il_subject *s, il_error *err)
 {
     il_evidence_options fit = s->draw;
     fit.prompts *= 8;
-    fit.queries = il_max(4, fit.queries / 4);
+    fit.queries = fit.queries > 1 ? il_max(4, fit.queries / 4) : 1;
     fit.step = 2;
     return il_evidence_new(&s->fit, &fit, err);
 }

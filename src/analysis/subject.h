@@ -22,10 +22,12 @@ typedef struct {
 il_status il_subject_new(il_subject *subject, const il_model *model,
                          const il_explain_options *options, il_error *err);
 void il_subject_free(il_subject *subject);
-/* The same without evidence, which il_subject_ask makes; il_subject_fit makes `fit`. */
+/* The same without evidence, which il_subject_ask makes, of models of one number, and
+ * il_subject_ask_all of all; il_subject_fit makes `fit`. */
 il_status il_subject_begin(il_subject *subject, const il_model *model,
                            const il_explain_options *options, il_error *err);
 il_status il_subject_ask(il_subject *subject, il_error *err);
+il_status il_subject_ask_all(il_subject *subject, il_error *err);
 il_status il_subject_fit(il_subject *subject, il_error *err);
 
 /* Whole prompts that are read after the numbers of examples that were asked for. Where a layout asks
