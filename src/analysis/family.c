@@ -158,7 +158,7 @@ static const il_family families[] = {
     { "ogd normalised", "normalised online gradient descent",
       FREE({ "rate", 0, 0.05, 2 }), WALK(il_walk_ogd_normalised, 0) },
     { "lasso", "iterative soft thresholding for the Lasso",
-      FREE({ "step_size", -1, 0.01, 2 }, { "alpha", 1, 0.003, 3 }), WALK(il_walk_lasso, 16), .contains = "|gd|" },
+      FREE({ "step_size", -1, 0.01, 2 }, { "alpha", 1, 0.003, 3 }), WALK(il_walk_lasso, 12), .contains = "|gd|" },
     { "gd layerwise", "gradient descent with a step size of its own in each layer",
       FREE({ "step_size", -1, 0, 0 }), .layerwise = il_layerwise_gd, .spectral = 1, .contains = "|gd|" },
     { "gdpp layerwise", "GD++ with parameters of its own in each layer",

@@ -66,12 +66,12 @@ size_t il_fit_scratch(const il_fit *fit)
            (size_t)fit->layers * n * (size_t)fit->prompts;
 }
 
-void il_triangle(double *y, const double *R, const double *x, int D)
+void il_triangle(double *y, const il_folded *fold, const double *x, int D)
 {
     for (int i = 0; i < D; i++) {
+        const double *row = fold->R + (size_t)i * (size_t)D;
         double sum = 0;
-        int counts = R[i * D + i] > 0; /* else the row is zeros */
-        for (int j = i; j < D && counts; j++) sum += R[i * D + j] * x[j];
+        for (int j = i; j < D && i < fold->rank; j++) sum += row[j] * x[j];
         y[i] = sum;
     }
 }
@@ -138,39 +138,32 @@ double il_fit_difference(const il_fit *fit, int p, int layer, const double *w, d
     const double *z = fold->z + (size_t)layer * fit->size;
     double sum = fold->rest[layer];
     for (int o = 0; o < O; o++, z += D, w += D) {
-        il_triangle(a, fold->R, w, D);
+        il_triangle(a, fold, w, D);
         for (int i = 0; i < D; i++) sum += (z[i] - a[i]) * (z[i] - a[i]);
     }
     return sum;
 }
 
-/* weights (n,O,D) become answers in the queries' coordinates */
-static void answer(const il_fit *fit, int p, int n, double *weights, double *a)
-{
-    int D = fit->e->D;
-    for (int k = 0; k < n * fit->e->outs; k++, weights += D) {
-        il_triangle(a, fit->prompt[p].R, weights, D);
-        memcpy(weights, a, sizeof *a * (size_t)D);
-    }
-}
-
 void il_fit_shares(const il_fit *fit, const il_match *m, int n, double *share,
                    double *scratch)
 {
-    int L = fit->layers, P = fit->prompts, size = (int)fit->size;
+    int L = fit->layers, P = fit->prompts, D = fit->e->D, O = fit->e->outs;
     double *f = scratch, *w = f + fit->steps[n - 1] + 1;
-    double *a = w + (size_t)n * fit->size, *left = a + fit->e->D;
+    double *left = w + (size_t)n * fit->size;
     for (int p = 0; p < P; p++) {
         const il_folded *fold = &fit->prompt[p];
         il_fit_weights(fit, m, n, p, w, f);
-        answer(fit, p, n, w, a);
+        for (int k = 0; k < n * O; k++) il_triangle(w + k * D, fold, w + k * D, D);
         for (int l = 0; l < L; l++) {
             const double *z = fold->z + (size_t)l * fit->size;
             if (fit->silent[l]) continue;
             for (int k = 0; k < n; k++) {
-                const double *its = w + (size_t)k * fit->size;
                 double sum = fold->rest[l];
-                for (int i = 0; i < size; i++) sum += (z[i] - its[i]) * (z[i] - its[i]);
+                for (int o = 0; o < O; o++) {
+                    const double *mine = z + o * D, *its = w + (k * O + o) * D;
+                    for (int i = 0; i < fold->rank; i++)
+                        sum += (mine[i] - its[i]) * (mine[i] - its[i]);
+                }
                 left[((size_t)l * (size_t)n + (size_t)k) * (size_t)P + (size_t)p] =
                     sum * fold->weight[l];
             }

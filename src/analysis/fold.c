@@ -13,17 +13,17 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Gram-Schmidt, twice, on the queries' coordinates: U (D,Q) rows orthonormal or zero, R (D,D).
- * Returns the rank. */
+/* Gram-Schmidt, twice, on the queries' coordinates: U (rank,Q) orthonormal rows, R (rank,D). A
+ * coordinate that adds no direction adds no row. Returns the rank. */
 static int orthogonal(double *U, double *R, const double *q, int Q, int D)
 {
     int rank = 0;
     memset(R, 0, sizeof *R * (size_t)D * (size_t)D);
     for (int j = 0; j < D; j++) {
-        double *u = U + (size_t)j * (size_t)Q, whole = 0, left = 0;
+        double *u = U + (size_t)rank * (size_t)Q, whole = 0, left = 0;
         for (int i = 0; i < Q; i++) u[i] = q[i * D + j], whole += u[i] * u[i];
         for (int pass = 0; pass < 2; pass++)
-            for (int k = 0; k < j; k++) {
+            for (int k = 0; k < rank; k++) {
                 const double *other = U + (size_t)k * (size_t)Q;
                 double along = 0;
                 for (int i = 0; i < Q; i++) along += other[i] * u[i];
@@ -31,28 +31,31 @@ static int orthogonal(double *U, double *R, const double *q, int Q, int D)
                 R[k * D + j] += along;
             }
         for (int i = 0; i < Q; i++) left += u[i] * u[i];
-        int counts = left > 1e-20 * whole && left > 0;
-        rank += counts;
-        R[j * D + j] = counts ? sqrt(left) : 0;
-        for (int i = 0; i < Q; i++) u[i] = counts ? u[i] / R[j * D + j] : 0;
+        if (rank == Q || !(left > 1e-20 * whole && left > 0)) continue;
+        R[rank * D + j] = sqrt(left);
+        for (int i = 0; i < Q; i++) u[i] /= R[rank * D + j];
+        rank++;
     }
     return rank;
 }
 
 /* z = U yhat, of which `left` becomes what is left */
-static void fold(double *z, double *left, const double *U, int Q, int D)
+static void fold(double *z, double *left, const double *U, int Q, int D, int rank)
 {
     for (int j = 0; j < D; j++) {
         const double *u = U + (size_t)j * (size_t)Q;
         z[j] = 0;
+        if (j >= rank) continue;
         for (int i = 0; i < Q; i++) z[j] += u[i] * left[i];
         for (int i = 0; i < Q; i++) left[i] -= z[j] * u[i];
     }
 }
 
-static void solve(double *w, const double *R, const double *z, int D)
+/* w with R w = z; zeros where R is not square */
+static void solve(double *w, const double *R, const double *z, int D, int rank)
 {
-    for (int i = D - 1; i >= 0; i--) {
+    for (int i = 0; i < D; i++) w[i] = 0;
+    for (int i = rank < D ? -1 : D - 1; i >= 0; i--) {
         double sum = z[i];
         for (int j = i + 1; j < D; j++) sum -= R[i * D + j] * w[j];
         w[i] = R[i * D + i] > 0 ? sum / R[i * D + i] : 0;
@@ -69,7 +72,7 @@ static double dot(const double *x, const double *y, int n)
 size_t il_fold_work(const il_fit *fit)
 {
     size_t Q = (size_t)fit->e->Q;
-    return (size_t)fit->e->D * Q + 2 * Q + (size_t)fit->prompts;
+    return ((size_t)fit->e->D + 1) * Q + 2 * Q + (size_t)fit->prompts;
 }
 
 static void fold_prompt(il_fit *fit, const il_readings *r, int p, double *work)
@@ -78,22 +81,22 @@ static void fold_prompt(il_fit *fit, const il_readings *r, int p, double *work)
     int Q = e->Q, D = e->D, O = e->outs;
     size_t each = (size_t)Q * (size_t)O, at = (size_t)(p % e->B);
     const il_cell *cell = &e->cell[p / e->B];
-    double *U = work, *left_y = U + (size_t)D * (size_t)Q, *left = left_y + Q;
+    double *U = work, *left_y = U + (size_t)(D + 1) * (size_t)Q, *left = left_y + Q;
     il_folded *to = &fit->prompt[p];
     to->rank = orthogonal(U, to->R, cell->q + at * (size_t)Q * (size_t)D, Q, D);
     to->rest_yy = 0;
     for (int l = 0; l < fit->layers; l++) to->rest[l] = to->rest_y[l] = to->weight[l] = 0;
     for (int o = 0; o < O; o++) {
         for (int i = 0; i < Q; i++) left_y[i] = cell->y[at * each + (size_t)(i * O + o)];
-        fold(to->zy + o * D, left_y, U, Q, D);
+        fold(to->zy + o * D, left_y, U, Q, D, to->rank);
         to->rest_yy += dot(left_y, left_y, Q);
         for (int l = 0; l < fit->layers; l++) {
             const double *yhat = r->yhat + (size_t)l * il_answers(e) + (size_t)p * each;
             size_t where = ((size_t)l * (size_t)O + (size_t)o) * (size_t)D;
             for (int i = 0; i < Q; i++) left[i] = yhat[i * O + o];
             to->weight[l] += dot(left, left, Q); /* for now: its squares */
-            fold(to->z + where, left, U, Q, D);
-            solve(to->w + where, to->R, to->z + where, D);
+            fold(to->z + where, left, U, Q, D, to->rank);
+            solve(to->w + where, to->R, to->z + where, D, to->rank);
             to->rest[l] += dot(left, left, Q);
             to->rest_y[l] += dot(left, left_y, Q);
         }

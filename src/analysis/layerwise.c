@@ -53,13 +53,13 @@ static double step_size(walk *s, double gamma)
         rr += weight * fold->rest[s->layer];
         for (int o = 0; o < O; o++, z += D) {
             for (int i = 0; i < D; i++) s->d[i] = f[i] * at.rhs[i * O + o];
-            il_triangle(s->a, fold->R, s->d, D);
+            il_triangle(s->a, fold, s->d, D);
             for (int i = 0; i < D; i++) {
                 double now = shrunk(m[i], gamma, unit, at.lambda[i]);
                 s->a[i] = z[i] - s->a[i];
                 s->d[i] = unit * now * now * (1 - at.lambda[i] * f[i]) * at.rhs[i * O + o];
             }
-            il_triangle(direction, fold->R, s->d, D);
+            il_triangle(direction, fold, s->d, D);
             for (int i = 0; i < D; i++) {
                 dd += weight * direction[i] * direction[i];
                 dr += weight * direction[i] * s->a[i];
@@ -187,7 +187,7 @@ static void add(const walk *s, normal *to, int p, int l, int o, const double *f,
     for (int k = 0; k <= n; k++) {
         for (int i = 0; i < D; i++)
             s->d[i] = at.rhs[i * O + o] * (k < n ? df[(i * L + l) * n + k] : f[i * L + l]);
-        il_triangle(rows + k * D, fold->R, s->d, D);
+        il_triangle(rows + k * D, fold, s->d, D);
     }
     double *r = rows + n * D;
     for (int i = 0; i < D; i++) r[i] = z[i] - r[i], to->rr += weight * r[i] * r[i];

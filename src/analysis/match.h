@@ -10,8 +10,8 @@
 /* Queries of a prompt, X~ (Q,D) = U R with orthonormal U: answers of weights w are U R w, so a linear
  * algorithm is R w (D numbers), and a reading is z = U^T yhat with a rest that no weights reach. */
 typedef struct {
-    double *R;      /* (D,D) upper triangular; zero rows where queries have no direction */
-    double *z;      /* (layers,O,D) */
+    double *R;      /* (rank,D), and room for (D,D); zeros below the diagonal */
+    double *z;      /* (layers,O,D), zeros from `rank` on */
     double *rest;   /* (layers) |rest|^2, of all answers together */
     double *rest_y; /* (layers) rest . rest of y */
     double *w;      /* (layers,O,D) induced weights; of rank D only */
@@ -61,8 +61,8 @@ int il_fit_steps(const il_fit *fit, const il_family *family);
 /* Fills the table of an algorithm's weights. Errors: IL_ECONFIG, IL_EFAIL. */
 il_status il_fit_table(const il_fit *fit, const il_family *family, double *table,
                        il_error *err);
-/* y = R x for an upper triangle (D,D) */
-void il_triangle(double *y, const double *R, const double *x, int D);
+/* y (D) = R x, zeros from the rank on; y may be x */
+void il_triangle(double *y, const il_folded *fold, const double *x, int D);
 size_t il_fit_scratch(const il_fit *fit);
 /* The unit of a step size on prompt p under a law */
 double il_fit_unit(const il_fit *fit, il_law law, int p);

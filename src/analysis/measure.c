@@ -57,9 +57,9 @@ static double own_error(const il_folded *p, int l, int size)
     return sum;
 }
 
-static void answer(double *a, const double *R, const double *w, int O, int D)
+static void answer(double *a, const il_folded *f, const double *w, int O, int D)
 {
-    for (int o = 0; o < O; o++) il_triangle(a + o * D, R, w + o * D, D);
+    for (int o = 0; o < O; o++) il_triangle(a + o * D, f, w + o * D, D);
 }
 
 /* Measures of one layer; left (P), errors (P), a (O,D) */
@@ -78,7 +78,7 @@ static void measure_layer(const il_fit *fit, il_match *m, int l, double *left,
         const double *w = m->w + ((size_t)l * (size_t)P + (size_t)p) * fit->size;
         const double *mine = f->w + (size_t)l * fit->size;
         double spd = il_fit_difference(fit, p, l, w, a);
-        answer(a, f->R, w, e->outs, e->D);
+        answer(a, f, w, e->outs, e->D);
         take(&sime, similar_errors(f, l, a, size));
         if (f->rank == e->D) {
             il_cosine c = { 0 };
@@ -110,7 +110,8 @@ void il_measure(const il_fit *fit, il_match *m, double *work)
     for (int p = 0; p < fit->prompts; p++) m->prompt[p] = 0;
     for (int l = 0; l < fit->layers; l++) {
         measure_layer(fit, m, l, left, errors, a);
-        take(&of_error, fmin(m->layer[l].of_error, 1));
+        double of = m->layer[l].of_error;
+        take(&of_error, of > 1 ? 1 : of); /* NaN stays */
     }
     m->of_error = of_error.n ? mean_of(&of_error) : 0;
 }
@@ -197,7 +198,7 @@ void il_measure_steps(const il_fit *fit, il_match *m, double *work)
             memcpy(m->w + ((size_t)l * (size_t)P + (size_t)p) * fit->size,
                    w + (size_t)index[l] * fit->size, sizeof *w * fit->size);
         for (int k = 0; k < n; k++) {
-            answer(a, fit->prompt[p].R, w + (size_t)k * fit->size, e->outs, e->D);
+            answer(a, &fit->prompt[p], w + (size_t)k * fit->size, e->outs, e->D);
             for (int l = 0; l < L; l++) {
                 double sime = similar_errors(&fit->prompt[p], l, a, (int)fit->size);
                 if (!isfinite(sime)) continue;

@@ -49,7 +49,7 @@ static void columns(const bench *s, int p, int o, double *column, double *work)
         for (int k = 0; k < N; k++) column[k * D + i] = T[k] * unit * at.rhs[i * O + o];
     }
     for (int k = 0; k < N; k++) {
-        il_triangle(work, s->fit->prompt[p].R, column + k * D, D);
+        il_triangle(work, &s->fit->prompt[p], column + k * D, D);
         memcpy(column + k * D, work, sizeof *work * (size_t)D);
     }
 }

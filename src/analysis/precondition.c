@@ -71,9 +71,8 @@ static void add(bench *s, int p, int layer)
         const double *z = fold->z + (size_t)layer * fit->size + (size_t)(o * D);
         double *a = s->g + D;
         gradient(s, p, o, s->g);
-        il_triangle(a, fold->R, w, D);
-        for (int i = 0; i < D; i++) {
-            if (!(fold->R[i * D + i] > 0)) continue; /* no query points there */
+        il_triangle(a, fold, w, D);
+        for (int i = 0; i < fold->rank; i++) { /* the others see no query */
             for (int d = 0; d < D; d++)
                 for (int k = 0; k < D && s->full; k++)
                     s->row[d * D + k] = weight * RV[i * D + d] * s->g[k];

@@ -116,10 +116,19 @@ static void say_list(sentence *to, const char *what, const il_match *m,
                 law_words(m->law, m->family->free[i].power));
 }
 
+/* Layers that count and say something */
+static int loud(const il_matches *all)
+{
+    int n = 0;
+    for (int l = all->first; l < all->layers; l++)
+        n += !isnan(all->match[0].layer[l].share);
+    return n;
+}
+
 /* Of one reading, ridge regression is no path */
 static int is_one_ridge(const il_match *m, const il_matches *all)
 {
-    return all->layers - all->silent == 1 && !strcmp(m->family->name, "ridge");
+    return loud(all) == 1 && !strcmp(m->family->name, "ridge");
 }
 
 static void say_family(sentence *to, const il_match *m, const il_matches *all)
@@ -131,7 +140,7 @@ static void say_values(sentence *to, const il_match *m, const il_matches *all)
 {
     char values[128];
     if (is_one_ridge(m, all)) {
-        int l = 0;
+        int l = all->first;
         while (l + 1 < all->layers && isnan(m->layer[l].share)) l++;
         say(to, " with alpha=%s%s",
             il_digits_short(ldexp(m->value[0], -m->layer[l].step)).text,
@@ -155,7 +164,7 @@ static void say_none(sentence *to, const il_matches *all)
 {
     const il_match *best = &all->match[0];
     say(to, "None of these: ");
-    if (all->silent == all->layers)
+    if (!loud(all))
         say(to, "there is nothing to read in any layer.");
     else
         say(to,
@@ -217,7 +226,10 @@ static void say_found(sentence *to, const il_judged *s, int found)
 {
     const il_matches *all = s->matches;
     const il_match *best = &all->match[0], *next = il_verdict_runner_up(all);
-    if (all->first)
+    if (all->first && all->first + 1 == all->layers)
+        say(to, "The last answers alone %s ",
+            found == IL_EXPLAINED_RUNS ? "are those of" : "resemble");
+    else if (all->first)
         say(to, "From %s %d on the answers %s ", s->unit, all->first + 1,
             found == IL_EXPLAINED_RUNS ? "are those of" : "resemble");
     else
@@ -238,15 +250,14 @@ static void say_found(sentence *to, const il_judged *s, int found)
         say_rivals(to, all);
     say_same(to, all);
     say_floor(to, s);
-    if (all->layers - all->silent == 1)
+    if (loud(all) == 1)
         say(to, " One reading cannot tell algorithms apart that begin alike.");
 }
 
 int il_verdict_level(const il_matches *all)
 {
     const il_match *best = &all->match[0];
-    if (all->layers - all->silent < 1 || !(best->score <= resembles))
-        return IL_EXPLAINED_NONE;
+    if (loud(all) < 1 || !(best->score <= resembles)) return IL_EXPLAINED_NONE;
     return best->score <= runs && best->of_error <= 10 * runs ? IL_EXPLAINED_RUNS
                                                               : IL_EXPLAINED_RESEMBLES;
 }
@@ -271,8 +282,6 @@ void il_verdict(const il_judged *s, il_explanation *out)
         say_none(&to, all);
 }
 
-/* The first layer from which on some family explains every reading; 0 when these are fewer than a
- * third of the layers, or less than two */
 int il_verdict_settled(const il_matches *all)
 {
     int first = all->layers;
@@ -285,6 +294,5 @@ int il_verdict_settled(const il_matches *all)
         if (!(least <= resembles)) break;
         first--;
     }
-    int left = all->layers - first;
-    return left >= 2 && 3 * left >= all->layers ? first : 0;
+    return first < all->layers ? first : 0;
 }

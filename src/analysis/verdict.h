@@ -13,8 +13,7 @@ typedef struct {
 } il_judged;
 
 int il_verdict_level(const il_matches *all); /* IL_EXPLAINED_* */
-/* The first layer from which on some family explains every reading; 0 when these are fewer than a
- * third of the layers, or less than two */
+/* The first layer from which on some family explains every reading; 0 when not even the last */
 int il_verdict_settled(const il_matches *all);
 /* Everything but the tables */
 void il_verdict(const il_judged *judged, il_explanation *out);
