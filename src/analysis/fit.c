@@ -68,12 +68,14 @@ size_t il_fit_scratch(const il_fit *fit)
 
 void il_triangle(double *y, const il_folded *fold, const double *x, int D)
 {
-    for (int i = 0; i < D; i++) {
-        const double *row = fold->R + (size_t)i * (size_t)D;
+    const double *row = fold->R;
+    int i = 0;
+    for (; i < fold->rank; i++, row += D) {
         double sum = 0;
-        for (int j = i; j < D && i < fold->rank; j++) sum += row[j] * x[j];
+        for (int j = i; j < D; j++) sum += row[j] * x[j];
         y[i] = sum;
     }
+    for (; i < D; i++) y[i] = 0;
 }
 
 int il_fit_steps(const il_fit *fit, const il_family *family)

@@ -14,12 +14,8 @@ typedef struct {
     double **work;   /* one a worker */
 } job;
 
-static void try_one(void *context, int i, int worker)
+static void try_one(const job *j, il_match *m, double *near, double *work)
 {
-    job *j = context;
-    il_match *m = &j->trial[i];
-    m->family = il_family_at(i / IL_LAWS);
-    m->law = (il_law)(i % IL_LAWS);
     int gram = 0, loud = 0;
     for (int k = 0; k < m->family->n_free; k++) gram |= m->family->free[k].power == -2;
     for (int l = 0; l < j->fit->layers; l++) loud += !j->fit->silent[l];
@@ -27,16 +23,28 @@ static void try_one(void *context, int i, int worker)
     if ((m->law == IL_LAW_NORM && !gram) || (m->law && !m->family->n_free)) return;
     if (m->family->layerwise && j->all->first) return;
     if (!m->family->layerwise) {
-        il_search(j->fit, m, j->work[worker]);
+        il_search(j->fit, m, near, work);
         return;
     }
     /* of one layer, families that are gradient descent with one step size say nothing new */
     int single = m->family->layerwise == il_layerwise_gd ||
                  m->family->layerwise == il_layerwise_gdpp;
     if (single && loud < 2) return;
-    m->family->layerwise(j->fit, m->law, m, j->work[worker]);
-    il_measure(j->fit, m, j->work[worker]);
+    m->family->layerwise(j->fit, m->law, m, work);
+    il_measure(j->fit, m, work);
     m->score = il_fit_score(j->fit, m);
+}
+
+static void try_family(void *context, int i, int worker)
+{
+    const job *j = context;
+    double near[IL_FREE] = { 1, 1, 1 };
+    for (int law = 0; law < IL_LAWS; law++) {
+        il_match *m = &j->trial[i * IL_LAWS + law];
+        m->family = il_family_at(i);
+        m->law = (il_law)law;
+        try_one(j, m, near, j->work[worker]);
+    }
 }
 
 /* ---- memory -------------------------------------------------------------------------------------- */
@@ -225,7 +233,7 @@ il_status il_matches_new(il_matches **out, const il_evidence *e, const il_readin
         s.j.fit = &s.fit;
         s.j.all = all;
         fold_all(&s, all, r);
-        il_parallel(s.families * IL_LAWS, try_one, &s.j);
+        il_parallel(s.families, try_family, &s.j);
         choose(&s, all);
         finish(&s, all);
         *out = all;

@@ -76,8 +76,9 @@ double il_fit_score(const il_fit *fit, const il_match *m);
 double il_least(double (*g)(void *context, const double *x), void *context, int n,
                 const double *low, const double *high, int across, int given, double *x);
 
-/* Parameters of a family on all layers; sets value, score and free. scratch: il_search_work() */
-void il_search(const il_fit *fit, il_match *m, double *scratch);
+/* Parameters of a family on all layers; sets value, score and free. near (IL_FREE): in units, out
+ * for the constant law and a start for the others. scratch: il_search_work() */
+void il_search(const il_fit *fit, il_match *m, double *near, double *scratch);
 size_t il_search_work(const il_fit *fit);
 
 /* Everything that is said of a match, from its weights m->w */

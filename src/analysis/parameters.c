@@ -81,11 +81,11 @@ static void units(search *s)
     }
 }
 
-void il_search(const il_fit *fit, il_match *m, double *work)
+void il_search(const il_fit *fit, il_match *m, double *near, double *work)
 {
     static const int fine[IL_FREE + 1] = { 0, 64, 18, 8 },
                                     coarse[IL_FREE + 1] = { 0, 24, 8, 4 };
-    double low[IL_FREE], high[IL_FREE], x[IL_FREE];
+    double low[IL_FREE], high[IL_FREE];
     int n = m->family->n_free, all = il_fit_steps(fit, m->family);
     search s = { .fit = fit, .m = m, .n = all, .share = work };
     s.scratch = work + (size_t)fit->layers * (size_t)fit->n_steps;
@@ -99,11 +99,16 @@ void il_search(const il_fit *fit, il_match *m, double *work)
         low[i] = m->family->free[i].low;
         high[i] = m->family->free[i].high;
     }
-    s.line = 1;
-    s.n = il_min(all, 4 * fit->layers + 2); /* later steps are not asked for */
-    il_least(try_values, &s, n, low, high, fine[n], 0, x);
-    s.line = 0;
-    s.n = all;
+    if (m->law == IL_LAW_CONSTANT) { /* another law starts from this one's best */
+        s.line = 1;
+        s.n = il_min(all, 4 * fit->layers + 2); /* later steps are not asked for */
+        il_least(try_values, &s, n, low, high, fine[n], 0, near);
+        s.line = 0;
+        s.n = all;
+    }
+    double x[IL_FREE];
+    memcpy(x, near, sizeof x);
     m->score = il_least(try_values, &s, n, low, high, coarse[n], 1, x);
     for (int i = 0; i < n; i++) m->value[i] = x[i] * s.unit[i];
+    if (m->law == IL_LAW_CONSTANT) memcpy(near, x, sizeof x);
 }

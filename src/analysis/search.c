@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-enum { MOST = IL_FREE, STARTS = 6, TRIES = 80 };
+enum { MOST = IL_FREE, STARTS = 4, TRIES = 80 };
 
 typedef struct {
     double (*g)(void *context, const double *x);
