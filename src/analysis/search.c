@@ -1,14 +1,14 @@
 /* search.c - the least value of a function of a few positive numbers
  *
- * A grid in the logarithms finds the valleys, Nelder and Mead's simplex goes down from the best
- * places of the grid. No random numbers: the same function gives the same answer.
+ * A grid in the logarithms finds the valleys: places that are lower than their neighbours. Nelder and
+ * Mead's simplex goes down from the lowest of these. No random numbers: the same function gives the same answer.
  * Source: Nelder & Mead 1965, "A simplex method for function minimization".
  */
 #include "analysis/match.h"
 
 #include <math.h>
 
-enum { MOST = IL_FREE, STARTS = 4, TRIES = 80 };
+enum { MOST = IL_FREE, STARTS = 4, TRIES = 80, PLACES = 1024 };
 
 typedef struct {
     double (*g)(void *context, const double *x);
@@ -93,6 +93,25 @@ static place descend(const target *f, place start, const double *size)
     return s[0];
 }
 
+static place grid_place(const target *f, const double *size, int across, int k)
+{
+    place p = { .value = HUGE_VAL };
+    for (int i = 0; i < f->n; i++, k /= across) p.t[i] = f->low[i] + size[i] * (k % across);
+    return p;
+}
+
+/* Is no neighbour of place k along an axis lower? */
+static int is_valley(const double *value, int places, int n, int across, int k)
+{
+    int step = 1;
+    for (int i = 0; i < n; i++, step *= across) {
+        int where = k / step % across;
+        if (where > 0 && value[k - step] < value[k]) return 0;
+        if (where + 1 < across && k + step < places && value[k + step] < value[k]) return 0;
+    }
+    return 1;
+}
+
 double il_least(double (*g)(void *context, const double *x), void *context, int n,
                 const double *low, const double *high, int across, int given, double *x)
 {
@@ -104,14 +123,18 @@ double il_least(double (*g)(void *context, const double *x), void *context, int 
         size[i] = (hi[i] - lo[i]) / (across - 1);
         places *= across;
     }
+    double value[PLACES];
     place best[STARTS + 2] = { 0 };
     int kept = 0;
+    places = il_min(places, PLACES);
     for (int k = 0; k < places; k++) {
-        place p;
-        for (int i = 0, rest = k; i < n; i++, rest /= across)
-            p.t[i] = lo[i] + size[i] * (rest % across);
-        at(&f, &p);
-        best[kept] = p;
+        place p = grid_place(&f, size, across, k);
+        value[k] = at(&f, &p);
+    }
+    for (int k = 0; k < places; k++) {
+        if (!is_valley(value, places, n, across, k)) continue;
+        best[kept] = grid_place(&f, size, across, k);
+        best[kept].value = value[k];
         sort(best, kept + 1);
         kept = il_min(kept + 1, STARTS);
     }

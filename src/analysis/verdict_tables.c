@@ -37,12 +37,15 @@ static il_status fill_families(il_table *t, const il_judged *s, il_error *err)
     const il_matches *all = s->matches;
     char values[128];
     IL_TRY(il_inspect_columns(
-        t, "family$ parameters$ score excess worst steps_per_layer uneven free wins", err));
+        t,
+        "family$ parameters$ score of_error excess worst steps_per_layer uneven free wins",
+        err));
     for (int i = 0; i < all->n; i++) {
         const il_match *m = &all->match[i];
-        const double numbers[] = { m->score, m->excess, il_verdict_worst(m, all),
-                                   m->rate,  m->uneven, m->free,
-                                   m->wins };
+        const double numbers[] = { m->score,  m->of_error,
+                                   m->excess, il_verdict_worst(m, all),
+                                   m->rate,   m->uneven,
+                                   m->free,   m->wins };
         IL_TRY(il_table_add_row(t, err));
         il_verdict_values(values, sizeof values, m, -1);
         IL_TRY(il_table_set_text(t, i, 0, m->family->name, err));

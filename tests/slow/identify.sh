@@ -48,6 +48,25 @@ identify 'newton order=3' 1 newton order=3 start=I alpha=0.008
 identify 'newton order=3 start=gram' 1 newton order=3 alpha=4e-5
 identify 'gdpp|gdpp layerwise' 1 gdpp
 identify 'chebyshev|chebyshev steps' 1 chebyshev hi=200
+identify 'gd preconditioned' 1 preconditioned
+identify 'gd preconditioned' 1 preconditioned scales=0.42,0.685,1.705
+
+# strange SHARPNESS : softmax over the examples near the query, in both dimensions, on both kinds of data
+strange() {
+    local dims data
+    for dims in 5 10; do
+        il build neighbours dims=$dims sharpness=$1 -o built.safetensors >build.log 2>&1
+        anonymous built.safetensors some.safetensors
+        for data in isotropic kappa=30; do
+            il explain some.safetensors --data $data --json >out.json 2>err.txt
+            json "neighbours sharpness=$1 dims=$dims $data: $(python3 -c 'import json; print(json.load(open("out.json"))["verdict"])')" \
+                out.json "o['found'] == 'none' and not o['family']"
+        done
+    done
+}
+strange 50 # the nearest example's answer
+strange 5
+strange 1 # a mean over several
 
 # weights as they are drawn
 for family in gpt2_loop gpt2; do

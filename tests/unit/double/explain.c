@@ -8,15 +8,16 @@
 #include "analysis/analysis.h"
 #include "check.h"
 
+#include <math.h>
 #include <stdlib.h>
 
-static il_evidence *evidence(int dim, const char *data)
+static il_evidence *evidence_of(const char *task, int dim, const char *data, int prompts)
 {
-    il_evidence_options o = { .task = il_task_find("linear_regression"),
+    il_evidence_options o = { .task = il_task_find(task),
                               .data = data,
                               .sizes = { 2 * dim },
                               .n_sizes = 1,
-                              .prompts = 8,
+                              .prompts = prompts,
                               .queries = 2 * dim,
                               .dim = dim,
                               .dims = dim,
@@ -24,18 +25,25 @@ static il_evidence *evidence(int dim, const char *data)
     double opts[16];
     il_opt_init(o.task->opts, opts);
     o.task_opts = opts;
+    if (o.task->sequence) o.queries = 1;
     il_evidence *e = NULL;
     CHECK_OK(il_evidence_new(&e, &o, &err));
     return e;
 }
 
-/* yhat (B Q) of a cell after a step */
+static il_evidence *evidence(int dim, const char *data)
+{
+    return evidence_of("linear_regression", dim, data, 8);
+}
+
+/* yhat (B Q,O) of a cell after a step */
 static void answers(const il_algo *algo, const il_cell *cell, int step, double *to)
 {
-    int B = cell->asked->prompts, N = cell->asked->points;
-    il_real *yhat = malloc(sizeof *yhat * (size_t)B * (size_t)N);
+    int B = cell->asked->prompts, N = cell->asked->points, O = cell->asked->outs;
+    il_real *yhat = malloc(sizeof *yhat * (size_t)(B * N * O));
     CHECK_OK(il_algo_predict(algo, cell->asked, step, step, yhat, NULL, &err));
-    for (int b = 0; b < B; b++) to[b] = (double)yhat[b * N + N - 1];
+    for (int b = 0; b < B; b++)
+        for (int o = 0; o < O; o++) to[b * O + o] = (double)yhat[(b * N + N - 1) * O + o];
     free(yhat);
 }
 
@@ -43,13 +51,13 @@ static il_readings *readings(const il_evidence *e, const char *text, int layers,
 {
     il_algo *algo = NULL;
     il_readings *r = NULL;
-    CHECK_OK(il_readings_blank(&r, layers, il_points(e), &err));
+    CHECK_OK(il_readings_blank(&r, layers, il_answers(e), &err));
     CHECK_OK(il_algo_new(&algo, text, &err));
     il_rng rng = il_rng_at(1, IL_STREAM_USER, 0, 0);
-    size_t each = (size_t)(e->B * e->Q);
+    size_t each = (size_t)(e->B * e->Q * e->outs);
     for (int l = 0; l < layers; l++)
         for (int c = 0; c < e->cells; c++) {
-            double *to = r->yhat + (size_t)l * il_points(e) + (size_t)c * each;
+            double *to = r->yhat + (size_t)l * il_answers(e) + (size_t)c * each;
             answers(algo, &e->cell[c], rate * (l + 1), to);
             for (size_t i = 0; i < each; i++) to[i] += 1e-4 * il_normal(&rng);
         }
@@ -151,6 +159,193 @@ static void finds_layers_of_their_own(void **state)
     il_evidence_free(e);
 }
 
+/* Readings of weights that `learn` gives every prompt after each layer, in the inputs' coordinates */
+static il_readings *readings_of(const il_evidence *e, int layers,
+                                void (*learn)(const il_cell *c, const il_real *x,
+                                              const il_real *y, int D, int layer,
+                                              double *w))
+{
+    il_readings *r = NULL;
+    const il_cell *c = &e->cell[0];
+    int N = c->n + 1, D = e->D;
+    CHECK_OK(il_readings_blank(&r, layers, il_answers(e), &err));
+    for (int b = 0; b < e->B; b++) {
+        const il_real *x = c->asked->x + (size_t)(b * e->Q * N * D);
+        const il_real *y = c->asked->y + (size_t)(b * e->Q * N);
+        double w[16] = { 0 };
+        for (int l = 0; l < layers; l++) {
+            learn(c, x, y, D, l, w);
+            for (int q = 0; q < e->Q; q++) {
+                const il_real *query = x + (size_t)((q * N + c->n) * D);
+                double *to = r->yhat + (size_t)l * il_answers(e) + (size_t)(b * e->Q + q);
+                for (int d = 0; d < D; d++) *to += w[d] * (double)query[d];
+            }
+        }
+    }
+    return r;
+}
+
+/* g = X^T (y - X w) */
+static void gradient(const il_cell *c, const il_real *x, const il_real *y, int D,
+                     const double *w, double *g)
+{
+    for (int d = 0; d < D; d++) g[d] = 0;
+    for (int n = 0; n < c->n; n++) {
+        double error = (double)y[n];
+        for (int d = 0; d < D; d++) error -= w[d] * (double)x[n * D + d];
+        for (int d = 0; d < D; d++) g[d] += error * (double)x[n * D + d];
+    }
+}
+
+/* A matrix that is neither symmetric nor a diagonal, another in each layer */
+static void preconditioned(const il_cell *c, const il_real *x, const il_real *y, int D,
+                           int layer, double *w)
+{
+    double g[16];
+    gradient(c, x, y, D, w, g);
+    for (int i = 0; i < D; i++)
+        for (int j = 0; j < D; j++)
+            w[i] += g[j] * (i == j  ? 0.03 + 0.015 * i
+                            : i < j ? 0.01
+                                    : -0.002 * (layer + 1));
+}
+
+static void soft(const il_cell *c, const il_real *x, const il_real *y, int D, int layer,
+                 double *w)
+{
+    double g[16];
+    (void)layer;
+    gradient(c, x, y, D, w, g);
+    for (int i = 0; i < D; i++) {
+        double moved = w[i] + 0.04 * g[i];
+        w[i] = copysign(fmax(fabs(moved) - 0.04 * 3, 0), moved);
+    }
+}
+
+/* A + 2 A^2 / 9, which no family takes one step a layer for: w = p(A) b */
+static void cubes(const il_cell *c, const il_real *x, const il_real *y, int D, int layer,
+                  double *w)
+{
+    double b[16], v[16] = { 0 }, zero[16] = { 0 }, before[16];
+    gradient(c, x, y, D, zero, b);
+    memcpy(v, b, sizeof v);
+    for (int i = 0; i < D; i++) w[i] = (layer ? 0.02 : 0.1) * b[i];
+    for (int k = 1; k <= 3; k++) { /* v = A^k b by g(v) = b - A v */
+        memcpy(before, v, sizeof v);
+        gradient(c, x, y, D, before, v);
+        for (int i = 0; i < D; i++) v[i] = b[i] - v[i];
+        for (int i = 0; i < D; i++)
+            w[i] += (k == 2 ? -1 : layer ? -0.4 : 1) * v[i] / pow(20, k + 1);
+    }
+}
+
+static void names_what_is_no_filter(void **state)
+{
+    (void)state;
+    il_evidence *e = evidence_of("linear_regression", 3, "isotropic", 20);
+    il_explanation x = explain(e, readings_of(e, 2, preconditioned));
+    CHECK(x.found == IL_EXPLAINED_RUNS && !strcmp(x.family, "gd preconditioned"), "%s",
+          x.verdict);
+    CHECK(x.score < 1e-16, "%s", x.verdict); /* rounding, squared */
+    il_explanation_free(&x);
+    x = explain(e, readings_of(e, 3, soft));
+    CHECK(x.found == IL_EXPLAINED_RUNS && !strcmp(x.family, "lasso"), "%s", x.verdict);
+    CHECK_NEAR(x.steps_per_layer, 1, 1e-9, x.verdict);
+    il_explanation_free(&x);
+    x = explain(e, readings_of(e, 2, cubes));
+    CHECK(x.found == IL_EXPLAINED_RUNS && !strcmp(x.family, "polynomial"), "%s", x.verdict);
+    il_explanation_free(&x);
+    static const char *const walks[][2] = { { "ogd normalise=0 rate=0.05", "ogd" },
+                                            { "ogd rate=0.6", "ogd normalised" } };
+    for (int i = 0; i < IL_COUNT(walks); i++) {
+        x = explain(e, readings(e, walks[i][0], 1, 1));
+        CHECK(x.found == IL_EXPLAINED_RUNS && !strcmp(x.family, walks[i][1]), "%s",
+              x.verdict);
+        il_explanation_free(&x);
+    }
+    il_evidence_free(e);
+}
+
+/* The pairs (s_i, s_i+1) of a sequence are examples with as many answers as s has numbers. */
+static void names_what_sequences_run(void **state)
+{
+    static const struct {
+        const char *algo, *family;
+        int rate, layers;
+    } cases[] = {
+        { "gd step_size=0.05", "gd", 1, 3 },
+        { "gdpp step_size=0.05 gamma=0.01", "gdpp", 1, 3 },
+        { "newton start=alpha_i alpha=0.02", "newton", 1, 4 },
+        { "ridge alpha=0.1", "ridge", 0, 1 },
+    };
+    (void)state;
+    il_evidence *e = evidence_of("linear_dynamics", 3, "isotropic", 16);
+    assert_int_equal(e->outs, 3);
+    for (int i = 0; i < IL_COUNT(cases); i++) {
+        il_explanation x =
+            explain(e, readings(e, cases[i].algo, cases[i].layers, cases[i].rate));
+        CHECK(x.found == IL_EXPLAINED_RUNS && !strcmp(x.family, cases[i].family), "%s: %s",
+              cases[i].algo, x.verdict);
+        if (cases[i].rate)
+            CHECK_NEAR(x.steps_per_layer, cases[i].rate, 1e-9, cases[i].algo);
+        il_explanation_free(&x);
+    }
+    il_explanation x = explain(e, readings(e, "ridge alpha=0.1", 1, 0));
+    const char *alpha = strstr(x.verdict, "ridge regression with alpha=");
+    CHECK(alpha, "%s", x.verdict);
+    /* noise of 1e-4 */
+    if (alpha) CHECK_NEAR(strtod(strchr(alpha, '=') + 1, NULL), 0.1, 1e-3, x.verdict);
+    il_explanation_free(&x);
+    il_evidence_free(e);
+}
+
+/* A prompt of sixteen on which the model diverges decides nothing. */
+static void one_prompt_does_not_decide(void **state)
+{
+    (void)state;
+    il_evidence *e = evidence_of("linear_regression", 4, "isotropic", 16);
+    il_readings *r = readings(e, "gd step_size=0.03", 3, 1);
+    for (size_t l = 0; l < 3; l++)
+        for (size_t i = 0; i < (size_t)e->Q; i++)
+            r->yhat[l * il_answers(e) + i] *= -1e6;
+    il_explanation x = explain(e, r);
+    CHECK(x.found == IL_EXPLAINED_RUNS && !strcmp(x.family, "gd"), "%s", x.verdict);
+    CHECK(x.score < 1e-6, "%s", x.verdict); /* the noise's */
+    il_explanation_free(&x);
+    il_evidence_free(e);
+}
+
+/* GD++ whose last layer alone is read well: what it needs of those before is found there. */
+static void fits_layers_together(void **state)
+{
+    static const double eta[] = { 0.03, 0.06, 0.1 }, gamma[] = { 0, 0.008, 0.016 };
+    (void)state;
+    il_evidence *e = evidence_of("linear_regression", 4, "isotropic", 16);
+    il_readings *r = NULL;
+    CHECK_OK(il_readings_blank(&r, 3, il_answers(e), &err));
+    il_rng rng = il_rng_at(5, IL_STREAM_USER, 0, 0);
+    const il_cell *c = &e->cell[0];
+    for (int b = 0; b < e->B; b++)
+        for (int i = 0; i < e->D; i++) {
+            double f = 0, m = 1, at = c->lambda[b * e->D + i], rhs = c->b[b * e->D + i];
+            for (int l = 0; l < 3; l++) {
+                m *= 1 - gamma[l] * m * m * at;
+                f += eta[l] * m * m * (1 - at * f);
+                for (int q = 0; q < e->Q; q++)
+                    r->yhat[(size_t)l * il_answers(e) + (size_t)(b * e->Q + q)] +=
+                        c->q[(b * e->Q + q) * e->D + i] * f * rhs +
+                        (l < 2 ? 0.03 : 1e-5) * il_normal(&rng);
+            }
+        }
+    il_explanation x = explain(e, r);
+    CHECK(!strcmp(x.family, "gdpp layerwise"), "%s", x.verdict);
+    /* the first two readings have noise of about 1 %, the last next to none */
+    CHECK(il_table_number(x.layers, 2, il_table_find(x.layers, "share")) < 1e-4, "%s",
+          x.verdict);
+    il_explanation_free(&x);
+    il_evidence_free(e);
+}
+
 /* The measures are those of algo/similarity.c, which sees answers instead of folded ones. */
 static void measures_agree(void **state)
 {
@@ -184,6 +379,10 @@ int main(void)
         cmocka_unit_test(names_what_ran),
         cmocka_unit_test(names_nothing_else),
         cmocka_unit_test(finds_layers_of_their_own),
+        cmocka_unit_test(names_what_is_no_filter),
+        cmocka_unit_test(names_what_sequences_run),
+        cmocka_unit_test(one_prompt_does_not_decide),
+        cmocka_unit_test(fits_layers_together),
         cmocka_unit_test(measures_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
