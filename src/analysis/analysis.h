@@ -256,8 +256,10 @@ typedef struct {
     int layers, n_steps, steps[IL_STEPS]; /* steps: those that are tried */
     int first;                            /* layers before it are left out */
     int silent;                           /* layers with nothing to read */
-    double *w;          /* (layers,cells,B,O,D) the readings' induced weights, likewise */
-    double *floor;      /* (layers) the least share that any filter leaves */
+    double *w;     /* (layers,cells,B,O,D) the readings' induced weights, likewise */
+    double *floor; /* (layers) the least share that any filter leaves */
+    double
+        *bent; /* (layers) the share that is not linear in the query: no weights reach it */
     il_match match[32]; /* the best first: score times 1.2 for every parameter */
     int n;
     il_arena arena;

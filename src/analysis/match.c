@@ -111,6 +111,7 @@ static void layout(plan *s, il_matches *all, il_arena *scratch)
     for (int i = 0; i < s->families; i++) all->match[i] = room(fit, &all->arena, 1);
     all->w = il_take(&all->arena, double, L *(size_t)fit->prompts * fit->size);
     all->floor = il_take(&all->arena, double, L);
+    all->bent = il_take(&all->arena, double, L);
     layout_fit(s, scratch);
     s->j.trial = il_take(scratch, il_match, s->families * IL_LAWS);
     for (int i = 0; i < s->families * IL_LAWS; i++) {
@@ -180,7 +181,11 @@ static void fold_all(plan *s, il_matches *all, const il_readings *r)
     il_fit *fit = &s->fit;
     size_t P = (size_t)fit->prompts;
     il_fold(fit, r, s->j.work[0]);
+    double *bent = s->j.work[0];
     for (int l = 0; l < r->layers; l++) {
+        for (size_t p = 0; p < P; p++)
+            bent[p] = fit->prompt[p].rest[l] * fit->prompt[p].weight[l];
+        all->bent[l] = il_trimmed(bent, fit->prompts);
         for (size_t p = 0; p < P; p++)
             memcpy(all->w + ((size_t)l * P + p) * fit->size,
                    fit->prompt[p].w + (size_t)l * fit->size, sizeof *all->w * fit->size);

@@ -10,6 +10,8 @@
 
 /* Mean share of a reading's mean square that a family leaves unexplained */
 static const double runs = 0.01, resembles = 0.1;
+/* Mean share that is not linear in the query, in what is still said to resemble anything */
+static const double bends = 0.03;
 /* The runner-up leaves at least this many times more when a verdict is sure */
 static const double sure = 3;
 
@@ -125,6 +127,14 @@ static int loud(const il_matches *all)
     return n;
 }
 
+static double bent(const il_matches *all)
+{
+    double sum = 0;
+    for (int l = all->first; l < all->layers; l++)
+        if (!isnan(all->match[0].layer[l].share)) sum += all->bent[l];
+    return loud(all) ? sum / loud(all) : 0;
+}
+
 /* Of one reading, ridge regression is no path */
 static int is_one_ridge(const il_match *m, const il_matches *all)
 {
@@ -172,6 +182,10 @@ static void say_none(sentence *to, const il_matches *all)
             "called a resemblance.",
             best->family->says, il_digits_short(100 * best->score).text,
             il_digits_short(100 * resembles).text);
+    if (bent(all) > bends)
+        say(to,
+            " %s %% are not linear in the query: these are no method's that has weights.",
+            il_digits_short(100 * bent(all)).text);
 }
 
 /* The families that leave not much more, up to four of them */
@@ -257,7 +271,8 @@ static void say_found(sentence *to, const il_judged *s, int found)
 int il_verdict_level(const il_matches *all)
 {
     const il_match *best = &all->match[0];
-    if (loud(all) < 1 || !(best->score <= resembles)) return IL_EXPLAINED_NONE;
+    if (loud(all) < 1 || bent(all) > bends || !(best->score <= resembles))
+        return IL_EXPLAINED_NONE;
     return best->score <= runs && best->of_error <= 10 * runs ? IL_EXPLAINED_RUNS
                                                               : IL_EXPLAINED_RESEMBLES;
 }
@@ -291,7 +306,7 @@ int il_verdict_settled(const il_matches *all)
             if (all->match[i].layer[first - 1].share < least &&
                 !all->match[i].family->layerwise)
                 least = all->match[i].layer[first - 1].share;
-        if (!(least <= resembles)) break;
+        if (!(least <= resembles) || all->bent[first - 1] > bends) break;
         first--;
     }
     return first < all->layers ? first : 0;

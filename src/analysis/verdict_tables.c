@@ -12,7 +12,7 @@ static il_status fill_layers(il_table *t, const il_judged *s, il_error *err)
     IL_TRY(il_inspect_columns(
         t,
         "layer$ family$ step parameters$ sime simw spd ilwd share runner_up$ "
-        "runner_up_step runner_up_share any_filter_share",
+        "runner_up_step runner_up_share any_filter_share not_linear",
         err));
     for (int l = 0; l < all->layers; l++) {
         const il_layer_match *m = &best->layer[l];
@@ -27,6 +27,7 @@ static il_status fill_layers(il_table *t, const il_judged *s, il_error *err)
         IL_TRY(il_table_set_text(t, l, 9, next->family->name, err));
         il_table_set(t, l, 10, isnan(m->share) ? NAN : next->layer[l].step);
         il_table_set(t, l, 11, next->layer[l].share);
+        il_table_set(t, l, 13, all->bent[l]);
         il_table_set(t, l, 12, isfinite(all->floor[l]) ? all->floor[l] : NAN);
     }
     return IL_OK;

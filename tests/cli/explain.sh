@@ -14,6 +14,14 @@ check 'a third loop' grep -q '^loop 3' .stdout
 check 'explaining leaves the file as it was' bash -c '"$0" show run >a && "$0" explain run --prompts 4 >b && "$0" show run | cmp - a' "$INNERLOOP"
 expect 0 '' bash -c 'IL_THREADS=1 "$0" explain run --prompts 8 --json >one && IL_THREADS=3 "$0" explain run --prompts 8 --json | cmp - one' "$INNERLOOP"
 
+# a model of sequences answers with several numbers
+il train "$ROOT/recipes/small_lsa1.yaml" --out sequences training.train_steps=2 >/dev/null 2>&1
+expect 0 '' il explain sequences --examples 8,4 --prompts 16 --json
+json 'sequences have one layer' .stdout 'len(o["layers"]["rows"]) == 1'
+expect 0 '' il inspect weights sequences
+expect 0 '' il inspect similarity sequences --prompts 16
+expect 3 'draws sequences' il explain sequences --data kappa=3
+
 expect 3 "reading = 'tea' is not auto, lens or probe" il explain run --reading tea
 expect 3 "did you mean 'kappa'" il explain run --data kapa=3
 expect 3 'a shift of the queries alone' il explain run --data opposite
