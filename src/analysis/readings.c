@@ -232,8 +232,7 @@ static void probe_layer(void *context, int layer, int worker)
     test.n = (int)s->points;
     (void)worker;
     s->status[layer] = il_read(&score, &(il_reader){ .shrink = 1e-4 }, &fit, &test,
-                               s->to->yhat + l * s->points * (size_t)s->to->outs,
-                               NULL);
+                               s->to->yhat + l * s->points * (size_t)s->to->outs, NULL);
 }
 
 il_status il_readings_probe(il_readings **out, const il_model *model,

@@ -306,8 +306,7 @@ static void one_prompt_does_not_decide(void **state)
     il_evidence *e = evidence_of("linear_regression", 4, "isotropic", 16);
     il_readings *r = readings(e, "gd step_size=0.03", 3, 1);
     for (size_t l = 0; l < 3; l++)
-        for (size_t i = 0; i < (size_t)e->Q; i++)
-            r->yhat[l * il_answers(e) + i] *= -1e6;
+        for (size_t i = 0; i < (size_t)e->Q; i++) r->yhat[l * il_answers(e) + i] *= -1e6;
     il_explanation x = explain(e, r);
     CHECK(x.found == IL_EXPLAINED_RUNS && !strcmp(x.family, "gd"), "%s", x.verdict);
     CHECK(x.score < 1e-6, "%s", x.verdict); /* the noise's */
