@@ -37,7 +37,9 @@ static il_status measure(il_table **table, const il_model *m, const char *text,
     il_subject subject = { .name = "m", .config = &m->config, .model = m };
     il_opt_init(il_measure_few_shot.opts, opts);
     il_status status = il_opt_parse(il_measure_few_shot.opts, opts, text, "few_shot", err);
-    if (!status) status = il_measure_few_shot.run(opts, &subject, 1, "few", table, err);
+    if (!status)
+        status =
+            il_measure_table(table, &il_measure_few_shot, opts, &subject, 1, "few", err);
     free(opts);
     return status;
 }
