@@ -70,6 +70,7 @@ static const counts rows[] = {
     /* one power step and four of Gram-Schmidt, whatever k is; the paper's k layers divide */
     { "eigenvectors vectors=3", 0, 5, 0, 400, 3, 20 + 3 + 1 },
     { "eigenvectors vectors=3 form=basis", 0, 5, 0, 400, 1, 20 + 3 + 1 },
+    { "neighbours dims=4 examples=6", 0, 2, 0, 1, 1, d + 3 * 7 + 4 },
     { "polar dims=4 loops=9", 0, 1, 0, 9, 1, d },
 };
 

@@ -49,6 +49,7 @@ static const struct {
     { "graph form=inverse layers=8", 10, "error" },
     { "eigenvectors loops=400", 100, "error" }, /* the column says how slow it is */
     { "eigenvectors loops=400 form=basis", 100, "error" },
+    { "neighbours", 10, "error" },
     { "polar", 10, "error" },
 };
 
