@@ -174,8 +174,8 @@ static void fit_ridge(probe *p)
 static il_status add(il_plan *plan, il_section section, const char *kind, const char *name,
                      int out, int n_in, const int *in, int *y, il_error *err)
 {
-    char opts[48];
-    snprintf(opts, sizeof opts, out ? "out=%d init=fan" : "", out);
+    char opts[48] = "";
+    if (out) snprintf(opts, sizeof opts, "out=%d init=fan", out);
     return il_plan_add(plan, section, kind, name, opts, n_in, in, y, err);
 }
 
