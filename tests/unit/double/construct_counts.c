@@ -72,6 +72,7 @@ static const counts rows[] = {
     { "eigenvectors vectors=3 form=basis", 0, 5, 0, 400, 1, 20 + 3 + 1 },
     { "neighbours dims=4 examples=6", 0, 2, 0, 1, 1, d + 3 * 7 + 4 },
     { "polar dims=4 loops=9", 0, 1, 0, 9, 1, d },
+    { "square_root dims=4 loops=9", 0, 1, 0, 9, 2, 2 * d },
 };
 
 static void as_the_papers_count(void **state)

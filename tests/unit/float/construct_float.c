@@ -51,6 +51,7 @@ static const struct {
     { "eigenvectors loops=400 form=basis", 100, "error" },
     { "neighbours", 10, "error" },
     { "polar", 10, "error" },
+    { "square_root", 10, "error" },
 };
 
 static void within_a_ten_thousandth(void **state)
