@@ -37,12 +37,20 @@ typedef struct {
     quad root_over[CHUNK], root_d[CHUNK];
 } chunk;
 
+/* Keys and queries of a chunk, rows `ld` apart: the caller's, or copies that are 0 where a vector or
+ * a chunk is not full */
+typedef struct {
+    const il_real *k, *q;
+    int ld;
+} operands;
+
 /* R = (R - sum z z^T) over where there is a `change`, then n keys and n queries times R: nv vectors
  * of columns from c0 on */
 INLINE void pass_block(const int nv, const int n, const int change, const int decays,
-                       const int ld, il_real *R, int K, int c0, il_real *work, il_real over)
+                       const int ld, il_real *R, int K, int c0, operands a, il_real *work,
+                       il_real over)
 {
-    const il_real *a = work, *z = work + Z * ld;
+    const il_real *z = work + Z * ld;
     vf y[2 * CHUNK][NR_BLOCK], zc[CHUNK][NR_BLOCK], factor = vsplat(over);
     UNROLL
     for (int m = 0; m < 2 * n; m++) {
@@ -55,7 +63,7 @@ INLINE void pass_block(const int nv, const int n, const int change, const int de
         for (int v = 0; v < nv; v++) zc[i][v] = -vload(z + i * ld + c0 + v * VL);
     }
     il_real *row = R + c0;
-    for (int j = 0; j < K; j++, row += ld, a++, z++) {
+    for (int j = 0; j < K; j++, row += ld, z++, a.k++, a.q++) {
         vf s[NR_BLOCK];
         UNROLL
         for (int v = 0; v < nv; v++) s[v] = vload(row + v * VL);
@@ -72,7 +80,8 @@ INLINE void pass_block(const int nv, const int n, const int change, const int de
         }
         UNROLL
         for (int m = 0; m < 2 * n; m++) {
-            vf aj = vsplat(a[(m < n ? m : QUERIES + m - n) * ld]);
+            vf aj = vsplat(m < n ? a.k[(size_t)m * (size_t)a.ld]
+                                 : a.q[(size_t)(m - n) * (size_t)a.ld]);
             UNROLL
             for (int v = 0; v < nv; v++) y[m][v] = vfma(aj, s[v], y[m][v]);
         }
@@ -84,25 +93,25 @@ INLINE void pass_block(const int nv, const int n, const int change, const int de
 }
 
 INLINE void pass_columns(const int nv, const int n, int change, int decays, const int ld,
-                         il_real *R, int K, int c0, il_real *work, il_real over)
+                         il_real *R, int K, int c0, operands a, il_real *work, il_real over)
 {
     if (!change)
-        pass_block(nv, n, 0, 0, ld, R, K, c0, work, over);
+        pass_block(nv, n, 0, 0, ld, R, K, c0, a, work, over);
     else if (!decays)
-        pass_block(nv, n, 1, 0, ld, R, K, c0, work, over);
+        pass_block(nv, n, 1, 0, ld, R, K, c0, a, work, over);
     else
-        pass_block(nv, n, 1, 1, ld, R, K, c0, work, over);
+        pass_block(nv, n, 1, 1, ld, R, K, c0, a, work, over);
 }
 
 /* One copy of the pass for each distance of rows that is common: its offsets are then constants. */
 #define PASS(name, n, ld)                                                                  \
     static __attribute__((noinline)) void name(int change, int decays, il_real *R, int K,  \
-                                               il_real *work, il_real over)                \
+                                               operands a, il_real *work, il_real over)    \
     {                                                                                      \
         int c0 = 0;                                                                        \
         for (; K - c0 > (NR_BLOCK - 1) * VL; c0 += NR_BLOCK * VL)                          \
-            pass_columns(NR_BLOCK, n, change, decays, ld, R, K, c0, work, over);           \
-        if (c0 < K) pass_columns(1, n, change, decays, ld, R, K, c0, work, over);          \
+            pass_columns(NR_BLOCK, n, change, decays, ld, R, K, c0, a, work, over);        \
+        if (c0 < K) pass_columns(1, n, change, decays, ld, R, K, c0, a, work, over);       \
     }
 PASS(pass_16, CHUNK, 16)
 PASS(pass_32, CHUNK, 32)
@@ -111,52 +120,57 @@ PASS(pass_64, CHUNK, 64)
 PASS(pass_any, CHUNK, il_padded(K))
 PASS(pass_one, 1, il_padded(K))
 
-static void rls_pass(int n, int change, int decays, il_real *R, int K, il_real *work,
-                     il_real over)
+static void rls_pass(int n, int change, int decays, il_real *R, int K, operands a,
+                     il_real *work, il_real over)
 {
     switch (n == 1 ? 1 : il_padded(K)) {
     case 1:
-        pass_one(change, decays, R, K, work, over);
+        pass_one(change, decays, R, K, a, work, over);
         break;
     case 16:
-        pass_16(change, decays, R, K, work, over);
+        pass_16(change, decays, R, K, a, work, over);
         break;
     case 32:
-        pass_32(change, decays, R, K, work, over);
+        pass_32(change, decays, R, K, a, work, over);
         break;
     case 48:
-        pass_48(change, decays, R, K, work, over);
+        pass_48(change, decays, R, K, a, work, over);
         break;
     case 64:
-        pass_64(change, decays, R, K, work, over);
+        pass_64(change, decays, R, K, a, work, over);
         break;
     default:
-        pass_any(change, decays, R, K, work, over);
+        pass_any(change, decays, R, K, a, work, over);
     }
 }
 
-/* Keys and queries to scratch, 0 for those of `n` tokens that the prompt lacks */
-static void stage(const il_regression *r, int n, size_t t)
+static operands stage(const il_regression *r, int n, size_t t)
 {
-    int K = r->K, ld = il_padded(K);
+    const int K = r->K, ld = il_padded(K);
+    const int whole = K % IL_LANES == 0 && (int)t + n <= r->T && r->ldk == r->ldb;
     for (int m = 0; m < n; m++) {
         size_t at = t + (size_t)m, next = (size_t)il_min((int)at + AHEAD, r->T - 1);
         il_real *to = r->work + m * ld;
         for (int c = 0; c < K; c += VL) {
-            int left = (int)at < r->T ? K - c : 0;
-            vstore(to + c, vload_n(r->k + at * (size_t)r->ldk + c, left));
-            vstore(to + QUERIES * ld + c, vload_n(r->b + at * (size_t)r->ldb + c, left));
             __builtin_prefetch(r->k + next * (size_t)r->ldk + c);
             __builtin_prefetch(r->b + next * (size_t)r->ldb + c);
             __builtin_prefetch(r->x + next * (size_t)r->ldx + c, 1);
             __builtin_prefetch(r->z + next * (size_t)r->ldz + c, 1);
+            if (whole) continue;
+            int left = (int)at < r->T ? K - c : 0;
+            vstore(to + c, vload_n(r->k + at * (size_t)r->ldk + c, left));
+            vstore(to + QUERIES * ld + c, vload_n(r->b + at * (size_t)r->ldb + c, left));
         }
     }
+    if (whole)
+        return (operands){ r->k + t * (size_t)r->ldk, r->b + t * (size_t)r->ldb, r->ldk };
+    return (operands){ r->work, r->work + QUERIES * ld, ld };
 }
 
 /* Products of R k_i with k_j and q_j, i <= j, of all prompts: sixteen at a time. Of chunks of one
  * token the first key and the first query count. */
-static void products(chunk *c, const il_regression *r, int prompts, int n)
+static void products(chunk *c, const il_regression *r, const operands *a, int prompts,
+                     int n)
 {
     static const signed char left[] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1,
                                         1, 1, 1, 1, 2, 2, 2, 2, 3, 3 },
@@ -178,7 +192,9 @@ static void products(chunk *c, const il_regression *r, int prompts, int n)
                     for (int i = 0; i < 4; i++) {
                         vf *l = &lane[v][i * QUAD + h];
                         *l = vfma(vload(row + (TIMES_KEYS + left[p + i]) * ld),
-                                  vload(row + right[p + i] * ld), *l);
+                                  vload((right[p + i] < CHUNK ? a[h].k : a[h].q) +
+                                        right[p + i] % CHUNK * a[h].ld + at + v * VL),
+                                  *l);
                     }
                 }
             }
@@ -232,36 +248,70 @@ static void eliminate_keys(chunk *c)
         vstore((il_real *)c->root_d + i, vsqrt(vload((il_real *)c->d + i)));
 }
 
-/* z and x of prompt h */
-INLINE void finish_chunk(const int n, const int decays, const chunk *c,
-                         const il_regression *r, int h, size_t t)
+/* z and x of prompt h, nv vectors of columns from c0 on; `whole`: the last is, and so is the chunk */
+INLINE void finish_block(const int nv, const int n, const int decays, const int whole,
+                         const chunk *c, const il_regression *r, int h, size_t t, int c0)
 {
     const int K = r->K, ld = il_padded(K);
-    for (int at = 0; at < K; at += VL) {
-        il_real *work = r->work + at;
-        vf u[CHUNK];
+    il_real *work = r->work + c0, *z_at = r->z + t * (size_t)r->ldz + c0,
+            *x_at = r->x + t * (size_t)r->ldx + c0;
+    vf u[CHUNK][NB];
+    UNROLL
+    for (int i = 0; i < n; i++, z_at += r->ldz, x_at += r->ldx) {
+        vf x[NB];
         UNROLL
-        for (int i = 0; i < n; i++) {
-            size_t now = t + (size_t)i;
-            u[i] = vload(work + (TIMES_KEYS + i) * ld);
+        for (int v = 0; v < nv; v++) {
+            u[i][v] = vload(work + (TIMES_KEYS + i) * ld + v * VL);
+            x[v] = vload(work + (TIMES_QUERIES + i) * ld + v * VL);
+        }
+        UNROLL
+        for (int j = 0; j < i; j++) {
+            vf l = vsplat(c->product[WITH_KEY(j, i)][h]);
             UNROLL
-            for (int j = 0; j < i; j++)
-                u[i] = vfma(vsplat(c->product[WITH_KEY(j, i)][h]), u[j], u[i]);
-            vf z = u[i] * vsplat(c->root_d[i][h]),
-               x = vload(work + (TIMES_QUERIES + i) * ld);
-            vstore(work + (Z + i) * ld, z);
+            for (int v = 0; v < nv; v++) u[i][v] = vfma(l, u[j][v], u[i][v]);
+        }
+        UNROLL
+        for (int j = 0; j <= i; j++) {
+            vf l = vsplat(c->product[WITH_QUERY(j, i)][h]);
             UNROLL
-            for (int j = 0; j <= i; j++)
-                x = vfma(vsplat(c->product[WITH_QUERY(j, i)][h]), u[j], x);
+            for (int v = 0; v < nv; v++) x[v] = vfma(l, u[j][v], x[v]);
+        }
+        UNROLL
+        for (int v = 0; v < nv; v++) {
+            vf z = u[i][v] * vsplat(c->root_d[i][h]);
+            vstore(work + (Z + i) * ld + v * VL, z);
             if (decays) {
                 z *= vsplat(c->root_over[i][h]);
-                x *= vsplat(c->over[i][h]);
+                x[v] *= vsplat(c->over[i][h]);
             }
-            if ((int)now >= r->T) continue;
-            vstore_n(r->z + now * (size_t)r->ldz + at, z, K - at);
-            vstore_n(r->x + now * (size_t)r->ldx + at, x, K - at);
+            int left = whole ? VL : (int)t + i < r->T ? K - c0 - v * VL : 0;
+            vstore_n(z_at + v * VL, z, left);
+            vstore_n(x_at + v * VL, x[v], left);
         }
     }
+}
+
+INLINE void finish_columns(const int n, const int decays, const int whole, const chunk *c,
+                           const il_regression *r, int h, size_t t)
+{
+    int c0 = 0;
+    for (; r->K - c0 > (NB - 1) * VL; c0 += NB * VL)
+        finish_block(NB, n, decays, whole, c, r, h, t, c0);
+    if (c0 < r->K) finish_block(1, n, decays, whole, c, r, h, t, c0);
+}
+
+INLINE void finish_chunk(const int n, const chunk *c, const il_regression *r, int h,
+                         size_t t)
+{
+    int whole = r->K % VL == 0 && (int)t + n <= r->T;
+    if (r->decay && whole)
+        finish_columns(n, 1, 1, c, r, h, t);
+    else if (r->decay)
+        finish_columns(n, 1, 0, c, r, h, t);
+    else if (whole)
+        finish_columns(n, 0, 1, c, r, h, t);
+    else
+        finish_columns(n, 0, 0, c, r, h, t);
 }
 
 /* What the last chunk leaves to do */
@@ -282,24 +332,20 @@ static void change_last(il_real *R, const il_regression *r, int n, il_real over)
 INLINE void rls_run(const int n, il_real *const *R, const il_regression *r, int prompts)
 {
     chunk c = { { { 0 } } };
+    operands a[QUAD];
     int decays = r->decay != NULL;
     for (int h = 0; h < prompts; h++)
         memset(r[h].work, 0, sizeof(il_real) * (size_t)(IL_CHUNK_ROWS * il_padded(r->K)));
     for (int t = 0; t < r->T; t += n) {
         for (int h = 0; h < prompts; h++) {
-            stage(&r[h], n, (size_t)t);
-            rls_pass(n, t > 0, decays, R[h], r->K, r[h].work, c.over[n - 1][h]);
+            a[h] = stage(&r[h], n, (size_t)t);
+            rls_pass(n, t > 0, decays, R[h], r->K, a[h], r[h].work, c.over[n - 1][h]);
         }
         if (decays || r->gain || t == 0 || t + n > r->T)
             weigh(&c, r, prompts, n, (size_t)t);
-        products(&c, r, prompts, n);
+        products(&c, r, a, prompts, n);
         eliminate_keys(&c);
-        for (int h = 0; h < prompts; h++) {
-            if (decays)
-                finish_chunk(n, 1, &c, &r[h], h, (size_t)t);
-            else
-                finish_chunk(n, 0, &c, &r[h], h, (size_t)t);
-        }
+        for (int h = 0; h < prompts; h++) finish_chunk(n, &c, &r[h], h, (size_t)t);
     }
     for (int h = 0; h < prompts && r->T; h++) change_last(R[h], &r[h], n, c.over[n - 1][h]);
 }

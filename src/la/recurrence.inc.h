@@ -77,6 +77,23 @@ INLINE void read_out(const int nv, const il_recurrence *r, size_t t, int c0, vf 
         store_row(nv, at, y, r->cols - c0);
 }
 
+/* What is read and written some tokens later, or earlier */
+INLINE void fetch_ahead(const int nv, const int reverse, const int reads,
+                        const il_recurrence *r, int c0, size_t t)
+{
+    enum { AHEAD = 8 };
+    size_t last = (size_t)r->T - 1;
+    if (reverse)
+        t = t < AHEAD ? 0 : t - AHEAD;
+    else
+        t = t + AHEAD > last ? last : t + AHEAD;
+    UNROLL
+    for (int v = 0; v < nv; v++) {
+        __builtin_prefetch(r->c + t * (size_t)r->ldc + c0 + v * VL);
+        if (reads) __builtin_prefetch(r->y + t * (size_t)r->ldy + c0 + v * VL, 1);
+    }
+}
+
 /* `nt` tokens from the i-th on of the order in which they are taken */
 INLINE void recur_tokens(const int nv, const int nt, const int decays, const int reverse,
                          const int reads, il_real *S, const il_recurrence *r, int c0, int i)
@@ -90,6 +107,7 @@ INLINE void recur_tokens(const int nv, const int nt, const int decays, const int
         of[m].a = reads ? r->a + t * (size_t)r->lda : of[m].b;
         of[m].factor = vsplat(decays ? r->decay[t * (size_t)r->ld_decay] : 1);
         load_row(nv, of[m].c, r->c + t * (size_t)r->ldc + c0, r->cols - c0);
+        fetch_ahead(nv, reverse, reads, r, c0, t);
         UNROLL
         for (int v = 0; v < nv; v++) of[m].c[v] = weight * of[m].c[v];
     }
