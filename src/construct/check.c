@@ -19,12 +19,13 @@ double *il_check_take(il_check *c, size_t n)
     return x;
 }
 
+double il_check_larger(double a, double b) { return isnan(a) || b <= a ? a : b; }
+
 double il_check_difference(const double *a, const double *b, size_t n)
 {
     double worst = 0, most = 0;
     for (size_t i = 0; i < n; i++) {
-        double gap = fabs(a[i] - b[i]);
-        if (!(gap <= worst)) worst = gap; /* NaN stays */
+        worst = il_check_larger(worst, fabs(a[i] - b[i]));
         most = fmax(most, fabs(b[i]));
     }
     return most > 0 ? worst / most : worst;
@@ -287,6 +288,11 @@ void il_check_regression(il_check *c, int d, int points, double largest,
                          const void *opts)
 {
     static const double conditions[] = { 1, 10, 100, 1000 };
+    if (points <= d)
+        c->status = il_fail(&c->error, IL_ECONFIG,
+                            "to verify it takes as many examples as dimensions: at least "
+                            "%d and the query",
+                            d);
     for (int more = 0; more < 2; more++)
         for (int k = 0; k < IL_COUNT(conditions); k++) {
             int n = more ? il_max(points - 1, d) : 2 * d;

@@ -98,7 +98,7 @@ static void verify_written_out(il_check *c, const options *o, const il_problem *
         for (int j = 0; j < d; j++) yhat[t] += w[j] * p->q[j];
     }
     il_check_row(c, size, condition, R, il_check_difference(got, yhat, (size_t)R),
-                 fabs(got[R - 1] - exact) / fabs(exact), 1e-13);
+                 fabs(got[R - 1] - exact) / fabs(exact), 5e-13);
 }
 
 static void verify_one(il_check *c, const void *opt, const il_problem *p, const char *size,
@@ -112,7 +112,7 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
     if (o->precondition || o->start != 0)
         verify_written_out(c, o, p, size, condition);
     else
-        il_check_against(c, p, algo, o->loops, o->loops, 0, size, condition, 1e-13);
+        il_check_against(c, p, algo, o->loops, o->loops, 0, size, condition, 5e-13);
 }
 
 static void verify(il_check *c, const void *opt)

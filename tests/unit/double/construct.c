@@ -109,11 +109,32 @@ static void answers_on_prompts(void **state)
     il_batch_free(batch);
 }
 
+/* What is not finite, and what is not measured at all, is not verified */
+static void nothing_is_verified_by_default(void **state)
+{
+    (void)state;
+    static const char *const diverge[] = { "eigenvectors mu=1",
+                                           "eigenvectors mu=1 form=basis" };
+    il_table *table;
+    int failed;
+    il_error refused;
+    for (int i = 0; i < IL_COUNT(diverge); i++) {
+        CHECK_OK(il_build_verify(&table, &failed, diverge[i], &err));
+        CHECK(failed == il_table_rows(table), "%s: %d rows fail", diverge[i], failed);
+        il_table_free(table);
+    }
+    CHECK(il_build_verify(&table, &failed, "newton dims=12 points=12", &refused) ==
+                  IL_ECONFIG &&
+              strstr(refused.text, "at least 12 and the query"),
+          "verified: %s", refused.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row),
         cmocka_unit_test(answers_on_prompts),
+        cmocka_unit_test(nothing_is_verified_by_default),
         cmocka_unit_test(numpy_says_the_same),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
