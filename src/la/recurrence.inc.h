@@ -17,9 +17,9 @@ typedef struct {
     const il_real *a, *b;
 } token;
 
-/* `nt` tokens, in order, through S (rows; ld apart) */
-INLINE void pass(const int nv, const int nt, const int what, il_real *S, int ld, int rows,
-                 token *t)
+/* `nt` tokens, in order, through S (rows; ld apart); the first may do something else */
+INLINE void pass_of(const int nv, const int nt, const int first, const int others,
+                    il_real *S, int ld, int rows, token *t)
 {
     UNROLL
     for (int i = 0; i < nt; i++) {
@@ -32,6 +32,7 @@ INLINE void pass(const int nv, const int nt, const int what, il_real *S, int ld,
         for (int v = 0; v < nv; v++) s[v] = vload(S + v * VL);
         UNROLL
         for (int i = 0; i < nt; i++) {
+            const int what = i ? others : first;
             vf a = vsplat(t[i].a[j]), b = vsplat(t[i].b[j]);
             UNROLL
             for (int v = 0; v < nv; v++) {
@@ -43,8 +44,14 @@ INLINE void pass(const int nv, const int nt, const int what, il_real *S, int ld,
         }
         UNROLL
         for (int v = 0; v < nv; v++)
-            if (what & ~READ) vstore(S + v * VL, s[v]);
+            if ((first | others) & ~READ) vstore(S + v * VL, s[v]);
     }
+}
+
+INLINE void pass(const int nv, const int nt, const int what, il_real *S, int ld, int rows,
+                 token *t)
+{
+    pass_of(nv, nt, what, what, S, ld, rows, t);
 }
 
 /* y[0..n) of nv vectors; the last may be partial. */
@@ -129,39 +136,60 @@ INLINE void recur_block(const int nv, const int decays, const int reverse, const
     for (; i < r->T; i++) recur_tokens(nv, 1, decays, reverse, reads, S, r, c0, i);
 }
 
-/* With `delta` a token reads before it writes (forward), or writes what it has read (reverse). */
-INLINE void delta_block(const int nv, const int reverse, il_real *S, const il_recurrence *r,
-                        int c0)
+/* With `delta` a token reads before it writes. What it writes, and what is read then, joins the
+ * reading of the next: one pass a token. */
+INLINE void delta_block(const int nv, const int decays, const int reads, il_real *S,
+                        const il_recurrence *r, int c0)
+{
+    const int ld = il_padded(r->cols), n = r->cols - c0;
+    const int before = (decays ? BEFORE : 0) | READ, after = UPDATE | (reads ? READ : 0);
+    token of[2] = { 0 }; /* the last, this */
+    S += c0;
+    for (int i = 0; i < r->T; i++) {
+        size_t t = (size_t)i;
+        const il_real *b = r->b + t * (size_t)r->ldb;
+        of[1].a = of[1].b = r->d ? r->d + t * (size_t)r->ldd : b;
+        of[1].factor = vsplat(decays ? r->decay[t * (size_t)r->ld_decay] : 1);
+        if (i == 0)
+            pass(nv, 1, before, S, ld, r->rows, of + 1);
+        else
+            pass_of(nv, 2, after, before, S, ld, r->rows, of);
+        if (i > 0 && reads) read_out(nv, r, t - 1, c0, of[0].y);
+        load_row(nv, of[0].c, r->c + t * (size_t)r->ldc + c0, n);
+        fetch_ahead(nv, 0, reads, r, c0, t);
+        UNROLL
+        for (int v = 0; v < nv; v++) of[0].c[v] -= of[1].y[v];
+        if (r->e) store_row(nv, r->e + t * (size_t)r->lde + c0, of[0].c, n);
+        vf weight = vsplat((r->gain ? r->gain[t * (size_t)r->ld_gain] : 1) * r->scale);
+        UNROLL
+        for (int v = 0; v < nv; v++) of[0].c[v] = weight * of[0].c[v];
+        of[0].b = b;
+        of[0].a = reads ? r->a + t * (size_t)r->lda : b;
+    }
+    if (r->T == 0) return;
+    pass(nv, 1, after, S, ld, r->rows, of);
+    if (reads) read_out(nv, r, (size_t)r->T - 1, c0, of[0].y);
+}
+
+/* In reverse it corrects by what it has read. */
+INLINE void delta_block_back(const int nv, il_real *S, const il_recurrence *r, int c0)
 {
     const int ld = il_padded(r->cols), n = r->cols - c0;
     S += c0;
-    for (int i = 0; i < r->T; i++) {
-        size_t t = (size_t)(reverse ? r->T - 1 - i : i);
+    for (size_t t = (size_t)r->T; t-- > 0;) {
         il_real gain = r->gain ? r->gain[t * (size_t)r->ld_gain] : 1;
-        const il_real *a = r->a ? r->a + t * (size_t)r->lda : NULL,
-                      *b = r->b + t * (size_t)r->ldb;
-        token write = { .a = a ? a : b, .b = b }, read = { .a = b, .b = b };
-        if (r->d) read.a = r->d + t * (size_t)r->ldd;
-        write.factor = read.factor =
-            vsplat(r->decay ? r->decay[t * (size_t)r->ld_decay] : 1);
+        const il_real *a = r->a + t * (size_t)r->lda;
+        token write = { .a = a, .b = r->b + t * (size_t)r->ldb },
+              correct = { .a = a, .b = a };
+        correct.factor = vsplat(r->decay ? r->decay[t * (size_t)r->ld_decay] : 1);
         load_row(nv, write.c, r->c + t * (size_t)r->ldc + c0, n);
-        if (!reverse) {
-            pass(nv, 1, BEFORE | READ, S, ld, r->rows, &read);
-            UNROLL
-            for (int v = 0; v < nv; v++) write.c[v] -= read.y[v];
-            if (r->e) store_row(nv, r->e + t * (size_t)r->lde + c0, write.c, n);
-        }
-        vf weight = vsplat(reverse ? r->scale : gain * r->scale);
         UNROLL
-        for (int v = 0; v < nv; v++) write.c[v] = weight * write.c[v];
+        for (int v = 0; v < nv; v++) write.c[v] = vsplat(r->scale) * write.c[v];
         pass(nv, 1, UPDATE | READ, S, ld, r->rows, &write);
-        if (reverse) {
-            token correct = { .a = a, .b = a, .factor = write.factor };
-            UNROLL
-            for (int v = 0; v < nv; v++) correct.c[v] = vsplat(-gain) * write.y[v];
-            pass(nv, 1, UPDATE | AFTER, S, ld, r->rows, &correct);
-        }
-        if (a) read_out(nv, r, t, c0, write.y);
+        UNROLL
+        for (int v = 0; v < nv; v++) correct.c[v] = vsplat(-gain) * write.y[v];
+        pass(nv, 1, UPDATE | AFTER, S, ld, r->rows, &correct);
+        read_out(nv, r, t, c0, write.y);
     }
 }
 
@@ -210,9 +238,15 @@ INLINE void recur_kind(const int nv, il_real *S, const il_recurrence *r, int c0)
         break;
     default:
         if (r->reverse)
-            delta_block(nv, 1, S, r, c0);
+            delta_block_back(nv, S, r, c0);
+        else if (r->decay && r->a)
+            delta_block(nv, 1, 1, S, r, c0);
+        else if (r->decay)
+            delta_block(nv, 1, 0, S, r, c0);
+        else if (r->a)
+            delta_block(nv, 0, 1, S, r, c0);
         else
-            delta_block(nv, 0, S, r, c0);
+            delta_block(nv, 0, 0, S, r, c0);
     }
 }
 
