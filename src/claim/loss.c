@@ -2,20 +2,25 @@
  *
  * Columns: model, loss, and its standard error over prompts (from sums over shards of them). The
  * loss is the mean over the answers that the model's layout asks for: on `columns` the last point of
- * a prompt alone. It is in the task's units, not divided by what predicting zero errs.
+ * a prompt alone. It is in the task's units, not divided by what predicting zero errs. With `less` it
+ * is what it exceeds the squared error of an algorithm by, prompt for prompt.
  */
 #include "claim/claim.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 typedef struct {
     int prompts, loops, seed;
+    char less[IL_TEXT];
 } options;
 static const il_opt opts[] = {
     { "prompts", IL_OPT_INT, offsetof(options, prompts), 100000, 1, 1e9, "how many", NULL },
     { "loops", IL_OPT_INT, offsetof(options, loops), 0, 0, 1e6, "0: as in training", NULL },
     { "seed", IL_OPT_INT, offsetof(options, seed), 1, 0, 2147483647, "which prompts",
       NULL },
+    { "less", IL_OPT_TEXT, offsetof(options, less), 0, 0, 0,
+      "an algorithm whose loss on the same prompts is subtracted", "" },
     { 0 },
 };
 
@@ -26,25 +31,46 @@ typedef struct {
     int shards;
 } sums;
 
-/* A batch more; every shard's answers are as many, so that their losses can be compared. */
-static void add_batch(sums *to, il_state *s, const il_batch *batch, const il_run *run)
+/* The squared errors of an algorithm's answers, where the model is asked, of prompts first.. */
+static double squared_errors(const il_batch *batch, const il_real *yhat, int first, int n,
+                             int last)
 {
+    const il_real *y = batch->yq ? batch->yq : batch->y;
+    size_t O = (size_t)batch->outs, each = (size_t)batch->points * O;
+    double sum = 0;
+    for (size_t b = (size_t)first; b < (size_t)(first + n); b++)
+        for (size_t i = last ? (b + 1) * each - O : b * each; i < (b + 1) * each; i++) {
+            double e = (double)yhat[i] - (double)y[i];
+            sum += e * e;
+        }
+    return sum;
+}
+
+/* A batch more; every shard's answers are as many, so that their losses can be compared. */
+static void add_batch(sums *to, il_state *s, const il_batch *batch, const il_run *run,
+                      const il_real *yhat)
+{
+    int last = il_model_layout(s->model)->last;
     for (int first = 0; first < batch->prompts; first += SHARD) {
         int n = il_min(SHARD, batch->prompts - first);
         il_state_fill(s, batch, first, n, batch->points);
         s->loss = 0;
         il_forward(s, run);
-        to->sum += s->loss;
-        to->squares += s->loss * s->loss / n;
+        double loss = s->loss;
+        if (yhat) loss -= squared_errors(batch, yhat, first, n, last);
+        to->sum += loss;
+        to->squares += loss * loss / n;
         to->prompts += n;
         to->shards++;
     }
 }
 
 static il_status measure(double *loss, double *error, const il_model *m, const options *o,
-                         il_state *s, il_batch *batch, il_error *err)
+                         il_state *s, il_batch *batch, const il_algo *less, il_real *yhat,
+                         il_error *err)
 {
     const il_config *c = &m->config;
+    int last = less ? il_algo_steps(less) : 0;
     const il_task *task = il_task_find(c->training.task_name);
     il_run run = { .loops = o->loops ? o->loops : il_model_loops(m), .post = 1 };
     sums all = { 0 };
@@ -55,7 +81,8 @@ static il_status measure(double *loss, double *error, const il_model *m, const o
         batch->prompts = il_min(BATCH, o->prompts - first);
         IL_TRY(il_batch_draw(batch, task, c->training.task_opts, NULL,
                              c->training.curriculum.dims.end, at, err));
-        add_batch(&all, s, batch, &run);
+        if (less) IL_TRY(il_algo_predict(less, batch, last, last, yhat, NULL, err));
+        add_batch(&all, s, batch, &run, yhat);
     }
     int asked = il_model_layout(m)->last ? 1 : batch->points;
     double mean = all.sum / all.prompts, unit = il_task_unit(task) / asked;
@@ -63,6 +90,20 @@ static il_status measure(double *loss, double *error, const il_model *m, const o
     *loss = mean * unit;
     *error = all.shards > 1 ? sqrt(variance / all.shards) * unit : NAN;
     return IL_OK;
+}
+
+/* The algorithm of `less`, and room for its answers to a batch; NULL both where there is none. */
+static il_status prepare(il_algo **less, il_real **yhat, const options *o,
+                         const il_model *m, const il_batch *batch, il_error *err)
+{
+    size_t size = (size_t)batch->prompts * (size_t)batch->points * (size_t)batch->outs;
+    if (!o->less[0]) return IL_OK;
+    if (strcmp(il_task_find(m->config.training.task_name)->loss, "mse"))
+        return il_fail(err, IL_ECONFIG, "less: %s has no squared error",
+                       m->config.training.task_name);
+    IL_TRY(il_algo_new(less, o->less, err));
+    *yhat = malloc(sizeof **yhat * size);
+    return *yhat ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for answers");
 }
 
 static il_status add_model(il_table *table, const il_subject *subject, const options *o,
@@ -74,6 +115,8 @@ static il_status add_model(il_table *table, const il_subject *subject, const opt
     double value[] = { NAN, NAN };
     il_batch *batch = NULL;
     il_state *s = NULL;
+    il_algo *less = NULL;
+    il_real *yhat = NULL;
     if (il_model_classes(m))
         return il_fail(err, IL_ECONFIG, "%s is a model of classes: measure its points",
                        subject->name);
@@ -82,8 +125,11 @@ static il_status add_model(il_table *table, const il_subject *subject, const opt
     int room = batch->prompts;
     il_status status =
         il_state_new(&s, m, il_min(SHARD, room), il_model_tokens(m, points), 0, err);
-    if (!status) status = measure(&value[0], &value[1], m, o, s, batch, err);
+    if (!status) status = prepare(&less, &yhat, o, m, batch, err);
+    if (!status) status = measure(&value[0], &value[1], m, o, s, batch, less, yhat, err);
     il_state_free(s);
+    il_algo_free(less);
+    free(yhat);
     batch->prompts = room;
     il_batch_free(batch);
     return status ? status : il_inspect_row(table, subject->name, 1, value, 2, err);

@@ -78,7 +78,8 @@ static void the_best_step_is_recognised(void **state)
 
     struct {
         int prompts, loops, seed;
-    } few = { 20000, 0, 1 };
+        char less[IL_TEXT];
+    } few = { 20000, 0, 1, "" };
     double want = 0;
     for (int i = 0; i < D; i++) {
         double A = best(i), l = S[i];
@@ -88,6 +89,14 @@ static void the_best_step_is_recognised(void **state)
     double loss = number(t, "loss"), error = number(t, "error");
     CHECK_NEAR(loss, want, 4 * error, "the loss of the optimum");
     CHECK(error > 0 && error < 0.05 * want, "its error is %g", error);
+    il_table_free(t);
+    snprintf(few.less, IL_TEXT, "ols"); /* n > d, no noise: it errs by rounding */
+    t = measured(&il_measure_loss, &few, m);
+    CHECK_NEAR(number(t, "loss"), loss, 1e-5, "less nothing");
+    il_table_free(t);
+    snprintf(few.less, IL_TEXT, "zero"); /* errs by y^2, 3.25 */
+    t = measured(&il_measure_loss, &few, m);
+    CHECK_NEAR(number(t, "loss"), want - 3.25, 4 * number(t, "error"), "less zero");
     il_table_free(t);
 
     q[3 * C + 1] = (il_real)(0.1 * best(2)); /* y_i x_q: 0.2 of the largest entry */
