@@ -395,6 +395,23 @@ static il_real lambda_gradient(const head *a)
     return sum / (lambda * lambda);
 }
 
+/* Scaling P_0 and G_0 alike is what gamma_1 does, so sum_t dbeta_t = lambda dlambda - <G_0, dG_0>,
+ * which is known better than its terms. What they miss is given to each by the square of the size
+ * of what it is a difference of, as least squares do with errors. */
+static void close_sum(const head *a, il_real sum)
+{
+    il_real weights = 0;
+    for (size_t t = 0; t < (size_t)a->T; t++) {
+        const il_real *f = a->f + t * (size_t)a->K;
+        sum -= a->dbeta[t];
+        weights += il_dot(f, f, a->K);
+    }
+    for (size_t t = 0; t < (size_t)a->T && weights > 0; t++) {
+        const il_real *f = a->f + t * (size_t)a->K;
+        a->dbeta[t] += sum * (il_dot(f, f, a->K) / weights);
+    }
+}
+
 /* dLambda_c = - sum_t u_tc x_tc, down to the weight */
 static void ridge_gradient(const head *a, il_real *dweight)
 {
@@ -461,11 +478,19 @@ static void backward_head(head *a, il_real *dweight, il_real *dstart)
     else
         keys_and_values(a, dk0, a->K, dv0, a->V, 0);
     if (dstart) il_matrix_add(dstart, a->S, a->K, a->V);
+    il_real dlambda = a->o->form == NET ? 0 : lambda_gradient(a);
+    if (a->o->form == FORGETTING && a->solver == RECURSION) {
+        il_real sum = lambda_of(a) * dlambda;
+        for (int i = 0; i < a->K && a->start; i++)
+            sum -= il_dot(a->start + (size_t)i * (size_t)a->V, a->S + il_matrix(i, a->V),
+                          a->V);
+        close_sum(a, sum);
+    }
     if (a->o->form != PLAIN) gates(a, dk0, dv0);
     if (a->o->form == NET)
         ridge_gradient(a, dweight);
     else
-        *dweight += lambda_gradient(a);
+        *dweight += dlambda;
 }
 
 static void backward(const il_op *op, il_state *s)

@@ -1,7 +1,7 @@
 /* bench_mesa.c - the mesa layer alone: 32 prompts of 256 tokens, 4 heads, values as wide as keys
  *
  * Counted: forward 5 K^2 multiply-adds a token and head (R k, R's update, R q, the state's update,
- * its reading), backward 12 K^2 (R's update and R g, the state again, four sweeps).
+ * its reading), backward 12 K^2 (the regression's learning and its reading, four sweeps).
  */
 #include "train/bench.h"
 
