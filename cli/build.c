@@ -8,7 +8,7 @@ typedef struct {
     int verify, json;
 } options;
 static const cli_option opts[] = {
-    { "o", CLI_TEXT, offsetof(options, out), 0, "FILE", "the checkpoint (also: -o FILE)" },
+    { "o", CLI_TEXT, offsetof(options, out), 0, "FILE", "the checkpoint" },
     { "verify", CLI_FLAG, offsetof(options, verify), 0, NULL,
       "measure it against its algorithm; exit code 6 when an error is above what is "
       "stated" },
@@ -78,16 +78,14 @@ static il_status run(int argc, char **argv, il_error *err)
 {
     options o = { 0 };
     int words;
-    char text[1024], out[] = "--o";
-    for (int i = 1; i < argc; i++)
-        if (!strcmp(argv[i], "-o")) argv[i] = out;
+    char text[1024];
     CLI_TRY(cli_parse(&cmd_build, argc, argv, &o, 1, 40, &words, err));
     CLI_TRY(join(text, sizeof text, words, argv, err));
     return build(&o, text, err);
 }
 
 const cli_command cmd_build = {
-    .usage = "NAME [key=value ...] [-o FILE] [--verify]",
+    .usage = "NAME [key=value ...] [-o FILE] [--verify] [--json]",
     .help =
         "NAME is a row of `innerloop list constructions`, which names the keys too. Prints "
         "the program:\n"

@@ -34,7 +34,7 @@ typedef enum {
 } cli_kind;
 
 typedef struct {
-    const char *name; /* without its dashes */
+    const char *name; /* without its dashes: two, or one before a single letter */
     cli_kind kind;
     size_t offset; /* in the command's options struct */
     int min;
@@ -66,6 +66,8 @@ const cli_row *cli_command_find(const char *name, il_error *err);
  * to argv[1..*words]. Errors: IL_EUSAGE with the nearest option. */
 il_status cli_parse(const cli_command *command, int argc, char **argv, void *target,
                     int least, int most, int *words, il_error *err);
+
+const char *cli_dashes(const cli_option *option);
 
 il_status cli_fail(il_error *err, il_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

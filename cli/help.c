@@ -9,7 +9,7 @@ static void one(const cli_row *row)
     if (command->options) printf("\n");
     for (const cli_option *o = command->options; o && o->kind; o++) {
         char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "",
+        snprintf(left, sizeof left, "%s%s%s%s", cli_dashes(o), o->name, o->value ? " " : "",
                  o->value ? o->value : "");
         printf("  %-22s %s\n", left, o->help);
     }

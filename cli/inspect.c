@@ -70,6 +70,7 @@ static il_status run(int argc, char **argv, il_error *err)
     il_table *table;
     int words;
     CLI_TRY(cli_parse(&cmd_inspect, argc, argv, &o, 2, 64, &words, err));
+    if (o.json && o.csv) return cli_fail(err, IL_EUSAGE, "inspect: either --json or --csv");
     CLI_TRY(read_probe(&o, err));
     CLI_TRY(read_construction(&o, construction, argv + 3, words - 2, err));
     CLI_TRY(il_model_load(&model, argv[2], err));

@@ -1,4 +1,7 @@
-/* options.c - a command's words: options into a struct, everything else kept in order */
+/* options.c - a command's words: options into a struct, everything else kept in order
+ *
+ * Options begin with two dashes, those of one letter with one.
+ */
 #include "cli.h"
 
 #include <errno.h>
@@ -56,10 +59,19 @@ static il_status set(const parser *p, const cli_option *option, const char *valu
     return IL_OK;
 }
 
+const char *cli_dashes(const cli_option *option) { return option->name[1] ? "--" : "-"; }
+
+static int is_letter(const parser *p, const char *word)
+{
+    const cli_option *o = p->options;
+    while (o && o->kind && strcmp(o->name, word + 1)) o++;
+    return o && o->kind && !o->name[1];
+}
+
 /* One option at argv[*i], with its value in the same word or the next. */
 static il_status take(const parser *p, int argc, char **argv, int *i, il_error *err)
 {
-    const char *name = argv[*i] + 2, *equals = strchr(name, '=');
+    const char *name = argv[*i] + (argv[*i][1] == '-' ? 2 : 1), *equals = strchr(name, '=');
     size_t size = equals ? (size_t)(equals - name) : strlen(name);
     const cli_option *o = p->options;
     while (o && o->kind && (strlen(o->name) != size || strncmp(o->name, name, size))) o++;
@@ -72,7 +84,8 @@ static il_status take(const parser *p, int argc, char **argv, int *i, il_error *
     }
     if (equals) return set(p, o, equals + 1, err);
     if (*i + 1 >= argc)
-        return cli_fail(err, IL_EUSAGE, "%s: --%s needs a value", p->command, o->name);
+        return cli_fail(err, IL_EUSAGE, "%s: %s%s needs a value", p->command, cli_dashes(o),
+                        o->name);
     return set(p, o, argv[++*i], err);
 }
 
@@ -87,7 +100,7 @@ il_status cli_parse(const cli_command *command, int argc, char **argv, void *tar
             argv[++n] = word;
         } else if (!strcmp(word, "--")) {
             literal = 1; /* what follows is no option, whatever it looks like */
-        } else if (word[1] != '-') {
+        } else if (word[1] != '-' && !is_letter(p, word)) {
             return cli_fail(err, IL_EUSAGE,
                             "%s: unknown option '%.64s'; options begin with '--'",
                             p->command, word);

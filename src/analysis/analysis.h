@@ -209,7 +209,6 @@ typedef struct {
 } il_family;
 
 const il_family *il_family_at(int i); /* NULL past the last */
-const il_family *il_family_find(const char *name);
 
 /* The parameters' values for a prompt of a cell */
 void il_law_values(double value[IL_FREE], const il_family *family, const double *constant,

@@ -180,10 +180,3 @@ const il_family *il_family_at(int i)
 {
     return i >= 0 && i < IL_COUNT(families) ? &families[i] : NULL;
 }
-
-const il_family *il_family_find(const char *name)
-{
-    for (int i = 0; i < IL_COUNT(families); i++)
-        if (!strcmp(families[i].name, name)) return &families[i];
-    return NULL;
-}

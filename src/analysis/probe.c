@@ -71,6 +71,19 @@ static il_status add_rows(il_table *t, const il_probing *p, const il_score *scor
     return IL_OK;
 }
 
+/* What lies further back than the most examples is nothing to read. */
+static il_status within_reach(const asked *a, const il_passage *p, il_error *err)
+{
+    int most = 0;
+    for (int k = 0; k < p->P; k++) most = il_max(most, p->examples[k]);
+    for (int i = 0; i < a->n; i++)
+        if (a->target[i].past > most)
+            return il_fail(err, IL_ECONFIG,
+                           "target: '%s' is before the first of %d examples",
+                           a->target[i].name, most);
+    return IL_OK;
+}
+
 /* Prompts of one passage, through the model and the one that it was at first */
 static il_status probe_passage(il_subject *s, il_table *t, const asked *a, int i,
                                const il_model *fresh, il_error *err)
@@ -78,6 +91,7 @@ static il_status probe_passage(il_subject *s, il_table *t, const asked *a, int i
     int prompts = s->o->prompts ? s->o->prompts : s->look->pool ? POOLED : PROMPTS;
     il_passage fit = { 0 }, test = { 0 };
     il_status status = il_passage_new(&test, s, i, prompts, 1, err);
+    if (!status) status = within_reach(a, &test, err);
     if (!status) status = il_passage_new(&fit, s, i, 4 * prompts, 2, err);
     il_probing p = { .model = s->model,
                      .layers = s->layers,

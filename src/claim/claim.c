@@ -71,11 +71,6 @@ static const il_measure *const measures[] = {
 #undef IL_MEASURE
 };
 
-const il_measure *il_measure_at(int i)
-{
-    return i >= 0 && i < IL_COUNT(measures) ? measures[i] : NULL;
-}
-
 /* ---- keys ------------------------------------------------------------------------------------- */
 
 /* A key with up to two names before it: "rows.NAME.KEY" */

@@ -44,8 +44,6 @@ typedef struct {
 #field, IL_OPT_##type, offsetof(options, field), init, min, max, help, words       \
     }
 
-const il_measure *il_measure_at(int i); /* the rows in order; NULL past the last */
-
 /* The table of a measure, under a name. */
 il_status il_measure_table(il_table **table, const il_measure *measure, const void *opts,
                            const il_subject *subject, int n, const char *name,

@@ -24,11 +24,14 @@ expect 2 'an argument is missing' il train
 expect 2 "one argument too many: 'two'" il show one two
 expect 2 '--resume takes no value' il train tiny.yaml --resume=yes
 expect 2 '--out needs a value' il train tiny.yaml --out
+expect 2 'build: -o needs a value' il build gd -o
+expect 2 "unknown option '-ox'" il build gd -ox
 expect 2 "--prompts takes a whole number from 1 up, not '0'" il eval m --prompts 0
 expect 2 "--loops takes a whole number from 1 up, not 'x'" il eval m --loops=x
 expect 2 "--seed takes a whole number, not '-1'" il eval m --seed -1
 expect 2 "--by takes points, loops or mean, not 'steps'" il eval m --by steps
 expect 2 'either --json or --csv' il eval m --json --csv
+expect 2 'either --json or --csv' il inspect lens m --json --csv
 expect 2 'key=value' il train tiny.yaml steps
 expect 2 "unknown kind 'task'; did you mean 'tasks'" il list task
 expect 2 '--examples is missing' il predict m --queries q --target y
