@@ -63,10 +63,10 @@ static il_status set_up(il_subject *s, il_error *err)
     IL_TRY(find_sizes(s, err));
     s->draw.data = o->data ? o->data : "isotropic";
     int sequence = s->draw.task->sequence != NULL;
-    /* enough for a matrix of dims x dims (precondition.c) */
+    int matrix = dims <= 12; /* enough prompts for one of dims x dims (precondition.c) */
     s->draw.prompts = o->prompts ? o->prompts
                       : sequence ? il_max(16, 320 / il_max(dims, 1))
-                                 : il_max(32, 6 * il_min(dims, 12));
+                                 : il_max(32, matrix ? 6 * dims : 0);
     s->draw.queries = sequence ? 1 : o->queries ? o->queries : il_max(16, 3 * dims);
     s->draw.dim = c->model.n_dims;
     s->draw.dims = dims;
