@@ -3,10 +3,11 @@
  *   form   = [-] term {(+|-) [-] term}          term  = [number] [sum(slice) | MATRIX*slice | slice]
  *   slice  = name [ [i] | [i:j] ]           stack = form {| form}
  *   attend = slice <- form {, slice <- form} ; stack ; stack
- *   units  = slice <- [-] [number] word(form) {, ...}
+ *   units  = slice <- [-] [number] UNIT(form) {, ...}
  */
 #include "construct/program.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 
 typedef struct {
@@ -15,9 +16,18 @@ typedef struct {
     int ok;
 } cursor;
 
-static void wrong(cursor *c, const char *what)
+static void wrong(cursor *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void wrong(cursor *c, const char *format, ...)
 {
-    if (c->ok) il_mistake(c->p, IL_ECONFIG, "\"%s\": %s at \"%s\"", c->text, what, c->at);
+    char what[128];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    if (c->ok && *c->at)
+        il_mistake(c->p, IL_ECONFIG, "\"%s\": %s before \"%s\"", c->text, what, c->at);
+    else if (c->ok)
+        il_mistake(c->p, IL_ECONFIG, "\"%s\": %s at the end", c->text, what);
     c->ok = 0;
 }
 
@@ -34,7 +44,7 @@ static int take(cursor *c, const char *mark)
 
 static void want(cursor *c, const char *mark)
 {
-    if (!take(c, mark)) wrong(c, "something else was expected");
+    if (!take(c, mark)) wrong(c, "'%s' was expected", mark);
 }
 
 static int is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -84,7 +94,7 @@ static void take_slice(cursor *c, const char *name, int *at, int *width)
     for (int i = 0; i < c->p->n_regs; i++)
         if (!strcmp(c->p->regs[i].name, name)) r = &c->p->regs[i];
     if (!r) {
-        wrong(c, "there is no such register");
+        wrong(c, "there is no register '%s'", name);
         return;
     }
     double from = 0, to = r->width;
@@ -94,8 +104,8 @@ static void take_slice(cursor *c, const char *name, int *at, int *width)
         if (take(c, ":") && !take_number(c, &to)) wrong(c, "a column was expected");
         want(c, "]");
     }
-    if (!(from >= 0 && from < to && to <= r->width))
-        wrong(c, "the register has no such columns");
+    if (!(from >= 0 && from < to && to <= r->width) || from != (int)from || to != (int)to)
+        wrong(c, "register '%s' has no such columns", name);
     *at = r->at + (int)from;
     *width = (int)to - (int)from;
 }
@@ -112,14 +122,16 @@ static void take_atom(cursor *c, part *t)
         t->rows = 1;
     } else if (take(c, "*")) {
         const matrix *m = NULL;
+        char factor[NAME];
         for (int i = 0; i < c->p->n_matrices; i++)
             if (!strcmp(c->p->matrices[i].name, name)) m = &c->p->matrices[i];
-        take_name(c, name);
-        take_slice(c, name, &t->at, &t->width);
+        take_name(c, factor);
+        take_slice(c, factor, &t->at, &t->width);
         t->kind = MATRIX;
         t->rows = m ? m->rows : 1;
         t->matrix = m ? m->data : NULL;
-        if (!m || m->cols != t->width) wrong(c, "there is no matrix that fits");
+        if (!m || m->cols != t->width)
+            wrong(c, "there is no matrix '%s' of %d columns", name, t->width);
     } else {
         t->kind = PLAIN;
         take_slice(c, name, &t->at, &t->width);
@@ -212,7 +224,7 @@ static void take_values(cursor *c, item **items, int *n)
 static void take_end(cursor *c)
 {
     spaces(c);
-    if (*c->at) wrong(c, "there is more than was expected");
+    if (*c->at) wrong(c, "nothing more was expected");
 }
 
 int il_parse_form(il_program *p, const char *text, form *f)
@@ -231,10 +243,9 @@ int il_parse_starts(il_program *p, const char *text, item **items, int *n)
     return c.ok;
 }
 
-int il_parse_units(il_program *p, const char *text, item **items, int *n)
+int il_parse_units(il_program *p, const char *text, const char *unit, item **items, int *n)
 {
     cursor c = { p, text, text, 1 };
-    char name[NAME];
     do {
         item *it = add_item(&c, items, n);
         if (!it) return 0;
@@ -242,7 +253,7 @@ int il_parse_units(il_program *p, const char *text, item **items, int *n)
         double sign = take(&c, "-") ? -1 : 1;
         take_number(&c, &it->scale);
         it->scale *= sign;
-        take_name(&c, name);
+        want(&c, unit);
         want(&c, "(");
         take_form(&c, &it->form);
         want(&c, ")");

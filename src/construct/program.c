@@ -244,14 +244,14 @@ void il_relu(il_program *p, const char *format, ...)
 {
     IL_WORDS(text, format)
     instruction *in = add(p, RELU, text);
-    if (in) il_parse_units(p, text, &in->items, &in->n_items);
+    if (in) il_parse_units(p, text, "relu", &in->items, &in->n_items);
 }
 
 void il_gelu(il_program *p, const char *format, ...)
 {
     IL_WORDS(text, format)
     instruction *in = add(p, GELU, text);
-    if (in) il_parse_units(p, text, &in->items, &in->n_items);
+    if (in) il_parse_units(p, text, "gelu", &in->items, &in->n_items);
 }
 
 void il_clear(il_program *p, const char *name)
@@ -278,7 +278,9 @@ void il_piecewise(il_program *p, const il_pwl *f, const char *gate, const char *
     instruction *in = shown ? add(p, RELU, strcpy(shown, more)) : NULL;
     item *one = NULL;
     int n = 0;
-    if (in && il_parse_units(p, text, &one, &n) && n == 1) {
+    int parsed = in && il_parse_units(p, text, "f", &one, &n);
+    if (parsed && n != 1) il_mistake(p, IL_ECONFIG, "\"%s\": f goes to one register", text);
+    if (parsed && n == 1) {
         in->items = calloc((size_t)f->knots + 1, sizeof *in->items);
         if (!in->items) il_mistake(p, IL_EFAIL, "out of memory for a program");
         item *first = in->items;

@@ -107,7 +107,7 @@ instruction *il_instruction(il_program *p, instruction_kind kind, const char *fo
 /* parse.c: what a text says. 0 after a mistake. */
 int il_parse_form(il_program *p, const char *text, form *f);
 int il_parse_starts(il_program *p, const char *text, item **items, int *n);
-int il_parse_units(il_program *p, const char *text, item **items, int *n);
+int il_parse_units(il_program *p, const char *text, const char *unit, item **items, int *n);
 int il_parse_attend(il_program *p, const char *text, instruction *in);
 
 /* Row i of a form: row (C) += ..., *bias += ... */
