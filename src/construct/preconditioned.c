@@ -14,6 +14,8 @@
 
 #include <math.h>
 
+enum { SCALES = 32 };
+
 typedef struct {
     int dims, examples;
     double largest, condition;
@@ -48,24 +50,32 @@ static double weight_of(const options *o, double a, int j)
     return a > 0 ? a / lambda : 1 / ((1 + 1 / n) * lambda + trace / n);
 }
 
-static int read_scales(const options *o, double a[32])
+/* How many there are; 0: they are no numbers above 0, or too many */
+static int read_scales(const options *o, double a[SCALES])
 {
-    char text[IL_TEXT];
-    int n = 0;
-    snprintf(text, sizeof text, "%s", o->scales);
-    for (char *rest = text, *word; n < 32 && (word = strtok_r(rest, ",", &rest)); n++)
+    const char *text = o->scales;
+    a[0] = 0;
+    for (int n = 0; *text && n < SCALES; n++) {
+        char word[IL_TEXT];
+        size_t size = strcspn(text, ",");
+        snprintf(word, sizeof word, "%.*s", (int)size, text);
         if (!il_number_parse(word, &a[n]) || !(a[n] > 0)) return 0;
-    if (!n) a[n++] = 0;
-    return n;
+        text += size;
+        if (!*text) return n + 1;
+        text++;
+    }
+    return !*o->scales;
 }
 
 static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
     int d = o->dims;
-    double a[32];
+    double a[SCALES];
     int layers = read_scales(o, a);
-    if (!layers) il_refuse(p, "scales = '%s' are no numbers above 0", o->scales);
+    if (!layers)
+        il_refuse(p, "scales = '%s' are not 1 to %d numbers above 0, separated by commas",
+                  o->scales, SCALES);
     il_task_is(p, "linear_regression", "columns", d, o->examples + 1);
     il_masked(p);
     il_token(p, "x", d, "the inputs");
@@ -87,7 +97,7 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
 {
     const options *o = opt;
     int d = p->d;
-    double a[32], want = 0, exact = il_check_ridge(c, p, 0);
+    double a[SCALES], want = 0, exact = il_check_ridge(c, p, 0);
     double *w = il_check_take(c, (size_t)d), *g = il_check_take(c, (size_t)d);
     int layers = read_scales(o, a);
     for (int l = 0; l < layers; l++) {

@@ -22,6 +22,9 @@ expect 3 "newton has no option 'dimms'; did you mean 'dims'" il build newton dim
 expect 3 "dims = 0 is out of its range" il build newton dims=0
 expect 2 'an argument is missing' il build
 expect 3 'too large to verify' il build gd loops=10000 points=4096 --verify
+expect 3 'not 1 to 32 numbers above 0' il build preconditioned scales=1,,2
+expect 3 'not 1 to 32 numbers above 0' il build preconditioned scales=$(seq -s, 40)
+expect 3 'at least 12 and the query' il build newton dims=12 points=12 --verify
 expect 5 'nowhere/model' il build gd -o nowhere/model.safetensors
 expect 0 '' il build gd -o gd.safetensors
 check 'numbers are stored in double' grep -aq '"dtype":"F64"' gd.safetensors
