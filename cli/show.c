@@ -151,12 +151,23 @@ static il_status show_json(const il_model *model, int trained, const char *recip
                   : IL_OK;
 }
 
+/* A checkpoint begins with the size of its header, below 2^32, and a brace. */
+static int is_checkpoint(const char *path)
+{
+    char head[9] = "";
+    FILE *f = cli_is_file(path) ? fopen(path, "rb") : NULL;
+    size_t n = f ? fread(head, 1, sizeof head, f) : 0;
+    if (f) fclose(f);
+    return n == sizeof head && !memcmp(head + 4, "\0\0\0\0{", 5);
+}
+
 /* A recipe becomes a model with its initial weights, so that it can be counted. */
 static il_status open_subject(il_model **model, int *trained, const char *name,
                               il_error *err)
 {
     il_config config;
-    *trained = cli_is_folder(name) || cli_ends_with(name, ".safetensors");
+    *trained =
+        cli_is_folder(name) || cli_ends_with(name, ".safetensors") || is_checkpoint(name);
     if (*trained) return il_model_load(model, name, err);
     cli_training training = { .recipe = name };
     CLI_TRY(cli_read_recipe(&config, &training, err));
@@ -188,10 +199,9 @@ static il_status run(int argc, char **argv, il_error *err)
 
 const cli_command cmd_show = {
     .usage = "MODEL|RECIPE [--json]",
-    .help =
-        "MODEL is a .safetensors file or a run folder (its newest checkpoint); RECIPE a "
-        "YAML file or\n"
-        "a name from `innerloop list recipes`.",
+    .help = "MODEL is a checkpoint or a run folder (its newest checkpoint); RECIPE a "
+            "YAML file or\n"
+            "a name from `innerloop list recipes`.",
     .options = opts,
     .run = run,
 };

@@ -297,6 +297,8 @@ il_status il_tensors_parse(il_tensors **tensors, const void *file, size_t size,
         return il_fail(err, IL_ECONFIG, "%s: %zu bytes are too few for a safetensors file",
                        name, size);
     for (int i = 7; i >= 0; i--) length = length << 8 | p[i];
+    if (length >> 32)
+        return il_fail(err, IL_ECONFIG, "%s: this is not a safetensors file", name);
     if (length > size - 8)
         return il_fail(err, IL_ECONFIG,
                        "%s: its header has %llu bytes, but only %zu follow: the file is "

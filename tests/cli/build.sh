@@ -27,6 +27,9 @@ expect 3 'not 1 to 32 numbers above 0' il build preconditioned scales=$(seq -s, 
 expect 3 'at least 12 and the query' il build newton dims=12 points=12 --verify
 expect 5 'nowhere/model' il build gd -o nowhere/model.safetensors
 expect 0 '' il build gd -o gd.safetensors
+expect 0 '' il build gd -o gd.weights
+expect 0 '' il show gd.weights
+check 'show knows a checkpoint by its first bytes' grep -q 'y <- ' .stdout
 check 'numbers are stored in double' grep -aq '"dtype":"F64"' gd.safetensors
 
 # the twin that computes in double lies beside the program

@@ -241,7 +241,7 @@ static void hostile_lengths_get_a_sentence(void **state)
                                         UINT64_MAX - 7 };
     for (int i = 0; i < IL_COUNT(lengths); i++) {
         for (int j = 0; j < 8; j++) f.bytes[j] = (unsigned char)(lengths[i] >> 8 * j);
-        refused(&f, "the file is truncated or not a safetensors file");
+        refused(&f, "not a safetensors file");
     }
     size_t large = (1 << 24) + 1;
     char *bytes = calloc(1, large + 8);
