@@ -1,8 +1,8 @@
 /* measure.c - a claim held against what is measured: every table, then every row's number
  *
  * A row reads its column at the rows that `at` names: v, v - minus, or v / over of each; their
- * mean, largest, smallest, or slope against the first column is held to the bounds. What is not
- * finite holds nothing.
+ * mean (with `over` the mean of v over that of `over`), largest, smallest, or slope against the first
+ * column is held to the bounds. What is not finite holds nothing.
  */
 #include "claim/claim.h"
 
@@ -103,15 +103,18 @@ static int named(const char *at, const il_table *table, int row)
     return x >= low && x <= high;
 }
 
-/* Sums over the rows read, of the number v and the first column x */
+/* Sums over the rows read, of v = above / below and the first column x */
 typedef struct {
     int n;
-    double v, x, xx, xv, most, least;
+    double above, below, v, x, xx, xv, most, least;
 } sums;
 
-static void add(sums *to, double x, double v)
+static void add(sums *to, double x, double above, double below)
 {
+    double v = above / below;
     to->n++;
+    to->above += above;
+    to->below += below;
     to->v += v;
     to->x += x;
     to->xx += x * x;
@@ -131,7 +134,7 @@ static double taken(const sums *s, int take)
     case IL_TAKE_SLOPE:
         return (s->n * s->xv - s->x * s->v) / (s->n * s->xx - s->x * s->x);
     default:
-        return s->v / s->n;
+        return s->above / s->below;
     }
 }
 
@@ -143,10 +146,10 @@ static il_status read_rows(sums *s, const il_claim_row *r, const il_table *table
     *s = (sums){ .most = -INFINITY, .least = INFINITY };
     for (int row = 0; row < il_table_rows(table); row++) {
         if (!named(at, table, row)) continue;
-        double v = il_table_number(table, row, col);
+        double v = il_table_number(table, row, col), below = 1;
         if (other >= 0 && r->minus[0]) v -= il_table_number(table, row, other);
-        if (other >= 0 && r->over[0]) v /= il_table_number(table, row, other);
-        add(s, text ? row : il_table_number(table, row, 0), v);
+        if (other >= 0 && r->over[0]) below = il_table_number(table, row, other);
+        add(s, text ? row : il_table_number(table, row, 0), v, below);
     }
     if (s->n) return IL_OK;
     char what[256];

@@ -54,7 +54,7 @@ static void rows_read_what_they_name(void **state)
     const il_table *t = measured(&claim);
     int ols = il_table_find(t, "ols"), zero = il_table_find(t, "zero"), held;
     double e1 = il_table_number(t, 1, ols), e2 = il_table_number(t, 2, ols),
-           z2 = il_table_number(t, 2, zero);
+           z1 = il_table_number(t, 1, zero), z2 = il_table_number(t, 2, zero);
     CHECK(e1 > e2 && e2 > 0, "least squares learns: %g, %g", e1, e2);
     CHECK_NEAR(measure("column: ols, at: 2, least: 0", &held), e2, 0, "one row");
     CHECK_NEAR(measure("column: ols, at: 1..2, least: 0", &held), (e1 + e2) / 2, 1e-15,
@@ -73,6 +73,10 @@ static void rows_read_what_they_name(void **state)
                "times");
     CHECK_NEAR(measure("column: ols, over: zero, at: 2, least: 0", &held), e2 / z2, 0,
                "over");
+    CHECK_NEAR(measure("column: ols, over: zero, at: 1..2, least: 0", &held),
+               (e1 + e2) / (z1 + z2), 1e-15, "a mean over a mean");
+    CHECK_NEAR(measure("column: ols, over: zero, at: 1..2, take: most, least: 0", &held),
+               e1 / z1, 1e-15, "the largest ratio");
     il_claim_free(claim);
 }
 
