@@ -107,10 +107,7 @@ il_status il_config_check(const il_config *c, il_error *err)
     IL_TRY(check_ramp(&c->training.curriculum.points, "points", c->model.n_positions,
                       "model.n_positions", err));
     IL_TRY(check_ramp(&c->training.curriculum.loops, "loops", 0, "", err));
-    if (il_task_varies(task, c->training.task_opts)) {
-        double v[IL_VARIANCES];
-        IL_TRY(il_task_variances(v, task, c->training.task_opts, c->model.n_dims, err));
-    }
+    IL_TRY(il_task_check_variances(task, c->training.task_opts, c->model.n_dims, err));
     if (c->training.warmup_steps >= c->training.train_steps)
         return il_fail(
             err, IL_ECONFIG,

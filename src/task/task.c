@@ -37,26 +37,53 @@ const char *il_task_metric(const il_task *task)
                                      : "squared error (predicting zero: 1)";
 }
 
+static int count(const char *text)
+{
+    int n = 1;
+    for (; *text; text++) n += *text == ',';
+    return n;
+}
+
+static il_status fail_count(const char *text, int dims, il_error *err)
+{
+    return il_fail(err, IL_ECONFIG,
+                   "training.variances = '%s' are %d, for inputs of %d dimensions",
+                   il_show(text).text, count(text), dims);
+}
+
 il_status il_task_variances(double *v, const il_task *task, const void *opts, int dims,
                             il_error *err)
 {
-    char text[IL_TEXT] = "";
-    int n = 0;
     if (!il_task_varies(task, opts)) {
         for (int d = 0; d < dims; d++) v[d] = 1;
         return IL_OK;
     }
-    snprintf(text, sizeof text, "%s", task->variances(opts));
-    for (char *rest = text, *word; n < dims && (word = strtok_r(rest, ", ", &rest)); n++)
+    const char *text = task->variances(opts);
+    int n = 0;
+    for (const char *end = text; *end && n < dims; n++) {
+        char word[IL_TEXT];
+        const char *from = n ? end + 1 : end;
+        end = from + strcspn(from, ",");
+        int size = (int)(end - from);
+        while (size && *from == ' ') from++, size--;
+        while (size && from[size - 1] == ' ') size--;
+        snprintf(word, sizeof word, "%.*s", size, from);
         if (!il_number_parse(word, &v[n]) || !(v[n] > 0 && v[n] <= 1e12))
             return il_fail(err, IL_ECONFIG,
-                           "training.variances: '%s' is no variance above 0",
-                           il_show(word).text);
-    if (n < dims)
-        return il_fail(err, IL_ECONFIG,
-                       "training.variances = '%s' are %d, for inputs of %d dimensions",
-                       il_show(task->variances(opts)).text, n, dims);
-    return IL_OK;
+                           "training.variances = '%s': '%s' is no variance above 0",
+                           il_show(text).text, il_show(word).text);
+    }
+    return n < dims ? fail_count(text, dims, err) : IL_OK;
+}
+
+il_status il_task_check_variances(const il_task *task, const void *opts, int dims,
+                                  il_error *err)
+{
+    double v[IL_VARIANCES];
+    if (!il_task_varies(task, opts)) return IL_OK;
+    const char *text = task->variances(opts);
+    IL_TRY(il_task_variances(v, task, opts, count(text), err));
+    return count(text) == dims ? IL_OK : fail_count(text, dims, err);
 }
 
 double il_task_floor(const il_task *task, const void *opts, int points, int dims, int dim)

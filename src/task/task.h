@@ -71,10 +71,14 @@ struct il_task {
 
 const il_task *il_task_at(int i); /* the rows in order; NULL past the last */
 
-/* Variances of the inputs (dims). Errors: IL_ECONFIG when the task's option does not say as many. */
+/* Variances of the first inputs (dims); a prompt of fewer dimensions has the first of them. Errors:
+ * IL_ECONFIG when the task's option does not say as many, between commas. */
 enum { IL_VARIANCES = IL_TEXT / 2 };
 il_status il_task_variances(double *v, const il_task *task, const void *opts, int dims,
                             il_error *err);
+/* Errors: IL_ECONFIG when the option says other than as many as a model has inputs (dims). */
+il_status il_task_check_variances(const il_task *task, const void *opts, int dims,
+                                  il_error *err);
 /* Whether an option says them */
 static inline int il_task_varies(const il_task *task, const void *opts)
 {

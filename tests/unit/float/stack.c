@@ -258,6 +258,9 @@ static void wrong_recipes_get_a_sentence(void **state)
         { "training.task_name=linear_regression training.variances=1,2 "
           "model.tokens=columns",
           "are 2, for inputs of 3 dimensions" },
+        { "training.task_name=linear_regression training.variances=1,2,3,4 "
+          "model.tokens=columns",
+          "are 4, for inputs of 3 dimensions" },
     };
     for (int i = 0; i < IL_COUNT(cases); i++) {
         il_config c = config_of(cases[i].more);

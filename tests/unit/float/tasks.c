@@ -243,6 +243,9 @@ static void wrong_variances_get_a_sentence(void **state)
         { "variances=1,x,2", "'x' is no variance above 0" },
         { "variances=1,0,2", "'0' is no variance above 0" },
         { "variances=1,2,-3", "'-3' is no variance above 0" },
+        { "variances=1,,2,3", "'' is no variance above 0" },
+        { "variances=,1,2,3", "'' is no variance above 0" },
+        { "variances=1,2,", "'' is no variance above 0" },
     };
     const il_task *task = il_task_find("linear_regression");
     for (int i = 0; i < IL_COUNT(cases); i++) {
@@ -252,6 +255,23 @@ static void wrong_variances_get_a_sentence(void **state)
         assert_int_equal(il_task_variances(v, task, &o, 3, &err), IL_ECONFIG);
         CHECK(strstr(err.text, cases[i][1]), "%s: %s", cases[i][0], err.text);
     }
+}
+
+/* A curriculum's prompts have the first of them; a model's own are as many as its inputs. */
+static void variances_are_as_many_as_inputs(void **state)
+{
+    (void)state;
+    const il_task *task = il_task_find("linear_regression");
+    options o = with(task, "variances=1,2,4");
+    il_error why = { 0 };
+    double v[2];
+    CHECK_OK(il_task_variances(v, task, &o, 2, &err));
+    assert_true(v[0] == 1 && v[1] == 2);
+    CHECK_OK(il_task_check_variances(task, &o, 3, &err));
+    assert_int_equal(il_task_check_variances(task, &o, 2, &why), IL_ECONFIG);
+    CHECK(strstr(why.text, "'1,2,4' are 3, for inputs of 2 dimensions"), "%s", why.text);
+    o = with(task, "variances=1,2,4,");
+    assert_int_equal(il_task_check_variances(task, &o, 3, &why), IL_ECONFIG);
 }
 
 static void sparse_weights_lie_where_they_should(void **state)
@@ -470,6 +490,7 @@ int main(void)
         cmocka_unit_test(inputs_are_normal_where_alive),
         cmocka_unit_test(inputs_have_their_variances),
         cmocka_unit_test(wrong_variances_get_a_sentence),
+        cmocka_unit_test(variances_are_as_many_as_inputs),
         cmocka_unit_test(sparse_weights_lie_where_they_should),
         cmocka_unit_test(noise_has_its_size),
         cmocka_unit_test(noise_differs_from_prompt_to_prompt),
