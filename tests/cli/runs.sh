@@ -103,7 +103,7 @@ R
 "$INNERLOOP" train "$folder/base_loop.yaml" --out "$folder/published" >/dev/null 2>"$folder/err" &
 child=$!
 for _ in $(seq 60); do
-    grep -q 'step' "$folder/err" && break
+    grep -q 'from step' "$folder/err" && break
     sleep 0.5
 done
 kill -INT $child
