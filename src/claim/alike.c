@@ -48,7 +48,7 @@ static il_status fill_rows(il_table *table, const options *o, const il_batch *ba
     il_status status = best && alike ? IL_OK : il_fail(err, IL_EFAIL, "out of memory");
     if (!status) status = il_similarity_errors(alike, s, a, na, b, nb, batch->y, err);
     if (!status) il_similarity_best(best, alike, na, nb);
-    if (!status) status = il_inspect_columns(table, "step best log2_best SimE", err);
+    if (!status) status = il_inspect_columns(table, il_measure_alike.columns, err);
     for (int i = 0; i < na && !status; i++) {
         status = il_table_add_row(table, err);
         if (status) break;
@@ -103,5 +103,6 @@ const il_measure il_measure_alike = {
     .opts = opts,
     .size = sizeof(options),
     .untrained = 1,
+    .columns = "step best log2_best SimE",
     .fill = fill,
 };

@@ -85,7 +85,7 @@ static il_status fill_heads(il_table *table, const void *opt, const il_subject *
                             int n, il_error *err)
 {
     (void)opt;
-    IL_TRY(il_inspect_columns(table, "head$ qk_share pv_share qk pv", err));
+    IL_TRY(il_inspect_columns(table, il_measure_heads.columns, err));
     for (int i = 0; i < n; i++) IL_TRY(add_heads(table, subject + i, n > 1, err));
     return IL_OK;
 }
@@ -93,6 +93,7 @@ static il_status fill_heads(il_table *table, const void *opt, const il_subject *
 const il_measure il_measure_heads = {
     .name = "heads",
     .summary = "products of linear attention: the share that multiples of I keep, by head",
+    .columns = "head$ qk_share pv_share qk pv",
     .fill = fill_heads,
 };
 
@@ -146,7 +147,7 @@ static il_status add_step(il_table *table, const il_claim_losses *o,
 static il_status fill_step(il_table *table, const void *opt, const il_subject *subject,
                            int n, il_error *err)
 {
-    IL_TRY(il_inspect_columns(table, "model$ step_size other loss compressed", err));
+    IL_TRY(il_inspect_columns(table, il_measure_step.columns, err));
     for (int i = 0; i < n; i++) IL_TRY(add_step(table, opt, subject + i, err));
     return IL_OK;
 }
@@ -156,5 +157,6 @@ const il_measure il_measure_step = {
     .summary = "linear attention as a gradient step: its size, and the loss of block means",
     .opts = il_claim_loss_keys,
     .size = sizeof(il_claim_losses),
+    .columns = "model$ step_size other loss compressed",
     .fill = fill_step,
 };

@@ -272,9 +272,17 @@ static il_status set_table(il_claim *c, const place *at, il_error *err)
                        at->name);
     il_claim_measured *t = &c->table[i];
     const il_opt *o = il_opt_find(common_opts, at->key);
+    if (!strcmp(at->key, "models")) t->leaf = at->leaf;
     if (o) return set(o, &t->common, at->leaf, err);
     o = il_opt_find(t->measure->opts, at->key);
-    if (o) return set(o, t->opts, at->leaf, err);
+    if (o) {
+        il_error inner = { 0 };
+        IL_TRY(set(o, t->opts, at->leaf, err));
+        if (o->type != IL_OPT_TEXT) return IL_OK;
+        il_status status = il_claim_check_key(at->key, at->leaf->value, &inner);
+        return status ? fail_at(at->leaf, err, "%s: %s", at->leaf->path, inner.text)
+                      : IL_OK;
+    }
     const char *names[64];
     int n = add_names(names, 0, 64, common_opts);
     n = add_names(names, n, 64, t->measure->opts);
@@ -293,13 +301,12 @@ static il_status find_subjects(il_claim *c, il_claim_measured *t, il_error *err)
         text += size;
         int i = find_model(c, name);
         if (i < 0)
-            return il_fail(err, IL_ECONFIG,
-                           "%s: measures.%s.models names '%s', which is "
-                           "none of the claim's models",
-                           c->name, t->name, il_show(name).text);
+            return fail_at(t->leaf, err,
+                           "measures.%s.models names '%s', which is none of the claim's "
+                           "models",
+                           t->name, il_show(name).text);
         if (t->n_subjects == IL_CLAIM_MODELS)
-            return il_fail(err, IL_ECONFIG, "%s: measures.%s.models are too many", c->name,
-                           t->name);
+            return fail_at(t->leaf, err, "measures.%s.models are too many", t->name);
         t->subject[t->n_subjects++] = i;
     }
     for (int i = 0; i < t->n_subjects && !t->measure->untrained; i++)
@@ -362,6 +369,9 @@ static il_status check_row(const il_claim *c, il_claim_row *row, il_error *err)
                        row->name);
     if (!exact && isnan(row->least) && isnan(row->most))
         return fail_at(leaf, err, "rows.%s has no bound: expect, least or most", row->name);
+    il_error inner = { 0 };
+    if (il_claim_check_row(c, row, &inner))
+        return fail_at(leaf, err, "rows.%s.%s", row->name, inner.text);
     return IL_OK;
 }
 

@@ -29,6 +29,8 @@ typedef struct {
     const il_opt *opts; /* its keys in the file, beside the common ones */
     size_t size;        /* of the options struct */
     int untrained;      /* it needs recipes only */
+    const char
+        *columns; /* "model$ loss error", $ a text's; NULL: they depend on what it reads */
     /* Measures subjects 0..n-1 into an empty table, whose first column says what its rows are. */
     il_status (*fill)(il_table *table, const void *opts, const il_subject *subject, int n,
                       il_error *err);
@@ -72,6 +74,7 @@ typedef struct {
         "seed", IL_OPT_INT, offsetof(options, of.seed), 1, 0, 2147483647, "which prompts"      \
     }
 il_status il_claim_draw(il_batch **batch, const il_claim_prompts *prompts, il_error *err);
+il_status il_claim_check_task(const char *text, il_error *err);
 /* What an evaluation multiplies the squared error of an answer with. */
 il_status il_claim_unit(double *unit, const il_claim_prompts *prompts, il_error *err);
 
@@ -97,7 +100,8 @@ typedef struct {
     const il_measure *measure;
     void *opts;
     int subject[IL_CLAIM_MODELS], n_subjects;
-    il_table *table; /* once measured */
+    const il_leaf *leaf; /* of the key `models`, for errors; NULL without */
+    il_table *table;     /* once measured */
 } il_claim_measured;
 
 enum { IL_TAKE_MEAN, IL_TAKE_MOST, IL_TAKE_LEAST, IL_TAKE_SLOPE };
@@ -131,5 +135,9 @@ struct il_claim {
     int models, tables, rows;
     il_yaml *yaml; /* which the rows' leaves point into */
 };
+
+/* What is wrong whatever is measured. Errors: IL_ECONFIG naming what; the caller says where. */
+il_status il_claim_check_key(const char *key, const char *value, il_error *err);
+il_status il_claim_check_row(const il_claim *claim, const il_claim_row *row, il_error *err);
 
 #endif

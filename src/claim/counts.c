@@ -5,7 +5,7 @@ static il_status fill(il_table *table, const void *opts, const il_subject *subje
                       il_error *err)
 {
     (void)opts;
-    IL_TRY(il_inspect_columns(table, "model$ backbone embedding all", err));
+    IL_TRY(il_inspect_columns(table, il_measure_counts.columns, err));
     for (int i = 0; i < n; i++) {
         il_model *model;
         IL_TRY(il_model_new(&model, subject[i].config, err));
@@ -24,5 +24,6 @@ const il_measure il_measure_counts = {
     .name = "counts",
     .summary = "parameters of models",
     .untrained = 1,
+    .columns = "model$ backbone embedding all",
     .fill = fill,
 };

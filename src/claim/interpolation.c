@@ -48,7 +48,7 @@ static il_status fill(il_table *table, const void *opt, const il_subject *subjec
     if (n != 1)
         return il_fail(err, IL_ECONFIG,
                        "interpolation is of one model; name it in `models`");
-    IL_TRY(il_inspect_columns(table, "step trained interpolated compressed", err));
+    IL_TRY(il_inspect_columns(table, il_measure_interpolation.columns, err));
     IL_TRY(il_table_set_caption(table, il_task_metric(il_task_find(c->training.task_name)),
                                 err));
     IL_TRY(il_model_new(&start, c, err));
@@ -73,5 +73,6 @@ const il_measure il_measure_interpolation = {
     .summary = "loss of the kept checkpoints, and halfway to the model's block means",
     .opts = il_claim_loss_keys,
     .size = sizeof(il_claim_losses),
+    .columns = "step trained interpolated compressed",
     .fill = fill,
 };

@@ -138,7 +138,7 @@ static il_status add_model(il_table *table, const il_subject *subject, const opt
 static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
                       il_error *err)
 {
-    IL_TRY(il_inspect_columns(table, "model$ loss error", err));
+    IL_TRY(il_inspect_columns(table, il_measure_loss.columns, err));
     for (int i = 0; i < n; i++) IL_TRY(add_model(table, subject + i, opt, err));
     return IL_OK;
 }
@@ -148,5 +148,6 @@ const il_measure il_measure_loss = {
     .summary = "the training loss on prompts that training has not seen",
     .opts = opts,
     .size = sizeof(options),
+    .columns = "model$ loss error",
     .fill = fill,
 };

@@ -132,8 +132,7 @@ static il_status fill(il_table *table, const void *opt, const il_subject *subjec
                       il_error *err)
 {
     (void)opt;
-    IL_TRY(il_inspect_columns(table, "block$ scale whitened plain identity optimum rest",
-                              err));
+    IL_TRY(il_inspect_columns(table, il_measure_preconditioner.columns, err));
     for (int i = 0; i < n; i++) IL_TRY(add_blocks(table, subject + i, n > 1, err));
     return IL_OK;
 }
@@ -141,5 +140,6 @@ static il_status fill(il_table *table, const void *opt, const il_subject *subjec
 const il_measure il_measure_preconditioner = {
     .name = "preconditioner",
     .summary = "linear attention on columns as preconditioned gradient descent, by block",
+    .columns = "block$ scale whitened plain identity optimum rest",
     .fill = fill,
 };

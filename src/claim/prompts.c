@@ -21,6 +21,13 @@ static il_status find_task(const il_task **task, double opts[IL_TASK_OPTS],
     return il_opt_parse((*task)->opts, opts, text + size, name, err);
 }
 
+il_status il_claim_check_task(const char *text, il_error *err)
+{
+    const il_task *task;
+    double opts[IL_TASK_OPTS];
+    return find_task(&task, opts, text, err);
+}
+
 il_status il_claim_draw(il_batch **out, const il_claim_prompts *p, il_error *err)
 {
     const il_task *task;

@@ -43,7 +43,7 @@ static il_status read_steps(il_table *table, const il_table *all, const char *fa
 {
     int layer = il_table_find(all, "layer"), step = il_table_find(all, "step"),
         sime = il_table_find(all, "sime");
-    IL_TRY(il_inspect_columns(table, "layer step SimE", err));
+    IL_TRY(il_inspect_columns(table, il_measure_similar.columns, err));
     for (int i = 0; i < il_table_rows(all); i++) {
         if (strcmp(il_table_text(all, i, 0), family)) continue;
         int row = (int)il_table_number(all, i, layer) - 1;
@@ -78,5 +78,6 @@ const il_measure il_measure_similar = {
     .summary = "by layer, the step of an algorithm with the most similar errors",
     .opts = opts,
     .size = sizeof(options),
+    .columns = "layer step SimE",
     .fill = fill,
 };

@@ -50,7 +50,7 @@ static il_status fill_table(il_table *table, const options *o,
     il_batch_free(batch);
     if (status) return status;
     double row[] = { found.value, found.error * unit };
-    IL_TRY(il_inspect_columns(table, "algorithm$ value loss", err));
+    IL_TRY(il_inspect_columns(table, il_measure_tuned.columns, err));
     return il_inspect_row(table, o->algo, 1, row, 2, err);
 }
 
@@ -77,6 +77,7 @@ const il_measure il_measure_tuned = {
     .opts = opts,
     .size = sizeof(options),
     .untrained = 1,
+    .columns = "algorithm$ value loss",
     .fill = fill,
 };
 
@@ -124,5 +125,6 @@ const il_measure il_measure_multiple = {
     .opts = multiple_opts,
     .size = sizeof(options),
     .untrained = 1,
+    .columns = "algorithm$ value loss",
     .fill = fill_multiple,
 };

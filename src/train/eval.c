@@ -85,6 +85,14 @@ static il_status find_algos(setting *s, const char *text, il_error *err)
     return IL_OK;
 }
 
+il_status il_eval_check_against(const char *text, il_error *err)
+{
+    setting s = { 0 };
+    il_status status = find_algos(&s, text, err);
+    for (int i = 0; i < s.n_algos; i++) il_algo_free(s.algos[i]);
+    return status;
+}
+
 static int positive(int value, int otherwise) { return value > 0 ? value : otherwise; }
 
 /* The loops to read, which cost memory by the table. */

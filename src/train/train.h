@@ -44,6 +44,9 @@ il_status il_trainer_step(il_trainer *trainer, int norm, il_progress *p, il_erro
 /* Quantiles (5 % and 95 %) of the mean of e (B) under 1000 resamples of its prompts. */
 void il_mean_band(const double *e, int B, uint64_t seed, double *low, double *high);
 
+/* Errors: IL_ECONFIG of il_eval_options.against that is no list of algorithms. */
+il_status il_eval_check_against(const char *text, il_error *err);
+
 /* Loss and share of wrong answers of a model of `classes` by position, or as a `whole`: see il_eval_points.
  * Errors: IL_ECONFIG when the model has other classes, or none. */
 il_status il_eval_classes(const il_model *model, const il_batch *batch, int classes,

@@ -97,7 +97,7 @@ bad 's/measure: loops/measure: lops/' 'bad.yaml:10:.*lops.*loops'
 bad 's/train_steps: 21/train_step: 21/' 'bad.yaml:7:.*train_step'
 bad 's/models: "tiny, longer"/models: "tiny, shorter"/' 'shorter'
 bad 's/tiny.yaml, training/none.yaml, training/' 'bad.yaml:7:.*none.yaml'
-bad 's/zero,ols/zero,olz/' 'measures.points: .*olz'
+bad 's/zero,ols/zero,olz/' 'bad.yaml:9:.*measures.points.against: .*olz'
 check 'nothing is left half-written' test ! -e runs/reproduce/bad
 
 expect 5 'passes' il reproduce passe

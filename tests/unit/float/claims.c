@@ -8,6 +8,8 @@
     HEAD "measures: {a: {measure: points, task: linear_regression, dims: 4, points: 9, "   \
          "prompts: 500, against: 'zero,ols'}}\n"
 
+#define TWO HEAD "models: {m: {model: {n_dims: 20}}}\nmeasures: {b: {measure: loss}}\n"
+
 static il_claim *parse(const char *text)
 {
     il_claim *claim = NULL;
@@ -155,6 +157,29 @@ static void wrong_files_get_a_sentence(void **state)
         { PLAIN "rows: {a: {read: a, column: ols, minus: a, over: b, least: 0}}\n",
           "both" },
         { PLAIN "rows: {a: {read: a, column: ols, within: 0, least: 0}}\n", "want expect" },
+        { HEAD "measures: {a: {measure: points, models: m}}\n",
+          "test:3:33: measures.a.models names 'm'" },
+        { HEAD "measures: {a: {measure: points, against: 'zero,olz'}}\n",
+          "test:3:33: measures.a.against: there is no algorithm 'olz'" },
+        { HEAD "measures: {a: {measure: points, against: 'gd@x'}}\n", "after @ comes" },
+        { HEAD "measures: {a: {measure: points, task: linear}}\n", "there is no task" },
+        { HEAD "measures: {a: {measure: points, task: linear_regression x=1}}\n", "'x'" },
+        { HEAD "measures: {a: {measure: points, shift: kapa=3}}\n", "kappa" },
+        { HEAD "measures: {a: {measure: similar, data: 'isotropic, kapa=3'}}\n", "kappa" },
+        { HEAD "measures: {a: {measure: similar, family: newtn}}\n",
+          "no family 'newtn'; did you mean 'newton'?" },
+        { HEAD "measures: {a: {measure: similar, reading: lense}}\n",
+          "auto, lens or probe" },
+        { HEAD "measures: {a: {measure: probes, what: answr}}\n", "did you mean 'answer'" },
+        { HEAD "measures: {a: {measure: loss, less: ridge alpa=1}}\n", "alpha" },
+        { PLAIN "rows: {a: {read: a, column: ols, at: 1..x, least: 0}}\n", "is no number" },
+        { TWO "rows: {a: {read: b, column: los, least: 0}}\n",
+          "test:5:12: rows.a.column = 'los' is no column of numbers of b; did you mean "
+          "'loss'?" },
+        { TWO "rows: {a: {read: b, column: model, least: 0}}\n", "no column of numbers" },
+        { TWO "rows: {a: {read: b, column: loss, over: x, least: 0}}\n", "over = 'x'" },
+        { TWO "rows: {a: {read: b, column: loss, at: mm, least: 0}}\n",
+          "rows.a.at = 'mm' is none of the models of b" },
     };
     for (int i = 0; i < IL_COUNT(cases); i++) {
         il_claim *claim = NULL;
