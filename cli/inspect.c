@@ -62,6 +62,18 @@ static il_status read_construction(options *o, char text[CLI_PATH], char **words
     return IL_OK;
 }
 
+/* "inspect runs/quick lens": where the second word is no model, the first may be one. */
+static il_status load(il_model **model, const char *name, const char *path, il_error *err)
+{
+    il_model *first = NULL;
+    il_status status = il_model_load(model, path, err);
+    if (!status || il_model_load(&first, name, NULL)) return status;
+    il_model_free(first);
+    return cli_fail(err, IL_EUSAGE,
+                    "inspect: the analysis comes first: innerloop inspect %.60s %.200s",
+                    path, name);
+}
+
 static il_status run(int argc, char **argv, il_error *err)
 {
     options o = { .ask.seed = 1 };
@@ -73,7 +85,7 @@ static il_status run(int argc, char **argv, il_error *err)
     if (o.json && o.csv) return cli_fail(err, IL_EUSAGE, "inspect: either --json or --csv");
     CLI_TRY(read_probe(&o, err));
     CLI_TRY(read_construction(&o, construction, argv + 3, words - 2, err));
-    CLI_TRY(il_model_load(&model, argv[2], err));
+    CLI_TRY(load(&model, argv[1], argv[2], err));
     il_status status = o.with ? il_model_load(&with, o.with, err) : IL_OK;
     o.look.ask = o.ask;
     o.look.with = with;

@@ -395,6 +395,13 @@ static il_status prepare(algorithm *a, const il_places *places, const il_algo *a
     return IL_OK;
 }
 
+static il_status check_steps(const algorithm *a, const il_algo *algo, il_error *err)
+{
+    if (!a->j || il_algo_steps(algo)) return IL_OK;
+    return il_fail(err, IL_ECONFIG, "by = '%s': %s answers at once, without steps; try @0",
+                   il_show(a->s->look->by).text, il_algo_text(algo));
+}
+
 il_status il_patch_by_algorithm(il_subject *s, const il_places *places, il_table *t,
                                 int which, il_error *err)
 {
@@ -404,7 +411,8 @@ il_status il_patch_by_algorithm(il_subject *s, const il_places *places, il_table
     il_algo *algo;
     IL_TRY(parse(name, &a.j, s->look->by, err));
     IL_TRY(il_algo_new(&algo, name, err));
-    il_status status = prepare(&a, places, algo, err);
+    il_status status = check_steps(&a, algo, err);
+    if (!status) status = prepare(&a, places, algo, err);
     if (!status) status = room(&w, err);
     if (!status) status = write_all(&w, places, t, err);
     leave(&w);

@@ -64,10 +64,18 @@ static il_status check_options(const il_analysis *analysis, const il_inspect_opt
     const struct {
         const char *name;
         int set;
-    } all[] = { { "with", o->with != NULL },    { "to", o->to != NULL },
-                { "each", o->each != NULL },    { "target", o->target != NULL },
-                { "hidden", o->hidden != 0 },   { "pool", o->pool },
-                { "at", o->at != NULL },        { "by", o->by != NULL },
+    } all[] = { { "prompts", o->ask.prompts != 0 },
+                { "examples", o->ask.examples != NULL },
+                { "queries", o->ask.queries != 0 },
+                { "reading", o->ask.reading != NULL },
+                { "with", o->with != NULL },
+                { "to", o->to != NULL },
+                { "each", o->each != NULL },
+                { "target", o->target != NULL },
+                { "hidden", o->hidden != 0 },
+                { "pool", o->pool },
+                { "at", o->at != NULL },
+                { "by", o->by != NULL },
                 { "tokens", o->tokens != NULL } };
     for (int i = 0; i < IL_COUNT(all); i++) {
         if (!all[i].set || has_word(analysis->reads, all[i].name)) continue;

@@ -47,7 +47,7 @@ il_status il_passage_new(il_passage *passage, const il_subject *subject, int i, 
 typedef struct {
     const char *name, *summary;
     const char
-        *reads; /* the options of il_inspect_options that it knows: "each to"; or NULL */
+        *reads; /* those of il_inspect_options and `ask` that only some know: "each to" */
     /* Adds columns and rows; leaves the model as it is. */
     il_status (*run)(il_subject *subject, il_table *table, il_error *err);
 } il_analysis;

@@ -80,7 +80,11 @@ static il_status find_algos(setting *s, const char *text, il_error *err)
             s->steps[s->n_algos] = (int)steps;
         }
         IL_TRY(il_algo_new(&s->algos[s->n_algos], item, err));
+        int steps = s->steps[s->n_algos], last = il_algo_steps(s->algos[s->n_algos]);
         s->n_algos++;
+        if (steps > 0 && !last)
+            return il_fail(err, IL_ECONFIG,
+                           "%s answers at once, without steps: leave @%d out", item, steps);
     }
     return IL_OK;
 }

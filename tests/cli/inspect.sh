@@ -4,8 +4,11 @@
 tiny_recipe >tiny.yaml
 il train tiny.yaml --out run >/dev/null 2>&1
 
-for analysis in similarity lens probe weights patch sensitivity; do
-    expect 0 '' il inspect $analysis run --prompts 4 --queries 6 --json
+for analysis in 'similarity --prompts 4 --queries 6' 'lens --prompts 4' 'probe --prompts 4' weights \
+    'patch --prompts 4 --queries 6' 'sensitivity --prompts 4'; do
+    read -r analysis options <<<"$analysis"
+    # shellcheck disable=SC2086
+    expect 0 '' il inspect "$analysis" run $options --json
     json "$analysis: one table with rows" .stdout "o['name'] == '$analysis' and len(o['rows']) > 0"
 done
 expect 0 '' il inspect interpolate run --with run --prompts 4 --json
@@ -23,6 +26,12 @@ expect 0 '' il inspect weights gd.safetensors --each value --csv
 expect 3 'head, block or value' il inspect weights gd.safetensors --each valu
 expect 2 'follow MODEL with --to' il inspect weights gd.safetensors step_size=0.3
 expect 2 "lens has no option 'to'; it is one of weights" il inspect lens run --to gd
+expect 2 "weights has no option 'prompts'; it is one of similarity" il inspect weights run --prompts 4
+expect 2 "lens has no option 'queries'" il inspect lens run --queries 4
+expect 2 "interpolate has no option 'examples'" il inspect interpolate run --with run --examples 3
+expect 2 "patch has no option 'reading'" il inspect patch run --reading lens
+expect 2 'the analysis comes first: innerloop inspect lens run' il inspect run lens
+expect 3 'ols answers at once' il inspect patch gd.safetensors --by ols@1
 expect 2 "no analysis 'lenz'; did you mean 'lens'" il inspect lenz run
 expect 2 'an argument is missing' il inspect lens
 expect 5 'gone' il inspect lens gone

@@ -145,6 +145,7 @@ static void limits_are_named(void **state)
         { { .prompts = 9, .loops = 1000000000 }, "loops = 1000000000 is more than 10000" },
         { { .prompts = 9, .loops_to = 10001 }, "loops = 10001 is more than 10000" },
         { { .prompts = 9, .against = "gd@x" }, "after @ comes a number" },
+        { { .prompts = 9, .against = "gd@2,ols@1" }, "ols answers at once" },
     };
     (void)state;
     for (int i = 0; i < IL_COUNT(cases); i++) {

@@ -361,6 +361,9 @@ static void a_register_and_an_op_can_be_replaced(void **state)
     o.by = "gd";
     assert_int_equal(il_inspect(gd, "patch", &o, &t, &e), IL_ECONFIG);
     CHECK(strstr(e.text, "@3"), "%s", e.text);
+    o.by = "ols@1";
+    assert_int_equal(il_inspect(gd, "patch", &o, &t, &e), IL_ECONFIG);
+    CHECK(strstr(e.text, "answers at once"), "%s", e.text);
     il_model_free(gd);
 }
 
