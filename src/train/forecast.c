@@ -18,11 +18,6 @@ static const il_forecaster_kind *const kinds[] = {
 #undef IL_FORECASTER
 };
 
-const il_forecaster_kind *il_forecaster_at(int i)
-{
-    return i >= 0 && i < IL_COUNT(kinds) ? kinds[i] : NULL;
-}
-
 void il_forecast_defaults(il_forecast_options *options)
 {
     *options = (il_forecast_options){ .lags = 12, .horizon = 1, .forget = 0.999 };

@@ -51,9 +51,6 @@ typedef struct {
 #include "train/forecasters.def"
 #undef IL_FORECASTER
 
-const il_forecaster_kind *
-il_forecaster_at(int i); /* the rows in order; NULL past the last */
-
 /* The change that a sample became, standardised, bounded and weighted as its key is: what a key is
  * regressed on. */
 double il_sample_target(const il_sample *s, double y);
