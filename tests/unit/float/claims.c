@@ -176,6 +176,11 @@ static void wrong_files_get_a_sentence(void **state)
         { TWO "rows: {a: {read: b, column: los, least: 0}}\n",
           "test:5:12: rows.a.column = 'los' is no column of numbers of b; did you mean "
           "'loss'?" },
+        { PLAIN "rows: {a: {read: a, column: olz, least: 0}}\n",
+          "column = 'olz' is no column of numbers of a; did you mean 'ols'?" },
+        { PLAIN "models: {m: {model: {n_dims: 20}}}\n"
+                "rows: {a: {read: a, column: m_hig, least: 0}}\n",
+          "did you mean 'm_high'?" },
         { TWO "rows: {a: {read: b, column: model, least: 0}}\n", "no column of numbers" },
         { TWO "rows: {a: {read: b, column: loss, over: x, least: 0}}\n", "over = 'x'" },
         { TWO "rows: {a: {read: b, column: loss, at: mm, least: 0}}\n",
