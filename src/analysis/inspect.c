@@ -64,7 +64,10 @@ static il_status check_options(const il_analysis *analysis, const il_inspect_opt
     const struct {
         const char *name;
         int set;
-    } all[] = { { "prompts", o->ask.prompts != 0 },
+    } all[] = { { "task", o->ask.task != NULL },
+                { "data", o->ask.data != NULL },
+                { "dims", o->ask.dims != 0 },
+                { "prompts", o->ask.prompts != 0 },
                 { "examples", o->ask.examples != NULL },
                 { "queries", o->ask.queries != 0 },
                 { "reading", o->ask.reading != NULL },

@@ -27,6 +27,8 @@ expect 3 'head, block or value' il inspect weights gd.safetensors --each valu
 expect 2 'follow MODEL with --to' il inspect weights gd.safetensors step_size=0.3
 expect 2 "lens has no option 'to'; it is one of weights" il inspect lens run --to gd
 expect 2 "weights has no option 'prompts'; it is one of similarity" il inspect weights run --prompts 4
+expect 2 "weights has no option 'data'" il inspect weights run --data kappa=30
+expect 2 "interpolate has no option 'task'" il inspect interpolate run --with run --task sparse_linear_regression
 expect 2 "lens has no option 'queries'" il inspect lens run --queries 4
 expect 2 "interpolate has no option 'examples'" il inspect interpolate run --with run --examples 3
 expect 2 "patch has no option 'reading'" il inspect patch run --reading lens
