@@ -14,6 +14,7 @@
  * Source: von Oswald et al. 2024, arXiv:2309.05858, figures 3B and 13.
  */
 #include "analysis/products.h"
+#include "base/larger.h"
 #include "claim/claim.h"
 
 #include <math.h>
@@ -51,11 +52,12 @@ static il_status read_means(head_means **out, il_product_shape *s, const il_mode
     return IL_OK;
 }
 
+/* With its sign; NaN stays. */
 static double largest(const double *X, int n)
 {
     double most = 0;
     for (int i = 0; i < n; i++)
-        if (fabs(X[i]) > fabs(most)) most = X[i];
+        if (!isnan(most) && !(fabs(X[i]) <= fabs(most))) most = X[i];
     return most;
 }
 
@@ -116,7 +118,7 @@ static void read_step(double *eta, double *other, const head_means *means,
                 if (c == NEWEST && a == BEFORE && b == NEWEST)
                     *eta = e;
                 else
-                    *other = fmax(*other, fabs(e));
+                    *other = il_larger(*other, fabs(e));
             }
 }
 

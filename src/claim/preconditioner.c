@@ -19,6 +19,7 @@
  * Source: Ahn et al. 2023, arXiv:2306.00297.
  */
 #include "analysis/products.h"
+#include "base/larger.h"
 #include "claim/claim.h"
 
 #include <math.h>
@@ -42,7 +43,7 @@ static multiple nearest(const double *A, int d, const double *l)
             double v = (l ? l[i] * l[j] : 1) * A[i * d + j], e = v - (i == j ? m.a : 0);
             all += v * v;
             off += e * e;
-            m.largest = fmax(m.largest, fabs(e));
+            m.largest = il_larger(m.largest, fabs(e));
         }
     m.distance = all > 0 ? sqrt(off / all) : NAN;
     return m;
@@ -56,7 +57,7 @@ static double from_optimum(const double *A, int d, int n, const double *S)
     for (int i = 0; i < d; i++)
         for (int j = 0; j < d; j++) {
             double e = A[i * d + j] - (i == j ? best[i] : 0);
-            most = fmax(most, fabs(e) / sqrt(best[i] * best[j]));
+            most = il_larger(most, fabs(e) / sqrt(best[i] * best[j]));
         }
     return most;
 }
@@ -65,11 +66,11 @@ static double rest_of(const il_products *p, int C, int d)
 {
     double largest = 0, keys = 0, values = 0;
     for (int j = 0; j < d; j++) {
-        for (int i = 0; i < d; i++) largest = fmax(largest, fabs(p->A[i * C + j]));
-        keys = fmax(keys, fabs(p->A[d * C + j]));
-        values = fmax(values, fabs(p->V[d * C + j]));
+        for (int i = 0; i < d; i++) largest = il_larger(largest, fabs(p->A[i * C + j]));
+        keys = il_larger(keys, fabs(p->A[d * C + j]));
+        values = il_larger(values, fabs(p->V[d * C + j]));
     }
-    return fmax(keys / largest, values / fabs(p->V[d * C + d]));
+    return il_larger(keys / largest, values / fabs(p->V[d * C + d]));
 }
 
 static il_status fill_block(il_table *table, int C, int d, const double *S, int n,

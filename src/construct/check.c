@@ -19,13 +19,11 @@ double *il_check_take(il_check *c, size_t n)
     return x;
 }
 
-double il_check_larger(double a, double b) { return isnan(a) || b <= a ? a : b; }
-
 double il_check_difference(const double *a, const double *b, size_t n)
 {
     double worst = 0, most = 0;
     for (size_t i = 0; i < n; i++) {
-        worst = il_check_larger(worst, fabs(a[i] - b[i]));
+        worst = il_larger(worst, fabs(a[i] - b[i]));
         most = fmax(most, fabs(b[i]));
     }
     return most > 0 ? worst / most : worst;

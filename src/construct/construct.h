@@ -10,6 +10,7 @@
 #include <setjmp.h>
 
 #include "algo/algo.h"
+#include "base/larger.h"
 #include "model/model.h"
 
 enum { IL_CONSTRUCT_OPTS = 256 };
@@ -207,8 +208,6 @@ double il_check_ridge(il_check *c, const struct il_problem *p, double ridge);
 void il_check_against(il_check *c, const struct il_problem *p, const char *algo, int loops,
                       int steps, double ridge, const char *size, double condition,
                       double stated);
-/* The larger of two errors; NaN is above all, and stays (fmax would drop it). */
-double il_check_larger(double a, double b);
 /* max |a - b| / max |b| */
 double il_check_difference(const double *a, const double *b, size_t n);
 

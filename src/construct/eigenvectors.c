@@ -133,8 +133,7 @@ static double distance(const options *o, const double *V, const double *phi)
             for (int i = 0; i < n; i++) dot += u[i] * phi[i * k + b];
             inside += dot * dot;
         }
-        worst =
-            il_check_larger(worst, sqrt(o->basis ? fabs(1 - inside) : fmin(minus, plus)));
+        worst = il_larger(worst, sqrt(o->basis ? fabs(1 - inside) : fmin(minus, plus)));
     }
     return worst;
 }
@@ -178,8 +177,7 @@ static void verify(il_check *c, const void *opt)
                     power(o, L, phi, next);
                 memcpy(phi, next, sizeof *phi * all);
             }
-            error = il_check_larger(error,
-                                    il_check_difference(got + (size_t)t * all, phi, all));
+            error = il_larger(error, il_check_difference(got + (size_t)t * all, phi, all));
         }
         il_graph_spectrum(lambda, V, L, n, il_check_take(c, il_graph_work(n, o->vectors)));
         il_check_row(c, "ring with skips", loops_to_e(o, lambda), o->loops, error,

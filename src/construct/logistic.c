@@ -255,8 +255,8 @@ static void verify(il_check *c, const void *opt)
         for (int t = 0; t < R; t++)
             for (int j = 0; j < d; j++) {
                 double got = stream[(size_t)t * (size_t)T * C + (size_t)(at + j)];
-                error = il_check_larger(error, fabs(got - w[(t + 1) * d + j]));
-                if (t == R - 1) left = il_check_larger(left, fabs(got - last[j]));
+                error = il_larger(error, fabs(got - w[(t + 1) * d + j]));
+                if (t == R - 1) left = il_larger(left, fabs(got - last[j]));
             }
         snprintf(size, sizeof size, "d=%d n=%d mu=%s", d, n, il_digits(o->mu).text);
         il_check_row(c, size, NAN, R, error, left, stated(o));

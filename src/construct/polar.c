@@ -50,13 +50,13 @@ static void verify(il_check *c, const void *opt)
                         next[j * d + k] += ((i == j) * 3 - dot) / 2 * X[i * d + k];
                 }
             X = next;
-            error = il_check_larger(error, il_check_difference(all + (size_t)t * D, X, D));
+            error = il_larger(error, il_check_difference(all + (size_t)t * D, X, D));
         }
         for (int i = 0; i < d; i++) /* columns become orthonormal */
             for (int j = 0; j < d; j++) {
                 double dot = -(i == j);
                 for (int k = 0; k < d; k++) dot += X[i * d + k] * X[j * d + k];
-                left = il_check_larger(left, fabs(dot));
+                left = il_larger(left, fabs(dot));
             }
         il_check_row(c, "orthogonality", condition, R, error, left,
                      1e-14 * (10 + condition));

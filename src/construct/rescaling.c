@@ -71,7 +71,7 @@ static void verify(il_check *c, const void *opt)
                 r2 += r * r;
             }
             want *= 1 + w_yy(o) * r2;
-            error = il_check_larger(error, fabs(all[n] - want));
+            error = il_larger(error, fabs(all[n] - want));
             most = fmax(most, fabs(want));
             gap += (all[n] - ridge) * (all[n] - ridge);
             size_of += ridge * ridge;

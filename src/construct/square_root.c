@@ -58,7 +58,7 @@ static void verify(il_check *c, const void *opt)
             const double *G = sum(c, d, 1.5, -0.5, Z, Y);
             Y = sum(c, d, 0, 1, Y, G);
             Z = sum(c, d, 0, 1, G, Z);
-            error = il_check_larger(error, il_check_difference(all + (size_t)t * D, Y, D));
+            error = il_larger(error, il_check_difference(all + (size_t)t * D, Y, D));
         }
         il_check_row(c, "Y Y = A", condition, R, error,
                      il_check_difference(sum(c, d, 0, 1, Y, Y), A, D),

@@ -112,6 +112,27 @@ static void the_best_step_is_recognised(void **state)
     il_model_free(m);
 }
 
+/* A weight that is no number is far from every step, not at distance 0. */
+static void no_number_is_no_step(void **state)
+{
+    (void)state;
+    static const char *const columns[] = { "plain", "identity", "optimum", "rest" };
+    il_model *m = model_of("dense dense", 1);
+    il_real *q = weight(m, "h.0.attn.q.weight"), *p = weight(m, "h.0.attn.proj.weight");
+    p[C * C - 1] = 2;
+    for (int i = 0; i < D; i++) q[i * C + i] = (il_real)(-best(i) / 2);
+    q[1] = (il_real)NAN;
+    il_model_pack(m);
+    il_table *t = measured(&il_measure_preconditioner, NULL, m);
+    for (int i = 0; i < IL_COUNT(columns); i++)
+        CHECK(isnan(number(t, columns[i])), "%s is %g", columns[i], number(t, columns[i]));
+    il_table_free(t);
+    t = measured(&il_measure_heads, NULL, m);
+    CHECK(isnan(number(t, "qk")), "qk is %g", number(t, "qk"));
+    il_table_free(t);
+    il_model_free(m);
+}
+
 static void whitening_is_recognised(void **state)
 {
     (void)state;
@@ -173,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_best_step_is_recognised),
+        cmocka_unit_test(no_number_is_no_step),
         cmocka_unit_test(whitening_is_recognised),
         cmocka_unit_test(similar_steps_are_counted),
     };
