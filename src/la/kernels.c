@@ -12,6 +12,7 @@
 /* clang-format off */
 #include "la/simd.h"
 #include "la/vmath.inc.h"
+#include "la/fetch.inc.h"
 #include "la/map.inc.h"
 #include "la/norm.inc.h"
 #include "la/tile.inc.h"
@@ -68,6 +69,8 @@ const il_kernels JOIN(il_kernels_, IL_ISA) = {
     .mul = mul,
     .muladd = muladd,
     .colsum = colsum,
+    .add_rows = add_rows,
+    .dot_rows = dot_rows,
     .exp = exp_map,
     .tanh = tanh_map,
     .log = log_map,

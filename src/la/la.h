@@ -137,6 +137,10 @@ typedef struct {
                    size_t n); /* y += a b, fused */
     void (*colsum)(il_real *y, const il_real *X, int ldx, int M,
                    int N); /* y (N) += sum over rows */
+    /* Y (M,N) += X;  y_m = dot(X_m, Z_m) */
+    void (*add_rows)(il_real *Y, int ldy, const il_real *X, int ldx, int M, int N);
+    void (*dot_rows)(il_real *y, const il_real *X, int ldx, const il_real *Z, int ldz,
+                     int M, int N);
     void (*exp)(il_real *y, const il_real *x, size_t n);
     void (*tanh)(il_real *y, const il_real *x, size_t n);
     void (*log)(il_real *y, const il_real *x, size_t n);

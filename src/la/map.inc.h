@@ -68,7 +68,7 @@ static void colsum(il_real *y, const il_real *X, int ldx, int M, int N)
     }
 }
 
-static il_real dot(const il_real *x, const il_real *y, int n)
+INLINE il_real dot_of(const il_real *x, const il_real *y, int n)
 {
     vf lane[LANE_VECTORS] = { { 0 } };
     for (int i = 0; i < n; i += IL_LANES) {
@@ -79,6 +79,30 @@ static il_real dot(const il_real *x, const il_real *y, int n)
         }
     }
     return lanes_sum(lane);
+}
+static il_real dot(const il_real *x, const il_real *y, int n) { return dot_of(x, y, n); }
+
+/* ---- rows -------------------------------------------------------------------------------------- */
+
+enum { ROWS_AHEAD = 16 };
+
+static void add_rows(il_real *Y, int ldy, const il_real *X, int ldx, int M, int N)
+{
+    for (int m = 0; m < M; m++, Y += ldy, X += ldx) {
+        fetch_row((uintptr_t)Y + (uintptr_t)(ROWS_AHEAD * ldy) * sizeof *Y, N);
+        fetch_row((uintptr_t)X + (uintptr_t)(ROWS_AHEAD * ldx) * sizeof *X, N);
+        EACH_VECTOR((size_t)N) STORE(Y, LOAD(Y) + LOAD(X));
+    }
+}
+
+static void dot_rows(il_real *y, const il_real *X, int ldx, const il_real *Z, int ldz,
+                     int M, int N)
+{
+    for (int m = 0; m < M; m++, X += ldx, Z += ldz) {
+        fetch_row((uintptr_t)X + (uintptr_t)(ROWS_AHEAD * ldx) * sizeof *X, N);
+        fetch_row((uintptr_t)Z + (uintptr_t)(ROWS_AHEAD * ldz) * sizeof *Z, N);
+        y[m] = dot_of(X, Z, N);
+    }
 }
 
 /* ---- the optimiser's step ---------------------------------------------------------------------- */

@@ -255,6 +255,17 @@ static void colsum(il_real *y, const il_real *X, int ldx, int M, int N)
         for (int n = 0; n < N; n++) y[n] += X[n];
 }
 
+static void add_rows(il_real *Y, int ldy, const il_real *X, int ldx, int M, int N)
+{
+    for (int m = 0; m < M; m++, Y += ldy, X += ldx) add(Y, Y, X, (size_t)N);
+}
+
+static void dot_rows(il_real *y, const il_real *X, int ldx, const il_real *Z, int ldz,
+                     int M, int N)
+{
+    for (int m = 0; m < M; m++, X += ldx, Z += ldz) y[m] = dot(X, Z, N);
+}
+
 /* ---- the optimiser's step ------------------------------------------------------------------------- */
 
 static il_real slots_sum(const il_real *grads, size_t stride, int slots, size_t i)

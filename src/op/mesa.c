@@ -323,13 +323,13 @@ static void adjoint_of_solution(const head *a)
 {
     const il_kernels *kernel = il_kernel();
     size_t K = (size_t)a->K;
+    il_real *zk = a->dbeta; /* not made yet */
     memset(a->step, 0, sizeof *a->step * (size_t)a->T * K);
-    for (size_t t = 0; t < (size_t)a->T; t++) {
-        const il_real *z = a->z + t * (size_t)a->k.ld;
-        il_real zk = kernel->dot(z, a->k.x + t * (size_t)a->k.ld, a->K);
-        kernel->axpy(a->step + t * K, 2 / (zk + (il_real)sqrt((double)(zk * zk + 4))), z,
-                     K);
-    }
+    kernel->dot_rows(zk, a->z, a->k.ld, a->k.x, a->k.ld, a->T, a->K);
+    for (size_t t = 0; t < (size_t)a->T; t++)
+        kernel->axpy(a->step + t * K,
+                     2 / (zk[t] + (il_real)sqrt((double)(zk[t] * zk[t] + 4))),
+                     a->z + t * (size_t)a->k.ld, K);
     il_rows_of step = { a->step, a->K }, e = { a->e, a->V };
     il_recurrence r = { .T = a->T, .rows = a->K, .cols = a->V, .scale = 1 };
     r.delta = 1;
@@ -370,11 +370,8 @@ static void keys_and_values(const head *a, il_real *dk, int lddk, il_real *dv, i
     if (a->solver == RECURSION) {
         sweep_back(a, V, K, 1, dy, x, e, a->f, K, 0);
         sweep_back(a, K, K, -1, step, f, k, dk, lddk, add);
-        for (size_t t = 0; t < (size_t)a->T; t++) {
-            il_real *dkt = dk + t * (size_t)lddk;
-            il_kernel()->add(dkt, dkt, a->f + t * (size_t)K, (size_t)K);
-            if (!add) a->dbeta[t] = il_dot(dkt, a->k.x + t * (size_t)a->k.ld, K);
-        }
+        il_kernel()->add_rows(dk, lddk, a->f, K, a->T, K);
+        if (!add) il_kernel()->dot_rows(a->dbeta, dk, lddk, a->k.x, a->k.ld, a->T, K);
     } else {
         sweep_back(a, V, K, 1, dy, x, v, dk, lddk, add);
         sweep_back(a, K, K, -1, u, x, k, dk, lddk, 1);
@@ -386,11 +383,11 @@ static void keys_and_values(const head *a, il_real *dk, int lddk, il_real *dv, i
 /* dlambda = sum_t zeta_t0 (u_t . x_t) / lambda^2 */
 static il_real lambda_gradient(const head *a)
 {
-    il_real sum = 0, decay = 1, lambda = lambda_of(a);
+    il_real sum = 0, decay = 1, lambda = lambda_of(a), *ux = a->step; /* no longer used */
+    il_kernel()->dot_rows(ux, a->u, a->K, a->x, a->q.ld, a->T, a->K);
     for (int t = 0; t < a->T; t++) {
         if (a->decay) decay *= a->decay[(size_t)t * (size_t)a->ld_decay];
-        sum += decay * il_dot(a->u + (size_t)t * (size_t)a->K,
-                              a->x + (size_t)t * (size_t)a->q.ld, a->K);
+        sum += decay * ux[t];
     }
     return sum / (lambda * lambda);
 }
@@ -469,10 +466,7 @@ static void backward_head(head *a, il_real *dweight, il_real *dstart)
         adjoint_of_solution(a);
     else
         solve_adjoint(a);
-    for (int t = 0; t < a->T; t++) {
-        il_real *dq = a->q.dx + (size_t)t * (size_t)a->q.ld;
-        il_kernel()->add(dq, dq, a->u + (size_t)t * (size_t)a->K, (size_t)a->K);
-    }
+    il_kernel()->add_rows(a->q.dx, a->q.ld, a->u, a->K, a->T, a->K);
     if (a->o->form == PLAIN)
         keys_and_values(a, a->k.dx, a->k.ld, a->v.dx, a->v.ld, 1);
     else
