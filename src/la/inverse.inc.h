@@ -10,8 +10,8 @@
  * and queries at once. Factors of CHUNK prompts stand side by side in the lanes of a `quad`.
  */
 
-/* `quad`s of prompts; tokens that are fetched ahead; products of a chunk (see products) */
-enum { CHUNK = IL_CHUNK, QUAD = 4, AHEAD = 8, PAIRS = CHUNK * (CHUNK + 1) };
+/* `quad`s of prompts */
+enum { CHUNK = IL_CHUNK, QUAD = 4 };
 typedef il_real quad __attribute__((vector_size(QUAD * sizeof(il_real)), may_alias));
 typedef il_int quad_bits __attribute__((vector_size(QUAD * sizeof(il_real))));
 
@@ -25,32 +25,36 @@ enum {
     Z = 4 * CHUNK
 };
 
-/* Where the products of row i stand: with keys i, i+1, ..; then with queries i, i+1, .. */
-#define WITH_KEY(i, j)   ((i) * (2 * CHUNK - (i)) + (j))
-#define WITH_QUERY(i, t) (WITH_KEY(i, t) + CHUNK - (i))
+/* Where the products of u_i stand in a chunk of n: with keys i, i+1, ..; then with queries i, .. */
+#define WITH_KEY(n, i, j)   ((i) * (2 * (n) - (i)) + (j))
+#define WITH_QUERY(n, i, t) (WITH_KEY(n, i, t) + (n) - (i))
+#define PRODUCTS(n)         ((n) * ((n) + 1))
+enum { GROUP = 4, GROUPS = (PRODUCTS(CHUNK) + GROUP - 1) / GROUP };
 
 /* A chunk of some prompts. `product` becomes L where keys are, d_i (L^{-1} u)_i . q_t where
  * queries are, both with the sign in which they are used. */
 typedef struct {
-    quad product[PAIRS], weight[CHUNK]; /* weight: gain / decays so far */
-    quad over[CHUNK], d[CHUNK];         /* over: 1 / decays so far */
-    quad root_over[CHUNK], root_d[CHUNK];
+    quad product[GROUP * GROUPS], weight[CHUNK];       /* weight: gain / decays so far */
+    quad over[CHUNK], root_over[CHUNK], root_d[CHUNK]; /* over: 1 / decays so far */
 } chunk;
 
-/* Keys and queries of a chunk, rows `ld` apart: the caller's, or copies that are 0 where a vector or
- * a chunk is not full */
+/* What a pass reads beside R: keys and queries of this chunk and z of the last, where the caller has
+ * them or, where a vector or a chunk is not full, copies that are 0 there */
 typedef struct {
-    const il_real *k, *q;
-    int ld;
+    const il_real *k, *q, *z;
+    int ld, ldz;
+    fetch ahead;
 } operands;
 
 /* R = (R - sum z z^T) over where there is a `change`, then n keys and n queries times R: nv vectors
  * of columns from c0 on */
 INLINE void pass_block(const int nv, const int n, const int change, const int decays,
-                       const int ld, il_real *R, int K, int c0, operands a, il_real *work,
+                       const int K, il_real *R, int c0, const operands *a, il_real *work,
                        il_real over)
 {
-    const il_real *z = work + Z * ld;
+    const int ld = il_padded(K);
+    const il_real *z = a->z, *k = a->k, *q = a->q;
+    const size_t lda = (size_t)a->ld, ldz = (size_t)a->ldz;
     vf y[2 * CHUNK][NR_BLOCK], zc[CHUNK][NR_BLOCK], factor = vsplat(over);
     UNROLL
     for (int m = 0; m < 2 * n; m++) {
@@ -60,16 +64,17 @@ INLINE void pass_block(const int nv, const int n, const int change, const int de
     UNROLL
     for (int i = 0; i < n && change; i++) {
         UNROLL
-        for (int v = 0; v < nv; v++) zc[i][v] = -vload(z + i * ld + c0 + v * VL);
+        for (int v = 0; v < nv; v++) zc[i][v] = -vload(z + (size_t)i * ldz + c0 + v * VL);
     }
     il_real *row = R + c0;
-    for (int j = 0; j < K; j++, row += ld, z++, a.k++, a.q++) {
+    for (int j = 0; j < K; j++, row += ld, z++, k++, q++) {
         vf s[NR_BLOCK];
+        if (c0 == 0) fetch_line(&a->ahead, j);
         UNROLL
         for (int v = 0; v < nv; v++) s[v] = vload(row + v * VL);
         UNROLL
         for (int i = 0; i < n && change; i++) {
-            vf zj = vsplat(z[i * ld]);
+            vf zj = vsplat(z[(size_t)i * ldz]);
             UNROLL
             for (int v = 0; v < nv; v++) s[v] = vfma(zj, zc[i][v], s[v]);
         }
@@ -80,8 +85,7 @@ INLINE void pass_block(const int nv, const int n, const int change, const int de
         }
         UNROLL
         for (int m = 0; m < 2 * n; m++) {
-            vf aj = vsplat(m < n ? a.k[(size_t)m * (size_t)a.ld]
-                                 : a.q[(size_t)(m - n) * (size_t)a.ld]);
+            vf aj = vsplat(m < n ? k[(size_t)m * lda] : q[(size_t)(m - n) * lda]);
             UNROLL
             for (int v = 0; v < nv; v++) y[m][v] = vfma(aj, s[v], y[m][v]);
         }
@@ -92,114 +96,98 @@ INLINE void pass_block(const int nv, const int n, const int change, const int de
                   y[m], K - c0);
 }
 
-INLINE void pass_columns(const int nv, const int n, int change, int decays, const int ld,
-                         il_real *R, int K, int c0, operands a, il_real *work, il_real over)
+INLINE void pass_columns(const int nv, const int n, int change, int decays, const int K,
+                         il_real *R, int c0, const operands *a, il_real *work, il_real over)
 {
     if (!change)
-        pass_block(nv, n, 0, 0, ld, R, K, c0, a, work, over);
+        pass_block(nv, n, 0, 0, K, R, c0, a, work, over);
     else if (!decays)
-        pass_block(nv, n, 1, 0, ld, R, K, c0, a, work, over);
+        pass_block(nv, n, 1, 0, K, R, c0, a, work, over);
     else
-        pass_block(nv, n, 1, 1, ld, R, K, c0, a, work, over);
+        pass_block(nv, n, 1, 1, K, R, c0, a, work, over);
 }
 
-/* One copy of the pass for each distance of rows that is common: its offsets are then constants. */
-#define PASS(name, n, ld)                                                                  \
-    static __attribute__((noinline)) void name(int change, int decays, il_real *R, int K,  \
-                                               operands a, il_real *work, il_real over)    \
-    {                                                                                      \
-        int c0 = 0;                                                                        \
-        for (; K - c0 > (NR_BLOCK - 1) * VL; c0 += NR_BLOCK * VL)                          \
-            pass_columns(NR_BLOCK, n, change, decays, ld, R, K, c0, a, work, over);        \
-        if (c0 < K) pass_columns(1, n, change, decays, ld, R, K, c0, a, work, over);       \
-    }
-PASS(pass_16, CHUNK, 16)
-PASS(pass_32, CHUNK, 32)
-PASS(pass_48, CHUNK, 48)
-PASS(pass_64, CHUNK, 64)
-PASS(pass_any, CHUNK, il_padded(K))
-PASS(pass_one, 1, il_padded(K))
-
-static void rls_pass(int n, int change, int decays, il_real *R, int K, operands a,
-                     il_real *work, il_real over)
+INLINE void rls_pass(const int n, const int K, int change, int decays, il_real *R,
+                     const operands *a, il_real *work, il_real over)
 {
-    switch (n == 1 ? 1 : il_padded(K)) {
-    case 1:
-        pass_one(change, decays, R, K, a, work, over);
-        break;
-    case 16:
-        pass_16(change, decays, R, K, a, work, over);
-        break;
-    case 32:
-        pass_32(change, decays, R, K, a, work, over);
-        break;
-    case 48:
-        pass_48(change, decays, R, K, a, work, over);
-        break;
-    case 64:
-        pass_64(change, decays, R, K, a, work, over);
-        break;
-    default:
-        pass_any(change, decays, R, K, a, work, over);
-    }
+    int c0 = 0;
+    for (; K - c0 > (NR_BLOCK - 1) * VL; c0 += NR_BLOCK * VL)
+        pass_columns(NR_BLOCK, n, change, decays, K, R, c0, a, work, over);
+    if (c0 < K) pass_columns(1, n, change, decays, K, R, c0, a, work, over);
 }
 
-static operands stage(const il_regression *r, int n, size_t t)
+/* Whether chunk t of n tokens fills all vectors it is read and written in */
+INLINE int is_whole(const int n, const int K, const il_regression *r, int t)
 {
-    const int K = r->K, ld = il_padded(K);
-    const int whole = K % IL_LANES == 0 && (int)t + n <= r->T && r->ldk == r->ldb;
-    for (int m = 0; m < n; m++) {
-        size_t at = t + (size_t)m, next = (size_t)il_min((int)at + AHEAD, r->T - 1);
-        il_real *to = r->work + m * ld;
+    return K % IL_LANES == 0 && t + n <= r->T;
+}
+
+INLINE void stage(operands *a, const int n, const int K, const il_regression *r, int t)
+{
+    const int ld = il_padded(K);
+    if (is_whole(n, K, r, t) && r->ldk == r->ldb) {
+        a->k = r->k + (size_t)t * (size_t)r->ldk;
+        a->q = r->b + (size_t)t * (size_t)r->ldb;
+        a->ld = r->ldk;
+        return;
+    }
+    for (int m = 0; m < n; m++)
         for (int c = 0; c < K; c += VL) {
-            __builtin_prefetch(r->k + next * (size_t)r->ldk + c);
-            __builtin_prefetch(r->b + next * (size_t)r->ldb + c);
-            __builtin_prefetch(r->x + next * (size_t)r->ldx + c, 1);
-            __builtin_prefetch(r->z + next * (size_t)r->ldz + c, 1);
-            if (whole) continue;
-            int left = (int)at < r->T ? K - c : 0;
-            vstore(to + c, vload_n(r->k + at * (size_t)r->ldk + c, left));
-            vstore(to + QUERIES * ld + c, vload_n(r->b + at * (size_t)r->ldb + c, left));
+            size_t at = (size_t)(t + m);
+            int left = t + m < r->T ? K - c : 0;
+            vstore(r->work + (KEYS + m) * ld + c,
+                   vload_n(r->k + at * (size_t)r->ldk + c, left));
+            vstore(r->work + (QUERIES + m) * ld + c,
+                   vload_n(r->b + at * (size_t)r->ldb + c, left));
         }
-    }
-    if (whole)
-        return (operands){ r->k + t * (size_t)r->ldk, r->b + t * (size_t)r->ldb, r->ldk };
-    return (operands){ r->work, r->work + QUERIES * ld, ld };
+    a->k = r->work + KEYS * ld;
+    a->q = r->work + QUERIES * ld;
+    a->ld = ld;
 }
 
-/* Products of R k_i with k_j and q_j, i <= j, of all prompts: sixteen at a time. Of chunks of one
- * token the first key and the first query count. */
-static void products(chunk *c, const il_regression *r, const operands *a, int prompts,
-                     int n)
+/* Products of u_i = R k_i with k_j and q_j, i <= j, of all prompts. Their lanes are summed by
+ * halves: a prompt's are folded into quarters, and four prompts' into sums. */
+INLINE void products(chunk *c, const int n, const int K, const il_regression *r,
+                     const operands *a, int prompts)
 {
-    static const signed char left[] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1,
-                                        1, 1, 1, 1, 2, 2, 2, 2, 3, 3 },
-                             right[] = { 0, 1, 2, 3, 4, 5, 6, 7, 1, 2,
-                                         3, 5, 6, 7, 2, 3, 6, 7, 3, 7 };
-    const int ld = il_padded(r->K);
-    UNROLL
-    for (int p = 0; p < PAIRS; p += 4) {
-        if (n == 1 && p > WITH_QUERY(0, 0)) continue;
-        vf lane[LANE_VECTORS][16] = { { { 0 } } };
-        UNROLL
-        for (int h = 0; h < QUAD; h++) {
-            if (h >= prompts) continue;
-            for (int at = 0; at < ld; at += IL_LANES) {
+    const int ld = il_padded(K), groups = (PRODUCTS(n) + GROUP - 1) / GROUP;
+    lanes quarter[GROUPS][QUAD];
+    for (int h = prompts; h < QUAD; h++)
+        for (int g = 0; g < groups; g++) quarter[g][h] = (lanes){ 0 };
+    for (int h = 0; h < prompts; h++) {
+        lanes l[GROUP * GROUPS] = { 0 };
+        for (int at = 0; at < ld; at += IL_LANES) {
+            UNROLL
+            for (int v = 0; v < LANE_VECTORS; v++) {
+                const il_real *u = r[h].work + TIMES_KEYS * ld + at + v * VL;
+                const int from = at + v * VL;
+                vf ui[CHUNK];
                 UNROLL
-                for (int v = 0; v < LANE_VECTORS; v++) {
-                    const il_real *row = r[h].work + at + v * VL;
+                for (int i = 0; i < n; i++) ui[i] = vload(u + i * ld);
+                UNROLL
+                for (int j = 0; j < n; j++) {
+                    vf k = vload(a[h].k + (size_t)j * (size_t)a[h].ld + from);
+                    vf q = vload(a[h].q + (size_t)j * (size_t)a[h].ld + from);
                     UNROLL
-                    for (int i = 0; i < 4; i++) {
-                        vf *l = &lane[v][i * QUAD + h];
-                        *l = vfma(vload(row + (TIMES_KEYS + left[p + i]) * ld),
-                                  vload((right[p + i] < CHUNK ? a[h].k : a[h].q) +
-                                        right[p + i] % CHUNK * a[h].ld + at + v * VL),
-                                  *l);
+                    for (int i = 0; i <= j; i++) {
+                        vf *with_k = &l[WITH_KEY(n, i, j)].v[v],
+                           *with_q = &l[WITH_QUERY(n, i, j)].v[v];
+                        *with_k = vfma(ui[i], k, *with_k);
+                        *with_q = vfma(ui[i], q, *with_q);
                     }
                 }
             }
         }
-        sixteen_sums((il_real *)&c->product[p], lane);
+        UNROLL
+        for (int g = 0; g < groups; g++)
+            quarter[g][h] = fold_2(fold_1(l[GROUP * g], l[GROUP * g + 1]),
+                                   fold_1(l[GROUP * g + 2], l[GROUP * g + 3]));
+    }
+    UNROLL
+    for (int g = 0; g < groups; g++) {
+        lanes *of = quarter[g];
+        lanes_store_square((il_real *)&c->product[GROUP * g],
+                           fold_8(fold_4(of[0], of[1]), fold_4(of[2], of[3])));
     }
 }
 
@@ -222,39 +210,40 @@ static void weigh(chunk *c, const il_regression *r, int prompts, int n, size_t t
 }
 
 /* Elimination, all prompts at once */
-static void eliminate_keys(chunk *c)
+INLINE void eliminate_keys(chunk *c, const int n)
 {
     quad *m = c->product;
     UNROLL
-    for (int i = 0; i < CHUNK; i++) {
-        quad pivot = c->weight[i] * m[WITH_KEY(i, i)] + 1, d = c->weight[i] / pivot;
-        d = c->d[i] = (quad)((quad_bits)d & (quad_bits)(pivot > 0));
+    for (int i = 0; i < n; i++) {
+        quad pivot = c->weight[i] * m[WITH_KEY(n, i, i)] + 1, d = c->weight[i] / pivot;
+        d = (quad)((quad_bits)d & (quad_bits)(pivot > 0));
+        for (int h = 0; h < QUAD; h++) c->root_d[i][h] = root(d[h]);
         UNROLL
-        for (int j = i + 1; j < CHUNK; j++) {
-            quad l = d * m[WITH_KEY(i, j)];
+        for (int j = i + 1; j < n; j++) {
+            quad l = d * m[WITH_KEY(n, i, j)];
             UNROLL
-            for (int k = j; k < CHUNK; k++) {
-                m[WITH_KEY(j, k)] -= l * m[WITH_KEY(i, k)];
-                m[WITH_QUERY(j, k)] -= l * m[WITH_QUERY(i, k)];
+            for (int k = j; k < n; k++) {
+                m[WITH_KEY(n, j, k)] -= l * m[WITH_KEY(n, i, k)];
+                m[WITH_QUERY(n, j, k)] -= l * m[WITH_QUERY(n, i, k)];
             }
         }
         UNROLL
-        for (int j = i; j < CHUNK; j++) {
-            m[WITH_KEY(i, j)] *= -d;
-            m[WITH_QUERY(i, j)] *= -d;
+        for (int j = i; j < n; j++) {
+            m[WITH_KEY(n, i, j)] *= -d;
+            m[WITH_QUERY(n, i, j)] *= -d;
         }
     }
-    for (int i = 0; i < CHUNK * QUAD; i += VL)
-        vstore((il_real *)c->root_d + i, vsqrt(vload((il_real *)c->d + i)));
 }
 
-/* z and x of prompt h, nv vectors of columns from c0 on; `whole`: the last is, and so is the chunk */
-INLINE void finish_block(const int nv, const int n, const int decays, const int whole,
-                         const chunk *c, const il_regression *r, int h, size_t t, int c0)
+/* z and x of prompt h, nv vectors of columns from c0 on. `whole`: the last is, and so is the chunk;
+ * then z is read again where it is written, unless it was divided by what has decayed. */
+INLINE void finish_block(const int nv, const int n, const int K, const int decays,
+                         const int whole, const chunk *c, const il_regression *r, int h,
+                         int t, int c0)
 {
-    const int K = r->K, ld = il_padded(K);
-    il_real *work = r->work + c0, *z_at = r->z + t * (size_t)r->ldz + c0,
-            *x_at = r->x + t * (size_t)r->ldx + c0;
+    const int ld = il_padded(K);
+    il_real *work = r->work + c0, *z_at = r->z + (size_t)t * (size_t)r->ldz + c0,
+            *x_at = r->x + (size_t)t * (size_t)r->ldx + c0;
     vf u[CHUNK][NB];
     UNROLL
     for (int i = 0; i < n; i++, z_at += r->ldz, x_at += r->ldx) {
@@ -266,89 +255,123 @@ INLINE void finish_block(const int nv, const int n, const int decays, const int 
         }
         UNROLL
         for (int j = 0; j < i; j++) {
-            vf l = vsplat(c->product[WITH_KEY(j, i)][h]);
+            vf l = vsplat(c->product[WITH_KEY(n, j, i)][h]);
             UNROLL
             for (int v = 0; v < nv; v++) u[i][v] = vfma(l, u[j][v], u[i][v]);
         }
         UNROLL
         for (int j = 0; j <= i; j++) {
-            vf l = vsplat(c->product[WITH_QUERY(j, i)][h]);
+            vf l = vsplat(c->product[WITH_QUERY(n, j, i)][h]);
             UNROLL
             for (int v = 0; v < nv; v++) x[v] = vfma(l, u[j][v], x[v]);
         }
         UNROLL
         for (int v = 0; v < nv; v++) {
             vf z = u[i][v] * vsplat(c->root_d[i][h]);
-            vstore(work + (Z + i) * ld + v * VL, z);
+            if (decays || !whole) vstore(work + (Z + i) * ld + v * VL, z);
             if (decays) {
                 z *= vsplat(c->root_over[i][h]);
                 x[v] *= vsplat(c->over[i][h]);
             }
-            int left = whole ? VL : (int)t + i < r->T ? K - c0 - v * VL : 0;
+            int left = whole ? VL : t + i < r->T ? K - c0 - v * VL : 0;
             vstore_n(z_at + v * VL, z, left);
             vstore_n(x_at + v * VL, x[v], left);
         }
     }
 }
 
-INLINE void finish_columns(const int n, const int decays, const int whole, const chunk *c,
-                           const il_regression *r, int h, size_t t)
+INLINE void finish_columns(const int n, const int K, const int decays, const int whole,
+                           const chunk *c, const il_regression *r, int h, int t)
 {
     int c0 = 0;
-    for (; r->K - c0 > (NB - 1) * VL; c0 += NB * VL)
-        finish_block(NB, n, decays, whole, c, r, h, t, c0);
-    if (c0 < r->K) finish_block(1, n, decays, whole, c, r, h, t, c0);
+    for (; K - c0 > (NB - 1) * VL; c0 += NB * VL)
+        finish_block(NB, n, K, decays, whole, c, r, h, t, c0);
+    if (c0 < K) finish_block(1, n, K, decays, whole, c, r, h, t, c0);
 }
 
-INLINE void finish_chunk(const int n, const chunk *c, const il_regression *r, int h,
-                         size_t t)
+/* Leaves in `a` where the next pass finds z. */
+INLINE void finish_chunk(const int n, const int K, operands *a, const chunk *c,
+                         const il_regression *r, int h, int t)
 {
-    int whole = r->K % VL == 0 && (int)t + n <= r->T;
+    const int whole = is_whole(n, K, r, t), ld = il_padded(K);
     if (r->decay && whole)
-        finish_columns(n, 1, 1, c, r, h, t);
+        finish_columns(n, K, 1, 1, c, r, h, t);
     else if (r->decay)
-        finish_columns(n, 1, 0, c, r, h, t);
+        finish_columns(n, K, 1, 0, c, r, h, t);
     else if (whole)
-        finish_columns(n, 0, 1, c, r, h, t);
+        finish_columns(n, K, 0, 1, c, r, h, t);
     else
-        finish_columns(n, 0, 0, c, r, h, t);
+        finish_columns(n, K, 0, 0, c, r, h, t);
+    const int kept = r->decay || !whole;
+    a->z = kept ? r->work + Z * ld : r->z + (size_t)t * (size_t)r->ldz;
+    a->ldz = kept ? ld : r->ldz;
 }
 
 /* What the last chunk leaves to do */
-static void change_last(il_real *R, const il_regression *r, int n, il_real over)
+static void change_last(il_real *R, int K, const operands *a, int n, il_real over)
 {
-    const int K = r->K, ld = il_padded(K);
-    const il_real *z = r->work + Z * ld;
-    for (int j = 0; j < K; j++, R += ld)
+    for (int j = 0; j < K; j++, R += il_padded(K))
         for (int at = 0; at < K; at += VL) {
             vf s = vload(R + at);
-            for (int i = 0; i < n; i++)
-                s = vfma(vsplat(z[i * ld + j]), -vload(z + i * ld + at), s);
+            for (int i = 0; i < n; i++) {
+                const il_real *z = a->z + (size_t)i * (size_t)a->ldz;
+                s = vfma(vsplat(z[j]), -vload(z + at), s);
+            }
             vstore(R + at, s * vsplat(over));
         }
 }
 
+/* A chunk ahead: four prompts take turns. */
+INLINE fetch fetch_chunks(const int n, const il_regression *r, const il_real *R)
+{
+    fetch f = fetch_of(R, 4, n, CHUNK, r->ldk);
+    if (r->T <= CHUNK) return f;
+    fetch_stream(&f, 0, r->k, r->ldk, r->K);
+    fetch_stream(&f, 1, r->b, r->ldb, r->K);
+    fetch_stream(&f, 2, r->x, r->ldx, r->K);
+    fetch_stream(&f, 3, r->z, r->ldz, r->K);
+    return f;
+}
+
 /* All tokens of a few prompts, n at a time */
-INLINE void rls_run(const int n, il_real *const *R, const il_regression *r, int prompts)
+INLINE void rls_run(const int n, const int K, il_real *const *R, const il_regression *r,
+                    int prompts)
 {
     chunk c = { { { 0 } } };
     operands a[QUAD];
     int decays = r->decay != NULL;
-    for (int h = 0; h < prompts; h++)
-        memset(r[h].work, 0, sizeof(il_real) * (size_t)(IL_CHUNK_ROWS * il_padded(r->K)));
+    for (int h = 0; h < prompts; h++) {
+        memset(r[h].work, 0, sizeof(il_real) * (size_t)(IL_CHUNK_ROWS * il_padded(K)));
+        a[h] = (operands){ .z = r[h].work, .ahead = fetch_chunks(n, &r[h], R[h]) };
+    }
     for (int t = 0; t < r->T; t += n) {
         for (int h = 0; h < prompts; h++) {
-            a[h] = stage(&r[h], n, (size_t)t);
-            rls_pass(n, t > 0, decays, R[h], r->K, a[h], r[h].work, c.over[n - 1][h]);
+            stage(&a[h], n, K, &r[h], t);
+            rls_pass(n, K, t > 0, decays, R[h], &a[h], r[h].work, c.over[n - 1][h]);
+            fetch_advance(&a[h].ahead);
         }
         if (decays || r->gain || t == 0 || t + n > r->T)
             weigh(&c, r, prompts, n, (size_t)t);
-        products(&c, r, a, prompts, n);
-        eliminate_keys(&c);
-        for (int h = 0; h < prompts; h++) finish_chunk(n, &c, &r[h], h, (size_t)t);
+        products(&c, n, K, r, a, prompts);
+        eliminate_keys(&c, n);
+        for (int h = 0; h < prompts; h++) finish_chunk(n, K, &a[h], &c, &r[h], h, t);
     }
-    for (int h = 0; h < prompts && r->T; h++) change_last(R[h], &r[h], n, c.over[n - 1][h]);
+    for (int h = 0; h < prompts && r->T; h++)
+        change_last(R[h], K, &a[h], n, c.over[n - 1][h]);
 }
+
+/* One copy for each size of keys that is common: all offsets within a matrix are then constants. */
+#define RLS(name, n, K)                                                                    \
+    static __attribute__((noinline)) void name(il_real *const *R, const il_regression *r,  \
+                                               int prompts)                                \
+    {                                                                                      \
+        rls_run(n, K, R, r, prompts);                                                      \
+    }
+RLS(rls_one, 1, r->K)
+RLS(rls_any, CHUNK, r->K)
+RLS(rls_16, CHUNK, 16)
+RLS(rls_32, CHUNK, 32)
+RLS(rls_64, CHUNK, 64)
 
 /* Where much is forgotten at once, R before a chunk is far larger than after it, and so is its
  * rounding: then every token is a chunk. */
@@ -368,9 +391,21 @@ static void rls(il_real *const *R, const il_regression *r, int n)
     for (int i = 0, m; i < n; i += m) {
         int length = chunk_of(&r[i]);
         for (m = 1; m < QUAD && i + m < n && chunk_of(&r[i + m]) == length;) m++;
-        if (length == 1)
-            rls_run(1, R + i, r + i, m);
-        else
-            rls_run(CHUNK, R + i, r + i, m);
+        switch (length == 1 ? 0 : r->K) {
+        case 0:
+            rls_one(R + i, r + i, m);
+            break;
+        case 16:
+            rls_16(R + i, r + i, m);
+            break;
+        case 32:
+            rls_32(R + i, r + i, m);
+            break;
+        case 64:
+            rls_64(R + i, r + i, m);
+            break;
+        default:
+            rls_any(R + i, r + i, m);
+        }
     }
 }

@@ -11,50 +11,7 @@ enum { NB = 2, NT = IL_LEVEL == LEVEL_avx512 || IL_LEVEL == LEVEL_neon ? 4 : 2 }
 /* What a pass does to a row, in this order. */
 enum { BEFORE = 1, UPDATE = 2, READ = 4, AFTER = 8 };
 
-/* One token's part in a pass: s = s factor;  s += b_j c;  y += a_j s;  s = s factor */
-typedef struct {
-    vf factor, c[NB], y[NB];
-    const il_real *a, *b;
-} token;
-
-/* `nt` tokens, in order, through S (rows; ld apart); the first may do something else */
-INLINE void pass_of(const int nv, const int nt, const int first, const int others,
-                    il_real *S, int ld, int rows, token *t)
-{
-    UNROLL
-    for (int i = 0; i < nt; i++) {
-        UNROLL
-        for (int v = 0; v < nv; v++) t[i].y[v] = (vf){ 0 };
-    }
-    for (int j = 0; j < rows; j++, S += ld) {
-        vf s[NB];
-        UNROLL
-        for (int v = 0; v < nv; v++) s[v] = vload(S + v * VL);
-        UNROLL
-        for (int i = 0; i < nt; i++) {
-            const int what = i ? others : first;
-            vf a = vsplat(t[i].a[j]), b = vsplat(t[i].b[j]);
-            UNROLL
-            for (int v = 0; v < nv; v++) {
-                if (what & BEFORE) s[v] *= t[i].factor;
-                if (what & UPDATE) s[v] = vfma(b, t[i].c[v], s[v]);
-                if (what & READ) t[i].y[v] = vfma(a, s[v], t[i].y[v]);
-                if (what & AFTER) s[v] *= t[i].factor;
-            }
-        }
-        UNROLL
-        for (int v = 0; v < nv; v++)
-            if ((first | others) & ~READ) vstore(S + v * VL, s[v]);
-    }
-}
-
-INLINE void pass(const int nv, const int nt, const int what, il_real *S, int ld, int rows,
-                 token *t)
-{
-    pass_of(nv, nt, what, what, S, ld, rows, t);
-}
-
-/* y[0..n) of nv vectors; the last may be partial. */
+/* y[0..n), of nv vectors, of which the last may be partial */
 INLINE void load_row(const int nv, vf *y, const il_real *at, int n)
 {
     UNROLL
@@ -75,6 +32,69 @@ INLINE void add_row(const int nv, il_real *at, vf *y, int n)
     store_row(nv, at, y, n);
 }
 
+/* A token in a pass. Its part in a row of S: s = s factor;  s += b c;  y += a s;  s = s factor */
+typedef struct {
+    vf factor, c[NB], y[NB];
+    const il_real *a, *b;
+} token;
+
+INLINE void begin(const int nv, const int nt, token *t)
+{
+    UNROLL
+    for (int i = 0; i < nt; i++) {
+        UNROLL
+        for (int v = 0; v < nv; v++) t[i].y[v] = (vf){ 0 };
+    }
+}
+
+INLINE void take(const int nv, const int what, vf *s, token *t, il_real a, il_real b)
+{
+    UNROLL
+    for (int v = 0; v < nv; v++) {
+        if (what & BEFORE) s[v] *= t->factor;
+        if (what & UPDATE) s[v] = vfma(vsplat(b), t->c[v], s[v]);
+        if (what & READ) t->y[v] = vfma(vsplat(a), s[v], t->y[v]);
+        if (what & AFTER) s[v] *= t->factor;
+    }
+}
+
+/* `nt` tokens in order, whose rows of a and of b are lda and ldb apart, through S (rows; ld apart) */
+INLINE void pass(const int nv, const int nt, const int what, il_real *S, int ld, int rows,
+                 token *t, const il_real *a, size_t lda, const il_real *b, size_t ldb,
+                 const fetch *f)
+{
+    begin(nv, nt, t);
+    for (int j = 0; j < rows; j++, S += ld, a++, b++) {
+        vf s[NB];
+        if (f) fetch_line(f, j);
+        load_row(nv, s, S, nv * VL);
+        UNROLL
+        for (int i = 0; i < nt; i++)
+            take(nv, what, s, t + i, a[(size_t)i * lda], b[(size_t)i * ldb]);
+        if (what & ~READ) store_row(nv, S, s, nv * VL);
+    }
+}
+
+/* One token */
+INLINE void pass_one(const int nv, const int what, il_real *S, int ld, int rows, token *t)
+{
+    pass(nv, 1, what, S, ld, rows, t, t->a, 0, t->b, 0, NULL);
+}
+
+/* Two tokens, of which the first does something else */
+INLINE void pass_two(const int nv, const int first, const int second, il_real *S, int ld,
+                     int rows, token *t)
+{
+    begin(nv, 2, t);
+    for (int j = 0; j < rows; j++, S += ld) {
+        vf s[NB];
+        load_row(nv, s, S, nv * VL);
+        take(nv, first, s, t, t[0].a[j], t[0].b[j]);
+        take(nv, second, s, t + 1, t[1].a[j], t[1].b[j]);
+        store_row(nv, S, s, nv * VL);
+    }
+}
+
 INLINE void read_out(const int nv, const il_recurrence *r, size_t t, int c0, vf *y)
 {
     il_real *at = r->y + t * (size_t)r->ldy + c0;
@@ -84,46 +104,86 @@ INLINE void read_out(const int nv, const il_recurrence *r, size_t t, int c0, vf 
         store_row(nv, at, y, r->cols - c0);
 }
 
-/* What is read and written some tokens later, or earlier */
-INLINE void fetch_ahead(const int nv, const int reverse, const int reads,
-                        const il_recurrence *r, int c0, size_t t)
+/* ---- tokens that do not depend on what is read -------------------------------------------------- */
+
+/* Rows of c and y whose vectors are not full go through rows that are. */
+enum { STAGED = NB * VL };
+typedef il_real staged[NT][STAGED];
+
+static __attribute__((noinline)) void get_rows(il_real (*to)[STAGED], const il_real *from,
+                                               ptrdiff_t ld, int rows, int n)
 {
-    enum { AHEAD = 8 };
-    size_t last = (size_t)r->T - 1;
-    if (reverse)
-        t = t < AHEAD ? 0 : t - AHEAD;
-    else
-        t = t + AHEAD > last ? last : t + AHEAD;
-    UNROLL
-    for (int v = 0; v < nv; v++) {
-        __builtin_prefetch(r->c + t * (size_t)r->ldc + c0 + v * VL);
-        if (reads) __builtin_prefetch(r->y + t * (size_t)r->ldy + c0 + v * VL, 1);
-    }
+    for (int m = 0; m < rows; m++)
+        for (int v = 0; v < NB; v++)
+            vstore(to[m] + v * VL, vload_n(from + m * ld + v * VL, n - v * VL));
+}
+static __attribute__((noinline)) void put_rows(il_real *to, ptrdiff_t ld,
+                                               il_real (*from)[STAGED], int rows, int n)
+{
+    for (int m = 0; m < rows; m++)
+        for (int v = 0; v < NB; v++)
+            vstore_n(to + m * ld + v * VL, vload(from[m] + v * VL), n - v * VL);
 }
 
 /* `nt` tokens from the i-th on of the order in which they are taken */
 INLINE void recur_tokens(const int nv, const int nt, const int decays, const int reverse,
-                         const int reads, il_real *S, const il_recurrence *r, int c0, int i)
+                         const int reads, il_real *S, const il_recurrence *r, int c0, int i,
+                         const fetch *f)
 {
+    const int way = reverse ? -1 : 1, n = r->cols - c0, whole = n >= nv * VL;
+    const size_t t = (size_t)(reverse ? r->T - 1 - i : i);
+    const il_real *b = r->b + t * (size_t)r->ldb, *c = r->c + t * (size_t)r->ldc + c0;
+    const il_real *a = reads ? r->a + t * (size_t)r->lda : b;
+    il_real *y = reads ? r->y + t * (size_t)r->ldy + c0 : NULL, *to = y;
+    ptrdiff_t ldb = way * r->ldb, ldc = way * r->ldc, lda = reads ? way * r->lda : ldb,
+              ldy = way * r->ldy, ldto = ldy;
+    staged cs, ys;
     token of[NT];
+    if (!whole) {
+        get_rows(cs, c, ldc, nt, n);
+        if (reads && r->add) get_rows(ys, y, ldy, nt, n);
+        c = cs[0], to = ys[0], ldc = ldto = STAGED;
+    }
     UNROLL
     for (int m = 0; m < nt; m++) {
-        size_t t = (size_t)(reverse ? r->T - 1 - i - m : i + m);
-        vf weight = vsplat((r->gain ? r->gain[t * (size_t)r->ld_gain] : 1) * r->scale);
-        of[m].b = r->b + t * (size_t)r->ldb;
-        of[m].a = reads ? r->a + t * (size_t)r->lda : of[m].b;
-        of[m].factor = vsplat(decays ? r->decay[t * (size_t)r->ld_decay] : 1);
-        load_row(nv, of[m].c, r->c + t * (size_t)r->ldc + c0, r->cols - c0);
-        fetch_ahead(nv, reverse, reads, r, c0, t);
+        size_t at = t + (size_t)(way * m);
+        load_row(nv, of[m].c, c + m * ldc, nv * VL);
+        if (decays) of[m].factor = vsplat(r->decay[at * (size_t)r->ld_decay]);
+        if (!r->gain && r->scale == 1) continue;
+        vf weight = vsplat((r->gain ? r->gain[at * (size_t)r->ld_gain] : 1) * r->scale);
         UNROLL
         for (int v = 0; v < nv; v++) of[m].c[v] = weight * of[m].c[v];
     }
     int what = UPDATE | (reads ? READ : 0) | (!decays ? 0 : reverse ? AFTER : BEFORE);
-    pass(nv, nt, what, S + c0, il_padded(r->cols), r->rows, of);
+    pass(nv, nt, what, S + c0, il_padded(r->cols), r->rows, of, a, (size_t)lda, b,
+         (size_t)ldb, f);
+    if (!reads) return;
     UNROLL
-    for (int m = 0; m < nt; m++)
-        if (reads)
-            read_out(nv, r, (size_t)(reverse ? r->T - 1 - i - m : i + m), c0, of[m].y);
+    for (int m = 0; m < nt; m++) {
+        if (r->add)
+            add_row(nv, to + m * ldto, of[m].y, nv * VL);
+        else
+            store_row(nv, to + m * ldto, of[m].y, nv * VL);
+    }
+    if (!whole) put_rows(y, ldy, ys, nt, n);
+}
+
+/* Of arrays in memory, whose rows are farther apart than those of scratch; two passes ahead, for a
+ * pass takes no longer than memory */
+INLINE fetch fetch_tokens(const int reverse, const int reads, const il_real *S,
+                          const il_recurrence *r, int c0)
+{
+    const int way = reverse ? -1 : 1, n = r->cols - c0;
+    const ptrdiff_t first = reverse ? r->T - 1 : 0;
+    int ld = il_max(r->ldb, r->ldc);
+    if (reads) ld = il_max(ld, il_max(r->lda, r->ldy));
+    fetch f = fetch_of(S, 4, NT, 2 * NT, way * ld);
+    fetch_stream(&f, 0, r->b + first * r->ldb, way * r->ldb, r->rows);
+    fetch_stream(&f, 1, r->c + first * r->ldc + c0, way * r->ldc, n);
+    if (!reads) return f;
+    fetch_stream(&f, 2, r->a + first * r->lda, way * r->lda, r->rows);
+    fetch_stream(&f, 3, r->y + first * r->ldy + c0, way * r->ldy, n);
+    return f;
 }
 
 /* Constants: whether rows decay, whether against time, whether something is read */
@@ -131,10 +191,15 @@ INLINE void recur_block(const int nv, const int decays, const int reverse, const
                         il_real *S, const il_recurrence *r, int c0)
 {
     int i = 0;
-    for (; i + NT <= r->T; i += NT)
-        recur_tokens(nv, NT, decays, reverse, reads, S, r, c0, i);
-    for (; i < r->T; i++) recur_tokens(nv, 1, decays, reverse, reads, S, r, c0, i);
+    if (r->T >= NT) {
+        fetch f = fetch_tokens(reverse, reads, S, r, c0);
+        for (; i + NT <= r->T; i += NT, fetch_advance(&f))
+            recur_tokens(nv, NT, decays, reverse, reads, S, r, c0, i, &f);
+    }
+    for (; i < r->T; i++) recur_tokens(nv, 1, decays, reverse, reads, S, r, c0, i, NULL);
 }
+
+/* ---- tokens that correct what they have read ------------------------------------------------------- */
 
 /* With `delta` a token reads before it writes. What it writes, and what is read then, joins the
  * reading of the next: one pass a token. */
@@ -151,12 +216,11 @@ INLINE void delta_block(const int nv, const int decays, const int reads, il_real
         of[1].a = of[1].b = r->d ? r->d + t * (size_t)r->ldd : b;
         of[1].factor = vsplat(decays ? r->decay[t * (size_t)r->ld_decay] : 1);
         if (i == 0)
-            pass(nv, 1, before, S, ld, r->rows, of + 1);
+            pass_one(nv, before, S, ld, r->rows, of + 1);
         else
-            pass_of(nv, 2, after, before, S, ld, r->rows, of);
+            pass_two(nv, after, before, S, ld, r->rows, of);
         if (i > 0 && reads) read_out(nv, r, t - 1, c0, of[0].y);
         load_row(nv, of[0].c, r->c + t * (size_t)r->ldc + c0, n);
-        fetch_ahead(nv, 0, reads, r, c0, t);
         UNROLL
         for (int v = 0; v < nv; v++) of[0].c[v] -= of[1].y[v];
         if (r->e) store_row(nv, r->e + t * (size_t)r->lde + c0, of[0].c, n);
@@ -167,7 +231,7 @@ INLINE void delta_block(const int nv, const int decays, const int reads, il_real
         of[0].a = reads ? r->a + t * (size_t)r->lda : b;
     }
     if (r->T == 0) return;
-    pass(nv, 1, after, S, ld, r->rows, of);
+    pass_one(nv, after, S, ld, r->rows, of);
     if (reads) read_out(nv, r, (size_t)r->T - 1, c0, of[0].y);
 }
 
@@ -185,10 +249,10 @@ INLINE void delta_block_back(const int nv, il_real *S, const il_recurrence *r, i
         load_row(nv, write.c, r->c + t * (size_t)r->ldc + c0, n);
         UNROLL
         for (int v = 0; v < nv; v++) write.c[v] = vsplat(r->scale) * write.c[v];
-        pass(nv, 1, UPDATE | READ, S, ld, r->rows, &write);
+        pass_one(nv, UPDATE | READ, S, ld, r->rows, &write);
         UNROLL
         for (int v = 0; v < nv; v++) correct.c[v] = vsplat(-gain) * write.y[v];
-        pass(nv, 1, UPDATE | AFTER, S, ld, r->rows, &correct);
+        pass_one(nv, UPDATE | AFTER, S, ld, r->rows, &correct);
         read_out(nv, r, t, c0, write.y);
     }
 }
@@ -199,7 +263,7 @@ INLINE void read_block(const int nv, il_real *S, const il_recurrence *r, int c0)
     for (size_t t = 0; t < (size_t)r->T; t++) {
         token of = { .a = r->a + t * (size_t)r->lda };
         of.b = of.a;
-        pass(nv, 1, READ, S + c0, il_padded(r->cols), r->rows, &of);
+        pass_one(nv, READ, S + c0, il_padded(r->cols), r->rows, &of);
         read_out(nv, r, t, c0, of.y);
     }
 }

@@ -208,9 +208,16 @@ INLINE il_real lanes_sum(vf *lane)
     return v[0];
 }
 
-/* Lane by lane: r and r + g of a where bit g of r is not set, r - g and r of b where it is */
-#define KEPT(r, g)    ((r) & (g) ? (r) + WIDTH : (r))
-#define SWAPPED(r, g) ((r) & (g) ? (r) + WIDTH - (g) : (r) + (g))
+/* The lanes of a reduction */
+typedef struct {
+    vf v[LANE_VECTORS];
+} lanes;
+
+/* Lane r of a folded list: lanes r and r + g of a where bit g of r is not set, r - g and r of b
+ * where it is. Within a vector two shuffles say so; else g is whole vectors. */
+#define LIST_OF(r, g) ((r) & (g) ? WIDTH : 0)
+#define KEPT(r, g)    (((r) + LIST_OF(r, g)) % (2 * WIDTH))
+#define SWAPPED(r, g) ((((r) ^ (g)) + LIST_OF(r, g)) % (2 * WIDTH))
 #if WIDTH == 16
 #define EACH_LANE(F, g) EACH_LANE_8(F, g, 0), EACH_LANE_8(F, g, 8)
 #elif WIDTH == 8
@@ -223,41 +230,37 @@ INLINE il_real lanes_sum(vf *lane)
 #define EACH_LANE_8(F, g, r)                                                               \
     F(r + 0, g), F(r + 1, g), F(r + 2, g), F(r + 3, g), F(r + 4, g), F(r + 5, g),          \
         F(r + 6, g), F(r + 7, g)
-#define NEIGHBOURS(a, b, g)                                                                \
-    (SHUFFLE(a, b, EACH_LANE(KEPT, g)) + SHUFFLE(a, b, EACH_LANE(SWAPPED, g)))
-
-/* Sixteen sums over IL_LANES lanes: of neighbours, of neighbouring pairs, and so on. Two vectors
- * become one at each step; lane[v][i] holds lanes v VL, .. of the i-th. */
-INLINE void sixteen_sums(il_real *sum, vf (*lane)[16])
-{
-#define STEP(g, n)                                                                         \
-    UNROLL                                                                                 \
-    for (int v = 0; v < LANE_VECTORS; v++) {                                               \
+#define LANES_FOLD(name, g)                                                                \
+    INLINE lanes name(lanes a, lanes b)                                                    \
+    {                                                                                      \
+        lanes y;                                                                           \
+        const int apart = (g) / VL;                                                        \
         UNROLL                                                                             \
-        for (int i = 0; i < (n); i++)                                                      \
-            lane[v][i] = NEIGHBOURS(lane[v][2 * i], lane[v][2 * i + 1], g);                \
+        for (int v = 0; v < LANE_VECTORS; v++)                                             \
+            if (apart)                                                                     \
+                y.v[v] = v & apart ? b.v[v - apart] + b.v[v] : a.v[v] + a.v[v + apart];    \
+            else                                                                           \
+                y.v[v] = SHUFFLE(a.v[v], b.v[v], EACH_LANE(KEPT, g)) +                     \
+                         SHUFFLE(a.v[v], b.v[v], EACH_LANE(SWAPPED, g));                   \
+        return y;                                                                          \
     }
-    STEP(1, 8)
-#if WIDTH > 2
-    STEP(2, 4)
+LANES_FOLD(fold_1, 1)
+LANES_FOLD(fold_2, 2)
+LANES_FOLD(fold_4, 4)
+LANES_FOLD(fold_8, 8)
+
+/* Sixteen lanes as a square of four rows: its columns, one after the other */
+INLINE void lanes_store_square(il_real *to, lanes l)
+{
+#if WIDTH == 16
+    vstore(to,
+           SHUFFLE(l.v[0], l.v[0], 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+#elif WIDTH == 8
+    vstore(to, SHUFFLE(l.v[0], l.v[1], 0, 4, 8, 12, 1, 5, 9, 13));
+    vstore(to + 8, SHUFFLE(l.v[0], l.v[1], 2, 6, 10, 14, 3, 7, 11, 15));
+#else
+    for (int i = 0; i < 16; i++) to[i % 4 * 4 + i / 4] = l.v[i / VL][i % VL];
 #endif
-#if WIDTH > 4
-    STEP(4, 2)
-#endif
-#if WIDTH > 8
-    STEP(8, 1)
-#endif
-#undef STEP
-    UNROLL
-    for (int w = 1; w < LANE_VECTORS; w *= 2) {
-        UNROLL
-        for (int v = 0; v < LANE_VECTORS; v += 2 * w) {
-            UNROLL
-            for (int i = 0; i < 16 / VL; i++) lane[v][i] += lane[v + w][i];
-        }
-    }
-    UNROLL
-    for (int i = 0; i < 16 / VL; i++) vstore(sum + i * VL, lane[0][i]);
 }
 
 /* ---- the first n lanes: 0 < n < VL; nothing beyond them is read or written ------------------- */
