@@ -98,8 +98,8 @@ static void write_text_table(const il_peaks *p, const il_table *t)
     printf("peak of the %s kernels: %.0f GFLOP/s on one thread, %.0f on %d",
            il_kernel_name(), p->one, p->all, p->threads);
     if (isfinite(p->bf16_one)) printf("; bfloat16 %.0f and %.0f", p->bf16_one, p->bf16_all);
-    printf("\n\n%-18s  %10s  %8s  %6s  %7s  %10s  %6s  %s\n", "row", "seconds", "GFLOP/s",
-           "% peak", "MB", "peer's", "ratio", "peer");
+    printf("\n\n%-18s  %10s  %8s  %6s  %10s  %10s  %6s  %s\n", "row", "seconds", "GFLOP/s",
+           "% peak", "bytes", "peer's", "ratio", "peer");
     int col[8];
     static const char *const names[] = { "name",         "seconds",
                                          "gflops",       "percent_of_peak",
@@ -111,7 +111,7 @@ static void write_text_table(const il_peaks *p, const il_table *t)
         cell("%.4g", 10, il_table_number(t, r, col[1]));
         cell("%.1f", 8, il_table_number(t, r, col[2]));
         cell("%.1f", 6, il_table_number(t, r, col[3]));
-        cell("%.1f", 7, il_table_number(t, r, col[4]) * 1e-6);
+        cell("%.0f", 10, il_table_number(t, r, col[4]));
         cell("%.4g", 10, il_table_number(t, r, col[5]));
         cell("%.2f", 6, il_table_number(t, r, col[6]));
         printf("  %s\n", il_table_text(t, r, col[7]));
