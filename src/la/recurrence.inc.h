@@ -11,16 +11,23 @@ enum { NB = 2, NT = IL_LEVEL == LEVEL_avx512 || IL_LEVEL == LEVEL_neon ? 4 : 2 }
 /* What a pass does to a row, in this order. */
 enum { BEFORE = 1, UPDATE = 2, READ = 4, AFTER = 8 };
 
-/* y[0..n), of nv vectors, of which the last may be partial */
+/* y[0..n) of nv vectors, the last of which may be partial: n > (nv - 1) VL */
 INLINE void load_row(const int nv, vf *y, const il_real *at, int n)
 {
     UNROLL
-    for (int v = 0; v < nv; v++) y[v] = vload_n(at + v * VL, n - v * VL);
+    for (int v = 0; v < nv; v++)
+        y[v] = v < nv - 1 || n >= nv * VL ? vload(at + v * VL)
+                                          : vload_some(at + v * VL, n - v * VL);
 }
 INLINE void store_row(const int nv, il_real *at, const vf *y, int n)
 {
     UNROLL
-    for (int v = 0; v < nv; v++) vstore_n(at + v * VL, y[v], n - v * VL);
+    for (int v = 0; v < nv; v++) {
+        if (v < nv - 1 || n >= nv * VL)
+            vstore(at + v * VL, y[v]);
+        else
+            vstore_some(at + v * VL, y[v], n - v * VL);
+    }
 }
 
 INLINE void add_row(const int nv, il_real *at, vf *y, int n)
@@ -106,48 +113,23 @@ INLINE void read_out(const int nv, const il_recurrence *r, size_t t, int c0, vf 
 
 /* ---- tokens that do not depend on what is read -------------------------------------------------- */
 
-/* Rows of c and y whose vectors are not full go through rows that are. */
-enum { STAGED = NB * VL };
-typedef il_real staged[NT][STAGED];
-
-static __attribute__((noinline)) void get_rows(il_real (*to)[STAGED], const il_real *from,
-                                               ptrdiff_t ld, int rows, int n)
-{
-    for (int m = 0; m < rows; m++)
-        for (int v = 0; v < NB; v++)
-            vstore(to[m] + v * VL, vload_n(from + m * ld + v * VL, n - v * VL));
-}
-static __attribute__((noinline)) void put_rows(il_real *to, ptrdiff_t ld,
-                                               il_real (*from)[STAGED], int rows, int n)
-{
-    for (int m = 0; m < rows; m++)
-        for (int v = 0; v < NB; v++)
-            vstore_n(to + m * ld + v * VL, vload(from[m] + v * VL), n - v * VL);
-}
-
 /* `nt` tokens from the i-th on of the order in which they are taken */
 INLINE void recur_tokens(const int nv, const int nt, const int decays, const int reverse,
                          const int reads, il_real *S, const il_recurrence *r, int c0, int i,
                          const fetch *f)
 {
-    const int way = reverse ? -1 : 1, n = r->cols - c0, whole = n >= nv * VL;
+    const int way = reverse ? -1 : 1, n = r->cols - c0;
     const size_t t = (size_t)(reverse ? r->T - 1 - i : i);
     const il_real *b = r->b + t * (size_t)r->ldb, *c = r->c + t * (size_t)r->ldc + c0;
     const il_real *a = reads ? r->a + t * (size_t)r->lda : b;
-    il_real *y = reads ? r->y + t * (size_t)r->ldy + c0 : NULL, *to = y;
-    ptrdiff_t ldb = way * r->ldb, ldc = way * r->ldc, lda = reads ? way * r->lda : ldb,
-              ldy = way * r->ldy, ldto = ldy;
-    staged cs, ys;
+    const ptrdiff_t ldb = way * r->ldb, ldc = way * r->ldc, ldy = way * r->ldy;
+    const ptrdiff_t lda = reads ? way * r->lda : ldb;
+    il_real *y = reads ? r->y + t * (size_t)r->ldy + c0 : NULL;
     token of[NT];
-    if (!whole) {
-        get_rows(cs, c, ldc, nt, n);
-        if (reads && r->add) get_rows(ys, y, ldy, nt, n);
-        c = cs[0], to = ys[0], ldc = ldto = STAGED;
-    }
     UNROLL
     for (int m = 0; m < nt; m++) {
         size_t at = t + (size_t)(way * m);
-        load_row(nv, of[m].c, c + m * ldc, nv * VL);
+        load_row(nv, of[m].c, c + m * ldc, n);
         if (decays) of[m].factor = vsplat(r->decay[at * (size_t)r->ld_decay]);
         if (!r->gain && r->scale == 1) continue;
         vf weight = vsplat((r->gain ? r->gain[at * (size_t)r->ld_gain] : 1) * r->scale);
@@ -157,15 +139,13 @@ INLINE void recur_tokens(const int nv, const int nt, const int decays, const int
     int what = UPDATE | (reads ? READ : 0) | (!decays ? 0 : reverse ? AFTER : BEFORE);
     pass(nv, nt, what, S + c0, il_padded(r->cols), r->rows, of, a, (size_t)lda, b,
          (size_t)ldb, f);
-    if (!reads) return;
     UNROLL
-    for (int m = 0; m < nt; m++) {
+    for (int m = 0; m < nt && reads; m++) {
         if (r->add)
-            add_row(nv, to + m * ldto, of[m].y, nv * VL);
+            add_row(nv, y + m * ldy, of[m].y, n);
         else
-            store_row(nv, to + m * ldto, of[m].y, nv * VL);
+            store_row(nv, y + m * ldy, of[m].y, n);
     }
-    if (!whole) put_rows(y, ldy, ys, nt, n);
 }
 
 /* Of arrays in memory, whose rows are farther apart than those of scratch; two passes ahead, for a
