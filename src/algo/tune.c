@@ -15,13 +15,20 @@ typedef struct {
     double least, at; /* so far */
 } search;
 
+/* "gd steps=1" with another option more */
+static il_status with_option(il_algo **algo, const char *text, const char *option,
+                             double value, il_error *err)
+{
+    char all[2 * IL_TEXT];
+    snprintf(all, sizeof all, "%s %s=%s", text, option, il_digits(value).text);
+    return il_algo_new(algo, all, err);
+}
+
 /* The mean squared error with one value, INFINITY where it is not finite */
 static il_status measure(search *s, double value, double *loss, il_error *err)
 {
-    char text[2 * IL_TEXT];
-    snprintf(text, sizeof text, "%s %s=%s", s->text, s->option, il_digits(value).text);
     il_algo *algo;
-    IL_TRY(il_algo_new(&algo, text, err));
+    IL_TRY(with_option(&algo, s->text, s->option, value, err));
     int last = il_algo_steps(algo);
     il_status status = il_algo_predict(algo, s->batch, last, last, s->yhat, NULL, err);
     il_algo_free(algo);
@@ -84,5 +91,51 @@ il_status il_algo_tune(double *value, double *loss, const char *text, const char
     IL_TRY(status);
     *value = s.at;
     if (loss) *loss = s.least;
+    return IL_OK;
+}
+
+/* ---- what can be refused before ------------------------------------------------------------------ */
+
+static const il_algo_kind *kind_of(const char *text)
+{
+    size_t size = strcspn(text += strspn(text, " "), " ");
+    const il_algo_kind *kind;
+    for (int i = 0; (kind = il_algo_at(i)); i++)
+        if (strlen(kind->name) == size && !strncmp(kind->name, text, size)) break;
+    return kind;
+}
+
+/* Is it one of the options that are real numbers? */
+static il_status check_option(const il_algo_kind *kind, const char *option, il_error *err)
+{
+    char all[IL_TEXT] = "";
+    for (const il_opt *o = kind->opts; o && o->type != IL_OPT_END; o++) {
+        size_t n = strlen(all);
+        if (o->type != IL_OPT_REAL) continue;
+        if (!strcmp(o->name, option)) return IL_OK;
+        snprintf(all + n, sizeof all - n, "%s%s", n ? ", " : "", o->name);
+    }
+    if (!*all)
+        return il_fail(err, IL_ECONFIG, "option = '%s': %s has no real number to tune",
+                       il_show(option).text, kind->name);
+    return il_fail(err, IL_ECONFIG,
+                   "option = '%s' is no real number of %s that can be tuned; it has %s",
+                   il_show(option).text, kind->name, all);
+}
+
+il_status il_algo_tune_check(const char *text, const char *option, double lo, double hi,
+                             il_error *err)
+{
+    const double ends[] = { lo, hi };
+    il_algo *algo;
+    IL_TRY(il_algo_new(&algo, text, err));
+    il_algo_free(algo);
+    IL_TRY(check_option(kind_of(text), option, err));
+    if (!(lo < hi))
+        return il_fail(err, IL_ECONFIG, "low = %g is not below high = %g", lo, hi);
+    for (int i = 0; i < 2; i++) {
+        IL_TRY(with_option(&algo, text, option, ends[i], err));
+        il_algo_free(algo);
+    }
     return IL_OK;
 }

@@ -18,4 +18,9 @@ il_status il_algo_tune(double *value, double *loss, const char *text, const char
                        double lo, double hi, const il_batch *batch, int from,
                        il_error *err);
 
+/* Errors: IL_ECONFIG where that would be refused whatever the batch: an algorithm or option there is not,
+ * an option that is no real number, or bounds that are none. */
+il_status il_algo_tune_check(const char *text, const char *option, double lo, double hi,
+                             il_error *err);
+
 #endif

@@ -48,14 +48,10 @@ static il_status fill_rows(il_table *table, const options *o, const il_batch *ba
     il_status status = best && alike ? IL_OK : il_fail(err, IL_EFAIL, "out of memory");
     if (!status) status = il_similarity_errors(alike, s, a, na, b, nb, batch->y, err);
     if (!status) il_similarity_best(best, alike, na, nb);
-    if (!status) status = il_inspect_columns(table, il_measure_alike.columns, err);
     for (int i = 0; i < na && !status; i++) {
-        status = il_table_add_row(table, err);
-        if (status) break;
-        il_table_set(table, i, 0, o->first + i);
-        il_table_set(table, i, 1, best[i] + 1);
-        il_table_set(table, i, 2, log2(best[i] + 1));
-        il_table_set(table, i, 3, alike[(size_t)i * (size_t)nb + (size_t)best[i]]);
+        double row[] = { best[i] + 1, log2(best[i] + 1),
+                         alike[(size_t)i * (size_t)nb + (size_t)best[i]] };
+        il_claim_set(table, i, row, IL_COUNT(row));
     }
     free(alike);
     free(best);
@@ -67,17 +63,30 @@ static il_status compare(il_table *table, const options *o, const il_batch *batc
 {
     il_real *a = NULL, *b = NULL;
     int steps = il_algo_steps(second);
-    if (o->last < o->first || steps < 1)
-        return il_fail(err, IL_ECONFIG,
-                       "there are no steps to compare: first = %d, last = "
-                       "%d, and %s has %d",
-                       o->first, o->last, o->b, steps);
     il_status status = answers(&a, first, batch, o->first, o->last, err);
     if (!status) status = answers(&b, second, batch, 1, steps, err);
     if (!status) status = fill_rows(table, o, batch, a, b, steps, err);
     free(a);
     free(b);
     return status;
+}
+
+static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
+                         il_error *err)
+{
+    (void)subject, (void)n;
+    const options *o = opt;
+    il_algo *b;
+    IL_TRY(il_algo_new(&b, o->b, err));
+    int steps = il_algo_steps(b);
+    il_algo_free(b);
+    if (o->last < o->first || steps < 1)
+        return il_fail(err, IL_ECONFIG,
+                       "there are no steps to compare: first = %d, last = "
+                       "%d, and %s has %d",
+                       o->first, o->last, o->b, steps);
+    for (int i = o->first; i <= o->last; i++) IL_TRY(il_outline_number(table, i, err));
+    return IL_OK;
 }
 
 static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
@@ -104,5 +113,6 @@ const il_measure il_measure_alike = {
     .size = sizeof(options),
     .untrained = 1,
     .columns = "step best log2_best SimE",
+    .outline = outline,
     .fill = fill,
 };

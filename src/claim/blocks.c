@@ -26,13 +26,19 @@ typedef struct {
     double A[SLOTS * SLOTS], V[SLOTS * SLOTS], share_A, share_V;
 } head_means;
 
+static il_status shape_of(il_product_shape *s, const il_model *m, il_error *err)
+{
+    IL_TRY(il_product_shape_of(s, m, err));
+    return s->parts.n <= SLOTS
+               ? IL_OK
+               : il_fail(err, IL_ECONFIG, "a stream of more than %d parts", SLOTS);
+}
+
 /* The block means of every head, (blocks,heads). */
 static il_status read_means(head_means **out, il_product_shape *s, const il_model *m,
                             il_error *err)
 {
-    IL_TRY(il_product_shape_of(s, m, err));
-    if (s->parts.n > SLOTS)
-        return il_fail(err, IL_ECONFIG, "a stream of more than %d parts", SLOTS);
+    IL_TRY(shape_of(s, m, err));
     size_t n = (size_t)s->C * (size_t)s->C;
     head_means *means = calloc((size_t)(s->blocks * s->heads), sizeof *means);
     double *memory = malloc(2 * n * sizeof *memory);
@@ -63,32 +69,46 @@ static double largest(const double *X, int n)
 
 /* ---- heads -------------------------------------------------------------------------------------- */
 
-static il_status add_heads(il_table *table, const il_subject *subject, int many,
-                           il_error *err)
+static il_status outline_heads(il_table *table, const void *opt, const il_subject *subject,
+                               int n, il_error *err)
+{
+    (void)opt;
+    for (int i = 0; i < n; i++) {
+        il_product_shape s;
+        IL_TRY(shape_of(&s, subject[i].model, err));
+        for (int b = 0; b < s.blocks; b++)
+            for (int h = 0; h < s.heads; h++) {
+                char name[2 * IL_TEXT];
+                snprintf(name, sizeof name, "%s%sh.%d.%d", n > 1 ? subject[i].name : "",
+                         n > 1 ? " " : "", b, h);
+                IL_TRY(il_outline_name(table, name, err));
+            }
+    }
+    return IL_OK;
+}
+
+/* From a row on, which becomes the one behind them */
+static il_status add_heads(il_table *table, int *from, const il_model *m, il_error *err)
 {
     il_product_shape s;
     head_means *means;
-    IL_TRY(read_means(&means, &s, subject->model, err));
-    il_status status = IL_OK;
+    IL_TRY(read_means(&means, &s, m, err));
     int n = s.parts.n;
-    for (int i = 0; i < s.blocks * s.heads && !status; i++) {
-        char name[2 * IL_TEXT];
-        snprintf(name, sizeof name, "%s%sh.%d.%d", many ? subject->name : "",
-                 many ? " " : "", i / s.heads, i % s.heads);
+    for (int i = 0; i < s.blocks * s.heads; i++) {
         double row[] = { means[i].share_A, means[i].share_V, largest(means[i].A, n * n),
                          largest(means[i].V, n * n) };
-        status = il_inspect_row(table, name, 1, row, IL_COUNT(row), err);
+        il_claim_set(table, (*from)++, row, IL_COUNT(row));
     }
     free(means);
-    return status;
+    return IL_OK;
 }
 
 static il_status fill_heads(il_table *table, const void *opt, const il_subject *subject,
                             int n, il_error *err)
 {
     (void)opt;
-    IL_TRY(il_inspect_columns(table, il_measure_heads.columns, err));
-    for (int i = 0; i < n; i++) IL_TRY(add_heads(table, subject + i, n > 1, err));
+    for (int i = 0, row = 0; i < n; i++)
+        IL_TRY(add_heads(table, &row, subject[i].model, err));
     return IL_OK;
 }
 
@@ -96,6 +116,7 @@ const il_measure il_measure_heads = {
     .name = "heads",
     .summary = "products of linear attention: the share that multiples of I keep, by head",
     .columns = "head$ qk_share pv_share qk pv",
+    .outline = outline_heads,
     .fill = fill_heads,
 };
 
@@ -122,35 +143,45 @@ static void read_step(double *eta, double *other, const head_means *means,
             }
 }
 
-static il_status add_step(il_table *table, const il_claim_losses *o,
-                          const il_subject *subject, il_error *err)
+static il_status outline_step(il_table *table, const void *opt, const il_subject *subject,
+                              int n, il_error *err)
+{
+    (void)opt;
+    for (int i = 0; i < n; i++) {
+        il_product_shape s;
+        IL_TRY(shape_of(&s, subject[i].model, err));
+        if (s.parts.n <= BEFORE)
+            return il_fail(err, IL_ECONFIG, "%s has no constructed tokens",
+                           subject[i].name);
+    }
+    return il_outline_subjects(table, subject, n, err);
+}
+
+static il_status set_step(il_table *table, int i, const il_claim_losses *o,
+                          const il_model *m, il_error *err)
 {
     il_product_shape s;
     head_means *means;
     il_model *compressed;
     double eta, other, loss, small;
     uint64_t seed = (uint64_t)o->seed;
-    IL_TRY(read_means(&means, &s, subject->model, err));
-    if (s.parts.n <= BEFORE) {
-        free(means);
-        return il_fail(err, IL_ECONFIG, "%s has no constructed tokens", subject->name);
-    }
+    IL_TRY(read_means(&means, &s, m, err));
     read_step(&eta, &other, means, &s);
     free(means);
-    IL_TRY(il_loss(&loss, subject->model, o->prompts, seed, err));
-    IL_TRY(il_product_model(&compressed, subject->model, subject->model, 1, err));
+    IL_TRY(il_loss(&loss, m, o->prompts, seed, err));
+    IL_TRY(il_product_model(&compressed, m, m, 1, err));
     il_status status = il_loss(&small, compressed, o->prompts, seed, err);
     il_model_free(compressed);
     if (status) return status;
     double row[] = { eta, other, loss, small };
-    return il_inspect_row(table, subject->name, 1, row, IL_COUNT(row), err);
+    il_claim_set(table, i, row, IL_COUNT(row));
+    return IL_OK;
 }
 
 static il_status fill_step(il_table *table, const void *opt, const il_subject *subject,
                            int n, il_error *err)
 {
-    IL_TRY(il_inspect_columns(table, il_measure_step.columns, err));
-    for (int i = 0; i < n; i++) IL_TRY(add_step(table, opt, subject + i, err));
+    for (int i = 0; i < n; i++) IL_TRY(set_step(table, i, opt, subject[i].model, err));
     return IL_OK;
 }
 
@@ -160,5 +191,6 @@ const il_measure il_measure_step = {
     .opts = il_claim_loss_keys,
     .size = sizeof(il_claim_losses),
     .columns = "model$ step_size other loss compressed",
+    .outline = outline_step,
     .fill = fill_step,
 };

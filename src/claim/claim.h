@@ -20,18 +20,23 @@ enum { IL_CLAIM_MODELS = 24, IL_CLAIM_TABLES = 16, IL_CLAIM_ROWS = 96 };
 typedef struct {
     const char *name;
     const il_config *config;
-    const il_model *model; /* trained; NULL for a measure that needs recipes only */
-    const char *folder;    /* of its run; likewise */
+    const il_model
+        *model; /* trained, a sketch for an outline; NULL if only recipes are needed */
+    const char *folder; /* of its run; likewise */
 } il_subject;
 
 typedef struct {
     const char *name, *summary;
-    const il_opt *opts; /* its keys in the file, beside the common ones */
-    size_t size;        /* of the options struct */
-    int untrained;      /* it needs recipes only */
-    const char
-        *columns; /* "model$ loss error", $ a text's; NULL: they depend on what it reads */
-    /* Measures subjects 0..n-1 into an empty table, whose first column says what its rows are. */
+    const il_opt *opts;  /* its keys in the file, beside the common ones */
+    size_t size;         /* of the options struct */
+    int untrained;       /* it needs recipes only */
+    const char *columns; /* "model$ loss error", $ a text's; NULL: the outline adds them */
+    /* What is known of the table before a model is trained, whose weights are not asked for: the columns
+     * that depend on options and subjects, and the rows by their first column; none: measuring tells
+     * them. Refuses what cannot be measured. NULL: a row for every subject. */
+    il_status (*outline)(il_table *table, const void *opts, const il_subject *subject,
+                         int n, il_error *err);
+    /* Measures subjects 0..n-1 and fills the outlined table. */
     il_status (*fill)(il_table *table, const void *opts, const il_subject *subject, int n,
                       il_error *err);
 } il_measure;
@@ -46,15 +51,25 @@ typedef struct {
 #field, IL_OPT_##type, offsetof(options, field), init, min, max, help, words       \
     }
 
-/* The table of a measure, under a name. */
+/* The table of a measure, under a name: outlined, or filled as well. */
+il_status il_measure_outline(il_table **table, const il_measure *measure, const void *opts,
+                             const il_subject *subject, int n, const char *name,
+                             il_error *err);
 il_status il_measure_table(il_table **table, const il_measure *measure, const void *opts,
                            const il_subject *subject, int n, const char *name,
                            il_error *err);
 
-/* Adds column `from` of `source`, which has as many rows, to a table; to one without columns also
- * the rows. Errors: IL_ECONFIG where the numbers of rows differ. */
-il_status il_claim_add_column(il_table *table, const il_table *source, int from,
-                              const char *name, il_error *err);
+/* For an outline: a row more, which the first column names or numbers, and one for every subject.
+ * Errors: IL_ECONFIG past the longest table. */
+il_status il_outline_name(il_table *table, const char *name, il_error *err);
+il_status il_outline_number(il_table *table, double number, il_error *err);
+il_status il_outline_subjects(il_table *table, const il_subject *subject, int n,
+                              il_error *err);
+/* Errors: IL_ECONFIG unless n is 1. */
+il_status il_outline_one(const char *measure, int n, il_error *err);
+
+/* Sets `n` numbers of a row, from column 1 on. */
+void il_claim_set(il_table *table, int row, const double *numbers, int n);
 
 /* Prompts of a task, as in "noisy_linear_regression noise_std=1", that an evaluation with the same
  * seed draws too; and the keys of a measure whose options have them as `of`. */
@@ -100,8 +115,8 @@ typedef struct {
     const il_measure *measure;
     void *opts;
     int subject[IL_CLAIM_MODELS], n_subjects;
-    const il_leaf *leaf; /* of the key `models`, for errors; NULL without */
-    il_table *table;     /* once measured */
+    const il_leaf *kind_leaf, *models_leaf; /* of the keys, for errors; NULL without */
+    il_table *table;                        /* once measured */
 } il_claim_measured;
 
 enum { IL_TAKE_MEAN, IL_TAKE_MOST, IL_TAKE_LEAST, IL_TAKE_SLOPE };
@@ -136,8 +151,19 @@ struct il_claim {
     il_yaml *yaml; /* which the rows' leaves point into */
 };
 
-/* What is wrong whatever is measured. Errors: IL_ECONFIG naming what; the caller says where. */
+/* A key's or row's place before the sentence, as an error of the file. */
+il_status il_claim_fail(const il_leaf *leaf, il_error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Reads models, measures and rows from claim->yaml. `from_file`: a recipe may be one. */
+il_status il_claim_fill(il_claim *claim, int from_file, il_error *err);
+/* Is this text what the key stands for? Errors: IL_ECONFIG naming what; the caller says where. */
 il_status il_claim_check_key(const char *key, const char *value, il_error *err);
-il_status il_claim_check_row(const il_claim *claim, const il_claim_row *row, il_error *err);
+
+/* The number of a row, which names columns and rows of a table; and whether it can be read off an
+ * outlined one. Errors: IL_ECONFIG. */
+il_status il_claim_row_read(const il_claim_row *row, const il_table *table, double *value,
+                            il_error *err);
+il_status il_claim_row_check(const il_claim_row *row, const il_table *table, il_error *err);
 
 #endif

@@ -230,7 +230,7 @@ static void measure(job *j, il_table *table, int col)
     }
 }
 
-/* ---- a model ------------------------------------------------------------------------------------------ */
+/* ---- the table ---------------------------------------------------------------------------------------- */
 
 static il_status check(const il_model *m, const options *o, il_error *err)
 {
@@ -247,6 +247,30 @@ static il_status check(const il_model *m, const options *o, il_error *err)
                        m->config.model.n_positions, o->pairs, o->prefix, longest);
     return IL_OK;
 }
+
+static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
+                         il_error *err)
+{
+    static const char *const tails[VARIANTS] = { "", "+EOS", "+EOS+prefix" };
+    const options *o = opt;
+    if (!n) return il_fail(err, IL_ECONFIG, "few-shot prompts need a model");
+    IL_TRY(il_table_set_caption(table, "half the squared error", err));
+    IL_TRY(il_table_add_col(table, "pair", 0, err));
+    for (int i = 0; i < n; i++) {
+        IL_TRY(check(subject[i].model, o, err));
+        for (int v = PLAIN; v < VARIANTS; v++) {
+            char name[2 * IL_TEXT];
+            snprintf(name, sizeof name, "%s%s", subject[i].name, tails[v]);
+            IL_TRY(il_table_add_col(table, name, 0, err));
+        }
+    }
+    IL_TRY(il_table_add_col(table, "control", 0, err));
+    IL_TRY(il_table_add_col(table, "control on pairs", 0, err));
+    for (int i = 1; i <= o->pairs; i++) IL_TRY(il_outline_number(table, i, err));
+    return IL_OK;
+}
+
+/* ---- a model ------------------------------------------------------------------------------------------ */
 
 static il_status room(job *j, il_error *err)
 {
@@ -280,24 +304,19 @@ static void leave(job *j)
     free(j->error);
 }
 
-static il_status run_model(il_table *table, const options *o, const il_subject *subject,
-                           il_error *err)
+/* Its columns begin at `col`. */
+static il_status run_model(il_table *table, int col, const options *o,
+                           const il_subject *subject, il_error *err)
 {
-    static const char *const tails[VARIANTS] = { "", "+EOS", "+EOS+prefix" };
     job j = { .o = o, .m = subject->model, .d = subject->config->model.n_dims };
-    IL_TRY(check(j.m, o, err));
     il_status status = room(&j, err);
     for (int v = PLAIN; v < VARIANTS && !status; v++) {
-        char name[2 * IL_TEXT];
-        int col = il_table_cols(table);
         j.variant = v;
         j.P = v == PREFIX ? o->prefix : 0;
         j.each = v == PLAIN ? 2 : 3;
         j.T = j.P + j.each * o->pairs;
-        snprintf(name, sizeof name, "%s%s", subject->name, tails[v]);
-        status = il_table_add_col(table, name, 0, err);
-        if (!status && v != PLAIN) status = tune(&j, err);
-        if (!status) measure(&j, table, col);
+        if (v != PLAIN) status = tune(&j, err);
+        if (!status) measure(&j, table, col + v);
     }
     leave(&j);
     return status;
@@ -325,7 +344,7 @@ static void fill_batch(il_batch *batch, const options *o, int d, int all, double
 static il_status control(il_table *table, const options *o, int d, int all, il_error *err)
 {
     int N = all ? 2 * o->pairs - 1 : o->pairs, each = all ? 2 : 1,
-        col = il_table_cols(table);
+        col = il_table_cols(table) - 1 - all;
     il_batch *batch = NULL;
     il_algo *algo = NULL;
     size_t size = (size_t)o->prompts * (size_t)N * (size_t)d;
@@ -338,8 +357,6 @@ static il_status control(il_table *table, const options *o, int d, int all, il_e
     if (!status) status = il_algo_new(&algo, o->control, err);
     int last = status ? 0 : il_algo_steps(algo);
     if (!status) status = il_algo_predict(algo, batch, last, last, yhat, NULL, err);
-    if (!status)
-        status = il_table_add_col(table, all ? "control" : "control on pairs", 0, err);
     for (int i = 0; i < o->pairs && !status; i++) {
         double sum = 0;
         for (int b = 0; b < o->prompts; b++)
@@ -362,14 +379,8 @@ static il_status fill_table(il_table *table, const void *opt, const il_subject *
                             int n, il_error *err)
 {
     const options *o = opt;
-    if (!n) return il_fail(err, IL_ECONFIG, "few-shot prompts need a model");
-    IL_TRY(il_table_set_caption(table, "half the squared error", err));
-    IL_TRY(il_table_add_col(table, "pair", 0, err));
-    for (int i = 0; i < o->pairs; i++) {
-        IL_TRY(il_table_add_row(table, err));
-        il_table_set(table, i, 0, i + 1);
-    }
-    for (int i = 0; i < n; i++) IL_TRY(run_model(table, o, subject + i, err));
+    for (int i = 0; i < n; i++)
+        IL_TRY(run_model(table, 1 + i * VARIANTS, o, subject + i, err));
     for (int all = 1; all >= 0; all--)
         IL_TRY(control(table, o, subject->config->model.n_dims, all, err));
     return IL_OK;
@@ -380,5 +391,6 @@ const il_measure il_measure_few_shot = {
     .summary = "regression from a few pairs by a model of sequences, with tuned vectors",
     .opts = opts,
     .size = sizeof(options),
+    .outline = outline,
     .fill = fill_table,
 };

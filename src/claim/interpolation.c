@@ -25,44 +25,51 @@ static il_status set_loss(il_table *table, int row, int col, const il_claim_loss
     return status;
 }
 
-static il_status add(il_table *table, const il_claim_losses *o, const il_model *at,
-                     const il_model *end, il_error *err)
+static il_status set_row(il_table *table, int row, const il_claim_losses *o,
+                         const il_model *at, const il_model *end, il_error *err)
 {
-    int row = il_table_rows(table);
     double loss;
-    IL_TRY(il_table_add_row(table, err));
-    il_table_set(table, row, 0, (double)at->step);
     IL_TRY(il_loss(&loss, at, o->prompts, (uint64_t)o->seed, err));
     il_table_set(table, row, TRAINED, loss);
     IL_TRY(set_loss(table, row, INTERPOLATED, o, at, end, 0.5, err));
     return set_loss(table, row, COMPRESSED, o, at, at, 1, err);
 }
 
+static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
+                         il_error *err)
+{
+    (void)opt;
+    il_product_shape shape;
+    IL_TRY(il_outline_one("interpolation", n, err));
+    IL_TRY(il_product_shape_of(&shape, subject->model, err));
+    const il_config *c = subject->config;
+    int every = c->training.keep_every_steps,
+        kept = every ? c->training.train_steps / every : 0;
+    for (int i = 0; i <= kept; i++)
+        IL_TRY(il_outline_number(table, (double)i * every, err));
+    return IL_OK;
+}
+
 static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
                       il_error *err)
 {
     const il_claim_losses *o = opt;
+    (void)n;
     const il_config *c = subject->config;
     il_model *start;
-    int every = c->training.keep_every_steps;
-    if (n != 1)
-        return il_fail(err, IL_ECONFIG,
-                       "interpolation is of one model; name it in `models`");
-    IL_TRY(il_inspect_columns(table, il_measure_interpolation.columns, err));
     IL_TRY(il_table_set_caption(table, il_task_metric(il_task_find(c->training.task_name)),
                                 err));
     IL_TRY(il_model_new(&start, c, err));
-    il_status status = add(table, o, start, subject->model, err);
+    il_status status = set_row(table, 0, o, start, subject->model, err);
     il_model_free(start);
-    for (int step = every; every && step <= c->training.train_steps && !status;
-         step += every) {
+    for (int i = 1; i < il_table_rows(table) && !status; i++) {
         char path[4096];
         il_model *m;
         snprintf(path, sizeof path, "%s/checkpoints/step-%09d.safetensors", subject->folder,
-                 step);
+                 i * c->training.keep_every_steps);
         status = il_model_load(&m, path, err);
         if (status) break;
-        status = add(table, o, m, subject->model, err);
+        status = set_row(table, i, o, m, subject->model, err);
         il_model_free(m);
     }
     return status;
@@ -74,5 +81,6 @@ const il_measure il_measure_interpolation = {
     .opts = il_claim_loss_keys,
     .size = sizeof(il_claim_losses),
     .columns = "step trained interpolated compressed",
+    .outline = outline,
     .fill = fill,
 };

@@ -94,52 +94,60 @@ static il_status measure(double *loss, double *error, const il_model *m, const o
 
 /* The algorithm of `less`, and room for its answers to a batch; NULL both where there is none. */
 static il_status prepare(il_algo **less, il_real **yhat, const options *o,
-                         const il_model *m, const il_batch *batch, il_error *err)
+                         const il_batch *batch, il_error *err)
 {
     size_t size = (size_t)batch->prompts * (size_t)batch->points * (size_t)batch->outs;
     if (!o->less[0]) return IL_OK;
-    if (strcmp(il_task_find(m->config.training.task_name)->loss, "mse"))
-        return il_fail(err, IL_ECONFIG, "less: %s has no squared error",
-                       m->config.training.task_name);
     IL_TRY(il_algo_new(less, o->less, err));
     *yhat = malloc(sizeof **yhat * size);
     return *yhat ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for answers");
 }
 
-static il_status add_model(il_table *table, const il_subject *subject, const options *o,
-                           il_error *err)
+static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
+                         il_error *err)
 {
-    const il_config *c = subject->config;
-    const il_model *m = subject->model;
+    const options *o = opt;
+    for (int i = 0; i < n; i++) {
+        const char *task = subject[i].config->training.task_name;
+        if (il_model_classes(subject[i].model))
+            return il_fail(err, IL_ECONFIG, "%s is a model of classes: measure its points",
+                           subject[i].name);
+        if (o->less[0] && strcmp(il_task_find(task)->loss, "mse"))
+            return il_fail(err, IL_ECONFIG, "less: %s has no squared error", task);
+    }
+    return il_outline_subjects(table, subject, n, err);
+}
+
+static il_status set_row(il_table *table, int row, const il_model *m, const options *o,
+                         il_error *err)
+{
+    const il_config *c = &m->config;
     int points = c->training.curriculum.points.end;
     double value[] = { NAN, NAN };
     il_batch *batch = NULL;
     il_state *s = NULL;
     il_algo *less = NULL;
     il_real *yhat = NULL;
-    if (il_model_classes(m))
-        return il_fail(err, IL_ECONFIG, "%s is a model of classes: measure its points",
-                       subject->name);
     IL_TRY(il_batch_new_outs(&batch, il_min(BATCH, o->prompts), points, c->model.n_dims,
                              il_width(&m->plan, m->plan.target), err));
     int room = batch->prompts;
     il_status status =
         il_state_new(&s, m, il_min(SHARD, room), il_model_tokens(m, points), 0, err);
-    if (!status) status = prepare(&less, &yhat, o, m, batch, err);
+    if (!status) status = prepare(&less, &yhat, o, batch, err);
     if (!status) status = measure(&value[0], &value[1], m, o, s, batch, less, yhat, err);
     il_state_free(s);
     il_algo_free(less);
     free(yhat);
     batch->prompts = room;
     il_batch_free(batch);
-    return status ? status : il_inspect_row(table, subject->name, 1, value, 2, err);
+    if (!status) il_claim_set(table, row, value, IL_COUNT(value));
+    return status;
 }
 
 static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
                       il_error *err)
 {
-    IL_TRY(il_inspect_columns(table, il_measure_loss.columns, err));
-    for (int i = 0; i < n; i++) IL_TRY(add_model(table, subject + i, opt, err));
+    for (int i = 0; i < n; i++) IL_TRY(set_row(table, i, subject[i].model, opt, err));
     return IL_OK;
 }
 
@@ -149,5 +157,6 @@ const il_measure il_measure_loss = {
     .opts = opts,
     .size = sizeof(options),
     .columns = "model$ loss error",
+    .outline = outline,
     .fill = fill,
 };

@@ -1,29 +1,12 @@
 /* measure.c - a claim held against what is measured: every table, then every row's number
  *
- * A row reads its column at the rows that `at` names: v, v - minus, or v / over of each; their
- * mean (with `over` the mean of v over that of `over`), largest, smallest, or slope against the first
- * column is held to the bounds. What is not finite holds nothing.
+ * A number that is not finite holds nothing.
  */
 #include "claim/claim.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* ---- tables ----------------------------------------------------------------------------------- */
-
-il_status il_measure_table(il_table **out, const il_measure *measure, const void *opts,
-                           const il_subject *subject, int n, const char *name,
-                           il_error *err)
-{
-    il_table *table;
-    IL_TRY(il_table_new(&table, name, err));
-    il_status status = measure->fill(table, opts, subject, n, err);
-    if (status)
-        il_table_free(table);
-    else
-        *out = table;
-    return status;
-}
 
 static il_status measure_one(il_claim *c, il_claim_measured *t, il_model *const *models,
                              const char *const *folders, il_error *err)
@@ -65,117 +48,6 @@ static il_status load(il_claim *c, const char *const *folders, il_model **models
 
 /* ---- rows ------------------------------------------------------------------------------------- */
 
-static il_status fail_row(const il_claim_row *r, il_error *err, const char *what)
-{
-    return il_fail(err, IL_ECONFIG, "%s:%d:%d: rows.%s.%s", r->leaf->file, r->leaf->line,
-                   r->leaf->column, r->name, what);
-}
-
-static il_status find_column(const il_claim_row *r, const il_table *table, const char *key,
-                             const char *name, int *col, il_error *err)
-{
-    char what[256];
-    const char *names[64];
-    int n = 0;
-    *col = il_table_find(table, name);
-    if (*col >= 0 && !il_table_is_text(table, *col)) return IL_OK;
-    for (int i = 0; i < il_table_cols(table) && n < 64; i++)
-        if (!il_table_is_text(table, i)) names[n++] = il_table_col(table, i);
-    const char *near = il_nearest(name, names, n);
-    snprintf(what, sizeof what, "%s = '%s' is no column of numbers of %s%s%s%s", key,
-             il_show(name).text, il_table_name(table), near ? "; did you mean '" : "",
-             near ? near : "", near ? "'?" : "");
-    return fail_row(r, err, what);
-}
-
-/* Is this row of the table one that `at` names? */
-static int named(const char *at, const il_table *table, int row)
-{
-    if (!strcmp(at, "all")) return 1;
-    if (il_table_is_text(table, 0)) return !strcmp(il_table_text(table, row, 0), at);
-    double x = il_table_number(table, row, 0), low, high;
-    const char *dots = strstr(at, "..");
-    char first[IL_TEXT];
-    snprintf(first, sizeof first, "%.*s", dots ? (int)(dots - at) : (int)strlen(at), at);
-    if (!il_number_parse(first, &low)) return 0;
-    high = low;
-    if (dots && !il_number_parse(dots + 2, &high)) return 0;
-    return x >= low && x <= high;
-}
-
-/* Sums over the rows read, of v = above / below and the first column x */
-typedef struct {
-    int n;
-    double above, below, v, x, xx, xv, most, least;
-} sums;
-
-static void add(sums *to, double x, double above, double below)
-{
-    double v = above / below;
-    to->n++;
-    to->above += above;
-    to->below += below;
-    to->v += v;
-    to->x += x;
-    to->xx += x * x;
-    to->xv += x * v;
-    to->most = fmax(to->most, v);
-    to->least = fmin(to->least, v);
-}
-
-static double taken(const sums *s, int take)
-{
-    if (!isfinite(s->v)) return NAN; /* one NaN among numbers is not passed over */
-    switch (take) {
-    case IL_TAKE_MOST:
-        return s->most;
-    case IL_TAKE_LEAST:
-        return s->least;
-    case IL_TAKE_SLOPE:
-        return (s->n * s->xv - s->x * s->v) / (s->n * s->xx - s->x * s->x);
-    default:
-        return s->above / s->below;
-    }
-}
-
-/* The numbers of column `col`, with `other` beside it, at the rows that `at` names */
-static il_status read_rows(sums *s, const il_claim_row *r, const il_table *table, int col,
-                           int other, const char *at, il_error *err)
-{
-    int text = il_table_is_text(table, 0);
-    *s = (sums){ .most = -INFINITY, .least = INFINITY };
-    for (int row = 0; row < il_table_rows(table); row++) {
-        if (!named(at, table, row)) continue;
-        double v = il_table_number(table, row, col), below = 1;
-        if (other >= 0 && r->minus[0]) v -= il_table_number(table, row, other);
-        if (other >= 0 && r->over[0]) below = il_table_number(table, row, other);
-        add(s, text ? row : il_table_number(table, row, 0), v, below);
-    }
-    if (s->n) return IL_OK;
-    char what[256];
-    snprintf(what, sizeof what, "%s = '%s' names no row of %s by its column %s",
-             at == r->at ? "at" : "over_at", at, il_table_name(table),
-             il_table_col(table, 0));
-    return fail_row(r, err, what);
-}
-
-static il_status read_number(const il_claim_row *r, const il_table *table, double *value,
-                             il_error *err)
-{
-    int col, other = -1;
-    const char *second = r->minus[0] ? r->minus : r->over;
-    sums s, base;
-    IL_TRY(find_column(r, table, "column", r->column, &col, err));
-    if (*second)
-        IL_TRY(find_column(r, table, r->minus[0] ? "minus" : "over", second, &other, err));
-    IL_TRY(read_rows(&s, r, table, col, other, r->at, err));
-    *value = r->times * taken(&s, r->take);
-    if (!r->over_at[0]) return IL_OK;
-    IL_TRY(read_rows(&base, r, table, col, other, r->over_at, err));
-    *value /= taken(&base, IL_TAKE_MEAN);
-    return IL_OK;
-}
-
 static int holds(const il_claim_row *r, double value)
 {
     double slack = isnan(r->within) ? INFINITY : r->within;
@@ -216,7 +88,7 @@ static il_status fill(il_claim *c, il_table *table, int *failed, il_error *err)
         const il_claim_row *r = &c->row[i];
         char wanted[IL_TEXT];
         double value = NAN;
-        IL_TRY(read_number(r, c->table[r->table].table, &value, err));
+        IL_TRY(il_claim_row_read(r, c->table[r->table].table, &value, err));
         print_wanted(r, wanted);
         *failed += !holds(r, value);
         IL_TRY(il_table_add_row(table, err));

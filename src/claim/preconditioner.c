@@ -73,8 +73,8 @@ static double rest_of(const il_products *p, int C, int d)
     return il_larger(keys / largest, values / fabs(p->V[d * C + d]));
 }
 
-static il_status fill_block(il_table *table, int C, int d, const double *S, int n,
-                            const il_products *p, const char *name, il_error *err)
+static void fill_block(il_table *table, int row, int C, int d, const double *S, int n,
+                       const il_products *p)
 {
     double A[D * D] = { 0 }, root[D] = { 0 };
     for (int i = 0; i < d; i++) root[i] = sqrt(S[i]);
@@ -83,7 +83,7 @@ static il_status fill_block(il_table *table, int C, int d, const double *S, int 
     multiple whitened = nearest(A, d, root), plain = nearest(A, d, NULL);
     double values[] = { whitened.a,    whitened.distance,        plain.distance,
                         plain.largest, from_optimum(A, d, n, S), rest_of(p, C, d) };
-    return il_inspect_row(table, name, 1, values, IL_COUNT(values), err);
+    il_claim_set(table, row, values, IL_COUNT(values));
 }
 
 static il_status check(const il_subject *subject, const il_product_shape *s, il_error *err)
@@ -101,7 +101,26 @@ static il_status check(const il_subject *subject, const il_product_shape *s, il_
     return IL_OK;
 }
 
-static il_status add_blocks(il_table *table, const il_subject *subject, int many,
+static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
+                         il_error *err)
+{
+    (void)opt;
+    for (int i = 0; i < n; i++) {
+        il_product_shape s;
+        IL_TRY(il_product_shape_of(&s, subject[i].model, err));
+        IL_TRY(check(subject + i, &s, err));
+        for (int b = 0; b < s.blocks; b++) {
+            char name[2 * IL_TEXT];
+            snprintf(name, sizeof name, "%s%sh.%d", n > 1 ? subject[i].name : "",
+                     n > 1 ? " " : "", b);
+            IL_TRY(il_outline_name(table, name, err));
+        }
+    }
+    return IL_OK;
+}
+
+/* From a row on, which becomes the one behind them */
+static il_status add_blocks(il_table *table, int *row, const il_subject *subject,
                             il_error *err)
 {
     const il_config *c = &subject->model->config;
@@ -110,31 +129,24 @@ static il_status add_blocks(il_table *table, const il_subject *subject, int many
     double S[D];
     int d = c->model.n_dims;
     IL_TRY(il_product_shape_of(&s, subject->model, err));
-    IL_TRY(check(subject, &s, err));
     IL_TRY(il_task_variances(S, task, c->training.task_opts, d, err));
     size_t n = (size_t)s.C * (size_t)s.C;
     double *memory = malloc(2 * n * sizeof *memory);
     if (!memory) return il_fail(err, IL_EFAIL, "out of memory for products");
     il_products p = { memory, memory + n };
-    il_status status = IL_OK;
-    for (int b = 0; b < s.blocks && !status; b++) {
-        char name[2 * IL_TEXT];
-        snprintf(name, sizeof name, "%s%sh.%d", many ? subject->name : "", many ? " " : "",
-                 b);
+    for (int b = 0; b < s.blocks; b++) {
         il_products_of(p, subject->model, &s, b, 0);
-        status = fill_block(table, s.C, d, S, c->training.curriculum.points.end - 1, &p,
-                            name, err);
+        fill_block(table, (*row)++, s.C, d, S, c->training.curriculum.points.end - 1, &p);
     }
     free(memory);
-    return status;
+    return IL_OK;
 }
 
 static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
                       il_error *err)
 {
     (void)opt;
-    IL_TRY(il_inspect_columns(table, il_measure_preconditioner.columns, err));
-    for (int i = 0; i < n; i++) IL_TRY(add_blocks(table, subject + i, n > 1, err));
+    for (int i = 0, row = 0; i < n; i++) IL_TRY(add_blocks(table, &row, subject + i, err));
     return IL_OK;
 }
 
@@ -142,5 +154,6 @@ const il_measure il_measure_preconditioner = {
     .name = "preconditioner",
     .summary = "linear attention on columns as preconditioned gradient descent, by block",
     .columns = "block$ scale whitened plain identity optimum rest",
+    .outline = outline,
     .fill = fill,
 };

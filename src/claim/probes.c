@@ -134,18 +134,14 @@ static void leave(sample *s)
 
 /* ---- the stream ------------------------------------------------------------------------------ */
 
-static il_status add_row(il_table *table, const job *j, const double *error, il_error *err)
+static void set_row(il_table *table, const job *j, int row, const double *error)
 {
-    int row = il_table_rows(table);
     double mean = 0;
-    IL_TRY(il_table_add_row(table, err));
-    il_table_set(table, row, 0, row);
     for (int p = 0; p < j->P; p++) {
         il_table_set(table, row, 1 + p, error[p] / 2);
         mean += error[p] / 2 / j->P;
     }
     il_table_set(table, row, 1 + j->P, mean);
-    return IL_OK;
 }
 
 static il_status probe_stream(il_table *table, const job *j, const il_reader *reader,
@@ -173,7 +169,7 @@ static il_status probe_stream(il_table *table, const job *j, const il_reader *re
         double error[MOST_AT];
         for (int i = 0; i < j->P; i++)
             error[i] = score[il_probe_at(&p, l, i, 0, j->control)].error;
-        status = add_row(table, j, error, err);
+        set_row(table, j, l, error);
     }
     free(score);
     il_layers_free(layers);
@@ -222,11 +218,27 @@ static il_status probe_alone(il_table *table, const job *j, const il_reader *rea
         free_pairs(&fit);
         free_pairs(&test);
     }
-    return status ? status : add_row(table, j, error, err);
+    if (!status) set_row(table, j, 0, error);
+    return status;
 }
 
-static il_status columns(il_table *table, const job *j, il_error *err)
+/* ---- the table --------------------------------------------------------------------------------- */
+
+static il_status find(job *j, const options *o, const il_model *model, il_error *err)
 {
+    *j = (job){ .model = model, .o = o };
+    IL_TRY(il_model_check_prompts(model, err));
+    IL_TRY(find_positions(j, err));
+    return find_target(j, err);
+}
+
+static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
+                         il_error *err)
+{
+    job found, *j = &found;
+    il_layers *layers;
+    IL_TRY(il_outline_one("probes", n, err));
+    IL_TRY(find(j, opt, subject->model, err));
     IL_TRY(il_table_set_caption(table, "half the squared error of a probe", err));
     IL_TRY(il_table_add_col(table, "layer", 0, err));
     for (int p = 0; p < j->P; p++) {
@@ -234,21 +246,22 @@ static il_status columns(il_table *table, const job *j, il_error *err)
         snprintf(name, sizeof name, "k=%d", j->examples[p]);
         IL_TRY(il_table_add_col(table, name, 0, err));
     }
-    return il_table_add_col(table, "mean", 0, err);
+    IL_TRY(il_table_add_col(table, "mean", 0, err));
+    IL_TRY(il_layers_new(&layers, j->model, 0, err));
+    int last = j->alone ? 0 : layers->n;
+    il_layers_free(layers);
+    for (int l = 0; l <= last; l++) IL_TRY(il_outline_number(table, l, err));
+    return IL_OK;
 }
 
 static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
                       il_error *err)
 {
     const options *o = opt;
-    if (n != 1)
-        return il_fail(err, IL_ECONFIG, "probes are of one model; name it in `models`");
-    job j = { .model = subject->model, .o = o };
+    (void)n;
+    job j;
     il_reader reader = { .hidden = o->hidden, .shrink = o->shrink, .seed = 1 };
-    IL_TRY(il_model_check_prompts(j.model, err));
-    IL_TRY(find_positions(&j, err));
-    IL_TRY(find_target(&j, err));
-    IL_TRY(columns(table, &j, err));
+    IL_TRY(find(&j, o, subject->model, err));
     il_status status = draw(&j, &j.fit, o->seed, err);
     if (!status) status = draw(&j, &j.test, o->seed + 1, err);
     if (!status)
@@ -264,5 +277,6 @@ const il_measure il_measure_probes = {
     .summary = "what a probe can read off the stream, by layer",
     .opts = opts,
     .size = sizeof(options),
+    .outline = outline,
     .fill = fill,
 };

@@ -43,17 +43,29 @@ static il_status read_steps(il_table *table, const il_table *all, const char *fa
 {
     int layer = il_table_find(all, "layer"), step = il_table_find(all, "step"),
         sime = il_table_find(all, "sime");
-    IL_TRY(il_inspect_columns(table, il_measure_similar.columns, err));
+    int some = 0;
     for (int i = 0; i < il_table_rows(all); i++) {
         if (strcmp(il_table_text(all, i, 0), family)) continue;
         int row = (int)il_table_number(all, i, layer) - 1;
-        while (il_table_rows(table) <= row) IL_TRY(il_table_add_row(table, err));
-        il_table_set(table, row, 0, row + 1);
+        some = 1;
         if (il_table_number(all, i, sime) <= il_table_number(table, row, 2)) continue;
         il_table_set(table, row, 1, il_table_number(all, i, step));
         il_table_set(table, row, 2, il_table_number(all, i, sime));
     }
-    return il_table_rows(table) ? IL_OK : no_family(all, family, err);
+    return some ? IL_OK : no_family(all, family, err);
+}
+
+static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
+                         il_error *err)
+{
+    (void)opt;
+    il_layers *layers;
+    IL_TRY(il_outline_one("similar", n, err));
+    IL_TRY(il_layers_new(&layers, subject->model, 0, err));
+    int all = layers->n;
+    il_layers_free(layers);
+    for (int i = 1; i <= all; i++) IL_TRY(il_outline_number(table, i, err));
+    return IL_OK;
 }
 
 static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
@@ -61,7 +73,7 @@ static il_status fill(il_table *table, const void *opt, const il_subject *subjec
 {
     const options *o = opt;
     il_table *all;
-    if (n != 1) return il_fail(err, IL_ECONFIG, "similar measures one model, not %d", n);
+    (void)n;
     il_inspect_options e = { .ask = { .data = o->data,
                                       .examples = o->examples[0] ? o->examples : NULL,
                                       .reading = o->reading,
@@ -79,5 +91,6 @@ const il_measure il_measure_similar = {
     .opts = opts,
     .size = sizeof(options),
     .columns = "layer step SimE",
+    .outline = outline,
     .fill = fill,
 };

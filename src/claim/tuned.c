@@ -50,8 +50,8 @@ static il_status fill_table(il_table *table, const options *o,
     il_batch_free(batch);
     if (status) return status;
     double row[] = { found.value, found.error * unit };
-    IL_TRY(il_inspect_columns(table, il_measure_tuned.columns, err));
-    return il_inspect_row(table, o->algo, 1, row, 2, err);
+    il_claim_set(table, 0, row, IL_COUNT(row));
+    return IL_OK;
 }
 
 /* ---- an option --------------------------------------------------------------------------------- */
@@ -62,6 +62,15 @@ static il_status tune(best *to, const options *o, const il_batch *batch, il_erro
                         0, err));
     to->error *= batch->outs;
     return IL_OK;
+}
+
+static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
+                         il_error *err)
+{
+    (void)subject, (void)n;
+    const options *o = opt;
+    IL_TRY(il_algo_tune_check(o->algo, o->option, o->low, o->high, err));
+    return il_outline_name(table, o->algo, err);
 }
 
 static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
@@ -78,6 +87,7 @@ const il_measure il_measure_tuned = {
     .size = sizeof(options),
     .untrained = 1,
     .columns = "algorithm$ value loss",
+    .outline = outline,
     .fill = fill,
 };
 
@@ -112,6 +122,14 @@ static il_status multiply(best *to, const options *o, const il_batch *batch, il_
     return status;
 }
 
+static il_status outline_multiple(il_table *table, const void *opt,
+                                  const il_subject *subject, int n, il_error *err)
+{
+    (void)subject, (void)n;
+    const options *o = opt;
+    return il_outline_name(table, o->algo, err);
+}
+
 static il_status fill_multiple(il_table *table, const void *opt, const il_subject *subject,
                                int n, il_error *err)
 {
@@ -126,5 +144,6 @@ const il_measure il_measure_multiple = {
     .size = sizeof(options),
     .untrained = 1,
     .columns = "algorithm$ value loss",
+    .outline = outline_multiple,
     .fill = fill_multiple,
 };

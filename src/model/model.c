@@ -2,6 +2,7 @@
 #include "model/model.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 static void layout(il_model *m)
 {
@@ -33,6 +34,7 @@ il_status il_model_from_plan(il_model **out, il_plan *plan, il_error *err)
 void il_model_free(il_model *m)
 {
     if (!m) return;
+    if (m->sketched) munmap(m->weights, m->sketched);
     il_plan_free(&m->plan);
     il_arena_free(&m->arena);
     free(m->program);
@@ -56,6 +58,29 @@ il_status il_model_new(il_model **out, const il_config *config, il_error *err)
     (*out)->config = *config;
     il_params_init(&(*out)->plan, (*out)->weights, (uint64_t)config->training.seed);
     il_model_pack(*out);
+    return IL_OK;
+}
+
+il_status il_model_sketch(il_model **out, const il_config *config, il_error *err)
+{
+    il_plan plan;
+    IL_TRY(il_model_plan(&plan, config, err));
+    size_t size = il_product(plan.n_weights + 1, sizeof(il_real));
+    il_model *m = calloc(1, sizeof *m);
+    void *at =
+        m ? mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+          : MAP_FAILED;
+    if (at == MAP_FAILED) {
+        free(m);
+        il_plan_free(&plan);
+        return il_fail(err, IL_EFAIL, "a model of %zu weights is too large",
+                       plan.n_weights);
+    }
+    m->plan = plan;
+    m->config = *config;
+    m->weights = at;
+    m->sketched = size;
+    *out = m;
     return IL_OK;
 }
 

@@ -23,6 +23,10 @@ void il_params_init(const il_plan *plan, il_real *weights, uint64_t seed);
  * (*model)->config, whose n_dims and tokens say how prompts become tokens. */
 il_status il_model_from_plan(il_model **model, il_plan *plan, il_error *err);
 
+/* A model of which only the shape may be asked, at next to no cost: its weights are addresses
+ * without memory, all zeros, which nothing may write. Errors: as il_model_new's. */
+il_status il_model_sketch(il_model **model, const il_config *config, il_error *err);
+
 /* Packs the weights for the products. Call after every change of weights; cost O(weights). */
 void il_model_pack(il_model *model);
 

@@ -170,6 +170,7 @@ struct il_model {
     char *program;    /* text of a built model's program, or NULL */
     int64_t step;
     il_arena arena;
+    size_t sketched; /* bytes of addresses that il_model_sketch put in place of weights */
 };
 
 /* What is computed: one shard's activations, gradients and scratch, for one thread. */

@@ -20,6 +20,7 @@ typedef struct {
     const il_task *task;
     double opts[IL_TASK_OPTS], scale;
     int by_loops, over_points, loops, loops_to, n_algos;
+    int points, dims;
     il_algo *algos[MOST];
     int steps[MOST]; /* to read; -1: its last */
     char names[MOST][IL_TEXT];
@@ -114,8 +115,21 @@ static il_status find_loops(setting *s, const il_eval_options *o, il_error *err)
     return IL_OK;
 }
 
-static il_status set_up(setting *s, const il_model *model, const il_eval_options *o,
-                        kind by, il_error *err)
+/* Do the answers of the task's prompts fit the model's? */
+static il_status check_answers(const setting *s, il_error *err)
+{
+    const il_model *m = s->model;
+    int outs = il_task_outs(s->task, s->opts, m->config.model.n_dims),
+        own = il_width(&m->plan, m->plan.answer);
+    if (s->task->ids || outs == own) return IL_OK;
+    return il_fail(err, IL_ECONFIG,
+                   "prompts whose answers are %d numbers do not fit the model's %d", outs,
+                   own);
+}
+
+/* All but the prompts */
+static il_status find(setting *s, const il_model *model, const il_eval_options *o, kind by,
+                      il_error *err)
 {
     const il_config *c = model ? &model->config : NULL;
     int points = positive(o->points, c ? c->training.curriculum.points.end : 0);
@@ -123,7 +137,9 @@ static il_status set_up(setting *s, const il_model *model, const il_eval_options
     *s = (setting){ .model = model,
                     .seed = o->seed,
                     .by_loops = by == BY_LOOPS,
-                    .over_points = by == MEAN };
+                    .over_points = by == MEAN,
+                    .points = points,
+                    .dims = dims };
     if (!c && (!o->task || !points || !dims || by == BY_LOOPS))
         return il_fail(err, IL_ECONFIG,
                        "without a model, an evaluation needs task, points and dims");
@@ -137,13 +153,18 @@ static il_status set_up(setting *s, const il_model *model, const il_eval_options
                        c->model.n_positions);
     IL_TRY(find_loops(s, o, err));
     IL_TRY(find_task(s, c, o->task, err));
-    IL_TRY(find_algos(s, o->against, err));
-    int dim = c ? c->model.n_dims : dims;
-    IL_TRY(il_batch_new_outs(&s->batch, positive(o->prompts, 1280), points, dim,
+    if (c) IL_TRY(check_answers(s, err));
+    return find_algos(s, o->against, err);
+}
+
+static il_status draw(setting *s, const il_eval_options *o, il_error *err)
+{
+    int dim = s->model ? s->model->config.model.n_dims : s->dims;
+    IL_TRY(il_batch_new_outs(&s->batch, positive(o->prompts, 1280), s->points, dim,
                              il_task_outs(s->task, s->opts, dim), err));
     il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL };
-    IL_TRY(il_batch_draw(s->batch, s->task, s->opts, o->shift, dims, at, err));
-    s->scale = il_task_scale(s->task, s->opts, dims);
+    IL_TRY(il_batch_draw(s->batch, s->task, s->opts, o->shift, s->dims, at, err));
+    s->scale = il_task_scale(s->task, s->opts, s->dims);
     return IL_OK;
 }
 
@@ -264,11 +285,16 @@ void il_mean_band(const double *e, int B, uint64_t seed, double *low, double *hi
 
 /* ---- tables ---------------------------------------------------------------------------------------------- */
 
-/* Columns: `first`, those of a model if there is one, one for each algorithm; `rows` rows. */
-static il_status new_table(il_table **table, const setting *s, const char *name,
-                           const char *first, int rows, il_error *err)
+/* Columns: points, loop or k, those of a model if there is one, one for each algorithm; all rows. */
+static il_status new_table(il_table **table, const setting *s, il_error *err)
 {
-    IL_TRY(il_table_new(table, name, err));
+    const char *first = s->over_points ? "points" : s->by_loops ? "loop" : "k";
+    int rows = s->over_points ? 1 : s->by_loops ? s->loops_to : s->points;
+    IL_TRY(il_table_new(table,
+                        s->over_points ? "mean"
+                        : s->by_loops  ? "loops"
+                                       : "points",
+                        err));
     IL_TRY(il_table_set_caption(*table, il_task_metric(s->task), err));
     const char *cols[] = { first, "model", "model_low", "model_high" };
     for (int i = 0; i < (s->model ? IL_COUNT(cols) : 1); i++)
@@ -278,7 +304,7 @@ static il_status new_table(il_table **table, const setting *s, const char *name,
     for (int row = 0; row < rows; row++) {
         IL_TRY(il_table_add_row(*table, err));
         il_table_set(*table, row, 0,
-                     s->over_points ? s->batch->points
+                     s->over_points ? s->points
                      : s->by_loops  ? row + 1
                                     : row);
     }
@@ -321,41 +347,49 @@ static il_status fill_algo(il_table *table, const setting *s, int i, errors *to,
     return IL_OK;
 }
 
-static il_status evaluate_classes(const setting *s, il_table **table, il_error *err)
+static il_status check_classes(const setting *s, il_error *err)
 {
+    int classes = il_task_classes(s->task, s->opts);
     if (s->by_loops || s->n_algos || !s->model)
         return il_fail(
             err, IL_ECONFIG,
             "%s asks for classes: its model is measured by position, and without "
             "algorithms that answer with numbers",
             s->task->name);
-    return il_eval_classes(s->model, s->batch, il_task_classes(s->task, s->opts),
-                           s->over_points, s->seed, table, err);
+    if (il_model_classes(s->model) != classes)
+        return il_fail(err, IL_ECONFIG, "the task has %d classes and the model %d", classes,
+                       il_model_classes(s->model));
+    return IL_OK;
 }
 
-static il_status evaluate(const il_model *model, const il_eval_options *o, kind by,
-                          il_table **out, il_error *err)
+static il_status fill(il_table *table, const setting *s, il_error *err)
 {
-    static const char *const words[][2] = { { "points", "k" },
-                                            { "loops", "loop" },
-                                            { "mean", "points" } };
-    setting s;
     errors room = { 0 };
-    il_table *table = NULL;
-    il_status status = set_up(&s, model, o, by, err);
-    if (!status && s.task->ids) {
-        status = evaluate_classes(&s, out, err);
-        tear_down(&s);
-        return status;
-    }
-    int rows = status ? 0 : by == MEAN ? 1 : by == BY_LOOPS ? s.loops_to : s.batch->points;
-    if (!status) status = new_table(&table, &s, words[by][0], words[by][1], rows, err);
-    if (!status) status = new_errors(&room, &s, by == MEAN ? s.batch->points : rows, err);
-    if (!status && model) status = fill_model(table, &s, &room, err);
-    for (int i = 0; i < s.n_algos && !status; i++)
-        status = fill_algo(table, &s, i, &room, err);
+    il_status status =
+        new_errors(&room, s, s->by_loops ? il_table_rows(table) : s->points, err);
+    if (!status && s->model) status = fill_model(table, s, &room, err);
+    for (int i = 0; i < s->n_algos && !status; i++)
+        status = fill_algo(table, s, i, &room, err);
     free(room.yhat);
     free(room.e);
+    return status;
+}
+
+/* `outline`: the table before it is filled */
+static il_status evaluate(const il_model *model, const il_eval_options *o, kind by,
+                          int outline, il_table **out, il_error *err)
+{
+    setting s;
+    il_table *table = NULL;
+    il_status status = find(&s, model, o, by, err);
+    int classes = !status && s.task->ids;
+    if (classes) status = check_classes(&s, err);
+    if (!status && !outline) status = draw(&s, o, err);
+    if (!status && !classes) status = new_table(&table, &s, err);
+    if (!status && classes && outline) status = il_eval_classes_outline(&table, err);
+    if (!status && classes && !outline)
+        status = il_eval_classes(s.model, s.batch, s.over_points, s.seed, &table, err);
+    if (!status && !classes && !outline) status = fill(table, &s, err);
     tear_down(&s);
     if (status == IL_OK)
         *out = table;
@@ -364,20 +398,26 @@ static il_status evaluate(const il_model *model, const il_eval_options *o, kind 
     return status;
 }
 
+il_status il_eval_outline(const il_model *model, const il_eval_options *options,
+                          int by_loops, il_table **table, il_error *err)
+{
+    return evaluate(model, options, by_loops ? BY_LOOPS : BY_POINTS, 1, table, err);
+}
+
 il_status il_eval_points(const il_model *model, const il_eval_options *options,
                          il_table **table, il_error *err)
 {
-    return evaluate(model, options, BY_POINTS, table, err);
+    return evaluate(model, options, BY_POINTS, 0, table, err);
 }
 
 il_status il_eval_loops(const il_model *model, const il_eval_options *options,
                         il_table **table, il_error *err)
 {
-    return evaluate(model, options, BY_LOOPS, table, err);
+    return evaluate(model, options, BY_LOOPS, 0, table, err);
 }
 
 il_status il_eval_mean(const il_model *model, const il_eval_options *options,
                        il_table **table, il_error *err)
 {
-    return evaluate(model, options, MEAN, table, err);
+    return evaluate(model, options, MEAN, 0, table, err);
 }

@@ -87,20 +87,25 @@ static double sum(const double *e, int n)
 
 enum { COL_K, COL_LOSS, COL_LOW, COL_HIGH, COL_WRONG, COL_ASKED };
 
-static il_status new_table(il_table **table, double nats, double wrong, il_error *err)
+il_status il_eval_classes_outline(il_table **table, il_error *err)
 {
     static const char *const cols[] = { "k",         "loss",  "loss_low",
                                         "loss_high", "wrong", "asked" };
-    char caption[256];
     IL_TRY(il_table_new(table, "positions", err));
+    for (int i = 0; i < IL_COUNT(cols); i++)
+        IL_TRY(il_table_add_col(*table, cols[i], 0, err));
+    return IL_OK;
+}
+
+static il_status new_table(il_table **table, double nats, double wrong, il_error *err)
+{
+    char caption[256];
+    IL_TRY(il_eval_classes_outline(table, err));
     snprintf(caption, sizeof caption,
              "nats by position; over all of them %s nats, %s bits, %s of the answers wrong",
              il_digits_short(nats).text, il_digits_short(nats / 0.69314718055994531).text,
              il_digits_short(wrong).text);
-    IL_TRY(il_table_set_caption(*table, caption, err));
-    for (int i = 0; i < IL_COUNT(cols); i++)
-        IL_TRY(il_table_add_col(*table, cols[i], 0, err));
-    return IL_OK;
+    return il_table_set_caption(*table, caption, err);
 }
 
 static il_status fill(il_table *table, const job *j, uint64_t seed, il_error *err)
@@ -124,13 +129,9 @@ static il_status fill(il_table *table, const job *j, uint64_t seed, il_error *er
     return IL_OK;
 }
 
-il_status il_eval_classes(const il_model *model, const il_batch *batch, int classes,
-                          int whole, uint64_t seed, il_table **out, il_error *err)
+il_status il_eval_classes(const il_model *model, const il_batch *batch, int whole,
+                          uint64_t seed, il_table **out, il_error *err)
 {
-    int own = il_model_classes(model);
-    if (own != classes)
-        return il_fail(err, IL_ECONFIG, "the task has %d classes and the model %d", classes,
-                       own);
     size_t size = RANGES * (size_t)batch->prompts;
     il_table *table = NULL;
     job j = { .model = model, .batch = batch, .whole = whole };

@@ -47,9 +47,15 @@ void il_mean_band(const double *e, int B, uint64_t seed, double *low, double *hi
 /* Errors: IL_ECONFIG of il_eval_options.against that is no list of algorithms. */
 il_status il_eval_check_against(const char *text, il_error *err);
 
-/* Loss and share of wrong answers of a model of `classes` by position, or as a `whole`: see il_eval_points.
- * Errors: IL_ECONFIG when the model has other classes, or none. */
-il_status il_eval_classes(const il_model *model, const il_batch *batch, int classes,
-                          int whole, uint64_t seed, il_table **table, il_error *err);
+/* Loss and share of wrong answers of a model of the task's classes by position, or as a `whole`: see
+ * il_eval_points. The outline has its columns; which rows there are only prompts tell. */
+il_status il_eval_classes(const il_model *model, const il_batch *batch, int whole,
+                          uint64_t seed, il_table **table, il_error *err);
+il_status il_eval_classes_outline(il_table **table, il_error *err);
+
+/* The table of il_eval_points or il_eval_loops before it is filled: all columns and rows, but no rows
+ * of classes. Neither prompts are drawn nor weights read. Errors: what is wrong without them. */
+il_status il_eval_outline(const il_model *model, const il_eval_options *options,
+                          int by_loops, il_table **table, il_error *err);
 
 #endif

@@ -81,7 +81,8 @@ for signal in INT KILL; do
     check "after $signal it measures the same" cmp whole/passes/claim.csv "$signal/passes/claim.csv"
 done
 
-# badly written: file, line and the nearest word
+# badly written: file, line and the nearest word, before anything is trained
+rm -rf runs
 bad() { # bad 'sed expression' 'regex'
     sed "$1" data/recipes/claims/passes.yaml >data/recipes/claims/bad.yaml
     expect 3 "$2" il reproduce bad
@@ -98,7 +99,17 @@ bad 's/train_steps: 21/train_step: 21/' 'bad.yaml:7:.*train_step'
 bad 's/models: "tiny, longer"/models: "tiny, shorter"/' 'shorter'
 bad 's/tiny.yaml, training/none.yaml, training/' 'bad.yaml:7:.*none.yaml'
 bad 's/zero,ols/zero,olz/' 'bad.yaml:9:.*measures.points.against: .*olz'
-check 'nothing is left half-written' test ! -e runs/reproduce/bad
+bad 's/tiny, at: 4, take/tiny, at: 5, take/' "rows.loops.at = '5' names no row of loops .* from 1 to 4"
+bad 's/column: all, at: tiny/column: all, at: tinny/' "at = 'tinny' names no row of counts .*did you mean 'tiny'"
+measure() { # measure 'keys' 'regex': the same with another measure
+    bad "s/^rows:/    more: {$1}\\n&/" "$2"
+}
+measure 'measure: tuned, option: stepsize' 'bad.yaml:12:12: measures.more: option = .stepsize.*step_size'
+measure 'measure: probes, models: tiny, at: 40' "measures.more: at: '40' is not .* from 1 to 6"
+measure 'measure: probes' 'measures one model, not 2'
+measure 'measure: few_shot, models: tiny' 'few-shot prompts need a model of sequences'
+measure 'measure: heads, models: tiny' 'models of linear attention alone'
+check 'nothing is trained or written' test ! -e runs
 
 expect 5 'passes' il reproduce passe
 expect 2 'missing' il reproduce

@@ -8,6 +8,27 @@
     HEAD "measures: {a: {measure: points, task: linear_regression, dims: 4, points: 9, "   \
          "prompts: 500, against: 'zero,ols'}}\n"
 
+#define ROW(read)   "rows: {r: {" read ", least: 0}}\n"
+#define MODEL(keys) HEAD "models: {m: {" keys "}}\n"
+#define SEQUENCE                                                                           \
+    MODEL("model: {family: stack, tokens: sequence, n_dims: 3, n_positions: 40, "          \
+          "n_embd: 8, n_head: 1, blocks: linear*2}, training: {task_name: "                \
+          "linear_dynamics, curriculum: {dims: {start: 3, end: 3}, points: {start: 20, "   \
+          "end: 20}}}")
+#define FEW(keys)    SEQUENCE "measures: {f: {measure: few_shot, pairs: 9" keys "}}\n"
+#define PROBES(keys) SEQUENCE "measures: {p: {measure: probes" keys "}}\n"
+#define TUNED(keys)  HEAD "measures: {t: {measure: tuned, points: 9, dims: 4" keys "}}\n"
+#define LINEAR                                                                             \
+    MODEL("model: {family: stack, tokens: columns, read_in: none, read: minus_y, "         \
+          "n_dims: 4, n_embd: 5, n_head: 1, n_positions: 12, blocks: linear*2}, "          \
+          "training: {keep_every_steps: 10, train_steps: 100, curriculum: {dims: "         \
+          "{start: 4, end: 4}, points: {start: 9, end: 9}}}")
+
+#define CLASSES                                                                            \
+    MODEL("model: {family: stack, blocks: linear, tokens: ids, n_dims: 1, n_embd: 8, "     \
+          "n_head: 1, n_positions: 8}, training: {task_name: recall, pairs: 2, "           \
+          "curriculum: {dims: {start: 1, end: 1}, points: {start: 6, end: 6}}}")
+
 #define TWO HEAD "models: {m: {model: {n_dims: 20}}}\nmeasures: {b: {measure: loss}}\n"
 
 static il_claim *parse(const char *text)
@@ -184,7 +205,66 @@ static void wrong_files_get_a_sentence(void **state)
         { TWO "rows: {a: {read: b, column: model, least: 0}}\n", "no column of numbers" },
         { TWO "rows: {a: {read: b, column: loss, over: x, least: 0}}\n", "over = 'x'" },
         { TWO "rows: {a: {read: b, column: loss, at: mm, least: 0}}\n",
-          "rows.a.at = 'mm' is none of the models of b" },
+          "rows.a.at = 'mm' names no row of b by its column model; did you mean 'm'?" },
+        /* what depends on models and options */
+        { FEW("") ROW("read: f, column: m+EOSS"),
+          "test:5:12: rows.r.column = 'm+EOSS' is no column of numbers of f; did you mean "
+          "'m+EOS'?" },
+        { FEW("") ROW("read: f, column: other"),
+          "; it has pair, m, m+EOS, m+EOS+prefix, control, control on pairs" },
+        { FEW("") ROW("read: f, column: m, at: 10"),
+          "at = '10' names no row of f by its column pair, which goes from 1 to 9" },
+        { FEW(", control: rige") ROW("read: f, column: m"), "did you mean 'ridge'?" },
+        { FEW(", prefix: 30") ROW("read: f, column: m"),
+          "test:4:16: measures.f: model.n_positions = 40 is too short" },
+        { PROBES(", at: 4 9") ROW("read: p, column: k=5"), "did you mean 'k=4'?" },
+        { PROBES(", at: 4 9") ROW("read: p, column: other"),
+          "it has layer, k=4, k=9, mean" },
+        { PROBES(", at: 4 9") ROW("read: p, column: mean, at: 1..x"),
+          "rows.r.at = '1..x' is no number" },
+        { PROBES(", at: 4 9") ROW("read: p, column: mean, over_at: 3"),
+          "over_at = '3' names no row of p by its column layer, which goes from 0 to 2" },
+        { PROBES(", at: 4 9, what: answer") ROW("read: p, column: mean, at: 1"),
+          "from 0 to 0" },
+        { PROBES(", at: 4 20") ROW("read: p, column: mean"),
+          "measures.p: at: '20' is not" },
+        { TUNED("") ROW("read: t, column: value, at: gd steps=2"),
+          "names no row of t by its column algorithm; did you mean 'gd steps=1'?" },
+        { TUNED(", option: stepsize") ROW("read: t, column: value"),
+          "test:3:16: measures.t: option = 'stepsize' is no real number of gd that can be "
+          "tuned; it has step_size, ridge" },
+        { TUNED(", option: steps") ROW("read: t, column: value"), "it has step_size" },
+        { TUNED(", algo: zero") ROW("read: t, column: value"), "has no real number" },
+        { TUNED(", low: 2") ROW("read: t, column: value"),
+          "low = 2 is not below high = 1" },
+        { TUNED(", high: 1e9") ROW("read: t, column: value"), "step_size = 1" },
+        { HEAD
+          "measures: {a: {measure: alike, last: 4}}\n" ROW("read: a, column: SimE, at: 5"),
+          "which goes from 1 to 4" },
+        { HEAD "measures: {a: {measure: alike, b: ols}}\n" ROW("read: a, column: SimE"),
+          "measures.a: there are no steps to compare" },
+        { LINEAR "measures: {h: {measure: heads}}\n" ROW("read: h, column: qk, at: h.2.0"),
+          "names no row of h by its column head; did you mean 'h.0.0'?" },
+        { LINEAR "measures: {b: {measure: preconditioner}}\n" ROW(
+              "read: b, column: scale, at: block 7"),
+          "; it has h.0, h.1" },
+        { LINEAR "measures: {s: {measure: step}}\n" ROW("read: s, column: other"),
+          "measures.s: m has no constructed tokens" },
+        { LINEAR "measures: {i: {measure: interpolation}}\n" ROW(
+              "read: i, column: trained, at: 15"),
+          "which goes from 0 to 100" },
+        { LINEAR "measures: {s: {measure: similar}}\n" ROW("read: s, column: SimE, at: 3"),
+          "which goes from 1 to 2" },
+        { PLAIN ROW("read: a, column: ols, at: 9"), "k, which goes from 0 to 8" },
+        { PLAIN ROW("read: a, column: ols, at: 5..4"), "'5..4' names no row" },
+        { MODEL("model: {n_dims: 20}") "measures: {c: {measure: points, points: "
+                                       "900}}\n" ROW("read: c, column: m"),
+          "measures.c: points = 900 is more than the model's n_positions = 101" },
+        { MODEL("model: {n_dims: 20}") "measures: {c: {measure: points, task: "
+                                       "linear_dynamics}}\n" ROW("read: c, column: m"),
+          "prompts whose answers are 20 numbers do not fit the model's 1" },
+        { CLASSES "measures: {c: {measure: points}}\n" ROW("read: c, column: loss"),
+          "; it has k, m, m_low, m_high, m_wrong, m_asked" },
     };
     for (int i = 0; i < IL_COUNT(cases); i++) {
         il_claim *claim = NULL;

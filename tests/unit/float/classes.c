@@ -1,4 +1,5 @@
 /* classes.c - what the ops of classes promise beyond their gradient */
+#include "claim/claim.h"
 #include "folder.h"
 #include "op_bench.h"
 #include "train/train.h"
@@ -411,6 +412,36 @@ static void evaluation_counts_what_is_asked(void **state)
     il_model_free(model);
 }
 
+/* A claim's table has the numbers of the evaluation under the model's name. */
+static void claims_measure_classes(void **state)
+{
+    (void)state;
+    static const char *const cols[] = { "k", "m", "m_low", "m_high", "m_wrong", "m_asked" };
+    il_model *model = recaller(NULL);
+    il_subject subject = { .name = "m", .config = &model->config, .model = model };
+    il_table *table, *own;
+    void *opts = calloc(1, il_measure_points.size);
+    il_opt_init(il_measure_points.opts, opts);
+    CHECK_OK(
+        il_opt_parse(il_measure_points.opts, opts, "prompts=10 seed=3", "points", &err));
+    CHECK_OK(il_measure_table(&table, &il_measure_points, opts, &subject, 1, "t", &err));
+    CHECK_OK(
+        il_eval_points(model, &(il_eval_options){ .prompts = 10, .seed = 3 }, &own, &err));
+    assert_int_equal(il_table_rows(table), il_table_rows(own));
+    assert_int_equal(il_table_cols(table), IL_COUNT(cols));
+    assert_string_equal(il_table_caption(table), il_table_caption(own));
+    for (int c = 0; c < IL_COUNT(cols); c++) {
+        assert_string_equal(il_table_col(table, c), cols[c]);
+        for (int r = 0; r < il_table_rows(own); r++)
+            CHECK_NEAR(il_table_number(table, r, c), il_table_number(own, r, c), 0,
+                       cols[c]);
+    }
+    il_table_free(table);
+    il_table_free(own);
+    free(opts);
+    il_model_free(model);
+}
+
 /* One block with a convolution sees key and value in one place and soon makes no mistakes; without
  * it, a linear layer cannot tell which value followed which key (0.1 % and 33 % wrong after 600 steps). */
 static void a_convolution_lets_a_linear_layer_recall(void **state)
@@ -494,6 +525,7 @@ int main(void)
         cmocka_unit_test(mixers_carry_their_state),
         cmocka_unit_test(files_keep_models_of_classes),
         cmocka_unit_test(evaluation_counts_what_is_asked),
+        cmocka_unit_test(claims_measure_classes),
         cmocka_unit_test(a_convolution_lets_a_linear_layer_recall),
         cmocka_unit_test(recipes_must_say_ids),
         cmocka_unit_test(draws_have_the_probabilities_of_the_scores),
