@@ -339,8 +339,9 @@ INLINE void rls_run(const int n, const int K, il_real *const *R, const il_regres
 {
     chunk c = { { { 0 } } };
     operands a[QUAD];
-    int decays = r->decay != NULL;
+    int decays = r->decay != NULL, gates = decays;
     for (int h = 0; h < prompts; h++) {
+        if (r[h].gain) gates = 1;
         memset(r[h].work, 0, sizeof(il_real) * (size_t)(IL_CHUNK_ROWS * il_padded(K)));
         a[h] = (operands){ .z = r[h].work, .ahead = fetch_chunks(n, &r[h], R[h]) };
     }
@@ -350,8 +351,7 @@ INLINE void rls_run(const int n, const int K, il_real *const *R, const il_regres
             rls_pass(n, K, t > 0, decays, R[h], &a[h], r[h].work, c.over[n - 1][h]);
             fetch_advance(&a[h].ahead);
         }
-        if (decays || r->gain || t == 0 || t + n > r->T)
-            weigh(&c, r, prompts, n, (size_t)t);
+        if (gates || t == 0 || t + n > r->T) weigh(&c, r, prompts, n, (size_t)t);
         products(&c, n, K, r, a, prompts);
         eliminate_keys(&c, n);
         for (int h = 0; h < prompts; h++) finish_chunk(n, K, &a[h], &c, &r[h], h, t);
