@@ -67,7 +67,7 @@ INLINE void take(const int nv, const int what, vf *s, token *t, il_real a, il_re
 
 /* `nt` tokens in order, whose rows of a and of b are lda and ldb apart, through S (rows; ld apart) */
 INLINE void pass(const int nv, const int nt, const int what, il_real *S, int ld, int rows,
-                 token *t, const il_real *a, size_t lda, const il_real *b, size_t ldb,
+                 token *t, const il_real *a, ptrdiff_t lda, const il_real *b, ptrdiff_t ldb,
                  const fetch *f)
 {
     begin(nv, nt, t);
@@ -76,8 +76,7 @@ INLINE void pass(const int nv, const int nt, const int what, il_real *S, int ld,
         if (f) fetch_line(f, j);
         load_row(nv, s, S, nv * VL);
         UNROLL
-        for (int i = 0; i < nt; i++)
-            take(nv, what, s, t + i, a[(size_t)i * lda], b[(size_t)i * ldb]);
+        for (int i = 0; i < nt; i++) take(nv, what, s, t + i, a[i * lda], b[i * ldb]);
         if (what & ~READ) store_row(nv, S, s, nv * VL);
     }
 }
@@ -137,8 +136,7 @@ INLINE void recur_tokens(const int nv, const int nt, const int decays, const int
         for (int v = 0; v < nv; v++) of[m].c[v] = weight * of[m].c[v];
     }
     int what = UPDATE | (reads ? READ : 0) | (!decays ? 0 : reverse ? AFTER : BEFORE);
-    pass(nv, nt, what, S + c0, il_padded(r->cols), r->rows, of, a, (size_t)lda, b,
-         (size_t)ldb, f);
+    pass(nv, nt, what, S + c0, il_padded(r->cols), r->rows, of, a, lda, b, ldb, f);
     UNROLL
     for (int m = 0; m < nt && reads; m++) {
         if (r->add)
