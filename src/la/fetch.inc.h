@@ -2,8 +2,8 @@
  *
  * A carried matrix stays in cache while rows of keys, queries and values come from memory and
  * results go there. A pass over its rows asks for one line of those at each, so that requests
- * never queue up before what is needed now. Lines are fetched into the second cache: the first is
- * the matrix's.
+ * never queue up before what is needed now. These lines are fetched into the second cache: the
+ * first is the matrix's.
  */
 
 enum { FETCHES = 64, LINE = 64 / sizeof(il_real) };
@@ -17,7 +17,7 @@ typedef struct {
 } fetch;
 
 /* For passes that take `tokens` rows each of some streams, whose rows are `ld` apart; `first` is the
- * row that is asked for first. `known`: what is asked for where there is nothing else */
+ * row that is asked for first. A line of no stream starts at `known`, and moves as all do. */
 INLINE fetch fetch_of(const il_real *known, int streams, int tokens, int first,
                       ptrdiff_t ld)
 {
@@ -44,7 +44,7 @@ INLINE void fetch_line(const fetch *f, int j)
     __builtin_prefetch((const void *)(f->line[j % FETCHES] + f->moved), 0, 2);
 }
 
-/* A row of n numbers */
+/* A whole row of n numbers, into the first cache: there is no matrix */
 INLINE void fetch_row(uintptr_t at, int n)
 {
     for (int c = 0; c < n; c += LINE)

@@ -7,10 +7,10 @@
  * docs/mesa.md; plain_mix.inc.h says the same in C.
  *
  * So R is gone through once a chunk: its last change is made just before it is read for all keys
- * and queries at once. Factors of CHUNK prompts stand side by side in the lanes of a `quad`.
+ * and queries at once. Factors of QUAD prompts stand side by side in the lanes of a `quad`.
  */
 
-/* `quad`s of prompts */
+/* Tokens of a chunk, prompts of a `quad` */
 enum { CHUNK = IL_CHUNK, QUAD = 4 };
 typedef il_real quad __attribute__((vector_size(QUAD * sizeof(il_real)), may_alias));
 typedef il_int quad_bits __attribute__((vector_size(QUAD * sizeof(il_real))));
@@ -29,6 +29,7 @@ enum {
 #define WITH_KEY(n, i, j)   ((i) * (2 * (n) - (i)) + (j))
 #define WITH_QUERY(n, i, t) (WITH_KEY(n, i, t) + (n) - (i))
 #define PRODUCTS(n)         ((n) * ((n) + 1))
+/* Products whose lanes are summed together (see products) */
 enum { GROUP = 4, GROUPS = (PRODUCTS(CHUNK) + GROUP - 1) / GROUP };
 
 /* A chunk of some prompts. `product` becomes L where keys are, d_i (L^{-1} u)_i . q_t where
@@ -145,8 +146,9 @@ INLINE void stage(operands *a, const int n, const int K, const il_regression *r,
     a->ld = ld;
 }
 
-/* Products of u_i = R k_i with k_j and q_j, i <= j, of all prompts. Their lanes are summed by
- * halves: a prompt's are folded into quarters, and four prompts' into sums. */
+/* Products of u_i = R k_i with k_j and q_j, i <= j, of all prompts. A fold adds neighbours in two
+ * lists of lanes and leaves one: two make one of a GROUP of a prompt's products, a quarter of its
+ * lanes for each, and two more make one of four prompts', a lane for each sum. */
 INLINE void products(chunk *c, const int n, const int K, const il_regression *r,
                      const operands *a, int prompts)
 {
@@ -321,7 +323,7 @@ static void change_last(il_real *R, int K, const operands *a, int n, il_real ove
         }
 }
 
-/* A chunk ahead: four prompts take turns. */
+/* CHUNK tokens ahead: four prompts take turns. */
 INLINE fetch fetch_chunks(const int n, const il_regression *r, const il_real *R)
 {
     fetch f = fetch_of(R, 4, n, CHUNK, r->ldk);

@@ -146,8 +146,8 @@ INLINE void recur_tokens(const int nv, const int nt, const int decays, const int
     }
 }
 
-/* Of arrays in memory, whose rows are farther apart than those of scratch; two passes ahead, for a
- * pass takes no longer than memory */
+/* Asks for arrays in memory, whose rows are farther apart than those of scratch, and two passes
+ * ahead, for a pass takes no longer than memory. */
 INLINE fetch fetch_tokens(const int reverse, const int reads, const il_real *S,
                           const il_recurrence *r, int c0)
 {

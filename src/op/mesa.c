@@ -323,7 +323,7 @@ static void adjoint_of_solution(const head *a)
 {
     const il_kernels *kernel = il_kernel();
     size_t K = (size_t)a->K;
-    il_real *zk = a->dbeta; /* not made yet */
+    il_real *zk = a->dbeta; /* scratch until dbeta is made */
     memset(a->step, 0, sizeof *a->step * (size_t)a->T * K);
     kernel->dot_rows(zk, a->z, a->k.ld, a->k.x, a->k.ld, a->T, a->K);
     for (size_t t = 0; t < (size_t)a->T; t++)
@@ -383,7 +383,7 @@ static void keys_and_values(const head *a, il_real *dk, int lddk, il_real *dv, i
 /* dlambda = sum_t zeta_t0 (u_t . x_t) / lambda^2 */
 static il_real lambda_gradient(const head *a)
 {
-    il_real sum = 0, decay = 1, lambda = lambda_of(a), *ux = a->step; /* no longer used */
+    il_real sum = 0, decay = 1, lambda = lambda_of(a), *ux = a->step; /* scratch by now */
     il_kernel()->dot_rows(ux, a->u, a->K, a->x, a->q.ld, a->T, a->K);
     for (int t = 0; t < a->T; t++) {
         if (a->decay) decay *= a->decay[(size_t)t * (size_t)a->ld_decay];

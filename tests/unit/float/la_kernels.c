@@ -290,7 +290,7 @@ static void the_rest_agrees(void **unused)
     (void)unused;
     play_all(norm_case, 80, 300, "norm");
     play_all(map_case, 60, 40, "map");
-    play_all(sum_case, 60, 130, "colsum");
+    play_all(sum_case, 60, 130, "colsum, dot_rows or add_rows");
     play_all(adam_case, 60, 130, "adam");
 }
 

@@ -188,7 +188,7 @@ static void mesa_in_float_is_mesa_in_double(void **unused)
     }
 }
 
-/* y, from the whole prompt or token by token, off the reference */
+/* Of y beside the reference, from the whole prompt at once or token by token */
 static double error_of_outputs(double lambda, double least_gamma, int token_by_token)
 {
     il_real *x[5] = { 0 };
