@@ -29,9 +29,10 @@ typedef enum {
     CLI_FLAG, /* int, set to 1 */
     CLI_TEXT, /* const char *, borrowed from argv */
     CLI_INT,  /* int of at least `min` */
-    CLI_SEED, /* uint64_t */
+    CLI_SEED, /* uint64_t, less than CLI_NO_SEED */
     CLI_REAL  /* double, finite */
 } cli_kind;
+#define CLI_NO_SEED UINT64_MAX /* where none is given */
 
 typedef struct {
     const char *name; /* without its dashes: two, or one before a single letter */

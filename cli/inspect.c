@@ -45,6 +45,14 @@ static il_status read_probe(options *o, il_error *err)
     return cli_fail(err, IL_EUSAGE, "--probe %s is not ridge, mlp or mlp=UNITS", kind);
 }
 
+/* One that is given is one that the analysis reads. */
+static il_status read_seed(options *o, const char *analysis, il_error *err)
+{
+    if (o->ask.seed != CLI_NO_SEED) return il_inspect_reads(analysis, "seed", err);
+    o->ask.seed = 1;
+    return IL_OK;
+}
+
 /* The construction with the words behind MODEL: "gd" and "step_size=0.1" */
 static il_status read_construction(options *o, char text[CLI_PATH], char **words, int n,
                                    il_error *err)
@@ -76,7 +84,7 @@ static il_status load(il_model **model, const char *name, const char *path, il_e
 
 static il_status run(int argc, char **argv, il_error *err)
 {
-    options o = { .ask.seed = 1 };
+    options o = { .ask.seed = CLI_NO_SEED };
     char construction[CLI_PATH];
     il_model *model, *with = NULL;
     il_table *table;
@@ -86,7 +94,8 @@ static il_status run(int argc, char **argv, il_error *err)
     CLI_TRY(read_probe(&o, err));
     CLI_TRY(read_construction(&o, construction, argv + 3, words - 2, err));
     CLI_TRY(load(&model, argv[1], argv[2], err));
-    il_status status = o.with ? il_model_load(&with, o.with, err) : IL_OK;
+    il_status status = read_seed(&o, argv[1], err);
+    if (!status && o.with) status = il_model_load(&with, o.with, err);
     o.look.ask = o.ask;
     o.look.with = with;
     if (!status) status = il_inspect(model, argv[1], &o.look, &table, err);

@@ -36,7 +36,7 @@ static il_status set(const parser *p, const cli_option *option, const char *valu
     }
     if (option->kind == CLI_SEED) {
         unsigned long long v = strtoull(value, &end, 10);
-        if (errno || *end || *value < '0' || *value > '9')
+        if (errno || *end || *value < '0' || *value > '9' || v >= CLI_NO_SEED)
             return cli_fail(err, IL_EUSAGE, "%s: --%s takes a whole number, not '%.64s'",
                             p->command, option->name, value);
         *(uint64_t *)(void *)field = v;

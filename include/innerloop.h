@@ -550,6 +550,11 @@ typedef struct {
 il_status il_inspect(const il_model *model, const char *analysis,
                      const il_inspect_options *options, il_table **table, il_error *err);
 
+/* Does the analysis read this field of il_inspect_options or of its `ask`, as "seed"? il_inspect refuses a
+ * field that is set and not read, but for the seed, which has no value that stands for none.
+ * Errors: IL_EUSAGE naming an analysis that does. */
+il_status il_inspect_reads(const char *analysis, const char *option, il_error *err);
+
 /* ---- prediction on the user's own table -------------------------------------------------------------- */
 
 typedef struct {

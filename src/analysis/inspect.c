@@ -57,7 +57,25 @@ static int has_word(const char *words, const char *word)
     return 0;
 }
 
-/* An option that is set is one that the analysis knows */
+static il_status check_option(const il_analysis *analysis, const char *option,
+                              il_error *err)
+{
+    if (has_word(analysis->reads, option)) return IL_OK;
+    for (int k = 0; k < IL_COUNT(rows); k++)
+        if (has_word(rows[k]->reads, option))
+            return il_fail(err, IL_EUSAGE, "%s has no option '%s'; it is one of %s",
+                           analysis->name, option, rows[k]->name);
+    return il_fail(err, IL_EUSAGE, "no analysis has an option '%s'", il_show(option).text);
+}
+
+il_status il_inspect_reads(const char *name, const char *option, il_error *err)
+{
+    const il_analysis *analysis;
+    IL_TRY(find(&analysis, name, err));
+    return check_option(analysis, option, err);
+}
+
+/* An option that is set is one that the analysis knows; of a seed, which is always set, nobody can tell. */
 static il_status check_options(const il_analysis *analysis, const il_inspect_options *o,
                                il_error *err)
 {
@@ -67,6 +85,7 @@ static il_status check_options(const il_analysis *analysis, const il_inspect_opt
     } all[] = { { "task", o->ask.task != NULL },
                 { "data", o->ask.data != NULL },
                 { "dims", o->ask.dims != 0 },
+                { "loops", o->ask.loops != 0 },
                 { "prompts", o->ask.prompts != 0 },
                 { "examples", o->ask.examples != NULL },
                 { "queries", o->ask.queries != 0 },
@@ -80,13 +99,8 @@ static il_status check_options(const il_analysis *analysis, const il_inspect_opt
                 { "at", o->at != NULL },
                 { "by", o->by != NULL },
                 { "tokens", o->tokens != NULL } };
-    for (int i = 0; i < IL_COUNT(all); i++) {
-        if (!all[i].set || has_word(analysis->reads, all[i].name)) continue;
-        for (int k = 0; k < IL_COUNT(rows); k++)
-            if (has_word(rows[k]->reads, all[i].name))
-                return il_fail(err, IL_EUSAGE, "%s has no option '%s'; it is one of %s",
-                               analysis->name, all[i].name, rows[k]->name);
-    }
+    for (int i = 0; i < IL_COUNT(all); i++)
+        if (all[i].set) IL_TRY(check_option(analysis, all[i].name, err));
     return IL_OK;
 }
 

@@ -108,6 +108,6 @@ static il_status run(il_subject *s, il_table *t, il_error *err)
 const il_analysis il_analysis_interpolate = {
     .name = "interpolate",
     .summary = "loss on the way from a model to its own block means, or to another model",
-    .reads = "prompts with",
+    .reads = "seed prompts with",
     .run = run,
 };

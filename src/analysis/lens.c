@@ -58,6 +58,6 @@ const il_analysis il_analysis_lens = {
     .name = "lens",
     .summary = "the model's own end put behind every layer: its error, and what each layer "
                "changes",
-    .reads = "task data dims prompts examples",
+    .reads = "task data dims loops seed prompts examples",
     .run = run,
 };

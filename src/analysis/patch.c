@@ -142,6 +142,6 @@ const il_analysis il_analysis_patch = {
     .summary =
         "the stream replaced by another prompt's, or by an algorithm's step: does the "
         "answer follow?",
-    .reads = "task data dims prompts examples queries at by tokens",
+    .reads = "task data dims loops seed prompts examples queries at by tokens",
     .run = run,
 };

@@ -141,6 +141,6 @@ const il_analysis il_analysis_probe = {
     .name = "probe",
     .summary = "what a probe reads from the stream: its error, beside another prompt's "
                "target and an untrained model",
-    .reads = "task data dims prompts examples target hidden pool",
+    .reads = "task data dims loops seed prompts examples target hidden pool",
     .run = run,
 };

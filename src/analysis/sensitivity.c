@@ -111,6 +111,6 @@ const il_analysis il_analysis_sensitivity = {
     .summary =
         "how much an answer depends on the y and the x of each example, or on each of "
         "the newest observations of a sequence",
-    .reads = "task data dims prompts examples",
+    .reads = "task data dims loops seed prompts examples",
     .run = run,
 };

@@ -47,6 +47,6 @@ static il_status run(il_subject *s, il_table *t, il_error *err)
 const il_analysis il_analysis_similarity = {
     .name = "similarity",
     .summary = "similarity of errors with every step of every family of algorithms",
-    .reads = "task data dims prompts examples queries reading",
+    .reads = "task data dims loops seed prompts examples queries reading",
     .run = run,
 };

@@ -29,10 +29,14 @@ expect 2 "lens has no option 'to'; it is one of weights" il inspect lens run --t
 expect 2 "weights has no option 'prompts'; it is one of similarity" il inspect weights run --prompts 4
 expect 2 "weights has no option 'data'" il inspect weights run --data kappa=30
 expect 2 "interpolate has no option 'task'" il inspect interpolate run --with run --task sparse_linear_regression
+expect 2 "weights has no option 'seed'; it is one of similarity" il inspect weights run --seed 0
+expect 2 "weights has no option 'loops'; it is one of similarity" il inspect weights run --loops 1
+expect 2 "interpolate has no option 'loops'" il inspect interpolate run --with run --loops 2
+expect 0 '' il inspect interpolate run --with run --prompts 4 --seed 0
 expect 2 "lens has no option 'queries'" il inspect lens run --queries 4
 expect 2 "interpolate has no option 'examples'" il inspect interpolate run --with run --examples 3
 expect 2 "patch has no option 'reading'" il inspect patch run --reading lens
-expect 2 'the analysis comes first: innerloop inspect lens run' il inspect run lens
+expect 2 'the analysis comes first: innerloop inspect lens run' il inspect run lens --seed 3
 expect 3 'ols answers at once' il inspect patch gd.safetensors --by ols@1
 expect 2 "no analysis 'lenz'; did you mean 'lens'" il inspect lenz run
 expect 2 'an argument is missing' il inspect lens

@@ -29,6 +29,7 @@ expect 2 "unknown option '-ox'" il build gd -ox
 expect 2 "--prompts takes a whole number from 1 up, not '0'" il eval m --prompts 0
 expect 2 "--loops takes a whole number from 1 up, not 'x'" il eval m --loops=x
 expect 2 "--seed takes a whole number, not '-1'" il eval m --seed -1
+expect 2 "--seed takes a whole number, not '18446744073709551615'" il eval m --seed 18446744073709551615
 expect 2 "--by takes points, loops or mean, not 'steps'" il eval m --by steps
 expect 2 'either --json or --csv' il eval m --json --csv
 expect 2 'either --json or --csv' il inspect lens m --json --csv

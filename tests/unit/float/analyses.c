@@ -140,6 +140,11 @@ static void faults_are_named(void **state)
     CHECK(strstr(err.text, "did you mean 'lens'"), "%s", err.text);
     assert_int_equal(il_inspect(model, "weights", &o, &t, &err), IL_EUSAGE);
     CHECK(strstr(err.text, "weights has no option 'prompts'"), "%s", err.text);
+    assert_int_equal(il_inspect_reads("lens", "seed", &err), IL_OK);
+    assert_int_equal(il_inspect_reads("weights", "seed", &err), IL_EUSAGE);
+    CHECK(strstr(err.text, "it is one of similarity"), "%s", err.text);
+    assert_int_equal(il_inspect_reads("weights", "sed", &err), IL_EUSAGE);
+    assert_int_equal(il_inspect_reads("wights", "each", &err), IL_EUSAGE);
     o.ask.data = "opposite";
     assert_int_equal(il_inspect(model, "lens", &o, &t, &err), IL_ECONFIG);
     il_model_free(model);
