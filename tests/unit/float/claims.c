@@ -322,6 +322,27 @@ static void shipped_claims_are_read(void **state)
     CHECK(n >= 3, "%d claims", n);
 }
 
+/* Rows that every kind of table has, of models that suit it: read, with nothing trained. */
+static void every_measure_is_outlined(void **state)
+{
+    (void)state;
+    static const il_measure *const all[] = {
+#define IL_MEASURE(name) &il_measure_##name,
+#include "claim/measures.def"
+#undef IL_MEASURE
+    };
+    il_claim *claim = NULL;
+    CHECK_OK(il_claim_read(&claim, "tests/fuzz/corpus/claim/measures.yaml", &err));
+    for (int i = 0; i < IL_COUNT(all); i++) {
+        int has = 0;
+        for (int t = 0; t < claim->tables; t++) has |= claim->table[t].measure == all[i];
+        CHECK(has, "no table of %s", all[i]->name);
+    }
+    for (int t = 0; t < claim->tables; t++)
+        CHECK(!claim->table[t].table, "%s is measured", claim->table[t].name);
+    il_claim_free(claim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +352,7 @@ int main(void)
         cmocka_unit_test(wrong_files_get_a_sentence),
         cmocka_unit_test(recipes_have_hashes),
         cmocka_unit_test(shipped_claims_are_read),
+        cmocka_unit_test(every_measure_is_outlined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
