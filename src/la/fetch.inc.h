@@ -8,35 +8,41 @@
 
 enum { FETCHES = 64, LINE = 64 / sizeof(il_real) };
 
+/* An array: where its row 0 is, how far apart rows are, numbers of a row that are used. `at` NULL:
+ * none */
+typedef struct {
+    const il_real *at;
+    ptrdiff_t ld;
+    int width;
+} stream;
+
 /* Line j of this pass is at line[j] + moved. It may be beyond the end of an array: asking cannot
  * fail. */
 typedef struct {
     uintptr_t line[FETCHES], moved, step;
-    ptrdiff_t first, ld;
-    int tokens, streams;
 } fetch;
 
-/* For passes that take `tokens` rows each of some streams, whose rows are `ld` apart; `first` is the
- * row that is asked for first. A line of no stream starts at `known`, and moves as all do. */
-INLINE fetch fetch_of(const il_real *known, int streams, int tokens, int first,
-                      ptrdiff_t ld)
+INLINE uintptr_t place_in(const stream *s, int row, int column)
 {
-    fetch f = { .first = first, .ld = ld, .tokens = tokens, .streams = streams };
-    f.step = (uintptr_t)(tokens * ld) * sizeof *known;
-    for (int j = 0; j < FETCHES; j++) f.line[j] = (uintptr_t)known;
-    return f;
+    return (uintptr_t)s->at + (uintptr_t)(row * s->ld + column) * sizeof(il_real);
 }
 
-/* Stream i: an array whose row 0 of `width` numbers is at `at`. Nothing is asked of one whose rows
- * are not as far apart. */
-INLINE void fetch_stream(fetch *f, int i, const il_real *at, ptrdiff_t ld, int width)
+/* For passes that take `tokens` rows of each of n streams, and are to ask first for row `first`.
+ * Streams whose rows are farthest apart count: those are arrays in memory, others scratch. */
+INLINE fetch fetch_of(const stream *s, int n, int tokens, int first)
 {
-    int lines = il_min((width + LINE - 1) / LINE, FETCHES / (f->tokens * f->streams));
-    if (ld != f->ld) return;
-    for (int l = 0; l < lines; l++)
-        for (int m = 0; m < f->tokens; m++)
-            f->line[(l * f->tokens + m) * f->streams + i] =
-                (uintptr_t)at + (uintptr_t)((f->first + m) * ld + l * LINE) * sizeof *at;
+    const stream *widest = s;
+    for (int i = 1; i < n; i++)
+        if (s[i].at && s[i].ld * s[i].ld > widest->ld * widest->ld) widest = s + i;
+    fetch f = { .step = (uintptr_t)(tokens * widest->ld) * sizeof(il_real) };
+    for (int j = 0; j < FETCHES; j++) f.line[j] = place_in(widest, first, 0);
+    for (int i = 0; i < n; i++) {
+        int lines = il_min((s[i].width + LINE - 1) / LINE, FETCHES / (tokens * n));
+        for (int l = 0; l < lines && s[i].at && s[i].ld == widest->ld; l++)
+            for (int m = 0; m < tokens; m++)
+                f.line[(l * tokens + m) * n + i] = place_in(s + i, first + m, l * LINE);
+    }
+    return f;
 }
 
 INLINE void fetch_line(const fetch *f, int j)

@@ -324,15 +324,13 @@ static void change_last(il_real *R, int K, const operands *a, int n, il_real ove
 }
 
 /* CHUNK tokens ahead: four prompts take turns. */
-INLINE fetch fetch_chunks(const int n, const il_regression *r, const il_real *R)
+INLINE fetch fetch_chunks(const int n, const il_regression *r)
 {
-    fetch f = fetch_of(R, 4, n, CHUNK, r->ldk);
-    if (r->T <= CHUNK) return f;
-    fetch_stream(&f, 0, r->k, r->ldk, r->K);
-    fetch_stream(&f, 1, r->b, r->ldb, r->K);
-    fetch_stream(&f, 2, r->x, r->ldx, r->K);
-    fetch_stream(&f, 3, r->z, r->ldz, r->K);
-    return f;
+    const stream streams[] = { { r->k, r->ldk, r->K },
+                               { r->b, r->ldb, r->K },
+                               { r->x, r->ldx, r->K },
+                               { r->z, r->ldz, r->K } };
+    return fetch_of(streams, 4, n, CHUNK);
 }
 
 /* All tokens of a few prompts, n at a time */
@@ -345,7 +343,7 @@ INLINE void rls_run(const int n, const int K, il_real *const *R, const il_regres
     for (int h = 0; h < prompts; h++) {
         if (r[h].gain) gates = 1;
         memset(r[h].work, 0, sizeof(il_real) * (size_t)(IL_CHUNK_ROWS * il_padded(K)));
-        a[h] = (operands){ .z = r[h].work, .ahead = fetch_chunks(n, &r[h], R[h]) };
+        a[h] = (operands){ .z = r[h].work, .ahead = fetch_chunks(n, &r[h]) };
     }
     for (int t = 0; t < r->T; t += n) {
         for (int h = 0; h < prompts; h++) {

@@ -146,22 +146,19 @@ INLINE void recur_tokens(const int nv, const int nt, const int decays, const int
     }
 }
 
-/* Asks for arrays in memory, whose rows are farther apart than those of scratch, and two passes
- * ahead, for a pass takes no longer than memory. */
-INLINE fetch fetch_tokens(const int reverse, const int reads, const il_real *S,
-                          const il_recurrence *r, int c0)
+/* Two passes ahead: one takes no longer than memory. */
+INLINE fetch fetch_tokens(const int reverse, const int reads, const il_recurrence *r,
+                          int c0)
 {
     const int way = reverse ? -1 : 1, n = r->cols - c0;
-    const ptrdiff_t first = reverse ? r->T - 1 : 0;
-    int ld = il_max(r->ldb, r->ldc);
-    if (reads) ld = il_max(ld, il_max(r->lda, r->ldy));
-    fetch f = fetch_of(S, 4, NT, 2 * NT, way * ld);
-    fetch_stream(&f, 0, r->b + first * r->ldb, way * r->ldb, r->rows);
-    fetch_stream(&f, 1, r->c + first * r->ldc + c0, way * r->ldc, n);
-    if (!reads) return f;
-    fetch_stream(&f, 2, r->a + first * r->lda, way * r->lda, r->rows);
-    fetch_stream(&f, 3, r->y + first * r->ldy + c0, way * r->ldy, n);
-    return f;
+    const ptrdiff_t start = reverse ? r->T - 1 : 0;
+    const stream streams[] = {
+        { r->b + start * r->ldb, way * r->ldb, r->rows },
+        { r->c + start * r->ldc + c0, way * r->ldc, n },
+        { reads ? r->a + start * r->lda : NULL, way * r->lda, r->rows },
+        { reads ? r->y + start * r->ldy + c0 : NULL, way * r->ldy, n },
+    };
+    return fetch_of(streams, 4, NT, 2 * NT);
 }
 
 /* Constants: whether rows decay, whether against time, whether something is read */
@@ -170,7 +167,7 @@ INLINE void recur_block(const int nv, const int decays, const int reverse, const
 {
     int i = 0;
     if (r->T >= NT) {
-        fetch f = fetch_tokens(reverse, reads, S, r, c0);
+        fetch f = fetch_tokens(reverse, reads, r, c0);
         for (; i + NT <= r->T; i += NT, fetch_advance(&f))
             recur_tokens(nv, NT, decays, reverse, reads, S, r, c0, i, &f);
     }
