@@ -45,7 +45,7 @@ typedef struct {
     const il_real *a, *b;
 } token;
 
-INLINE void begin(const int nv, const int nt, token *t)
+INLINE void clear_reads(const int nv, const int nt, token *t)
 {
     UNROLL
     for (int i = 0; i < nt; i++) {
@@ -70,7 +70,7 @@ INLINE void pass(const int nv, const int nt, const int what, il_real *S, int ld,
                  token *t, const il_real *a, ptrdiff_t lda, const il_real *b, ptrdiff_t ldb,
                  const fetch *f)
 {
-    begin(nv, nt, t);
+    clear_reads(nv, nt, t);
     for (int j = 0; j < rows; j++, S += ld, a++, b++) {
         vf s[NB];
         if (f) fetch_line(f, j);
@@ -91,7 +91,7 @@ INLINE void pass_one(const int nv, const int what, il_real *S, int ld, int rows,
 INLINE void pass_two(const int nv, const int first, const int second, il_real *S, int ld,
                      int rows, token *t)
 {
-    begin(nv, 2, t);
+    clear_reads(nv, 2, t);
     for (int j = 0; j < rows; j++, S += ld) {
         vf s[NB];
         load_row(nv, s, S, nv * VL);

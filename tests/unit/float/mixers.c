@@ -237,8 +237,10 @@ static void chunks_are_as_exact_as_tokens(void **unused)
             CHECK(chunks <= 2 * tokens,
                   "lambda %g, gamma from %g: %.2e off, token by token %.2e", lambdas[i],
                   gammas[g], chunks, tokens);
-            CHECK(chunks <= 1e-5 || lambdas[i] > 1 || gammas[g] < 0.9,
-                  "lambda %g, gamma from %g: %.2e off", lambdas[i], gammas[g], chunks);
+            /* where float leaves that much */
+            if (lambdas[i] <= 1 && gammas[g] >= 0.9)
+                CHECK(chunks <= 1e-5, "lambda %g, gamma from %g: %.2e off", lambdas[i],
+                      gammas[g], chunks);
         }
 }
 
