@@ -149,6 +149,10 @@ bench:
 	@$(JOBS_MAKE) all
 	$(BUILD)/innerloop bench
 
+# the .pc file of a library, with the flags that its header needs
+pkg_config = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@NAME@|$(1)|' -e 's|@DEFINES@|$(2)|' \
+    -e 's|@LIBS@|$(filter -L%,$(LDFLAGS)) $(LDLIBS)|' tools/innerloop.pc.in
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/share/innerloop/recipes $(DESTDIR)$(PREFIX)/share/innerloop/examples \
@@ -156,17 +160,19 @@ install: all
 	install -m 755 $(BUILD)/innerloop $(BUILD)/innerloop-double $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 include/innerloop.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 $(BUILD)/float/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 $(BUILD)/double/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/libinnerloop-double.a
 	install -m 644 recipes/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/
 	install -m 644 recipes/claims/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/claims/
 	install -m 644 examples/*.csv examples/README.md $(DESTDIR)$(PREFIX)/share/innerloop/examples/
 	install -m 644 bench/*.py $(DESTDIR)$(PREFIX)/share/innerloop/bench/
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(filter -L%,$(LDFLAGS)) $(LDLIBS)|' \
-	    tools/innerloop.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop.pc
+	$(call pkg_config,innerloop,) > $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop.pc
+	$(call pkg_config,innerloop-double,-DIL_DOUBLE) > $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop-double.pc
 
 uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/bin/innerloop $(DESTDIR)$(PREFIX)/bin/innerloop-double \
 	    $(DESTDIR)$(PREFIX)/include/innerloop.h \
 	    $(DESTDIR)$(PREFIX)/lib/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop.pc \
+	    $(DESTDIR)$(PREFIX)/lib/libinnerloop-double.a $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop-double.pc \
 	    $(DESTDIR)$(PREFIX)/share/innerloop
 
 format:

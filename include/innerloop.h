@@ -5,7 +5,7 @@
  *
  *   - A function that can fail returns il_status and writes one sentence into `err`
  *     (which may be NULL). On failure its outputs are as they were.
- *   - The library never prints, exits or aborts.
+ *   - The library never prints, exits or aborts. A child of fork() may use it.
  *   - What a `_new`, `_load` or `_read` hands out, the matching `_free` takes back (NULL is fine).
  *   - Letters for sizes: B prompts, N points, D dimensions, T tokens, C width, R loops.
  *   - Arrays are dense and row-major; (B,N,D) means x[(b * N + n) * D + d].
@@ -27,6 +27,17 @@ typedef double il_real; /* constructions and gradient checks */
 #else
 typedef float il_real; /* training and inference */
 #endif
+
+/* A library computes in float or in double, and so must the program that is linked to it: what was
+ * compiled for the other does not link, and the symbol that is missing says why. */
+#ifdef IL_DOUBLE
+extern const char il_library_is_float_but_program_has_IL_DOUBLE;
+#define IL_LINKED_AS il_library_is_float_but_program_has_IL_DOUBLE
+#else
+extern const char il_library_is_double_but_program_lacks_IL_DOUBLE;
+#define IL_LINKED_AS il_library_is_double_but_program_lacks_IL_DOUBLE
+#endif
+static const char *const il_linked_as __attribute__((used)) = &IL_LINKED_AS;
 
 /* ---- status and error ------------------------------------------------------------------ */
 

@@ -15,6 +15,8 @@ il_status il_fail(il_error *err, il_status status, const char *format, ...)
     return status;
 }
 
+const char IL_LINKED_AS = 1;
+
 const char *il_version(void) { return IL_VERSION; }
 
 uint64_t il_hash(uint64_t hash, const void *data, size_t bytes)

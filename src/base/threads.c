@@ -2,6 +2,9 @@
  *
  * Workers sleep until a region opens, then take indices from a shared counter until none is
  * left. Who takes which index is left to chance; a region's result must not depend on it.
+ *
+ * A child of fork() has none of the workers: it begins with an empty pool and starts its own. fork()
+ * waits until the region of another thread has ended, so that a child never inherits half of one.
  */
 #include "base/base.h"
 
@@ -50,10 +53,39 @@ il_status il_threads_check(il_error *err)
                    getenv("IL_THREADS"), MOST);
 }
 
+/* ---- fork() ------------------------------------------------------------------------------- */
+
+/* Inside a region its opener holds `region`, and ends it without us. */
+static void before_fork(void)
+{
+    if (worker_here < 0) pthread_mutex_lock(&pool.region);
+    pthread_mutex_lock(&pool.lock);
+}
+
+static void after_fork_in_parent(void)
+{
+    pthread_mutex_unlock(&pool.lock);
+    if (worker_here < 0) pthread_mutex_unlock(&pool.region);
+}
+
+/* Locks and conditions that workers waited on are in no state to use: they are made anew. */
+static void after_fork_in_child(void)
+{
+    pthread_mutex_init(&pool.region, NULL);
+    pthread_mutex_init(&pool.lock, NULL);
+    pthread_cond_init(&pool.start, NULL);
+    pthread_cond_init(&pool.end, NULL);
+    pool.threads = pool.running = 0;
+    worker_here = -1;
+}
+
+/* ---- how many ----------------------------------------------------------------------------- */
+
 static void count(void)
 {
     long n = asked();
     wanted = n < 1 ? 1 : n > MOST ? MOST : (int)n;
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 int il_threads(void)

@@ -44,3 +44,28 @@ if command -v pkg-config >/dev/null; then
 else
     skip 'the example of the README builds' 'no pkg-config'
 fi
+
+# A library computes in float or in double, and a program for the other does not link
+cat >version.c <<'E2'
+#include <innerloop.h>
+int main(void) { puts(il_version()); }
+E2
+link_with() { # link_with LIBRARY FLAG... : version.c by the C and, where there is one, the C++ compiler
+    lib=$1
+    shift
+    pc=$(sed -n 's/^Libs: //p' "$PKG_CONFIG_PATH/$lib.pc" | sed "s|\${libdir}|$P/lib|")
+    for compiler in cc c++; do
+        command -v $compiler >/dev/null || continue
+        for level in -O0 -O3; do
+            $compiler $level "$@" -I"$P/include" -o version version.c $pc 2>link.log || return 1
+            ./version | grep -q '^[0-9]' || return 1
+        done
+    done
+}
+check 'a program in float links to the float library' link_with innerloop
+check 'a program in double links to the double library' link_with innerloop-double -DIL_DOUBLE
+check 'not one in double to the float library' eval '! link_with innerloop -DIL_DOUBLE'
+check 'the missing symbol says why' grep -q il_library_is_float_but_program_has_IL_DOUBLE link.log
+check 'not one in float to the double library' eval '! link_with innerloop-double'
+check 'the missing symbol says why' grep -q il_library_is_double_but_program_lacks_IL_DOUBLE link.log
+check 'pkg-config says what the double library needs' grep -q '^Cflags: .*-DIL_DOUBLE' "$P/lib/pkgconfig/innerloop-double.pc"

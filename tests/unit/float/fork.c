@@ -1,0 +1,80 @@
+/* fork.c - a child of fork() computes as its parent does, whatever the parent's threads were doing */
+#include "base/base.h"
+#include "check.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { N = 64 };
+
+static void mark(void *context, int i, int worker)
+{
+    (void)worker;
+    ((int *)context)[i] += i;
+}
+
+/* A region of N indices: was every one of them taken once? */
+static int region(void)
+{
+    int *seen = calloc(N, sizeof *seen), good = seen != NULL;
+    if (seen) il_parallel(N, mark, seen);
+    for (int i = 0; i < N && good; i++) good = seen[i] == i;
+    free(seen);
+    return good;
+}
+
+/* Forks `generations` deep; every child must end by itself, and well. */
+static int descend(int generations)
+{
+    int status = 0;
+    if (!generations) return 0;
+    pid_t child = fork();
+    if (child < 0) return 1;
+    if (!child) {
+        alarm(60); /* a child that hangs is killed, and fails */
+        int good = region() && region() && !descend(generations - 1);
+        _exit(good ? 0 : 1);
+    }
+    return waitpid(child, &status, 0) != child || status;
+}
+
+static void a_child_computes(void **state)
+{
+    (void)state;
+    il_threads_use(4);
+    assert_true(region());
+    assert_int_equal(descend(3), 0);
+    assert_true(region());
+}
+
+static atomic_int stop;
+
+static void *keep_busy(void *good)
+{
+    while (!atomic_load(&stop)) *(int *)good &= region();
+    return NULL;
+}
+
+static void while_another_thread_computes(void **state)
+{
+    pthread_t thread;
+    int good = 1, bad = 0;
+    (void)state;
+    il_threads_use(3);
+    assert_int_equal(pthread_create(&thread, NULL, keep_busy, &good), 0);
+    for (int i = 0; i < 20; i++) bad += descend(1);
+    atomic_store(&stop, 1);
+    pthread_join(thread, NULL);
+    assert_int_equal(bad, 0);
+    assert_true(good);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(a_child_computes),
+                                        cmocka_unit_test(while_another_thread_computes) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
