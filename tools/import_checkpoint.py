@@ -8,7 +8,8 @@ Reads the state dict of dtsip/in-context-learning (Garg et al. 2022: a Hugging F
 weights are stored [in, out]) or of Leiay/looped_transformer (Yang et al. 2023: nanoGPT, [out, in]),
 alone or under `model_state_dict`, and writes a safetensors file that every command of innerloop loads.
 What the weights do not say (heads, loops) comes from the run's config.yaml beside the state, or from
-the options. Needs PyTorch to read a .pt file, nothing else.
+the options. Every key of that file that changes what the model computes is read, or refused by name.
+Needs PyTorch to read a .pt file and PyYAML to read config.yaml.
 """
 
 import argparse
@@ -24,6 +25,12 @@ VECTORS = re.compile(r"(ln_[12f]\.(weight|bias)|\.bias)$")
 
 class Refused(Exception):
     pass
+
+
+def one_line(error):
+    """The first sentence of a library's message, which may be a page."""
+    lines = str(error).split("\n")
+    return re.split(r"(?<=[.!?])\s", lines[0].strip())[0][:200] or type(error).__name__
 
 
 def plain_name(name):
@@ -69,6 +76,12 @@ def convert(state):
         if need not in out:
             raise Refused(f"the state dict has no {need}: it is of neither repository "
                           f"(it has {', '.join(list(state)[:3])}, ...)")
+    for name, (shape, _) in out.items():
+        if len(shape) != (1 if VECTORS.search(name) or name.endswith("bias") else 2):
+            raise Refused(f"{name} has shape {shape}")
+        if not re.match(r"(read_in|read_out|ln_f|wpe|h\.\d+\.(ln_[12]|attn\.c_attn|attn\.c_proj"
+                        r"|mlp\.c_fc|mlp\.c_proj))\.(weight|bias)$", name):
+            raise Refused(f"{name} is no weight of these models, so they would run as others")
     width, dims = out["read_in.weight"][0]
     packed = out["h.0.attn.c_attn.weight"][0]
     if packed not in ((width, 3 * width), (3 * width, width)):
@@ -85,54 +98,102 @@ def convert(state):
     return out, dict(n_dims=dims, n_embd=width, n_layer=blocks, n_positions=points)
 
 
-def known_settings(path):
-    """The few scalars we need of a run's config.yaml, which is plain nested `key: value`."""
+# Keys of the two repositories' configs. What changes the function is read, or has the one value given
+# here, which is the function we run; what only trains it is passed over; any other key is refused.
+READ = {"model.family", "model.n_dims", "model.n_positions", "model.n_embd", "model.n_layer",
+        "model.n_head", "model.loop_func", "training.task_name", "training.task",
+        "training.n_loop_window", "training.sparsity", "training.curriculum.dims.end",
+        "training.curriculum.points.end", "training.curriculum.loops.end"}
+ONLY = {"model.pred_type": "regression", "model.pretrained_path": None,
+        "training.add_inputs_embeds": False, "training.use_ctx": False}
+PASSED_OVER = re.compile(
+    r"(wandb|gpu|out_dir|debug_mode|test_run)(\.|$)|training\.(seed|use_fixed_dataset|train_size"
+    r"|test_size|test_idx|batch_size|learning_rate|weight_decay|train_steps|save_every_steps"
+    r"|keep_every_steps|resume_id|task_kwargs|num_tasks|num_training_examples|data"
+    r"|curriculum\.\w+\.(start|inc|interval))(\.|$)")
+
+
+def leaves(tree, path=""):
+    """{"model.n_head": 8, ...} of nested mappings."""
+    if not isinstance(tree, dict):
+        return {path: tree}
     found = {}
-    if not path.is_file():
-        return found
-    stack = []
-
-    def add(path, value):
-        if not value.startswith("{"):
-            found[".".join(path)] = value.strip("'\"")
-            return
-        for item in value.strip("{} ").split(","):
-            key, _, inner = item.partition(":")
-            add(path + [key.strip()], inner.strip())
-
-    for line in path.read_text().splitlines():
-        m = re.match(r"^( *)([A-Za-z_]+):\s*(.*?)\s*(#.*)?$", line)
-        if not m:
-            continue
-        while stack and stack[-1][0] >= len(m[1]):
-            stack.pop()
-        stack.append((len(m[1]), m[2]))
-        if m[3]:
-            add([key for _, key in stack], m[3])
+    for key, value in tree.items():
+        found.update(leaves(value, f"{path}.{key}" if path else str(key)))
     return found
 
 
+def read_settings(path):
+    """The settings of a run's config.yaml; none where there is no such file."""
+    if not path.is_file():
+        return {}
+    try:
+        import yaml
+    except ImportError as e:
+        raise Refused(f"{path}: reading it needs PyYAML (apt-get install python3-yaml)") from e
+    try:
+        tree = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
+        raise Refused(f"{path}: is no YAML: {one_line(e)}") from e
+    if tree is not None and not isinstance(tree, dict):
+        raise Refused(f"{path}: holds no keys")
+    return known_settings(leaves(tree or {}), path)
+
+
+def known_settings(found, path):
+    """Refuses by name what would run as another function than the one that was trained."""
+    for key, value in found.items():
+        if key.split(".")[0] == "inherit":
+            raise Refused(f"{path}: `inherit` leaves keys to other files; give the config.yaml that "
+                          "the run wrote beside its state")
+        if key in ONLY and value not in (ONLY[key], None):
+            raise Refused(f"{path}: {key} = {value} is not supported, only {ONLY[key]}")
+        if key not in READ and key not in ONLY and not PASSED_OVER.match(key):
+            raise Refused(f"{path}: {key} is not known here, and may change what the model computes; "
+                          "take the line out if it does not")
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def whole(settings, key, other):
+    value = settings.get(key, other)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise Refused(f"{key} = {value!r} is no whole number")
+    return value
+
+
 def recipe(sizes, args, settings):
+    """Our recipe of a model of these sizes, as text."""
     family = args.family or settings.get("model.family", "gpt2")
-    heads = args.heads or int(settings.get("model.n_head", 0))
-    end = lambda what, other: int(settings.get(f"training.curriculum.{what}.end", other))
-    loops = args.loops or end("loops", 1)
-    points = args.points or end("points", min(41, sizes["n_positions"]))
-    task = settings.get("training.task_name", "linear_regression")
-    if not heads or sizes["n_embd"] % heads:
-        raise Refused("the number of heads is unknown: give --heads, or --config with the run's "
-                      "config.yaml" if not heads else
-                      f"{heads} heads do not divide n_embd = {sizes['n_embd']}")
     if family not in ("gpt2", "gpt2_loop", "gpt2_tying"):
         raise Refused(f"model.family '{family}' is none of gpt2, gpt2_loop, gpt2_tying")
-    if family == "gpt2_tying":
-        sizes = dict(sizes, n_layer=int(settings.get("model.n_layer", sizes["n_layer"])))
-    window = min(int(settings.get("training.n_loop_window", 1)), loops)
+    inject = settings.get("model.loop_func", "z=f(x+z)")
+    if inject not in ("z=f(x+z)", "z=f(x*z)"):
+        raise Refused(f"model.loop_func '{inject}' is none of z=f(x+z), z=f(x*z)")
+    heads = args.heads or whole(settings, "model.n_head", 0)
+    if not heads:
+        raise Refused("the number of heads is unknown: give --heads, or --config with the run's "
+                      "config.yaml")
+    if heads < 0 or sizes["n_embd"] % heads:
+        raise Refused(f"{heads} heads do not divide n_embd = {sizes['n_embd']}")
+    for key in ("n_dims", "n_embd", "n_layer", "n_positions"):
+        stated = whole(settings, f"model.{key}", sizes[key])
+        if family == "gpt2_tying" and key == "n_layer":
+            sizes = dict(sizes, n_layer=stated)
+        elif stated != sizes[key]:
+            raise Refused(f"model.{key} = {stated} in the config, but the weights have {sizes[key]}: "
+                          "they are of another run")
+    end = lambda what, other: whole(settings, f"training.curriculum.{what}.end", other)
+    loops = args.loops or end("loops", 1)
+    points = args.points or end("points", min(41, sizes["n_positions"]))
+    task = settings.get("training.task_name", settings.get("training.task", "linear_regression"))
+    window = min(whole(settings, "training.n_loop_window", 1), loops)
     dims = min(end("dims", sizes["n_dims"]), sizes["n_dims"])
-    lines = ["model:", f"    family: {family}", f"    n_head: {heads}"]
+    lines = ["model:", f"    family: {family}", f"    n_head: {heads}", f"    loop_func: '{inject}'"]
     lines += [f"    {key}: {value}" for key, value in sizes.items()]
-    lines += ["training:", f"    task_name: {task}", f"    n_loop_window: {max(window, 1)}",
-              "    curriculum:"]
+    lines += ["training:", f"    task_name: {task}", f"    n_loop_window: {max(window, 1)}"]
+    if task == "sparse_linear_regression" and "training.sparsity" in settings:
+        lines += [f"    sparsity: {whole(settings, 'training.sparsity', 0)}"]
+    lines += ["    curriculum:"]
     lines += [f"        {what}: {{start: {n}, end: {n}}}"
               for what, n in (("dims", dims), ("points", points), ("loops", loops))]
     return "\n".join(lines) + "\n"
@@ -160,7 +221,12 @@ def load(path):
     try:
         state = torch.load(path, map_location="cpu")
     except Exception as e:
-        raise Refused(f"{path}: PyTorch cannot read it: {e}") from e
+        raise Refused(f"{path}: PyTorch cannot read it: {one_line(e)}") from e
+    return unpack(state, path)
+
+
+def unpack(state, path):
+    """What was saved -> (state dict, step)."""
     step = 0
     if isinstance(state, dict) and "model_state_dict" in state:
         step, state = state.get("train_step", 0), state["model_state_dict"]
@@ -168,7 +234,10 @@ def load(path):
         state = state["model"]
     if not isinstance(state, dict) or not all(isinstance(k, str) for k in state):
         raise Refused(f"{path}: holds no state dict")
-    return state, int(step)
+    try:
+        return state, int(step)
+    except (TypeError, ValueError, RuntimeError) as e:
+        raise Refused(f"{path}: train_step is no number: {one_line(e)}") from e
 
 
 def main():
@@ -186,7 +255,7 @@ def main():
         config = Path(args.config) if args.config else Path(args.state).with_name("config.yaml")
         if args.config and not config.is_file():
             raise Refused(f"{config}: there is no such file")
-        text = recipe(sizes, args, known_settings(config))
+        text = recipe(sizes, args, read_settings(config))
         write(args.out, tensors, {"config": text, "step": str(step)})
     except (Refused, OSError) as e:
         print(f"import_checkpoint: {e}", file=sys.stderr)
