@@ -21,7 +21,7 @@ static il_status predict_penguins(const il_model *model, il_error *err)
 {
     char a[CLI_PATH], b[CLI_PATH];
     il_table *examples = NULL, *queries = NULL, *answers = NULL;
-    il_prediction p;
+    il_prediction p = { 0 };
     il_predict_options ask = { .target = "body_mass_g" };
     CLI_TRY(cli_data(a, "examples", "penguins_examples.csv", err));
     CLI_TRY(cli_data(b, "examples", "penguins_queries.csv", err));
@@ -33,6 +33,7 @@ static il_status predict_penguins(const il_model *model, il_error *err)
                "model %.0f, ridge %.0f, ols %.0f, always the mean %.0f\n",
                il_table_rows(queries), il_table_rows(examples), p.rmse, p.rmse_ridge,
                p.rmse_ols, p.rmse_mean);
+    il_prediction_free(&p);
     il_table_free(examples);
     il_table_free(queries);
     il_table_free(answers);

@@ -10,8 +10,9 @@ typedef struct {
 } options;
 static const cli_option opts[] = {
     { "examples", CLI_TEXT, offsetof(options, examples), 0, "A.csv",
-      "rows with known targets" },
-    { "queries", CLI_TEXT, offsetof(options, queries), 0, "B.csv", "rows to predict" },
+      "rows with known targets; - is standard input" },
+    { "queries", CLI_TEXT, offsetof(options, queries), 0, "B.csv",
+      "rows to predict; likewise" },
     { "target", CLI_TEXT, offsetof(options, target), 0, "y", "the column to predict" },
     { "score", CLI_FLAG, offsetof(options, score), 0, NULL,
       "print rmse next to ridge, ols and the mean instead of predictions" },
@@ -94,10 +95,17 @@ static il_status predict(const il_model *model, const il_table *examples,
                 summary.features, summary.per_prompt, summary.per_prompt == 1 ? "" : "s",
                 summary.prompts, summary.prompts == 1 ? "" : "s");
     }
-    if (o->score && isnan(summary.rmse)) {
+    if (o->score && !summary.targets) {
         status =
             cli_fail(err, IL_ECONFIG,
                      "--score: the queries hold no '%.64s' to score against", o->target);
+    } else if (o->score && summary.not_finite && !o->json) {
+        status = cli_fail(
+            err, IL_ENUMERIC,
+            "--score: %d of the %d answers %s no finite number%s, so there is "
+            "no score; without --score the rows are printed",
+            summary.not_finite, il_table_rows(answers),
+            summary.not_finite == 1 ? "is" : "are", summary.not_finite == 1 ? "" : "s");
     } else if (o->json) {
         status = write_json(answers, &summary, err);
     } else if (o->score) {
@@ -106,7 +114,14 @@ static il_status predict(const il_model *model, const il_table *examples,
         cli_write(answers, CLI_AS_CSV);
     }
     il_table_free(answers);
+    il_prediction_free(&summary);
     return status;
+}
+
+static il_status read_table(il_table **table, const char *path, il_error *err)
+{
+    return strcmp(path, "-") ? il_table_read(table, path, err)
+                             : il_table_read_from(table, stdin, "standard input", err);
 }
 
 static il_status run(int argc, char **argv, il_error *err)
@@ -119,8 +134,11 @@ static il_status run(int argc, char **argv, il_error *err)
     const char *missing = !o.examples ? "examples" : !o.queries ? "queries" : NULL;
     if (!missing && !o.target) missing = "target";
     if (missing) return cli_fail(err, IL_EUSAGE, "predict: --%s is missing", missing);
-    il_status status = il_table_read(&examples, o.examples, err);
-    if (!status) status = il_table_read(&queries, o.queries, err);
+    if (!strcmp(o.examples, "-") && !strcmp(o.queries, "-"))
+        return cli_fail(err, IL_EUSAGE,
+                        "predict: --examples and --queries cannot both be standard input");
+    il_status status = read_table(&examples, o.examples, err);
+    if (!status) status = read_table(&queries, o.queries, err);
     if (!status) status = il_model_load(&model, argv[1], err);
     if (!status) status = predict(model, examples, queries, &o, err);
     il_table_free(examples);

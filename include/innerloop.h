@@ -431,6 +431,9 @@ il_status il_table_set_text(il_table *table, int row, int col, const char *text,
 /* A CSV file with a header (RFC 4180 quoting; `,`, `;` or tab). A column is numbers when every
  * cell that is not missing ("", NA, NaN, ?, null, any case) is one. Errors name file and line. */
 il_status il_table_read(il_table **table, const char *path, il_error *err);
+/* The same from an open file, which is borrowed; `name` stands for it in errors. */
+il_status il_table_read_from(il_table **table, FILE *f, const char *name, il_error *err);
+int il_table_line(const il_table *table, int row); /* of the file it was read from, or 0 */
 /* The same file row by row, as it comes: from a pipe each row is handed out when its line ends.
  * `f` is borrowed, `name` stands for it in errors. Errors: as il_table_read's. */
 typedef struct il_csv il_csv;
@@ -579,14 +582,19 @@ typedef struct {
     int features;   /* columns the model saw */
     int prompts;    /* prompts averaged */
     int per_prompt; /* examples in each */
+    int targets;    /* queries that hold the target, and so are scored */
+    int not_finite; /* queries whose answer is no finite number */
     double rmse, rmse_ridge, rmse_ols,
-        rmse_mean;    /* NaN unless the queries hold the target */
-    char notes[2048]; /* what was done to the tables, one sentence a line */
+        rmse_mean; /* NaN without targets, or with answers that
+                                                     are not finite */
+    char *notes; /* what was done to the tables, one sentence a line; il_prediction_free */
 } il_prediction;
+void il_prediction_free(il_prediction *summary);
 
 /* Predicts the target of every row of `queries` in context of `examples`. `answers` gets the
  * columns row, prediction (and target where queries hold it). docs/predict.md says what happens
- * to missing cells, text, constant columns and tables larger than the model. */
+ * to missing cells, text, constant columns and tables larger than the model. Cost: that of the
+ * examples once for every prompt, and of one token for every query and prompt. */
 il_status il_predict(const il_model *model, const il_table *examples,
                      const il_table *queries, const il_predict_options *options,
                      il_table **answers, il_prediction *summary, il_error *err);

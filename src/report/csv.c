@@ -34,6 +34,8 @@ typedef struct {
     char *cells; /* all cells of all rows, in order, each ending in a zero */
     size_t cells_size, cells_room;
     int cols, rows;
+    int *lines; /* (rows) where each began; NULL when read row by row */
+    int lines_room;
     int blank; /* line of the first blank row since the last full one */
 } reader;
 
@@ -169,8 +171,13 @@ static il_status check_header(const reader *in, const char **name, il_error *err
     const char *at = in->cells;
     for (int c = 0; c < in->cols; c++, at += strlen(at) + 1) {
         if (!*at)
-            return il_fail(err, IL_ECONFIG, "%s:%d: column %d has no name", in->path,
-                           in->row_line, c + 1);
+            return il_fail(
+                err, IL_ECONFIG, "%s:%d: column %d has no name%s", in->path, in->row_line,
+                c + 1,
+                c || in->cols == 1
+                    ? ""
+                    : "; it looks like the row numbers that pandas writes: leave "
+                      "them out with to_csv(..., index=False), or name the column");
         for (int i = 0; i < c; i++)
             if (!strcmp(name[i], at))
                 return il_fail(
@@ -238,10 +245,27 @@ static il_status next_row(reader *in, int *more, il_error *err)
     return IL_OK;
 }
 
+static il_status keep_line(reader *in, il_error *err)
+{
+    if (in->rows > in->lines_room) {
+        int room = in->rows + in->rows / 2 + 16;
+        int *more = realloc(in->lines, sizeof *more * (size_t)room);
+        if (!more) return il_fail(err, IL_EFAIL, "%s: out of memory", in->path);
+        in->lines = more;
+        in->lines_room = room;
+    }
+    in->lines[in->rows - 1] = in->row_line;
+    return IL_OK;
+}
+
 static il_status read_rows(reader *in, il_error *err)
 {
-    int more = 1;
-    while (more) IL_TRY(next_row(in, &more, err));
+    for (;;) {
+        int more;
+        IL_TRY(next_row(in, &more, err));
+        if (!more) break;
+        IL_TRY(keep_line(in, err));
+    }
     if (!in->rows)
         return il_fail(err, IL_ECONFIG, "%s: no rows below the header", in->path);
     return IL_OK;
@@ -294,27 +318,35 @@ static il_status read_all(reader *in, il_table *table, il_error *err)
     return fill(in, table, is_text, err);
 }
 
-il_status il_table_read(il_table **table, const char *path, il_error *err)
+il_status il_table_read_from(il_table **table, FILE *f, const char *name, il_error *err)
 {
-    reader in = { .path = path, .line = 1 };
+    reader in = { .f = f, .path = name, .line = 1 };
     il_table *t = NULL;
-    const char *slash = strrchr(path, '/');
+    const char *slash = strrchr(name, '/');
     il_status status = IL_OK;
-    in.f = fopen(path, "rb");
-    if (!in.f) return il_fail(err, IL_EIO, "%s: cannot be read: %s", path, strerror(errno));
     in.row = malloc(IL_CSV_LINE + 1);
-    if (!in.row) status = il_fail(err, IL_EFAIL, "%s: out of memory", path);
-    if (!status) status = il_table_new(&t, slash ? slash + 1 : path, err);
+    if (!in.row) status = il_fail(err, IL_EFAIL, "%s: out of memory", name);
+    if (!status) status = il_table_new(&t, slash ? slash + 1 : name, err);
     if (!status) status = read_all(&in, t, err);
-    fclose(in.f);
     free(in.row);
     free(in.cells);
     if (status) {
+        free(in.lines);
         il_table_free(t);
         return status;
     }
+    il_table_take_lines(t, in.lines);
     *table = t;
     return IL_OK;
+}
+
+il_status il_table_read(il_table **table, const char *path, il_error *err)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) return il_fail(err, IL_EIO, "%s: cannot be read: %s", path, strerror(errno));
+    il_status status = il_table_read_from(table, f, path, err);
+    fclose(f);
+    return status;
 }
 
 /* ---- row by row ------------------------------------------------------------------------------ */

@@ -4,6 +4,11 @@
 
 #include "base/base.h"
 
+/* ---- a table that was read from a file ----------------------------------------------------------- */
+
+/* The line of every row, which the table takes over, for il_table_line. */
+void il_table_take_lines(il_table *table, int *line);
+
 /* ---- a drawing that a page may take in ---------------------------------------------------------- */
 
 /* Is `text`, from its <svg on, one drawing that runs nothing and loads nothing? */

@@ -20,6 +20,7 @@ struct il_table {
     char *name, *caption; /* caption NULL is "" */
     column *cols;
     int ncol, nrow, room; /* rows there is memory for */
+    int *line; /* (nrow) of the file that a row was read from; NULL without one */
 };
 
 static il_status no_memory(const il_table *table, il_error *err)
@@ -61,6 +62,7 @@ void il_table_free(il_table *table)
     free(table->cols);
     free(table->name);
     free(table->caption);
+    free(table->line);
     free(table);
 }
 
@@ -80,6 +82,13 @@ il_status il_table_set_caption(il_table *table, const char *caption, il_error *e
     free(table->caption);
     table->caption = own;
     return IL_OK;
+}
+
+void il_table_take_lines(il_table *table, int *line) { table->line = line; }
+
+int il_table_line(const il_table *table, int row)
+{
+    return table->line && row >= 0 && row < table->nrow ? table->line[row] : 0;
 }
 
 static const column *at(const il_table *table, int row, int col)

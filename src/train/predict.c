@@ -19,6 +19,13 @@
 
 enum { BATCH = 64, PROMPTS = 32 };
 
+/* One prompt: which examples it holds and how it brings numbers to the model */
+typedef struct {
+    int *hand;      /* (per_prompt) rows of the examples */
+    il_standard *x; /* (P) */
+    il_standard y;
+} prompt;
+
 typedef struct {
     const il_model *model;
     const il_frame *frame;
@@ -27,11 +34,13 @@ typedef struct {
     int *deck,
         dealt;  /* (M) the examples in shuffled order, and how many of them were dealt */
     int rounds; /* shuffles */
-    int *hand;  /* (per_prompt) this prompt's examples */
-    double *mean, *sd, y_mean, y_sd; /* (P) of this prompt's examples */
-    double y_scale;                  /* sd of the task's targets */
-    il_batch *batch;
-    il_real *yhat; /* (1, B, N) */
+    prompt *prompt;       /* (prompts) */
+    double y_scale;       /* sd of the task's targets */
+    double *answers;      /* (prompts,Q) */
+    il_status *status;    /* of every piece of work */
+    il_error *error;      /* likewise */
+    il_context **context; /* (workers) */
+    int pieces, width;    /* a prompt's queries are cut into `pieces` of `width` */
 } table_run;
 
 /* ---- which examples go into a prompt ------------------------------------------------------- */
@@ -51,135 +60,242 @@ static void shuffle(table_run *r)
 
 /* The next examples of the deck; across a shuffle none comes twice into the same prompt, so all
  * are seen once before any is seen again. */
-static void deal(table_run *r)
+static void deal(table_run *r, int *hand)
 {
     int n = 0, M = r->frame->M;
     if (r->per_prompt == M) { /* all fit: as the table orders them */
-        for (int i = 0; i < M; i++) r->hand[i] = i;
+        for (int i = 0; i < M; i++) hand[i] = i;
         return;
     }
     while (n < r->per_prompt) {
         if (r->dealt == M || !r->rounds) shuffle(r);
         int next = r->deck[r->dealt++], twice = 0;
-        for (int i = 0; i < n; i++) twice |= r->hand[i] == next;
-        if (!twice) r->hand[n++] = next;
+        for (int i = 0; i < n; i++) twice |= hand[i] == next;
+        if (!twice) hand[n++] = next;
     }
 }
 
-/* ---- one prompt ------------------------------------------------------------------------------- */
-
-static void moments(const double *x, const int *at, int n, double *mean, double *sd)
-{
-    double sum = 0, squares = 0;
-    for (int i = 0; i < n; i++) sum += x[at[i]];
-    sum /= n;
-    for (int i = 0; i < n; i++) squares += (x[at[i]] - sum) * (x[at[i]] - sum);
-    *mean = sum;
-    *sd = sqrt(squares / n);
-}
-
-static void set_point(const table_run *r, il_real *x, int row)
-{
-    for (int p = 0; p < r->frame->P; p++)
-        x[p] = r->sd[p] > 0 ? (il_real)((r->frame->x[p][row] - r->mean[p]) / r->sd[p]) : 0;
-}
-
-/* The examples in hand, `copies` times; the last point of each copy is left to a query. */
-static void lay_out(table_run *r, int copies)
+static il_status deal_all(table_run *r, il_error *err)
 {
     const il_frame *f = r->frame;
-    int n = r->per_prompt, N = n + 1, D = r->batch->dim;
-    moments(f->y, r->hand, n, &r->y_mean, &r->y_sd);
-    for (int p = 0; p < f->P; p++) moments(f->x[p], r->hand, n, r->mean + p, r->sd + p);
-    for (int b = 0; b < copies; b++) {
-        for (int i = 0; i < n; i++) {
-            double y =
-                r->y_sd > 0 ? (f->y[r->hand[i]] - r->y_mean) / r->y_sd * r->y_scale : 0;
-            set_point(r, r->batch->x + (b * N + i) * D, r->hand[i]);
-            r->batch->y[b * N + i] = (il_real)y;
-        }
-    }
-}
-
-/* answers (Q) += this prompt's */
-static il_status ask(table_run *r, double *answers, il_error *err)
-{
-    const il_frame *f = r->frame;
-    int N = r->per_prompt + 1, D = r->batch->dim;
-    lay_out(r, il_min(BATCH, f->Q));
-    for (int first = 0; first < f->Q; first += BATCH) {
-        il_batch part = *r->batch;
-        part.prompts = il_min(BATCH, f->Q - first);
-        for (int b = 0; b < part.prompts; b++)
-            set_point(r, part.x + (b * N + N - 1) * D, f->M + first + b);
-        IL_TRY(il_model_answer(r->model, &part, r->loops, r->loops, r->yhat, err));
-        for (int b = 0; b < part.prompts; b++)
-            answers[first + b] +=
-                r->y_mean + (double)r->yhat[b * N + N - 1] / r->y_scale * r->y_sd;
+    r->deck = malloc(sizeof *r->deck * (size_t)f->M);
+    r->prompt = calloc((size_t)r->prompts, sizeof *r->prompt);
+    if (!r->deck || !r->prompt)
+        return il_fail(err, IL_EFAIL, "out of memory for %d examples", f->M);
+    for (int i = 0; i < r->prompts; i++) {
+        prompt *p = r->prompt + i;
+        p->hand = malloc(sizeof *p->hand * (size_t)r->per_prompt);
+        p->x = malloc(sizeof *p->x * (size_t)f->P);
+        if (!p->hand || !p->x)
+            return il_fail(err, IL_EFAIL, "out of memory for %d prompts", r->prompts);
+        deal(r, p->hand);
+        p->y = il_standard_of(f->y, p->hand, r->per_prompt);
+        for (int c = 0; c < f->P; c++)
+            p->x[c] = il_standard_of(f->x[c], p->hand, r->per_prompt);
     }
     return IL_OK;
 }
 
-static il_status ask_all(table_run *r, double *answers, il_error *err)
+/* ---- what the model is shown ------------------------------------------------------------------ */
+
+static void set_point(const il_frame *f, const prompt *p, il_real *x, int row)
 {
-    const il_config *c = il_model_config(r->model);
-    size_t M = (size_t)r->frame->M, P = (size_t)r->frame->P;
-    int B = il_min(BATCH, r->frame->Q), N = r->per_prompt + 1;
-    r->deck = malloc(sizeof *r->deck * M);
-    r->hand = malloc(sizeof *r->hand * M);
-    r->mean = malloc(sizeof *r->mean * P);
-    r->sd = malloc(sizeof *r->sd * P);
-    r->yhat = malloc(sizeof *r->yhat * (size_t)B * (size_t)N);
-    if (!r->deck || !r->hand || !r->mean || !r->sd || !r->yhat)
-        return il_fail(err, IL_EFAIL, "out of memory for %d examples", r->frame->M);
-    IL_TRY(il_batch_new(&r->batch, B, N, c->model.n_dims, err));
-    for (int p = 0; p < r->prompts; p++) {
-        deal(r);
-        IL_TRY(ask(r, answers, err));
+    for (int c = 0; c < f->P; c++) x[c] = (il_real)il_standard_from(&p->x[c], f->x[c][row]);
+}
+
+static il_real target(const table_run *r, const prompt *p, int row)
+{
+    return (il_real)(il_standard_from(&p->y, r->frame->y[row]) * r->y_scale);
+}
+
+static double answer(const table_run *r, const prompt *p, il_real yhat)
+{
+    return il_standard_to(&p->y, (double)yhat / r->y_scale);
+}
+
+/* ---- example by example, then query by query ----------------------------------------------------- */
+
+/* One prompt's examples and a piece of its queries, in a worker's context */
+static il_status ask_piece(const table_run *r, il_context *context, int piece,
+                           il_error *err)
+{
+    const il_frame *f = r->frame;
+    const prompt *p = r->prompt + piece / r->pieces;
+    double *out = r->answers + (size_t)(piece / r->pieces) * (size_t)f->Q;
+    int first = piece % r->pieces * r->width;
+    il_real *x = calloc((size_t)il_model_config(r->model)->model.n_dims, sizeof *x), yhat;
+    il_status status = x ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for a prompt");
+    il_context_clear(context);
+    for (int i = 0; i < r->per_prompt && !status; i++) {
+        set_point(f, p, x, p->hand[i]);
+        status = il_context_add(context, x, target(r, p, p->hand[i]), err);
     }
-    for (int q = 0; q < r->frame->Q; q++) answers[q] /= r->prompts;
+    for (int q = first; q < il_min(f->Q, first + r->width) && !status; q++) {
+        set_point(f, p, x, f->M + q);
+        status = il_context_ask(context, x, &yhat, err);
+        if (!status) out[q] = answer(r, p, yhat);
+    }
+    free(x);
+    return status;
+}
+
+static void work(void *run, int piece, int worker)
+{
+    table_run *r = run;
+    r->status[piece] = ask_piece(r, r->context[worker], piece, &r->error[piece]);
+}
+
+static il_status ask_contexts(table_run *r, int workers, il_error *err)
+{
+    int n = r->prompts * r->pieces;
+    r->status = calloc((size_t)n, sizeof *r->status);
+    r->error = calloc((size_t)n, sizeof *r->error);
+    if (!r->status || !r->error)
+        return il_fail(err, IL_EFAIL, "out of memory for %d prompts", r->prompts);
+    for (int i = 1; i < workers; i++)
+        IL_TRY(il_context_new(&r->context[i], r->model, r->loops, err));
+    il_parallel(n, work, r);
+    for (int i = 0; i < n; i++)
+        if (r->status[i]) return il_fail(err, r->status[i], "%s", r->error[i].text);
+    return IL_OK;
+}
+
+/* ---- whole prompts, for models that cannot run token by token ------------------------------------ */
+
+static il_status ask_whole(table_run *r, const prompt *p, il_batch *batch, il_real *yhat,
+                           double *out, il_error *err)
+{
+    const il_frame *f = r->frame;
+    int N = r->per_prompt + 1, D = batch->dim;
+    for (int b = 0; b < batch->prompts; b++)
+        for (int i = 0; i < r->per_prompt; i++) {
+            set_point(f, p, batch->x + (b * N + i) * D, p->hand[i]);
+            batch->y[b * N + i] = target(r, p, p->hand[i]);
+        }
+    for (int first = 0; first < f->Q; first += BATCH) {
+        il_batch part = *batch;
+        part.prompts = il_min(BATCH, f->Q - first);
+        for (int b = 0; b < part.prompts; b++)
+            set_point(f, p, part.x + (b * N + N - 1) * D, f->M + first + b);
+        IL_TRY(il_model_answer(r->model, &part, r->loops, r->loops, yhat, err));
+        for (int b = 0; b < part.prompts; b++)
+            out[first + b] = answer(r, p, yhat[b * N + N - 1]);
+    }
+    return IL_OK;
+}
+
+static il_status ask_all_whole(table_run *r, il_error *err)
+{
+    int B = il_min(BATCH, r->frame->Q), N = r->per_prompt + 1;
+    il_batch *batch;
+    IL_TRY(il_batch_new(&batch, B, N, il_model_config(r->model)->model.n_dims, err));
+    il_real *yhat = malloc(sizeof *yhat * (size_t)B * (size_t)N);
+    il_status status =
+        yhat ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for %d queries", B);
+    for (int p = 0; p < r->prompts && !status; p++)
+        status = ask_whole(r, r->prompt + p, batch, yhat,
+                           r->answers + (size_t)p * (size_t)r->frame->Q, err);
+    free(yhat);
+    il_batch_free(batch);
+    return status;
+}
+
+/* The answers of every prompt, and their means in answers[0..Q-1], added up prompt by prompt. */
+static il_status ask_all(table_run *r, il_error *err)
+{
+    size_t Q = (size_t)r->frame->Q;
+    int workers = il_threads();
+    IL_TRY(deal_all(r, err));
+    r->pieces = il_min(r->frame->Q, (workers + r->prompts - 1) / r->prompts);
+    r->width = (r->frame->Q + r->pieces - 1) / r->pieces;
+    r->answers = calloc((size_t)r->prompts * Q, sizeof *r->answers);
+    r->context = calloc((size_t)workers, sizeof *r->context);
+    if (!r->answers || !r->context)
+        return il_fail(err, IL_EFAIL, "out of memory for %d queries", r->frame->Q);
+    il_status status = il_context_new(&r->context[0], r->model, r->loops, err);
+    if (status == IL_ECONFIG)
+        IL_TRY(ask_all_whole(r, err));
+    else
+        IL_TRY(status ? status : ask_contexts(r, workers, err));
+    for (size_t q = 0; q < Q; q++) {
+        double sum = 0;
+        for (int p = 0; p < r->prompts; p++) sum += r->answers[(size_t)p * Q + q];
+        r->answers[q] = sum / r->prompts;
+    }
     return IL_OK;
 }
 
 static void free_run(table_run *r)
 {
+    for (int p = 0; r->prompt && p < r->prompts; p++) {
+        free(r->prompt[p].hand);
+        free(r->prompt[p].x);
+    }
+    for (int i = 0; r->context && i < il_threads(); i++) il_context_free(r->context[i]);
     free(r->deck);
-    free(r->hand);
-    free(r->mean);
-    free(r->sd);
-    free(r->yhat);
-    il_batch_free(r->batch);
+    free(r->prompt);
+    free(r->answers);
+    free(r->status);
+    free(r->error);
+    free(r->context);
 }
 
 /* ---- what is handed back ------------------------------------------------------------------------- */
 
+/* The differences are divided by the largest, so that no square overflows. */
 static double rmse(const il_frame *f, const double *answers)
 {
-    double squares = 0;
+    const double *y = f->y + f->M;
+    double squares = 0, largest = 0;
     int n = 0;
+    for (int q = 0; q < f->Q; q++)
+        if (isfinite(y[q])) largest = fmax(largest, fabs(answers[q] / 2 - y[q] / 2));
     for (int q = 0; q < f->Q; q++) {
-        double y = f->y[f->M + q];
-        if (!isfinite(y)) continue;
-        squares += (answers[q] - y) * (answers[q] - y);
+        if (!isfinite(y[q])) continue;
+        double d = largest > 0 ? (answers[q] / 2 - y[q] / 2) / largest : 0;
+        squares += isfinite(answers[q]) ? d * d : NAN;
         n++;
     }
-    return n ? sqrt(squares / n) : NAN;
+    return n ? 2 * largest * sqrt(squares / n) : NAN;
 }
 
-/* answers, and as scratch the baselines': (3,Q) */
-static il_status score(const il_frame *f, double *answers, il_prediction *s, il_error *err)
+static il_status score(const il_frame *f, const double *answers, il_prediction *s,
+                       il_error *err)
 {
-    double *ridge = answers + f->Q, *ols = ridge + f->Q, mean = 0;
     s->rmse = s->rmse_ridge = s->rmse_ols = s->rmse_mean = NAN;
-    if (!f->has_target) return IL_OK;
-    IL_TRY(il_frame_linear(f, ridge, ols, err));
-    s->rmse = rmse(f, answers);
-    s->rmse_ridge = rmse(f, ridge);
-    s->rmse_ols = rmse(f, ols);
-    for (int i = 0; i < f->M; i++) mean += f->y[i] / f->M;
-    for (int q = 0; q < f->Q; q++) ridge[q] = mean;
-    s->rmse_mean = rmse(f, ridge);
-    return IL_OK;
+    for (int q = 0; q < f->Q; q++) s->targets += isfinite(f->y[f->M + q]) != 0;
+    if (!s->targets) return IL_OK;
+    double *ridge = calloc(2 * (size_t)f->Q, sizeof *ridge), *ols = ridge + f->Q;
+    if (!ridge) return il_fail(err, IL_EFAIL, "out of memory for %d queries", f->Q);
+    il_status status = il_frame_linear(f, ridge, ols, err);
+    if (!status) {
+        s->rmse = rmse(f, answers);
+        s->rmse_ridge = rmse(f, ridge);
+        s->rmse_ols = rmse(f, ols);
+        il_standard y = il_standard_of(f->y, NULL, f->M);
+        for (int q = 0; q < f->Q; q++) ridge[q] = il_standard_to(&y, 0);
+        s->rmse_mean = rmse(f, ridge);
+    }
+    free(ridge);
+    return status;
+}
+
+/* Counts the answers that are no numbers, and says to which rows they are. */
+static void check_answers(const il_frame *f, const double *answers, il_prediction *s,
+                          FILE *notes)
+{
+    enum { NAMED = 8 };
+    for (int q = 0; q < f->Q; q++) {
+        if (isfinite(answers[q])) continue;
+        if (!s->not_finite++)
+            fprintf(notes, "the model's answer is no finite number in row");
+        if (s->not_finite <= NAMED)
+            fprintf(notes, "%s %d", s->not_finite > 1 ? "," : "", q + 1);
+    }
+    if (s->not_finite > NAMED) fprintf(notes, " and %d more", s->not_finite - NAMED);
+    if (s->not_finite)
+        fprintf(notes,
+                " of the queries: what it was shown is far from what it was made for\n");
 }
 
 static il_status fill_answers(il_table *t, const il_frame *f, const double *answers,
@@ -198,18 +314,17 @@ static il_status fill_answers(il_table *t, const il_frame *f, const double *answ
 }
 
 /* `frame` is filled; everything else of il_predict, to be freed by it whatever happens. */
-static il_status predict(table_run *r, double **answers, il_table *table, il_prediction *s,
+static il_status predict(table_run *r, il_table *table, il_prediction *s, FILE *notes,
                          il_error *err)
 {
     const il_frame *f = r->frame;
-    *answers = calloc(3 * (size_t)f->Q, sizeof **answers);
-    if (!*answers) return il_fail(err, IL_EFAIL, "out of memory for %d queries", f->Q);
-    IL_TRY(ask_all(r, *answers, err));
-    IL_TRY(score(f, *answers, s, err));
+    IL_TRY(ask_all(r, err));
+    IL_TRY(score(f, r->answers, s, err));
+    check_answers(f, r->answers, s, notes);
     s->features = f->P;
     s->prompts = r->prompts;
     s->per_prompt = r->per_prompt;
-    return fill_answers(table, f, *answers, err);
+    return fill_answers(table, f, r->answers, err);
 }
 
 static il_status set_up(table_run *r, const il_predict_options *o, il_error *err)
@@ -241,30 +356,51 @@ static il_status set_up(table_run *r, const il_predict_options *o, il_error *err
     return IL_OK;
 }
 
+static il_status predict_tables(const il_model *model, const il_table *examples,
+                                const il_table *queries, const il_predict_options *options,
+                                il_table *table, il_prediction *s, FILE *notes,
+                                il_error *err)
+{
+    il_frame frame;
+    table_run run = { .model = model, .frame = &frame };
+    IL_TRY(il_frame_new(&frame, examples, queries, options->target,
+                        il_model_config(model)->model.n_dims, notes, err));
+    il_status status = set_up(&run, options, err);
+    if (!status) status = predict(&run, table, s, notes, err);
+    free_run(&run);
+    il_frame_free(&frame);
+    return status;
+}
+
 il_status il_predict(const il_model *model, const il_table *examples,
                      const il_table *queries, const il_predict_options *options,
                      il_table **answers, il_prediction *summary, il_error *err)
 {
-    il_frame frame;
     il_prediction s = { 0 };
-    table_run run = { .model = model, .frame = &frame };
-    double *numbers = NULL;
     il_table *table = NULL;
+    size_t size;
     IL_TRY(il_model_check_prompts(model, err));
-    IL_TRY(il_frame_new(&frame, examples, queries, options->target,
-                        il_model_config(model)->model.n_dims, s.notes, sizeof s.notes,
-                        err));
+    FILE *notes = open_memstream(&s.notes, &size);
+    if (!notes) return il_fail(err, IL_EFAIL, "out of memory for a prediction");
     il_status status = il_table_new(&table, "predictions", err);
-    if (!status) status = set_up(&run, options, err);
-    if (!status) status = predict(&run, &numbers, table, &s, err);
-    free_run(&run);
-    free(numbers);
-    il_frame_free(&frame);
+    if (!status)
+        status = predict_tables(model, examples, queries, options, table, &s, notes, err);
+    int lost = ferror(notes);
+    if ((fclose(notes) || lost) && !status)
+        status = il_fail(err, IL_EFAIL, "out of memory for a prediction's notes");
     if (status) {
         il_table_free(table);
+        free(s.notes);
         return status;
     }
     *answers = table;
     *summary = s;
     return IL_OK;
+}
+
+void il_prediction_free(il_prediction *summary)
+{
+    if (!summary) return;
+    free(summary->notes);
+    summary->notes = NULL;
 }

@@ -4,6 +4,18 @@
 
 #include "base/base.h"
 
+/* How a column is brought to mean 0 and variance 1: z = (x / 2^exponent - mean) / sd. sd is 0 where all
+ * numbers are the same but for rounding, and mean then one of them. */
+typedef struct {
+    int n, exponent; /* n: numbers there are */
+    double mean, sd; /* of x / 2^exponent, divided by n */
+} il_standard;
+
+/* Of x[at[0]] .. x[at[n-1]], or of x[0] .. x[n-1] where `at` is NULL; what is not finite is missing. */
+il_standard il_standard_of(const double *x, const int *at, int n);
+double il_standard_from(const il_standard *s, double x); /* z of x; 0 where sd is */
+double il_standard_to(const il_standard *s, double z);   /* x of z */
+
 /* Two tables as numbers: M examples and Q queries of the same P features. */
 typedef struct {
     int M, Q, P;
@@ -13,15 +25,14 @@ typedef struct {
 } il_frame;
 
 /* Encodes the tables as docs/predict.md says, with at most `limit` features; what it did goes to
- * `notes`. Errors: IL_ECONFIG naming the column; IL_EFAIL. */
+ * `notes`, a line each. Errors: IL_ECONFIG naming the column; IL_EFAIL. */
 il_status il_frame_new(il_frame *frame, const il_table *examples, const il_table *queries,
-                       const char *target, int limit, char *notes, size_t size,
-                       il_error *err);
+                       const char *target, int limit, FILE *notes, il_error *err);
 void il_frame_free(il_frame *frame);
 
 /* What ridge regression (alpha chosen by leaving one example out) and least squares, both with
  * an intercept and fitted to all examples, answer to the queries: ridge, ols (Q).
- * Cost O(M P^2). Errors: IL_ECONFIG for numbers that overflow; IL_EFAIL. */
+ * Cost O(M P^2). Errors: IL_EFAIL. */
 il_status il_frame_linear(const il_frame *frame, double *ridge, double *ols, il_error *err);
 
 #endif

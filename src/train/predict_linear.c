@@ -27,9 +27,9 @@ static const double alphas[] = { 1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2,
 
 typedef struct {
     int M, P, rank;
-    double *mean, *scale; /* (P) of the examples' columns */
-    double y_mean;
-    double *y;         /* (M) centred */
+    il_standard *x; /* (P) of the examples' columns */
+    il_standard target;
+    double *y;         /* (M) centred, divided by 2^target.exponent */
     double *X, *U;     /* (P,M), (rank,M): columns of X and U */
     double *s, *V;     /* (rank), (P,rank): columns of V^T */
     double *Uy, *gain; /* (rank) */
@@ -39,11 +39,10 @@ typedef struct {
 static int allocate(linear *l)
 {
     size_t M = (size_t)l->M, P = (size_t)l->P, r = (size_t)l->rank;
-    double *at = calloc(2 * P + M + M * P + M * r + r + r * P + 2 * r + P, sizeof *at);
-    l->mean = at;
-    if (!at) return 0;
-    l->scale = at += P;
-    l->y = at += P;
+    double *at = calloc(M + M * P + M * r + r + r * P + 2 * r + P, sizeof *at);
+    l->x = calloc(P, sizeof *l->x);
+    l->y = at;
+    if (!at || !l->x) return 0;
     l->X = at += M;
     l->U = at += M * P;
     l->s = at += M * r;
@@ -54,25 +53,17 @@ static int allocate(linear *l)
     return 1;
 }
 
-/* Returns whether all of X and y is finite: values near the largest double overflow. */
-static int centre(linear *l, const il_frame *f)
+static void centre(linear *l, const il_frame *f)
 {
-    int M = l->M, P = l->P, finite = 1;
-    for (int i = 0; i < M; i++) l->y_mean += f->y[i] / M;
-    for (int i = 0; i < M; i++) l->y[i] = f->y[i] - l->y_mean;
-    for (int p = 0; p < P; p++) {
-        double squares = 0;
-        for (int i = 0; i < M; i++) l->mean[p] += f->x[p][i] / M;
-        for (int i = 0; i < M; i++)
-            squares += (f->x[p][i] - l->mean[p]) * (f->x[p][i] - l->mean[p]);
-        l->scale[p] = squares > 0 ? sqrt(squares / M) : 1;
+    int M = l->M;
+    l->target = il_standard_of(f->y, NULL, M);
+    for (int i = 0; i < M; i++)
+        l->y[i] = ldexp(f->y[i], -l->target.exponent) - l->target.mean;
+    for (int p = 0; p < l->P; p++) {
+        l->x[p] = il_standard_of(f->x[p], NULL, M);
         double *x = l->X + (size_t)p * (size_t)M;
-        for (int i = 0; i < M; i++) {
-            x[i] = (f->x[p][i] - l->mean[p]) / l->scale[p];
-            finite &= isfinite(x[i]) && isfinite(l->y[i]);
-        }
+        for (int i = 0; i < M; i++) x[i] = il_standard_from(&l->x[p], f->x[p][i]);
     }
-    return finite;
 }
 
 /* X = U diag(s) V^T. Errors: IL_EFAIL. */
@@ -127,9 +118,10 @@ static void answer(linear *l, const il_frame *f, double *out)
                 l->V[(size_t)p * (size_t)l->rank + (size_t)j] * l->gain[j] * l->Uy[j];
     }
     for (int q = 0; q < f->Q; q++) {
-        out[q] = l->y_mean;
+        out[q] = l->target.mean;
         for (int p = 0; p < l->P; p++)
-            out[q] += l->weight[p] * (f->x[p][l->M + q] - l->mean[p]) / l->scale[p];
+            out[q] += l->weight[p] * il_standard_from(&l->x[p], f->x[p][l->M + q]);
+        out[q] = ldexp(out[q], l->target.exponent);
     }
 }
 
@@ -155,14 +147,14 @@ static void answer_both(linear *l, const il_frame *f, double *ridge, double *ols
 il_status il_frame_linear(const il_frame *f, double *ridge, double *ols, il_error *err)
 {
     linear l = { .M = f->M, .P = f->P, .rank = il_min(f->M, f->P) };
-    if (!allocate(&l)) return il_fail(err, IL_EFAIL, "out of memory for %d examples", f->M);
     il_status status = IL_OK;
-    if (!centre(&l, f))
-        status = il_fail(err, IL_ECONFIG,
-                         "the examples' numbers are too large for least squares: scale "
-                         "their columns down");
+    if (!allocate(&l))
+        status = il_fail(err, IL_EFAIL, "out of memory for %d examples", f->M);
+    else
+        centre(&l, f);
     if (!status) status = decompose(&l, err);
     if (!status) answer_both(&l, f, ridge, ols);
-    free(l.mean);
+    free(l.x);
+    free(l.y);
     return status;
 }

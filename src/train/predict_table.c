@@ -16,8 +16,8 @@ enum { LEVELS = 6 }; /* of a text column that becomes indicators */
 
 typedef struct {
     double *x;    /* (M + Q) */
-    double worth; /* squared correlation with the target, times the target's variance */
-    char name[96];
+    double worth; /* squared correlation with the target */
+    char name[2 * sizeof(il_shown)];
 } feature;
 
 typedef struct {
@@ -27,21 +27,17 @@ typedef struct {
     il_frame *frame;
     feature *kept; /* (limit + 1) in the table's order */
     int limit, offered;
-    char *notes;
-    size_t size;
+    FILE *notes;
     il_error *err;
 } encoder;
 
 __attribute__((format(printf, 2, 3))) static void note(encoder *e, const char *format, ...)
 {
-    size_t used = strlen(e->notes);
-    char line[300];
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    vfprintf(e->notes, format, args);
     va_end(args);
-    if (used + strlen(line) + 2 > e->size) return; /* the first ones say the most */
-    snprintf(e->notes + used, e->size - used, "%s\n", line);
+    fputc('\n', e->notes);
 }
 
 static il_status no_memory(encoder *e)
@@ -79,38 +75,27 @@ static const char *text_at(const encoder *e, pair p, int i)
 /* ---- one feature ---------------------------------------------------------------------------- */
 
 /* Missing values (NaN) become the examples' mean. Returns how many there were. */
-static int fill_missing(const encoder *e, double *x)
+static int fill_missing(const encoder *e, double *x, const il_standard *examples)
 {
-    int M = e->frame->M, Q = e->frame->Q, present = 0, missing = 0;
-    double sum = 0;
-    for (int i = 0; i < M; i++) {
-        if (!isfinite(x[i])) continue;
-        sum += x[i];
-        present++;
-    }
-    for (int i = 0; i < M + Q; i++) {
+    double mean = il_standard_to(examples, 0);
+    int missing = 0;
+    for (int i = 0; i < e->frame->M + e->frame->Q; i++) {
         if (isfinite(x[i])) continue;
-        x[i] = present ? sum / present : 0;
+        x[i] = mean;
         missing++;
     }
     return missing;
 }
 
-/* cov(x, y)^2 / var(x) over the examples; 0 for a constant x. */
 static double worth(const encoder *e, const double *x)
 {
     int M = e->frame->M;
     const double *y = e->frame->y;
-    double mx = 0, my = 0, xx = 0, xy = 0;
-    for (int i = 0; i < M; i++) {
-        mx += x[i] / M;
-        my += y[i] / M;
-    }
-    for (int i = 0; i < M; i++) {
-        xx += (x[i] - mx) * (x[i] - mx);
-        xy += (x[i] - mx) * (y[i] - my);
-    }
-    return xx > 0 ? xy * xy / xx : 0;
+    il_standard sx = il_standard_of(x, NULL, M), sy = il_standard_of(y, NULL, M);
+    double xy = 0;
+    for (int i = 0; i < M; i++)
+        xy += il_standard_from(&sx, x[i]) * il_standard_from(&sy, y[i]);
+    return xy / M * (xy / M);
 }
 
 /* Takes x over. Of more than `limit` features, the one of least worth goes. */
@@ -128,13 +113,6 @@ static void keep(encoder *e, double *x, const char *name)
     e->frame->P--;
 }
 
-static int is_constant(const double *x, int n)
-{
-    for (int i = 1; i < n; i++)
-        if (x[i] != x[0]) return 0;
-    return 1;
-}
-
 static il_status encode_numbers(encoder *e, int col)
 {
     int n = e->frame->M + e->frame->Q;
@@ -142,18 +120,59 @@ static il_status encode_numbers(encoder *e, int col)
     double *x = malloc(sizeof *x * (size_t)n);
     if (!x) return no_memory(e);
     for (int i = 0; i < n; i++) x[i] = number_at(e, p, i);
-    int missing = fill_missing(e, x);
-    if (is_constant(x, e->frame->M)) {
-        note(e, "column '%s' is the same in all examples and was dropped",
-             il_show(p.name).text);
+    il_standard examples = il_standard_of(x, NULL, e->frame->M);
+    if (!(examples.sd > 0)) {
+        note(e, "column '%s' is %s and was dropped", il_show(p.name).text,
+             !examples.n                ? "missing in all examples"
+             : examples.n < e->frame->M ? "the same in all examples that have it"
+                                        : "the same in all examples");
         free(x);
         return IL_OK;
     }
+    int missing = fill_missing(e, x, &examples);
     if (missing)
         note(e, "%d missing cell%s of '%s' became the examples' mean", missing,
              missing == 1 ? "" : "s", il_show(p.name).text);
-    keep(e, x, p.name);
+    keep(e, x, il_show(p.name).text);
     return IL_OK;
+}
+
+/* ---- text among numbers --------------------------------------------------------------------- */
+
+/* Might somebody have meant a number, as in 1,5 or 1 234.5? */
+static int is_near_number(const char *cell)
+{
+    return strcspn(cell, "0123456789") < strlen(cell) &&
+           !cell[strspn(cell, "0123456789+-.,' ")];
+}
+
+static int is_number(const char *cell)
+{
+    double v;
+    return il_number_parse(cell, &v);
+}
+
+/* "'-' in line 3 is no number", of the first cell that makes a column text which has numbers in it;
+ * "" if it has none. */
+static void explain_text(const il_table *t, int col, char *out, size_t size)
+{
+    int numbers = 0, first = -1;
+    for (int r = 0; r < il_table_rows(t); r++) {
+        const char *cell = il_table_text(t, r, col);
+        if (!*cell) continue;
+        numbers += is_number(cell) || is_near_number(cell);
+        if (first < 0 && !is_number(cell)) first = r;
+    }
+    *out = 0;
+    if (first < 0 || !numbers) return;
+    const char *cell = il_table_text(t, first, col);
+    int line = il_table_line(t, first);
+    snprintf(out, size, "'%s' in %s %d of %s is no number: %s", il_show(cell).text,
+             line ? "line" : "row", line ? line : first + 1, il_show(il_table_name(t)).text,
+             is_near_number(cell)
+                 ? "write 1234.5, with a decimal point and nothing between "
+                   "thousands"
+                 : "a missing number is an empty cell or NA");
 }
 
 /* ---- text: one indicator for every level but the first ------------------------------------------ */
@@ -188,6 +207,9 @@ static il_status encode_text(encoder *e, int col)
     const char *level[LEVELS + 1];
     pair p = pair_at(e, col);
     int n = find_levels(e, p, level), missing = 0;
+    char why[300];
+    explain_text(e->examples, p.example, why, sizeof why);
+    if (*why) note(e, "column '%s' is taken as text: %s", il_show(p.name).text, why);
     if (n > LEVELS || n < 2) {
         note(e,
              n < 2 ? "column '%s' is the same in all examples and was dropped"
@@ -196,12 +218,14 @@ static il_status encode_text(encoder *e, int col)
         return IL_OK;
     }
     for (int l = 1; l < n; l++) {
-        char label[96];
+        char label[sizeof e->kept->name];
         double *x = malloc(sizeof *x * (size_t)(e->frame->M + e->frame->Q));
         if (!x) return no_memory(e);
         indicate(e, p, level, n, l, x);
-        missing = fill_missing(e, x);
-        snprintf(label, sizeof label, "%.40s=%.40s", p.name, level[l]);
+        il_standard share = il_standard_of(x, NULL, e->frame->M);
+        missing = fill_missing(e, x, &share);
+        snprintf(label, sizeof label, "%s=%s", il_show(p.name).text,
+                 il_show(level[l]).text);
         keep(e, x, label);
     }
     note(e, "column '%s' is text: %d indicator%s against '%s'", il_show(p.name).text, n - 1,
@@ -238,11 +262,16 @@ static il_status find_target(const encoder *e, const il_table *t, int *col)
     if (*col < 0 || !il_table_is_text(t, *col)) return IL_OK;
     for (int r = 0; r < il_table_rows(t); r++) {
         const char *text = il_table_text(t, r, *col);
-        if (*text && isnan(target_at(t, r, *col)))
-            return il_fail(
-                e->err, IL_ECONFIG,
-                "%s: column '%s' holds '%s' in row %d; only numbers can be predicted",
-                il_table_name(t), il_show(e->target).text, il_show(text).text, r + 1);
+        if (!*text || isfinite(target_at(t, r, *col))) continue;
+        int line = il_table_line(t, r);
+        return il_fail(e->err, IL_ECONFIG,
+                       "%s: column '%s' holds '%s' in %s %d; only numbers can be "
+                       "predicted%s",
+                       il_table_name(t), il_show(e->target).text, il_show(text).text,
+                       line ? "line" : "row", line ? line : r + 1,
+                       is_near_number(text)
+                           ? ", with a decimal point and nothing between thousands"
+                           : " (a missing one is an empty cell or NA)");
     }
     return IL_OK;
 }
@@ -283,6 +312,17 @@ static il_status read_targets(encoder *e)
     return IL_OK;
 }
 
+static il_status kinds_differ(const encoder *e, int c, int q)
+{
+    int is_text = il_table_is_text(e->examples, c);
+    char why[300];
+    explain_text(is_text ? e->examples : e->queries, is_text ? c : q, why, sizeof why);
+    return il_fail(e->err, IL_ECONFIG, "%s: column '%s' is %s here and %s in %s%s%s",
+                   il_table_name(e->queries), il_show(il_table_col(e->examples, c)).text,
+                   is_text ? "numbers" : "text", is_text ? "text" : "numbers",
+                   il_table_name(e->examples), *why ? "; " : "", why);
+}
+
 /* The queries must hold every column of the examples, of the same kind. */
 static il_status check_columns(encoder *e)
 {
@@ -295,10 +335,7 @@ static il_status check_columns(encoder *e)
                            il_table_name(e->queries), il_show(name).text);
         if (is_text != il_table_is_text(e->queries, q) && !is_empty(e->examples, c) &&
             !is_empty(e->queries, q))
-            return il_fail(e->err, IL_ECONFIG, "%s: column '%s' is %s here and %s in %s",
-                           il_table_name(e->queries), il_show(name).text,
-                           is_text ? "numbers" : "text", is_text ? "text" : "numbers",
-                           il_table_name(e->examples));
+            return kinds_differ(e, c, q);
     }
     for (int q = 0; q < il_table_cols(e->queries); q++) {
         const char *name = il_table_col(e->queries, q);
@@ -311,16 +348,13 @@ static il_status check_columns(encoder *e)
 
 static void note_selection(encoder *e)
 {
-    char names[200] = "";
-    size_t used = 0;
     if (e->offered <= e->limit) return;
-    for (int i = 0; i < e->frame->P && used < sizeof names - 1; i++) {
-        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
-                 il_show(e->kept[i].name).text);
-        used = strlen(names);
-    }
-    note(e, "of %d columns the model has room for %d, those most correlated with '%s': %s",
-         e->offered, e->limit, il_show(e->target).text, names);
+    fprintf(e->notes,
+            "of %d columns the model has room for %d, those most correlated with '%s': ",
+            e->offered, e->limit, il_show(e->target).text);
+    for (int i = 0; i < e->frame->P; i++)
+        fprintf(e->notes, "%s%s", i ? ", " : "", e->kept[i].name);
+    fputc('\n', e->notes);
 }
 
 static il_status encode(encoder *e)
@@ -343,18 +377,15 @@ static il_status encode(encoder *e)
 }
 
 il_status il_frame_new(il_frame *frame, const il_table *examples, const il_table *queries,
-                       const char *target, int limit, char *notes, size_t size,
-                       il_error *err)
+                       const char *target, int limit, FILE *notes, il_error *err)
 {
     *frame = (il_frame){ 0 };
-    notes[0] = 0;
     encoder e = { .examples = examples,
                   .queries = queries,
                   .target = target,
                   .frame = frame,
                   .limit = limit,
                   .notes = notes,
-                  .size = size,
                   .err = err };
     il_status status = encode(&e);
     for (int i = 0; e.kept && i < frame->P; i++) {

@@ -49,7 +49,7 @@ expect 5 'gone.csv' predict gone.csv
 expect 5 "$WORK" predict "$WORK"
 
 expect 3 "good.csv: no column 'z' to predict" predict good.csv good.csv z
-expect 3 "column 'kind' holds 'k1' in row 1; only numbers" predict good.csv good.csv kind
+expect 3 "column 'kind' holds 'k1' in line 2; only numbers" predict good.csv good.csv kind
 printf 'a,b,kind,y\n1,2,k0,nan\n2,3,k1,NA\n3,4,k0,5\n' >missing.csv
 expect 3 'at least two examples' predict missing.csv
 printf 'a,kind\n1,k0\n' >lacks.csv
@@ -61,6 +61,20 @@ expect 0 '' predict good.csv unknown.csv
 expect 3 "the queries hold no 'y' to score" predict good.csv unknown.csv y --score
 printf 'y\n1\n2\n' >alone.csv
 expect 3 "no column but 'y'" predict alone.csv
+
+# standard input is a table, and so a table read as a file
+il predict run --examples good.csv --queries unknown.csv --target y >by_name.csv 2>/dev/null
+from_stdin() { il predict run --examples good.csv --queries - --target y <unknown.csv; }
+expect 0 '' from_stdin
+check 'the same answers' cmp .stdout by_name.csv
+expect 2 'cannot both be standard input' predict - -
+bad_stdin() { printf 'a,a\n1,2\n' | il predict run --examples - --queries unknown.csv --target y; }
+expect 3 'standard input:1: columns 1 and 2 are both named' bad_stdin
+printf ',a,b,kind,y\n0,1,2,k0,1\n1,2,3,k1,2\n' >index.csv
+expect 3 'index.csv:1: column 1 has no name.*index=False' predict index.csv unknown.csv
+printf 'a,b,kind,y\n1,1.7e308,k0,1\n' >far.csv
+expect 4 'score: 1 of the 1 answers is no finite number' predict good.csv far.csv y --score
+check 'the row is named' grep -q 'note: .*in row 1 of the queries' .stderr
 
 # the table that ships with the program
 P=$ROOT/examples
