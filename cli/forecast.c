@@ -386,8 +386,11 @@ static il_status run(int argc, char **argv, il_error *err)
         return cli_fail(err, IL_EIO, "%.256s: cannot be read: %s", argv[1],
                         strerror(errno));
     watch_signals();
-    il_status status = read_series(&s, f, err);
+    il_lock *lock = NULL;
+    il_status status = o.state ? il_lock_take(&lock, o.state, err) : IL_OK;
+    if (!status) status = read_series(&s, f, err);
     if (!piped) fclose(f);
+    il_lock_give(lock);
     il_csv_free(s.rows);
     il_forecast_free(s.forecast);
     il_model_free(s.model);

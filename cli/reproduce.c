@@ -7,10 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 typedef struct {
     int list, json, minutes;
@@ -126,28 +123,10 @@ static il_status make_folders(const char *path, il_error *err)
     }
 }
 
-/* Takes a run folder for this process: two that train in it would undo each other's work. The lock
- * goes with the process, however it ends. */
-static il_status lock(int *file, const char *folder, il_error *err)
-{
-    char path[CLI_PATH];
-    CLI_TRY(make_folders(folder, err));
-    CLI_TRY(cli_join(path, folder, "lock", err));
-    *file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (*file < 0)
-        return cli_fail(err, IL_EIO, "cannot write %.200s: %s", path, strerror(errno));
-    if (!flock(*file, LOCK_EX | LOCK_NB)) return IL_OK;
-    close(*file);
-    return cli_fail(err, IL_EFAIL, "%.200s is being trained by another process", folder);
-}
-
 static il_status train(const il_claim_model *m, const char *folder, il_error *err)
 {
     il_trained trained;
-    int file;
-    CLI_TRY(lock(&file, folder, err));
     il_status status = cli_train_in(m->config, folder, 1, &trained, err);
-    close(file);
     if (status != IL_EINTERRUPT) return status;
     return cli_fail(err, status, "%.300s in %.120s; the same command goes on", err->text,
                     folder);

@@ -393,11 +393,18 @@ typedef struct {
     uint64_t hash;
 } il_trained;
 
+/* Takes a file or folder for this process, under all its names, until it is given back or the process
+ * ends, however that happens: two that write it would undo each other's work. Readers need no lock.
+ * It is FOLDER/lock or FILE.lock. Errors: IL_EFAIL naming the process that has it; IL_EIO. */
+typedef struct il_lock il_lock;
+il_status il_lock_take(il_lock **lock, const char *path, il_error *err);
+void il_lock_give(il_lock *lock); /* NULL is fine */
+
 /* Trains a recipe in a run folder (made if missing): config.yaml, env.json, metrics.jsonl,
  * checkpoints/. `resume` continues the folder's newest checkpoint bit for bit.
  * Errors: IL_ENUMERIC when the loss is not finite (the last good checkpoint stays),
  * IL_EINTERRUPT after saving on request, IL_ECONFIG when resuming with another recipe or
- * starting where a model is already. */
+ * starting where a model is already, IL_EFAIL when another process trains there. */
 il_status il_train(const il_config *config, const char *folder, int resume,
                    const il_watch *watch, il_trained *result, il_error *err);
 

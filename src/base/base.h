@@ -116,6 +116,15 @@ il_status il_file_read(char **text, size_t *bytes, const char *path, size_t limi
 il_status il_file_write_atomic(const char *path, void (*fill)(const void *context, FILE *f),
                                const void *context, il_error *err);
 
+/* Makes a new name of a file or folder last through a power cut. Some file systems cannot sync a
+ * folder; what the name stands for is whole either way, so this is not an error. */
+void il_file_settle_name(const char *path);
+
+/* Marks the temporary file that was just made as a living process's; 0 if it is gone already. */
+int il_temporary_lock(int fd);
+/* Removes the temporary files of processes that died from a folder: those of `name`, or all. */
+void il_temporary_sweep(const char *folder, const char *name);
+
 /* ---- YAML: a flat list of leaves -------------------------------------------------------------------- */
 
 enum {

@@ -1,7 +1,8 @@
 /* file.c - whole files: read at once, replaced at once
  *
  * A replaced file is never seen half-written: the new one is written beside it, synced, and
- * renamed over it, which POSIX makes one step.
+ * renamed over it, which POSIX makes one step. Whoever is killed before that leaves the new file;
+ * the next writer of the same name removes it.
  */
 #include "base/base.h"
 
@@ -65,8 +66,12 @@ static FILE *open_beside(const char *path, char *name, size_t room)
     int fd = -1;
     for (int i = 0; fd < 0 && i < 100; i++) {
         snprintf(name, room, "%s.%ld-%d.tmp", path, (long)getpid(), i);
-        fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0666);
+        fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0 && errno != EEXIST) return NULL;
+        if (fd >= 0 && !il_temporary_lock(fd)) { /* taken for one that was left behind */
+            close(fd);
+            fd = -1;
+        }
     }
     FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
     if (fd >= 0 && !f) {
@@ -76,19 +81,32 @@ static FILE *open_beside(const char *path, char *name, size_t room)
     return f;
 }
 
-/* Makes the rename last through a power cut. Some file systems cannot sync a folder; the file
- * is complete either way, so this is not an error. */
-static void sync_folder(const char *path)
+/* The folder that holds `path`, to be freed. */
+static char *folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *folder = slash ? strdup(path) : strdup(".");
-    if (!folder) return;
-    if (slash) folder[slash - path + 1] = 0;
-    int fd = open(folder, O_RDONLY);
+    if (folder && slash) folder[slash - path + 1] = 0;
+    return folder;
+}
+
+void il_file_settle_name(const char *path)
+{
+    char *folder = folder_of(path);
+    int fd = folder ? open(folder, O_RDONLY | O_CLOEXEC) : -1;
     if (fd >= 0) {
         fsync(fd);
         close(fd);
     }
+    free(folder);
+}
+
+/* Removes what writers of `path` that died have left beside it. */
+static void sweep(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = folder_of(path);
+    if (folder) il_temporary_sweep(folder, slash ? slash + 1 : path);
     free(folder);
 }
 
@@ -126,6 +144,7 @@ il_status il_file_write_atomic(const char *path, void (*fill)(const void *contex
     int reason = settle(f, name, path);
     free(name);
     if (reason) return unwritable(err, path, strerror(reason));
-    sync_folder(path);
+    il_file_settle_name(path);
+    sweep(path);
     return IL_OK;
 }

@@ -6,6 +6,7 @@
  */
 #include "model/model.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -15,6 +16,25 @@
 void il_checkpoint_path(char *path, size_t size, const char *folder)
 {
     snprintf(path, size, "%s/checkpoints/last.safetensors", folder);
+}
+
+int64_t il_checkpoint_kept(char *path, size_t size, const char *folder, int64_t below)
+{
+    char name[4096];
+    int64_t newest = -1;
+    snprintf(name, sizeof name, "%s/checkpoints", folder);
+    DIR *dir = opendir(name);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        int64_t step;
+        int end = 0;
+        if (sscanf(e->d_name, "step-%" SCNd64 ".safetensors%n", &step, &end) != 1 || !end ||
+            e->d_name[end] || step >= below || step <= newest)
+            continue;
+        newest = step;
+        snprintf(path, size, "%s/checkpoints/%s", folder, e->d_name);
+    }
+    if (dir) closedir(dir);
+    return newest;
 }
 
 enum { PREFIX = 8, KINDS = 3 };
@@ -292,7 +312,10 @@ il_status il_model_load(il_model **out, const char *path, il_error *err)
     char newest[4096];
     struct stat info;
     if (!stat(path, &info) && S_ISDIR(info.st_mode)) {
-        il_checkpoint_path(newest, sizeof newest, path);
+        const char *folder = path;
+        il_checkpoint_path(newest, sizeof newest, folder);
+        if (stat(newest, &info))
+            il_checkpoint_kept(newest, sizeof newest, folder, INT64_MAX);
         path = newest;
     }
     il_tensors *file;

@@ -99,5 +99,7 @@ il_status il_checkpoint_read(const char *path, il_model *model, il_moments momen
 
 /* The newest checkpoint of a run folder: FOLDER/checkpoints/last.safetensors. */
 void il_checkpoint_path(char *path, size_t size, const char *folder);
+/* The newest checkpoint of a step below `below` that a run has kept: its path and step; -1: none. */
+int64_t il_checkpoint_kept(char *path, size_t size, const char *folder, int64_t below);
 
 #endif

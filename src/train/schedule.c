@@ -28,10 +28,13 @@ double il_rate_at(const il_config *c, int64_t step)
     double top = c->training.learning_rate, least = c->training.min_learning_rate;
     int64_t warmup = c->training.warmup_steps, end = c->training.schedule_steps;
     int64_t left = (end ? end : c->training.train_steps) - warmup;
-    if (step < warmup) return top * (double)(step + 1) / (double)warmup;
-    if (c->training.schedule == IL_RATE_CONSTANT || left <= 0) return top;
+    if (step + 1 < warmup) return top * (double)(step + 1) / (double)warmup;
+    if (c->training.schedule == IL_RATE_CONSTANT || step < warmup) return top;
+    if (step - warmup >= left) return least;
+    if (step == warmup) return top;
     double done = (double)(step - warmup) / (double)left;
-    return least + (top - least) * (1 + cos_pi(done < 1 ? done : 1)) / 2;
+    double rate = least + (top - least) * (1 + cos_pi(done)) / 2;
+    return rate > least ? rate : least; /* cos_pi may round below -1 */
 }
 
 il_run il_run_at(const il_model *m, int64_t step)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { PATH = 4096 };
 
@@ -19,6 +20,7 @@ typedef struct {
     const char *folder;
     const il_watch *watch;
     FILE *metrics;
+    il_lock *lock;           /* on the folder */
     double started, counted; /* seconds; since `counted`, `steps` steps were taken */
     int64_t steps;
     double per_second, loss;
@@ -48,12 +50,23 @@ static il_status make_folder(const char *path, il_error *err)
         char end = *at;
         if (end && end != '/') continue;
         *at = 0;
-        if (mkdir(part, 0777) && errno != EEXIST)
+        int made = !mkdir(part, 0777);
+        if (!made && errno != EEXIST)
             return il_fail(err, IL_EIO, "cannot make the folder %s: %s", part,
                            strerror(errno));
+        if (made) il_file_settle_name(part);
         *at = end;
         if (!end) return IL_OK;
     }
+}
+
+/* Of the step that the model is at */
+static const char *kept_path(char path[PATH], const runner *r)
+{
+    char name[64];
+    snprintf(name, sizeof name, "checkpoints/step-%09" PRId64 ".safetensors",
+             il_trainer_model(r->t)->step);
+    return in_folder(path, r, name);
 }
 
 /* ---- resuming ---------------------------------------------------------------------------------- */
@@ -133,17 +146,46 @@ static il_status cut_metrics(const char *path, int64_t step, il_error *err)
     return status;
 }
 
+static il_status read_checkpoint(runner *r, const il_config *config, const char *path,
+                                 il_error *err)
+{
+    IL_TRY(same_recipe(config, path, err));
+    return il_checkpoint_read(path, il_trainer_model(r->t), il_trainer_moments(r->t), err);
+}
+
+/* Reads `last`, or where that is gone the newest kept checkpoint that is whole; `found` 0: none. */
+static il_status read_newest(runner *r, const il_config *config, int *found, il_error *err)
+{
+    char path[PATH];
+    struct stat info;
+    int64_t step = INT64_MAX;
+    il_status status = IL_OK;
+    il_checkpoint_path(path, sizeof path, r->folder);
+    *found = !stat(path, &info);
+    if (*found) return read_checkpoint(r, config, path, err);
+    while ((step = il_checkpoint_kept(path, sizeof path, r->folder, step)) >= 0) {
+        *found = 1;
+        status = read_checkpoint(r, config, path, err);
+        if (status == IL_OK) break;
+    }
+    return status;
+}
+
+static il_status save_kept(runner *r, il_error *err);
+
+/* A run that was killed between `last` and the checkpoint to be kept lacks the second. */
 static il_status resume_from(runner *r, const il_config *config, il_error *err)
 {
-    char path[PATH], metrics[PATH];
+    char metrics[PATH];
     struct stat info;
-    il_checkpoint_path(path, sizeof path, r->folder);
-    if (stat(path, &info)) /* stopped before its first checkpoint: the start is the same */
-        return cut_metrics(in_folder(metrics, r, "metrics.jsonl"), 0, err);
-    IL_TRY(same_recipe(config, path, err));
+    int found, keep = config->training.keep_every_steps;
+    in_folder(metrics, r, "metrics.jsonl");
+    IL_TRY(read_newest(r, config, &found, err));
     il_model *m = il_trainer_model(r->t);
-    IL_TRY(il_checkpoint_read(path, m, il_trainer_moments(r->t), err));
-    return cut_metrics(in_folder(metrics, r, "metrics.jsonl"), m->step, err);
+    if (!found) return cut_metrics(metrics, 0, err); /* the start is the same */
+    IL_TRY(cut_metrics(metrics, m->step, err));
+    if (!keep || !m->step || m->step % keep) return IL_OK;
+    return stat(kept_path((char[PATH]){ 0 }, r), &info) ? save_kept(r, err) : IL_OK;
 }
 
 /* ---- what is written ---------------------------------------------------------------------------- */
@@ -170,12 +212,16 @@ static il_status prepare(runner *r, const il_config *config, int resume, il_erro
 {
     char path[PATH];
     IL_TRY(make_folder(in_folder(path, r, "checkpoints"), err));
+    IL_TRY(il_lock_take(&r->lock, r->folder, err));
+    il_temporary_sweep(r->folder, NULL);
+    il_temporary_sweep(path, NULL);
     if (resume) {
         IL_TRY(resume_from(r, config, err));
     } else {
         struct stat info;
         il_checkpoint_path(path, sizeof path, r->folder);
-        if (!stat(path, &info))
+        if (!stat(path, &info) ||
+            il_checkpoint_kept(path, sizeof path, r->folder, INT64_MAX) >= 0)
             return il_fail(
                 err, IL_ECONFIG,
                 "%s already holds a trained model: resume it, or choose another folder",
@@ -187,6 +233,7 @@ static il_status prepare(runner *r, const il_config *config, int resume, il_erro
     r->metrics = fopen(in_folder(path, r, "metrics.jsonl"), resume ? "a" : "w");
     if (!r->metrics)
         return il_fail(err, IL_EIO, "cannot write %s: %s", path, strerror(errno));
+    il_file_settle_name(path);
     return IL_OK;
 }
 
@@ -235,16 +282,25 @@ static il_status check_finite(const runner *r, il_error *err)
     return IL_OK;
 }
 
+static il_status save_kept(runner *r, il_error *err)
+{
+    char path[PATH];
+    return il_checkpoint_write(kept_path(path, r), il_trainer_model(r->t),
+                               il_trainer_moments(r->t), err);
+}
+
+/* The metrics of a checkpoint's past are on the disk before it is. */
 static il_status save(runner *r, int keep, il_error *err)
 {
-    char path[PATH], name[64];
-    il_model *m = il_trainer_model(r->t);
+    char path[PATH];
     IL_TRY(check_finite(r, err));
+    if (fsync(fileno(r->metrics)) && errno != EINVAL)
+        return il_fail(err, IL_EIO, "cannot write %s/metrics.jsonl: %s", r->folder,
+                       strerror(errno));
     il_checkpoint_path(path, sizeof path, r->folder);
-    IL_TRY(il_checkpoint_write(path, m, il_trainer_moments(r->t), err));
-    if (!keep) return IL_OK;
-    snprintf(name, sizeof name, "checkpoints/step-%09" PRId64 ".safetensors", m->step);
-    return il_checkpoint_write(in_folder(path, r, name), m, il_trainer_moments(r->t), err);
+    IL_TRY(
+        il_checkpoint_write(path, il_trainer_model(r->t), il_trainer_moments(r->t), err));
+    return keep ? save_kept(r, err) : IL_OK;
 }
 
 /* ---- the loop --------------------------------------------------------------------------------------- */
@@ -312,6 +368,7 @@ il_status il_train(const il_config *config, const char *folder, int resume,
     il_status status = prepare(&r, config, resume, err);
     if (status == IL_OK) status = run(&r, config, result, err);
     if (r.metrics) fclose(r.metrics);
+    il_lock_give(r.lock);
     il_trainer_free(r.t);
     return status;
 }

@@ -21,6 +21,18 @@ check '--score: five forecasters' bash -c '[ "$(awk "{print \$3}" .stdout | tr "
 expect 0 '' il forecast s.csv --column y --score --against naive --json
 json '--score --json is one object' .stdout '"naive" in json.dumps(o) and "rmse_ratio" in json.dumps(o)'
 
+# one process at a time has a state
+mkfifo feed
+"$INNERLOOP" forecast - --state busy.st <feed >/dev/null 2>&1 &
+PID=$!
+exec 7>feed
+for _ in $(seq 100); do [ -s busy.st.lock ] && break; sleep 0.1; done
+expect 1 "busy.st is in use by process $PID" il forecast s.csv --state ./busy.st
+printf 'v\n1\n2\n' >&7
+exec 7>&-
+wait $PID
+check 'the first is not disturbed' test $? = 0 -a -s busy.st -a ! -e busy.st.lock
+
 # forecasts of a known season are right, and better than the newest value
 awk 'BEGIN { print "v"; for (t = 0; t < 400; t++) print (t * 5) % 7 }' >week.csv
 expect 0 '' il forecast week.csv --period 7 --score --csv

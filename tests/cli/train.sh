@@ -33,6 +33,45 @@ check 'a finished run has the same hash' test "$(tail -n 1 .stdout)" = "$HASH"
 check 'and nothing left to do' grep -q 'whole: trained to step 20 already; nothing was left' .stderr
 check 'nor a loss to show' bash -c '! grep -qi nan .stderr'
 
+# one process at a time in a folder, under all its names; readers are welcome; a death leaves no lock
+"$INNERLOOP" train ./tiny.yaml training.train_steps=200000 training.save_every_steps=5 \
+    training.keep_every_steps=0 --out runs/busy >out 2>err &
+PID=$!
+for _ in $(seq 100); do [ -e runs/busy/checkpoints/last.safetensors ] && break; sleep 0.1; done
+ln -s busy runs/alias-busy
+expect 1 "runs/busy is in use by process $PID" il train ./tiny.yaml --out runs/busy
+expect 1 "alias-busy is in use by process $PID" il train ./tiny.yaml out_dir=$PWD/runs/./alias-busy --resume
+expect 0 '' il show runs/busy
+: >"runs/busy/checkpoints/last.safetensors.$PID-7.tmp"
+kill -KILL $PID
+wait $PID 2>/dev/null
+: >"runs/busy/checkpoints/last.safetensors.$$-7.tmp"
+(exec "$INNERLOOP" train ./tiny.yaml training.train_steps=200000 --out runs/busy --resume >out 2>err) &
+PID=$!
+for _ in $(seq 100); do grep -q 'from step' err && break; sleep 0.1; done
+kill -INT $PID
+wait $PID
+check 'a killed run is resumed' test $? = 130
+check 'what it left is gone, what is of the living stays' bash -c \
+    '[ "$(ls runs/busy/checkpoints)" = "$(printf "last.safetensors\nlast.safetensors.%s-7.tmp" '$$')" ]'
+check 'no lock is left' test ! -e runs/busy/lock
+
+# killed between `last` and the checkpoint to be kept; and `last` gone: the same run in the end
+cp -r whole gap
+rm gap/checkpoints/step-000000020.safetensors
+expect 0 '' il train ./tiny.yaml training.keep_every_steps=10 --out gap --resume
+check 'the checkpoint to be kept is written' cmp whole/checkpoints/step-000000020.safetensors \
+    gap/checkpoints/step-000000020.safetensors
+rm gap/checkpoints/last.safetensors
+expect 0 '' il show gap
+expect 3 'gap already holds a trained model' il train ./tiny.yaml --out gap
+head -c 100 whole/checkpoints/last.safetensors >gap/checkpoints/step-000000020.safetensors
+expect 0 '' il train ./tiny.yaml training.keep_every_steps=10 --out gap --resume
+check 'the newest whole one goes on' grep -q '^gap: from step 10,' .stderr
+check 'with the same hash' test "$(tail -n 1 .stdout)" = "$HASH"
+check 'and the same metrics' bash -c 'for d in whole gap; do sed "s/\"seconds\": [^,]*//" $d/metrics.jsonl | cksum; done |
+    uniq | wc -l | grep -qx 1'
+
 # the name latest: the run it points to goes on, and it still points there
 cp -r whole runs/other
 ln -sfn other runs/latest

@@ -372,6 +372,21 @@ static void rates_follow_their_schedule(void **state)
         double want = 1e-5 + 9e-5 * (1 + cos(3.14159265358979323846 * done)) / 2;
         CHECK_NEAR(il_rate_at(&c, step), want, 1e-18, "cosine against libm");
     }
+    assert_true(il_rate_at(&c, 999) == 1e-4 && il_rate_at(&c, 1000) == 1e-4);
+    assert_true(il_rate_at(&c, 500000) == 1e-5 && il_rate_at(&c, 1 << 30) == 1e-5);
+    for (int least = 0; least < 2; least++)
+        for (int end = 1; end < 40; end++) { /* never below the least, which is the end */
+            c.training.schedule_steps = end;
+            c.training.warmup_steps = 10;
+            c.training.min_learning_rate = least ? 3e-5 : 0;
+            for (int step = 0; step < 60; step++) {
+                double rate = il_rate_at(&c, step);
+                CHECK(rate >= 0 && rate <= 1e-4, "rate %g at %d of %d", rate, step, end);
+                if (step >= 10 && step >= end)
+                    CHECK(rate == c.training.min_learning_rate, "rate %.17g after the end",
+                          rate);
+            }
+        }
     for (int64_t n = 0; n < 2000; n += 13)
         CHECK_NEAR(il_power(0.999, n), pow(0.999, (double)n), 1e-13, "power against libm");
 }
