@@ -27,12 +27,20 @@ static double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* Can a line be rewritten, and may it? no-color.org and `dumb` ask for text alone. */
+static int is_screen(void)
+{
+    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+    return isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") &&
+           !(no_color && *no_color);
+}
+
 cli_progress *cli_progress_new(void)
 {
     static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
     cli_progress *p = calloc(1, sizeof *p);
     if (!p) return NULL;
-    p->terminal = isatty(STDERR_FILENO);
+    p->terminal = is_screen();
     for (int i = 0; i < CLI_COUNT(names); i++) {
         const char *value = getenv(names[i]);
         if (!value || !*value) continue;

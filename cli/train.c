@@ -79,12 +79,12 @@ il_status cli_read_recipe(il_config *config, const cli_training *training, il_er
     CLI_TRY(cli_find_recipe(path, training->recipe, err));
     CLI_TRY(il_config_read(config, path, notes, sizeof notes, err));
     cli_notes(notes);
-    for (int i = 0; i < training->n_assignments; i++) {
+    for (int i = 0; i < training->n_assignments; i++)
         if (!strchr(training->assignments[i], '='))
             return cli_fail(err, IL_EUSAGE, "'%.64s': expected key=value after the recipe",
                             training->assignments[i]);
-        CLI_TRY(il_config_set(config, training->assignments[i], err));
-    }
+    CLI_TRY(il_config_override(config, (const char *const *)training->assignments,
+                               training->n_assignments, err));
     return il_config_check(config, err);
 }
 

@@ -196,6 +196,11 @@ il_status il_config_parse(il_config *config, const char *text, size_t bytes,
 /* Applies one "model.n_embd=64". Errors: IL_ECONFIG naming the key. */
 il_status il_config_set(il_config *config, const char *assignment, il_error *err);
 
+/* Applies several, which win over what the recipe has; the task's name counts first, wherever it
+ * stands. Errors: likewise, and for a key that is given twice, however it is spelt. */
+il_status il_config_override(il_config *config, const char *const *assignments, int n,
+                             il_error *err);
+
 /* Checks what no single key can: heads divide width, points fit positions, ...
  * Errors: IL_ECONFIG naming the keys and their values. */
 il_status il_config_check(const il_config *config, il_error *err);

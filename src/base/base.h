@@ -135,6 +135,9 @@ enum {
     IL_YAML_FILES = 64
 };
 
+/* Writes the path that `path` is another spelling of, or `path` itself. */
+typedef void il_respell(char to[IL_YAML_PATH], const char *path);
+
 typedef struct {
     char *path;  /* "training.curriculum.dims.start" */
     char *value; /* the scalar's text; NULL where there is none (empty, ~, null) */
@@ -146,13 +149,14 @@ typedef struct il_yaml il_yaml;
 
 /* Reads a file of nested mappings. A key `inherit` at the top names one file or a list of files,
  * relative to this one, whose leaves come first; a later leaf of the same path replaces an
- * earlier one. Errors: IL_EIO for a file, IL_ECONFIG with file, line and column for its text:
+ * earlier one, however both are spelt; `respell` NULL: as they stand. Errors: IL_EIO for a file, IL_ECONFIG with file, line and column for its text:
  * sequences, anchors, aliases, tags and keys given twice are refused, so are the limits above. */
-il_status il_yaml_read(il_yaml **yaml, const char *path, il_error *err);
+il_status il_yaml_read(il_yaml **yaml, const char *path, il_respell *respell,
+                       il_error *err);
 
 /* The same from memory, where `inherit` is refused; `name` stands for the file in errors. */
 il_status il_yaml_parse(il_yaml **yaml, const char *text, size_t bytes, const char *name,
-                        il_error *err);
+                        il_respell *respell, il_error *err);
 void il_yaml_free(il_yaml *yaml);
 int il_yaml_count(const il_yaml *yaml);
 const il_leaf *il_yaml_at(const il_yaml *yaml, int i); /* no two have the same path */

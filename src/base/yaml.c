@@ -21,6 +21,7 @@ struct il_yaml {
     int count, room;
     char *file[IL_YAML_FILES]; /* names, which leaves point to */
     int files;
+    il_respell *respell;
 };
 
 typedef enum { LEAF, GROUP, INHERIT } entry_kind;
@@ -29,6 +30,7 @@ typedef enum { LEAF, GROUP, INHERIT } entry_kind;
 typedef struct {
     entry_kind kind;
     il_leaf leaf;
+    char *spelt; /* the path as the file has it */
 } entry;
 
 /* One file while it is read. */
@@ -127,6 +129,21 @@ static il_status next(reader *r, il_error *err)
     return IL_OK;
 }
 
+/* Is r->path another spelling of a leaf that is there? */
+static il_status check_spelling(const reader *r, const char *path, const yaml_mark_t *at,
+                                il_error *err)
+{
+    char what[320];
+    for (int i = 0; i < r->count; i++) {
+        const entry *e = r->entries + i;
+        if (e->kind != LEAF || strcmp(e->leaf.path, path)) continue;
+        snprintf(what, sizeof what, "%s is %s of line %d in other words; keep one",
+                 il_show(r->path).text, il_show(e->spelt).text, e->leaf.line);
+        return fail_at(r, (int)at->line + 1, (int)at->column + 1, err, what);
+    }
+    return IL_OK;
+}
+
 /* Notes r->path as a key found at `at`, with a copy of `value` (NULL: none). */
 static il_status note(reader *r, entry_kind kind, const yaml_mark_t *at, const char *value,
                       il_error *err)
@@ -140,15 +157,21 @@ static il_status note(reader *r, entry_kind kind, const yaml_mark_t *at, const c
         r->entries = grown;
         r->room = room;
     }
+    char path[IL_YAML_PATH];
+    snprintf(path, sizeof path, "%s", r->path);
+    if (value && r->yaml->respell) r->yaml->respell(path, r->path);
+    if (kind == LEAF) IL_TRY(check_spelling(r, path, at, err));
     entry *e = r->entries + r->count;
     *e = (entry){ .kind = kind };
     e->leaf.file = r->file;
     e->leaf.line = (int)at->line + 1;
     e->leaf.column = (int)at->column + 1;
-    e->leaf.path = strdup(r->path);
+    e->leaf.path = strdup(path);
     e->leaf.value = value ? strdup(value) : NULL;
-    if (e->leaf.path) r->count++; /* from here on it is freed with the others */
-    return e->leaf.path && (!value || e->leaf.value) ? IL_OK : no_memory(r, err);
+    e->spelt = strdup(r->path);
+    r->count++; /* from here on it is freed with the others */
+    return e->leaf.path && e->spelt && (!value || e->leaf.value) ? IL_OK
+                                                                 : no_memory(r, err);
 }
 
 /* Appends the current event, a key, to r->path. */
@@ -164,7 +187,7 @@ static il_status descend(reader *r, il_error *err)
         return fail_here(r, err, "this key is too long");
     snprintf(r->path + used, sizeof r->path - used, "%s%s", used ? "." : "", key);
     for (int i = 0; i < r->count; i++)
-        if (!strcmp(r->entries[i].leaf.path, r->path)) {
+        if (!strcmp(r->entries[i].spelt, r->path)) {
             char what[160];
             snprintf(what, sizeof what, "%s is given twice, first in line %d; keep one",
                      il_show(r->path).text, r->entries[i].leaf.line);
@@ -325,6 +348,7 @@ static il_status read_text(reader *r, il_error *err)
     for (int i = 0; i < r->count; i++) {
         free(r->entries[i].leaf.path);
         free(r->entries[i].leaf.value);
+        free(r->entries[i].spelt);
     }
     free(r->entries);
     return status;
@@ -392,18 +416,20 @@ static il_status hand_out(il_yaml **yaml, il_yaml *y, il_status status)
     return status;
 }
 
-il_status il_yaml_read(il_yaml **yaml, const char *path, il_error *err)
+il_status il_yaml_read(il_yaml **yaml, const char *path, il_respell *respell, il_error *err)
 {
     il_yaml *y = calloc(1, sizeof *y);
     if (!y) return il_fail(err, IL_EFAIL, "%s: out of memory while reading it", path);
+    y->respell = respell;
     return hand_out(yaml, y, read_file(y, path, NULL, err));
 }
 
 il_status il_yaml_parse(il_yaml **yaml, const char *text, size_t bytes, const char *name,
-                        il_error *err)
+                        il_respell *respell, il_error *err)
 {
     il_yaml *y = calloc(1, sizeof *y);
     if (!y) return il_fail(err, IL_EFAIL, "%s: out of memory while reading it", name);
+    y->respell = respell;
     reader r = { .yaml = y, .text = text, .bytes = bytes };
     il_status status = name_file(&r, name, err);
     if (status == IL_OK) status = read_text(&r, err);

@@ -102,7 +102,7 @@ static il_status make(il_claim **claim, il_yaml *yaml, const char *path, int fro
 il_status il_claim_read(il_claim **claim, const char *path, il_error *err)
 {
     il_yaml *yaml;
-    IL_TRY(il_yaml_read(&yaml, path, err));
+    IL_TRY(il_yaml_read(&yaml, path, NULL, err));
     return make(claim, yaml, path, 1, err);
 }
 
@@ -110,7 +110,7 @@ il_status il_claim_parse(il_claim **claim, const char *text, size_t bytes, const
                          il_error *err)
 {
     il_yaml *yaml;
-    IL_TRY(il_yaml_parse(&yaml, text, bytes, name, err));
+    IL_TRY(il_yaml_parse(&yaml, text, bytes, name, NULL, err));
     return make(claim, yaml, name, 0, err);
 }
 

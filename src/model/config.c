@@ -17,8 +17,6 @@ static const struct {
     { "gpu", "innerloop computes on the processor" },
     { "debug_mode", "there is no such mode" },
 };
-static const char log_alias[] = "wandb.log_every_steps"; /* the one that has a meaning */
-
 /* ---- finding a key ----------------------------------------------------------------------------- */
 
 /* `path` without `prefix` and a dot, or NULL if it does not begin so. */
@@ -40,8 +38,7 @@ static const il_opt *find(il_config *c, const char *path, void **target)
     const il_opt *o = il_opt_find(il_config_opts(), path);
     *target = c;
     if (o) return o;
-    const char *name = below(path, "training.task_kwargs");
-    if (!name) name = below(path, "training");
+    const char *name = below(path, "training");
     *target = c->training.task_opts;
     return name ? il_opt_find(task_opts(c), name) : NULL;
 }
@@ -51,6 +48,20 @@ static int is_group(const char *path)
     for (const il_opt *o = il_config_opts(); o->type != IL_OPT_END; o++)
         if (below(o->name, path)) return 1;
     return !strcmp(path, "training.task_kwargs");
+}
+
+/* The one of the field's logging keys that has a meaning, and the options of the task where the field
+ * writes them. */
+static void respell(char to[IL_YAML_PATH], const char *path)
+{
+    const char *name = below(path, "training.task_kwargs");
+    snprintf(to, IL_YAML_PATH, "%s", path);
+    if (!strcmp(path, "wandb.log_every_steps"))
+        snprintf(to, IL_YAML_PATH, "training.log_every_steps");
+    if (!name) return;
+    snprintf(to, IL_YAML_PATH, "training.%s", name);
+    if (il_opt_find(il_config_opts(), to) || is_group(to)) /* not the task's */
+        snprintf(to, IL_YAML_PATH, "%s", path);
 }
 
 static const char *last_word(const char *path)
@@ -137,20 +148,58 @@ static il_status set(il_config *c, const char *path, const char *value, il_error
     return il_opt_set(o, target, path, value, err);
 }
 
-il_status il_config_set(il_config *config, const char *assignment, il_error *err)
+/* The key of an assignment, by its own spelling; `value` is what it is set to. */
+static il_status key_of(char path[IL_YAML_PATH], const char **value, const char *assignment,
+                        il_error *err)
 {
     const char *equals = strchr(assignment, '=');
     size_t length = equals ? (size_t)(equals - assignment) : 0;
-    char path[IL_YAML_PATH];
-    if (!length || length >= sizeof path)
+    char spelt[IL_YAML_PATH];
+    if (!length || length >= sizeof spelt)
         return il_fail(err, IL_ECONFIG,
                        "'%s' is not of the form key=value, as in "
                        "model.n_embd=64",
                        il_show(assignment).text);
-    memcpy(path, assignment, length);
-    path[length] = 0;
-    if (!strcmp(path, log_alias)) snprintf(path, sizeof path, "training.log_every_steps");
-    return set(config, path, equals + 1, err);
+    memcpy(spelt, assignment, length);
+    spelt[length] = 0;
+    respell(path, spelt);
+    *value = equals + 1;
+    return IL_OK;
+}
+
+il_status il_config_set(il_config *config, const char *assignment, il_error *err)
+{
+    char path[IL_YAML_PATH];
+    const char *value = "";
+    IL_TRY(key_of(path, &value, assignment, err));
+    return set(config, path, value, err);
+}
+
+static il_status check_once(const char *const *assignments, int i, il_error *err)
+{
+    char path[IL_YAML_PATH], other[IL_YAML_PATH];
+    const char *value;
+    IL_TRY(key_of(path, &value, assignments[i], err));
+    for (int j = 0; j < i; j++) {
+        IL_TRY(key_of(other, &value, assignments[j], err));
+        if (!strcmp(path, other))
+            return il_fail(err, IL_ECONFIG, "%s is given twice, by '%s' and '%s'; keep one",
+                           il_show(path).text, il_show(assignments[j]).text,
+                           il_show(assignments[i]).text);
+    }
+    return IL_OK;
+}
+
+il_status il_config_override(il_config *config, const char *const *assignments, int n,
+                             il_error *err)
+{
+    static const char task[] = "training.task_name=";
+    for (int i = 0; i < n; i++) IL_TRY(check_once(assignments, i, err));
+    for (int first = 1; first >= 0; first--) /* what others stand on */
+        for (int i = 0; i < n; i++)
+            if (first == !strncmp(assignments[i], task, strlen(task)))
+                IL_TRY(il_config_set(config, assignments[i], err));
+    return IL_OK;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------- */
@@ -171,8 +220,9 @@ static void append(char *notes, size_t size, const il_leaf *leaf, int row)
                  leaf->file, leaf->line, ignored[row].key, ignored[row].why);
 }
 
-static il_status apply(il_config *c, const il_leaf *leaf, const char *path, il_error *err)
+static il_status apply(il_config *c, const il_leaf *leaf, il_error *err)
 {
+    const char *path = leaf->path;
     il_error inner = { 0 };
     if (!leaf->value && is_group(path))
         return IL_OK; /* a block whose keys are commented out */
@@ -190,19 +240,15 @@ static il_status apply_all(il_config *c, const il_yaml *yaml, char *notes, size_
                            il_error *err)
 {
     int n = il_yaml_count(yaml), told[IL_COUNT(ignored)] = { 0 };
-    for (int i = 0; i < n; i++) { /* what others stand on, or replace */
-        const il_leaf *leaf = il_yaml_at(yaml, i);
-        if (!strcmp(leaf->path, "training.task_name"))
-            IL_TRY(apply(c, leaf, leaf->path, err));
-        if (!strcmp(leaf->path, log_alias) && leaf->value)
-            IL_TRY(apply(c, leaf, "training.log_every_steps", err));
-    }
+    for (int i = 0; i < n; i++) /* what others stand on */
+        if (!strcmp(il_yaml_at(yaml, i)->path, "training.task_name"))
+            IL_TRY(apply(c, il_yaml_at(yaml, i), err));
     for (int i = 0; i < n; i++) {
         const il_leaf *leaf = il_yaml_at(yaml, i);
         int row = find_ignored(leaf->path);
         if (row < 0)
-            IL_TRY(apply(c, leaf, leaf->path, err));
-        else if (strcmp(leaf->path, log_alias) && !told[row]++)
+            IL_TRY(apply(c, leaf, err));
+        else if (!told[row]++)
             append(notes, size, leaf, row);
     }
     return IL_OK;
@@ -225,7 +271,7 @@ il_status il_config_read(il_config *config, const char *path, char *notes, size_
                          il_error *err)
 {
     il_yaml *yaml;
-    IL_TRY(il_yaml_read(&yaml, path, err));
+    IL_TRY(il_yaml_read(&yaml, path, respell, err));
     return finish(config, yaml, notes, size, err);
 }
 
@@ -233,18 +279,30 @@ il_status il_config_parse(il_config *config, const char *text, size_t bytes,
                           const char *name, il_error *err)
 {
     il_yaml *yaml;
-    IL_TRY(il_yaml_parse(&yaml, text, bytes, name, err));
+    IL_TRY(il_yaml_parse(&yaml, text, bytes, name, respell, err));
     return finish(config, yaml, NULL, 0, err);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------- */
 
-/* A scalar that reads back as the same text: in quotes unless nothing can be misread. */
-static void write_scalar(const char *text, FILE *f)
+/* Words that YAML 1.1 or 1.2 takes for something else than text, in any case */
+static int is_reserved(const char *text)
 {
+    static const char *const words[] = { "null", "true", "false", "yes", "no",
+                                         "on",   "off",  "y",     "n" };
+    for (int i = 0; i < IL_COUNT(words); i++)
+        if (!strcasecmp(text, words[i])) return 1;
+    return 0;
+}
+
+/* Text that reads back as the same text: in quotes unless nobody can take it for a number, a date, or
+ * a sign. */
+static void write_text(const char *text, FILE *f)
+{
+    static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/";
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-";
-    if (*text && *text != '-' && !text[strspn(text, plain)] && strcasecmp(text, "null")) {
+    if (*text && strchr(first, *text) && !text[strspn(text, plain)] && !is_reserved(text)) {
         fputs(text, f);
         return;
     }
@@ -254,6 +312,20 @@ static void write_scalar(const char *text, FILE *f)
         fputc(*text, f);
     }
     fputc('\'', f);
+}
+
+/* 1e-05 as 1.0e-05: without the point YAML 1.1 takes it for text. */
+static void write_value(const il_opt *o, const char *value, FILE *f)
+{
+    if (o->type == IL_OPT_TEXT || o->type == IL_OPT_CHOICE) {
+        write_text(value, f);
+        return;
+    }
+    const char *e = o->type == IL_OPT_REAL ? strchr(value, 'e') : NULL;
+    if (e && !strchr(value, '.'))
+        fprintf(f, "%.*s.0%s", (int)(e - value), value, e);
+    else
+        fputs(value, f);
 }
 
 /* One line `key: value`, under the mappings of its path that are not `open` (the path written
@@ -271,7 +343,7 @@ static void write_option(const il_opt *o, const void *target, const char *path,
     }
     il_opt_print(o, target, value, sizeof value);
     fprintf(f, "%*s%s: ", indent, "", key);
-    write_scalar(value, f);
+    write_value(o, value, f);
     fputc('\n', f);
 }
 

@@ -46,6 +46,17 @@ check 'nothing was written' bash -c '! ls -d run runs 2>/dev/null'
 expect 0 '' il show ./field.yaml
 check 'wandb is noted once' bash -c '[ "$(grep -c "^note: .*wandb" .stderr)" = 1 ]'
 
+# a file's own keys win over what it inherits, and the command line over both, however they are spelt
+{ tiny_recipe; printf 'wandb: {log_every_steps: 9}\n'; } | grep -v '    log_every' >grand.yaml
+printf 'inherit: grand.yaml\ntraining: {log_every_steps: 8, scale: 2}\n' >parent.yaml
+printf 'inherit: parent.yaml\nwandb: {log_every_steps: 3}\ntraining: {task_kwargs: {scale: 4}}\n' >child.yaml
+logged() { il show ./$1 | grep -E '^ *(log_every_steps|scale): ' | tr -d '\n '; }
+check 'the parent has its own' test "$(logged parent.yaml | grep -o 'log_every_steps:8')" = log_every_steps:8
+check 'the child has its own' test "$(logged child.yaml | grep -oE 'scale:4|log_every_steps:3' | tr -d '\n')" = scale:4log_every_steps:3
+expect 0 '' il train ./child.yaml training.scale=5 wandb.log_every_steps=10 --out over
+check 'overrides win' test "$(grep -cE '^ *(log_every_steps: 10|scale: 5)$' over/config.yaml)" = 2
+expect 3 'log_every_steps is given twice' il train ./child.yaml training.log_every_steps=5 wandb.log_every_steps=10
+
 # the published sizes
 check 'gpt2 base: 9,477,632 / 57,601 / 9,535,233' bash -c '
     [ "$("$0" show base | grep -A2 "^parameters" | grep -oE "[0-9]+(,[0-9]+)+" | tr "\n" " ")" \

@@ -129,16 +129,39 @@ static void tasks_bring_their_options(void **state)
               il_task_at(i)->name);
 }
 
-static void log_every_steps_stands_in_two_places(void **state)
+/* A key has one value, however it is spelt; two spellings in one file are an error. */
+static void spellings_are_of_one_key(void **state)
 {
     (void)state;
+    static const char *const twice[][2] = {
+        { "training: {log_every_steps: 9}\nwandb: {log_every_steps: 3}\n",
+          "r.yaml:2:9: wandb.log_every_steps is training.log_every_steps of line 1" },
+        { "training: {task_kwargs: {scale: 2},\n scale: 3}\n",
+          "r.yaml:2:2: training.scale is training.task_kwargs.scale of line 1" },
+        { "training: {task_kwargs: {batch_size: 2}}\n", "training.task_kwargs.batch_size" },
+    };
+    static const char *const set[] = { "wandb.log_every_steps=4",
+                                       "training.log_every_steps=5" };
+    static const char *const task[] = { "training.sparsity=4",
+                                        "training.task_name=sparse_linear_regression" };
     il_config c;
-    parsed(&c, "wandb: {log_every_steps: 7}\n");
-    assert_int_equal(c.training.log_every_steps, 7);
-    parsed(&c, "training: {log_every_steps: 8}\nwandb: {log_every_steps: 7}\n");
-    assert_int_equal(c.training.log_every_steps, 8);
-    parsed(&c, "wandb: {log_every_steps: }\ntraining:\ngpu:\n");
+    il_error why;
+    for (int i = 0; i < IL_COUNT(twice); i++) {
+        CHECK(il_config_parse(&c, twice[i][0], strlen(twice[i][0]), "r.yaml", &why) ==
+                  IL_ECONFIG,
+              "accepted: %s", twice[i][0]);
+        CHECK(strstr(why.text, twice[i][1]), "said: %s", why.text);
+    }
+    parsed(&c, "wandb: {log_every_steps: 3}\n");
+    assert_int_equal(c.training.log_every_steps, 3);
+    parsed(&c, "wandb: {log_every_steps: }\ntraining:\ngpu:\n"); /* nothing is no value */
     assert_int_equal(c.training.log_every_steps, 100);
+    parsed(&c, "wandb: {log_every_steps: 3}\n");
+    CHECK_OK(il_config_override(&c, set, 1, &err));
+    assert_int_equal(c.training.log_every_steps, 4);
+    assert_int_equal(il_config_override(&c, set, 2, &why), IL_ECONFIG);
+    CHECK(strstr(why.text, "training.log_every_steps is given twice"), "%s", why.text);
+    CHECK_OK(il_config_override(&c, task, 2, &err)); /* in any order */
 }
 
 static void numbers_are_read_as_written(void **state)
@@ -391,6 +414,38 @@ static int comma_locale(void)
     return 0;
 }
 
+/* What YAML 1.1 and 1.2 take for a number is written for one, and text for text. */
+static void written_values_keep_their_type(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "on", "No", "1:30",       "0x10", "1_000", "~",    "null", ".5", "1e5", "y",  "",
+        "-",  "=",  "2001-02-03", "a:b",  "a #b",  "it's", ".inf", "+1", "&a",  " x "
+    };
+    for (int i = 0; i < IL_COUNT(texts); i++) {
+        il_config c, back;
+        char *text = NULL, line[64];
+        size_t size;
+        il_config_init(&c);
+        snprintf(c.out_dir, IL_TEXT, "%s", texts[i]);
+        c.training.learning_rate = 1e-5;
+        c.training.clip = 2.5e-7;
+        FILE *f = open_memstream(&text, &size);
+        il_config_write(&c, f);
+        fclose(f);
+        snprintf(line, sizeof line, "out_dir: '%.4s", texts[i]);
+        CHECK(strcmp(texts[i], "it's") ? strstr(text, line) != NULL : 1, "%s: %s", texts[i],
+              text);
+        CHECK(strstr(text, "learning_rate: 1.0e-05\n") && strstr(text, "clip: 2.5e-07\n") &&
+                  strstr(text, "adam_eps: 1.0e-08\n"),
+              "%s", text);
+        parsed(&back, text);
+        CHECK(!strcmp(back.out_dir, texts[i]) && back.training.learning_rate == 1e-5, "%s",
+              back.out_dir);
+        free(text);
+    }
+}
+
 static void locales_change_nothing(void **state)
 {
     (void)state;
@@ -469,13 +524,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_recipe_is_read_unchanged),
         cmocka_unit_test(tasks_bring_their_options),
-        cmocka_unit_test(log_every_steps_stands_in_two_places),
+        cmocka_unit_test(spellings_are_of_one_key),
         cmocka_unit_test(numbers_are_read_as_written),
         cmocka_unit_test(wrong_recipes_get_a_sentence),
         cmocka_unit_test(overrides_are_checked_like_files),
         cmocka_unit_test(keys_are_checked_together),
         cmocka_unit_test(ramps_follow_the_update_rule),
         cmocka_unit_test(written_configs_read_back),
+        cmocka_unit_test(written_values_keep_their_type),
         cmocka_unit_test(locales_change_nothing),
         cmocka_unit_test(recipes_are_sound),
         cmocka_unit_test(documents_show_the_table),

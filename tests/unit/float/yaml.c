@@ -6,7 +6,7 @@
 static il_yaml *parse(const char *text)
 {
     il_yaml *y = NULL;
-    CHECK_OK(il_yaml_parse(&y, text, strlen(text), "r.yaml", &err));
+    CHECK_OK(il_yaml_parse(&y, text, strlen(text), "r.yaml", NULL, &err));
     return y;
 }
 
@@ -22,7 +22,7 @@ static void refused(const char *text, size_t bytes, const char *sentence)
 {
     il_yaml *y = NULL;
     il_error err = { 0 };
-    CHECK(il_yaml_parse(&y, text, bytes, "r.yaml", &err) == IL_ECONFIG, "accepted: %s",
+    CHECK(il_yaml_parse(&y, text, bytes, "r.yaml", NULL, &err) == IL_ECONFIG, "accepted: %s",
           text);
     CHECK(!y && strstr(err.text, sentence), "for '%.60s'\ngot:  %s\nwant: %s", text,
           err.text, sentence);
@@ -135,7 +135,7 @@ static void inherited_leaves_come_first(void **state)
     const char *path =
         put_text("r.yaml", "b: {d: 30}\ninherit: [other.yaml, ./more.yaml]\nf: 6\n");
     il_yaml *y = NULL;
-    CHECK_OK(il_yaml_read(&y, path, &err));
+    CHECK_OK(il_yaml_read(&y, path, NULL, &err));
     assert_int_equal(il_yaml_count(y), 5);
     assert_string_equal(leaf(y, "a")->value, "10"); /* more.yaml is named later */
     assert_string_equal(leaf(y, "b.c")->value, "20");
@@ -151,7 +151,7 @@ static void unreadable(const char *path, il_status status, const char *sentence)
 {
     il_yaml *y = NULL;
     il_error err = { 0 };
-    CHECK(il_yaml_read(&y, path, &err) == status && !y, "%s: status %d", path, err.status);
+    CHECK(il_yaml_read(&y, path, NULL, &err) == status && !y, "%s: status %d", path, err.status);
     CHECK(strstr(err.text, sentence), "got:  %s\nwant: %s", err.text, sentence);
 }
 
