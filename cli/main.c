@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 
 #define CMD(name, summary) { #name, summary, &cmd_##name },
@@ -56,8 +57,25 @@ static int asks_for_help(int argc, char **argv)
     return 0;
 }
 
+/* A closed standard stream is opened so that its use fails, as before: no file of ours may take its
+ * number and be written over with messages. */
+static void fill_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0)
+            return;
+}
+
+/* What a terminal would obey in a sentence (names of files are anyone's) becomes `?`. */
+static void show_plain(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
+}
+
 int main(int argc, char **argv)
 {
+    fill_streams();
     il_error err = { 0 };
     char help[] = "help", version[] = "version", *alone[] = { help, NULL };
     char **whole = argv;
@@ -80,6 +98,7 @@ int main(int argc, char **argv)
     if (!status) status = row->command->run(argc, argv, &err);
     status = finish(status, &err);
     if (status) {
+        show_plain(err.text);
         fprintf(stderr, "innerloop: %s\n", err.text);
         if (status == IL_EUSAGE)
             fprintf(stderr, "usage: innerloop %s %s\n", row ? row->name : "COMMAND",

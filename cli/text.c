@@ -17,7 +17,12 @@ void cli_notes(const char *notes)
 {
     while (*notes) {
         int size = (int)strcspn(notes, "\n");
-        if (size) fprintf(stderr, "note: %.*s\n", size, notes);
+        if (size) fputs("note: ", stderr);
+        for (int i = 0; i < size; i++) { /* a terminal obeys no name of a file */
+            unsigned char c = (unsigned char)notes[i];
+            putc(c < 0x20 || c == 0x7f ? '?' : c, stderr);
+        }
+        if (size) putc('\n', stderr);
         notes += size + (notes[size] == '\n');
     }
 }

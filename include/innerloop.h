@@ -60,7 +60,7 @@ typedef struct {
 
 const char *il_version(void);     /* "0.1.0" */
 const char *il_kernel_name(void); /* the instruction set in use: "avx512", "avx2", ... */
-int il_threads(void);             /* IL_THREADS, or the machine's processors */
+int il_threads(void);             /* IL_THREADS, or the processors this process may use */
 
 /* Errors: IL_EUSAGE when IL_KERNEL names none, or IL_THREADS is no number of threads. A program
  * asks once, at its start. */

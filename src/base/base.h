@@ -228,6 +228,11 @@ const char *il_tensors_meta(const il_tensors *tensors, const char *key);       /
 il_status il_tensors_write(const char *path, const il_tensor *tensors, int n,
                            const il_meta *meta, int nmeta, il_error *err);
 
+/* Processors that the affinity mask and the quotas of the control groups leave to this process. */
+long il_processors(void);
+/* The quota alone, in processors, INFINITY without one; `root` stands before /proc and /sys. */
+double il_quota(const char *root);
+
 /* ---- threads --------------------------------------------------------------------------------------- */
 
 /* Runs work(context, i, worker) for i = 0..n-1; worker < n and < il_threads().

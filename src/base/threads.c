@@ -35,22 +35,22 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int wanted = 1;
 static _Thread_local int worker_here = -1; /* >= 0 inside a region */
 
-/* IL_THREADS as a number, 0 if it is none; without it, the machine's processors. */
+/* IL_THREADS as a number, 0 if it is none of 1 to MOST in digits; without it, the processors. */
 static long asked(void)
 {
     const char *text = getenv("IL_THREADS");
-    if (!text) return sysconf(_SC_NPROCESSORS_ONLN);
-    char *end;
-    long n = strtol(text, &end, 10);
-    return end == text || *end || n < 1 ? 0 : n;
+    if (!text) return il_processors();
+    if (!*text || text[strspn(text, "0123456789")] || strlen(text) > 9) return 0;
+    long n = strtol(text, NULL, 10);
+    return n <= MOST ? n : 0;
 }
 
 il_status il_threads_check(il_error *err)
 {
     if (!getenv("IL_THREADS") || asked()) return IL_OK;
     return il_fail(err, IL_EUSAGE,
-                   "IL_THREADS = '%.64s' is no number of threads; take one from 1 to %d",
-                   getenv("IL_THREADS"), MOST);
+                   "IL_THREADS = '%s' is no number of threads; take one from 1 to %d",
+                   il_show(getenv("IL_THREADS")).text, MOST);
 }
 
 /* ---- fork() ------------------------------------------------------------------------------- */

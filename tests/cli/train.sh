@@ -86,6 +86,22 @@ for threads in 1 3; do
     check "$threads threads, the same hash" test "$(tail -n 1 .stdout)" = "$HASH"
 done
 
+# as many threads as processors that this process may use
+if command -v taskset >/dev/null; then
+    cpu=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
+    (unset IL_THREADS; taskset -c "$cpu" "$INNERLOOP" train ./tiny.yaml --out pinned) >out 2>err
+    check 'one thread on one processor' grep -q ' on 1 threads' err
+else
+    skip 'one thread on one processor' 'no taskset'
+fi
+
+# closed standard streams take no file of ours; a sentence holds nothing that a terminal obeys
+(il train ./tiny.yaml --out closed <&- >&- 2>&-)
+check 'a run with closed streams fails to say its hash' test $? = 5
+check 'and its files are whole' cmp -s closed/config.yaml <(sed 's/keep_every_steps: 10$/keep_every_steps: 100000/' whole/config.yaml)
+check 'and its numbers, too' bash -c '[ "$(grep -vc "^{.*}$" closed/metrics.jsonl)" = 0 ]'
+expect 5 'a\?\[31m\?b' il train "$(printf './a\033[31m\nb.yaml')"
+
 # a learning rate that explodes: 4, and the last good checkpoint stays a model
 expect 4 "not finite" il train ./tiny.yaml training.learning_rate=10 training.weight_decay=1 \
     training.save_every_steps=1 training.train_steps=3000 --out wild

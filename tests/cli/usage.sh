@@ -39,7 +39,7 @@ expect 2 '--examples is missing' il predict m --queries q --target y
 expect 2 '--queries is missing' il predict m --examples q --target y
 expect 2 '--target is missing' il predict m --examples e --queries q
 expect 2 "IL_KERNEL" env IL_KERNEL=mmx "$INNERLOOP" list tasks
-for threads in abc 0 -1 2x ''; do
+for threads in abc 0 -1 2x '' ' ' ' 2' '2 ' 1e3 1.5 0x2 257 99999 99999999999999999999; do
     expect 2 "IL_THREADS = '$threads'" env IL_THREADS="$threads" "$INNERLOOP" list tasks
 done
 
