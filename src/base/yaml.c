@@ -64,8 +64,8 @@ static il_status fail_at(const reader *r, int line, int column, il_error *err,
 
 static il_status fail_here(const reader *r, il_error *err, const char *what)
 {
-    const yaml_mark_t *at = &r->event.start_mark;
-    return fail_at(r, (int)at->line + 1, (int)at->column + 1, err, what);
+    return fail_at(r, (int)r->event.start_mark.line + 1,
+                   (int)r->event.start_mark.column + 1, err, what);
 }
 
 static il_status fail_offset(const reader *r, size_t offset, il_error *err,
@@ -133,13 +133,13 @@ static il_status next(reader *r, il_error *err)
 static il_status check_spelling(const reader *r, const char *path, const yaml_mark_t *at,
                                 il_error *err)
 {
-    char what[320];
     for (int i = 0; i < r->count; i++) {
         const entry *e = r->entries + i;
-        if (e->kind != LEAF || strcmp(e->leaf.path, path)) continue;
-        snprintf(what, sizeof what, "%s is %s of line %d in other words; keep one",
-                 il_show(r->path).text, il_show(e->spelt).text, e->leaf.line);
-        return fail_at(r, (int)at->line + 1, (int)at->column + 1, err, what);
+        if (e->kind == LEAF && !strcmp(e->leaf.path, path))
+            return il_fail(err, IL_ECONFIG,
+                           "%s:%d:%d: %s is %s of line %d in other words; keep one",
+                           r->file, (int)at->line + 1, (int)at->column + 1,
+                           il_show(r->path).text, il_show(e->spelt).text, e->leaf.line);
     }
     return IL_OK;
 }

@@ -102,6 +102,22 @@ check 'and its files are whole' cmp -s closed/config.yaml <(sed 's/keep_every_st
 check 'and its numbers, too' bash -c '[ "$(grep -vc "^{.*}$" closed/metrics.jsonl)" = 0 ]'
 expect 5 'a\?\[31m\?b' il train "$(printf './a\033[31m\nb.yaml')"
 
+# on a terminal: a line that is rewritten, and plain ones where that is not wanted
+on_terminal() { # on_terminal NAME=VALUE... : the bytes that a terminal gets
+    rm -rf tty
+    python3 -c 'import os, pty, sys
+pty.spawn(sys.argv[1:], lambda fd: os.read(fd, 1024))' env "$@" "$INNERLOOP" train ./tiny.yaml --out tty </dev/null
+}
+escapes() { on_terminal "$@" | grep -c "$(printf '\033')"; }
+if command -v python3 >/dev/null; then
+    check 'a terminal gets a line that is rewritten' test "$(escapes TERM=xterm NO_COLOR=)" -gt 0
+    for plain in TERM=dumb TERM= NO_COLOR=1; do
+        check "$plain: plain lines" test "$(escapes TERM=xterm NO_COLOR= $plain)" = 0
+    done
+else
+    skip 'plain lines' 'no python3'
+fi
+
 # a learning rate that explodes: 4, and the last good checkpoint stays a model
 expect 4 "not finite" il train ./tiny.yaml training.learning_rate=10 training.weight_decay=1 \
     training.save_every_steps=1 training.train_steps=3000 --out wild
