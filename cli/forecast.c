@@ -3,8 +3,10 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
+#include <unistd.h>
 
 enum { MOST_COLUMNS = 64 };
 
@@ -59,15 +61,28 @@ typedef struct {
     int headed;                /* the CSV's first line is out */
 } session;
 
-static volatile sig_atomic_t stop;
+static volatile sig_atomic_t stop, source = -1; /* what is read, once it is open */
 
-static void on_signal(int number)
+/* Nothing more comes over `fd`, and nothing that is written there waits. */
+static void cut(int fd)
 {
-    stop = 1;
-    signal(number, SIG_DFL); /* the second request is not ours to refuse */
+    int null = open("/dev/null", O_RDWR);
+    if (null < 0) return;
+    dup2(null, fd);
+    close(null);
 }
 
-/* A signal ends a read that waits for a row. */
+/* The series ends here, for a read that waits and for one that is about to. */
+static void on_signal(int number)
+{
+    int before = errno;
+    stop = 1;
+    if (source >= 0) cut(source);
+    signal(number, SIG_DFL); /* the second request is not ours to refuse */
+    errno = before;
+}
+
+/* A signal ends a read or a write that waits. */
 static void watch_signals(void)
 {
     struct sigaction action = { .sa_handler = on_signal };
@@ -290,9 +305,21 @@ static il_status step(session *s, il_error *err)
     return IL_OK;
 }
 
-static il_status save(const session *s, il_error *err)
+/* Keeps what was learnt; of a series that failed (`status`), the rows before that. */
+static il_status save(const session *s, il_status status, il_error *err)
 {
-    return s->o->state ? il_forecast_save(s->forecast, s->o->state, err) : IL_OK;
+    il_error why = { 0 };
+    if (!s->o->state || !s->out || !il_forecast_rows(s->forecast)) return status;
+    il_status saved = il_forecast_save(s->forecast, s->o->state, status ? &why : err);
+    if (!status) return saved;
+    if (saved)
+        fprintf(stderr, "note: the rows before that are lost: %s\n", why.text);
+    else if (!stop)
+        fprintf(stderr,
+                "note: %s holds the %" PRId64 " rows before that; go on with "
+                "--resume\n",
+                s->o->state, il_forecast_rows(s->forecast));
+    return status;
 }
 
 static il_status next(session *s, int *more, il_error *err)
@@ -312,39 +339,61 @@ static il_status begin(session *s, il_error *err)
     return IL_OK;
 }
 
+/* Every row from the first, whose cells are read. */
 static il_status follow(session *s, il_error *err)
 {
-    int more, since = 0;
+    for (int more = 1, since = 0; more;) {
+        CLI_TRY(step(s, err));
+        if (!s->o->score && !s->o->last) CLI_TRY(print_forecasts(s, err));
+        if (s->o->save_every && ++since % s->o->save_every == 0)
+            CLI_TRY(save(s, IL_OK, err));
+        CLI_TRY(next(s, &more, err));
+    }
+    return IL_OK;
+}
+
+static il_status print_end(session *s, il_error *err)
+{
+    if (s->o->last && !s->o->score) CLI_TRY(print_forecasts(s, err));
+    return s->o->score ? print_scores(s, err) : IL_OK;
+}
+
+static il_status read_rows(session *s, il_error *err)
+{
+    int more;
     CLI_TRY(next(s, &more, err));
     if (!more && !stop)
         return cli_fail(err, IL_ECONFIG, "%s: no rows below the header", s->path);
-    if (more) CLI_TRY(begin(s, err));
-    while (more) {
-        CLI_TRY(step(s, err));
-        if (!s->o->score && !s->o->last) CLI_TRY(print_forecasts(s, err));
-        if (s->o->save_every && ++since % s->o->save_every == 0) CLI_TRY(save(s, err));
-        CLI_TRY(next(s, &more, err));
+    if (!more) return IL_OK;
+    CLI_TRY(begin(s, err));
+    il_status status = follow(s, err);
+    if (stop && status == IL_EIO) { /* nobody reads what a write waited for */
+        cut(STDOUT_FILENO);
+        status = IL_OK;
     }
-    if (s->out) {
-        CLI_TRY(save(s, err));
-        if (s->o->last && !s->o->score) CLI_TRY(print_forecasts(s, err));
-        if (s->o->score) CLI_TRY(print_scores(s, err));
-    }
-    if (stop)
-        return cli_fail(err, IL_EINTERRUPT, "interrupted%s%.256s",
-                        s->o->state && s->out ? "; go on with --resume --state " : "",
-                        s->o->state && s->out ? s->o->state : "");
-    return IL_OK;
+    CLI_TRY(save(s, status, err));
+    return print_end(s, err);
+}
+
+static il_status open_series(session *s, FILE *f, il_error *err)
+{
+    if (s->o->model) CLI_TRY(il_model_load(&s->model, s->o->model, err));
+    if (s->o->resume) CLI_TRY(il_forecast_load(&s->forecast, s->o->state, s->model, err));
+    source = fileno(f);
+    if (stop) return IL_OK;
+    CLI_TRY(il_csv_new(&s->rows, f, s->path, err));
+    s->cells = calloc((size_t)il_csv_cols(s->rows), sizeof *s->cells);
+    return s->cells ? IL_OK : cli_fail(err, IL_EFAIL, "out of memory for a forecast");
 }
 
 static il_status read_series(session *s, FILE *f, il_error *err)
 {
-    if (s->o->model) CLI_TRY(il_model_load(&s->model, s->o->model, err));
-    if (s->o->resume) CLI_TRY(il_forecast_load(&s->forecast, s->o->state, s->model, err));
-    CLI_TRY(il_csv_new(&s->rows, f, s->path, err));
-    s->cells = calloc((size_t)il_csv_cols(s->rows), sizeof *s->cells);
-    if (!s->cells) return cli_fail(err, IL_EFAIL, "out of memory for a forecast");
-    return follow(s, err);
+    il_status status = open_series(s, f, err);
+    if (!status && !stop) status = read_rows(s, err);
+    if (!stop || (status && s->out)) return status;
+    int kept = s->o->state && s->out;
+    return cli_fail(err, IL_EINTERRUPT, "interrupted%s%.256s",
+                    kept ? "; go on with --resume --state " : "", kept ? s->o->state : "");
 }
 
 static il_status check(const options *o, il_error *err)
@@ -381,11 +430,12 @@ static il_status run(int argc, char **argv, il_error *err)
     CLI_TRY(check(&o, err));
     int piped = !strcmp(argv[1], "-");
     session s = { .o = &o, .path = piped ? "standard input" : argv[1] };
+    watch_signals();
     FILE *f = piped ? stdin : fopen(argv[1], "rb");
+    if (!f && stop) return cli_fail(err, IL_EINTERRUPT, "interrupted");
     if (!f)
         return cli_fail(err, IL_EIO, "%.256s: cannot be read: %s", argv[1],
                         strerror(errno));
-    watch_signals();
     il_lock *lock = NULL;
     il_status status = o.state ? il_lock_take(&lock, o.state, err) : IL_OK;
     if (!status) status = read_series(&s, f, err);

@@ -93,6 +93,57 @@ check 'and it resumes with the same bits' bash -c 'tail -n +2 second | cat half 
 expect 0 '' il forecast s.csv --state often --save-every 100 --last
 expect 5 'gone/st cannot be written' il forecast s.csv --last --score --state gone/st
 
+# what was learnt before a failure is kept
+{ head -n 201 s.csv; echo d,oops,1; } >oops.csv
+expect 3 "oops.csv:202: column 'y' holds 'oops'" il forecast oops.csv --state kept --last
+check 'and it is said' grep -q '^note: kept holds the 200 rows before that; go on with --resume' .stderr
+{ echo day,y,z; tail -n +202 s.csv; } >after.csv
+expect 0 '' il forecast after.csv --state kept --resume --last
+cp .stdout resumed
+expect 0 '' il forecast s.csv --last
+check 'with the bits of one go' cmp -s resumed .stdout
+full() { il forecast s.csv --state full.st >/dev/full; }
+[ -e /dev/full ] && expect 5 'cannot be written' full && check 'full output keeps the state' test -s full.st
+closed() { il forecast s.csv --state head.st | head -n 1 >/dev/null; }
+expect 0 '' closed
+check 'a closed pipe keeps the state' test -s head.st
+
+# a signal ends a wait at once: for the header, for a row, for room to write
+waiting() { # waiting SIGNAL 'text' : nothing is printed by which one would know that it reads
+    local status pid
+    rm -f hold
+    mkfifo hold
+    "$INNERLOOP" forecast - --last <hold >/dev/null 2>.err &
+    pid=$!
+    exec 8>hold
+    printf "$2" >&8
+    sleep 0.5
+    kill -"$1" $pid
+    wait $pid
+    status=$?
+    exec 8>&-
+    [ $status = 130 ] && grep -qx 'innerloop: interrupted' .err
+}
+check 'SIGTERM before the header' waiting TERM ''
+check 'SIGTERM in the header' waiting TERM 'a,b'
+check 'SIGTERM before the first row' waiting TERM 'a,b\n'
+blocked() { # more forecasts than a pipe holds, and nobody reads
+    local status pid
+    rm -f hold
+    mkfifo hold
+    exec 8<>hold
+    "$INNERLOOP" forecast s.csv --horizon 30 --state blocked.st >&8 2>.err &
+    pid=$!
+    sleep 1
+    kill -TERM $pid
+    wait $pid
+    status=$?
+    exec 8>&-
+    [ $status = 130 ] && grep -q 'interrupted; go on with --resume --state blocked.st' .err &&
+        [ -s blocked.st ]
+}
+check 'SIGTERM while output is blocked saves the state' blocked
+
 # a trained model of sequences answers one row ahead, with the mesa-layer beside it
 il train small_lsa1 --out model training.train_steps=20 >/dev/null 2>&1
 expect 0 '' il forecast week.csv --model model --score
