@@ -735,9 +735,13 @@ typedef struct il_claim il_claim;
 typedef struct {
     const char *name; /* the file's, without folders and .yaml */
     const char *title, *paper;
-    const char *reduced; /* what is smaller than in the paper; "" for full size */
-    double minutes;      /* on two cores, with training */
+    const char *reduced;  /* what is smaller than in the paper; "" for full size */
+    const char *one_seed; /* why its models are trained from one seed each; "" without */
+    double minutes;       /* on two cores, with training, all runs together */
     int models, tables;
+    int runs;         /* how often its models are trained, and everything is measured */
+    const int *seeds; /* `runs` of them; NULL: the recipes' own */
+    uint64_t hash;    /* of what is trained and measured, and of the bounds */
 } il_claim_facts;
 
 typedef struct {
@@ -756,15 +760,21 @@ void il_claim_free(il_claim *claim);
 il_claim_facts il_claim_about(const il_claim *claim);
 il_claim_model il_claim_model_at(const il_claim *claim, int i);
 
-/* Measures the claim on trained models: `folders` names the run folder of each, NULL for one that
- * need not be trained. The table has the columns row, claim, paper, measured, wanted, verdict
- * ("holds" or "fails"); *failed is how many fail. `say` (or NULL) is told of every table before it
- * is measured. */
+/* Model i as run 0 .. runs-1 trains it: the seed is the run's, all else the recipe's. */
+il_config il_claim_config(const il_claim *claim, int i, int run);
+
+/* Measures the claim on trained models, run by run: folders[run * models + i] names the run folder of
+ * model i, NULL for one that need not be trained. The table has the columns row, claim, paper, measured
+ * (the median of the runs), least, most, held (runs that are in the row's bounds), runs, wanted,
+ * verdict, short, hash (of the
+ * claim). A row in its bounds by its median "holds", or is "short" where the file says that it
+ * falls short of the paper; else it "fails", as it does when the number of any run is not finite.
+ * *failed is how many fail. `say` (or NULL) is told of every table before it is measured. */
 il_status il_claim_measure(il_claim *claim, const char *const *folders,
                            void (*say)(void *context, const char *name), void *context,
                            il_table **rows, int *failed, il_error *err);
 
-/* Table i, which was measured, and how it is drawn; a title of NULL: it is not. */
+/* Table i, which was measured on the first run, and how it is drawn; a title of NULL: it is not. */
 const il_table *il_claim_table(const il_claim *claim, int i, il_figure *figure);
 
 /* ---- what there is ------------------------------------------------------------------------------------------ */

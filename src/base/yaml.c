@@ -222,6 +222,22 @@ static il_status inherit(reader *r, il_error *err)
     }
 }
 
+/* `seeds` at the top is a list of scalars, and one leaf: "1, 2, 3". */
+static il_status seeds(reader *r, const yaml_mark_t *at, il_error *err)
+{
+    char text[IL_TEXT] = "";
+    for (size_t used = 0;;) {
+        IL_TRY(next(r, err));
+        if (r->event.type == YAML_SEQUENCE_END_EVENT) return note(r, LEAF, at, text, err);
+        const char *value =
+            r->event.type == YAML_SCALAR_EVENT ? scalar_value(&r->event) : NULL;
+        if (!value) return fail_here(r, err, "seeds wants whole numbers: [1, 2, 3]");
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "",
+                                 value);
+        if (used >= sizeof text) return fail_here(r, err, "these are too many seeds");
+    }
+}
+
 /* The keys of a mapping whose start has just been read. */
 static il_status mapping(reader *r, int depth, il_error *err)
 {
@@ -236,14 +252,19 @@ static il_status mapping(reader *r, int depth, il_error *err)
         IL_TRY(next(r, err));
         if (!length && !strcmp(r->path, "inherit")) {
             IL_TRY(inherit(r, err));
+        } else if (!length && !strcmp(r->path, "seeds") &&
+                   r->event.type == YAML_SEQUENCE_START_EVENT) {
+            IL_TRY(seeds(r, &at, err));
         } else if (r->event.type == YAML_SCALAR_EVENT) {
             IL_TRY(note(r, LEAF, &at, scalar_value(&r->event), err));
         } else if (r->event.type == YAML_MAPPING_START_EVENT) {
             IL_TRY(note(r, GROUP, &at, NULL, err));
             IL_TRY(mapping(r, depth + 1, err));
         } else {
-            return fail_here(r, err,
-                             "a list is not expected here; only inherit may be a list");
+            return fail_here(
+                r, err,
+                "a list is not expected here; only inherit, and a claim's seeds, may be "
+                "a list");
         }
     }
 }

@@ -92,6 +92,7 @@ static il_status make(il_claim **claim, il_yaml *yaml, const char *path, int fro
                            ? il_claim_fill(c, from_file, err)
                            : il_fail(err, IL_EFAIL, "%s: out of memory", path);
     if (!status) status = check(c, err);
+    if (!status) status = il_claim_read_seeds(c, err);
     if (status)
         il_claim_free(c);
     else
@@ -134,13 +135,24 @@ il_claim_facts il_claim_about(const il_claim *c)
                              .title = c->head.title,
                              .paper = c->head.paper,
                              .reduced = c->head.reduced,
+                             .one_seed = c->head.one_seed,
                              .minutes = c->head.minutes,
+                             .runs = c->seeds ? c->seeds : 1,
+                             .seeds = c->seeds ? c->seed : NULL,
                              .models = c->models,
-                             .tables = c->tables };
+                             .tables = c->tables,
+                             .hash = il_claim_hash(c) };
 }
 
 il_claim_model il_claim_model_at(const il_claim *c, int i)
 {
     const il_claim_subject *m = &c->model[i];
     return (il_claim_model){ m->name, &m->config, m->trained };
+}
+
+il_config il_claim_config(const il_claim *c, int i, int run)
+{
+    il_config config = c->model[i].config;
+    if (c->seeds) config.training.seed = c->seed[run];
+    return config;
 }

@@ -3,6 +3,7 @@
  *   models     recipes, trained when a measure needs them
  *   measures   each makes one table: a row of measures.def with its options
  *   rows       each reads one number off a table and holds it to a bound
+ *   seeds      what is trained is trained from each of them; a row holds by its median over them
  *
  * A measure is one file and one row in measures.def.
  */
@@ -12,7 +13,13 @@
 #include "analysis/analysis.h"
 #include "train/train.h"
 
-enum { IL_CLAIM_MODELS = 24, IL_CLAIM_TABLES = 16, IL_CLAIM_ROWS = 96 };
+enum {
+    IL_CLAIM_MODELS = 24,
+    IL_CLAIM_TABLES = 16,
+    IL_CLAIM_ROWS = 96,
+    IL_CLAIM_SEEDS = 16,
+    IL_CLAIM_FEWEST = 3 /* seeds that a claim may state */
+};
 
 /* ---- measures ----------------------------------------------------------------------------- */
 
@@ -123,27 +130,32 @@ enum { IL_TAKE_MEAN, IL_TAKE_MOST, IL_TAKE_LEAST, IL_TAKE_SLOPE };
 
 typedef struct {
     char name[IL_TEXT];
-    char claim[IL_TEXT], paper[IL_TEXT];
+    char claim[IL_TEXT], paper[IL_TEXT], falls_short[IL_TEXT];
     char read[IL_TEXT], column[IL_TEXT], minus[IL_TEXT], over[IL_TEXT], at[IL_TEXT],
         over_at[IL_TEXT];
     int take; /* of the table's rows that `at` names */
     double times, expect, within, percent, least, most;
-    int table;           /* index of `read` */
-    const il_leaf *leaf; /* where the row stands, for errors */
+    int table;                    /* index of `read` */
+    double value[IL_CLAIM_SEEDS]; /* once measured, by run */
+    const il_leaf *leaf;          /* where the row stands, for errors */
 } il_claim_row;
 
 typedef struct {
     char name[IL_TEXT];
     il_config config;
     int trained;
+    const il_leaf *seed_leaf; /* of a seed of its own; NULL without */
 } il_claim_subject;
 
 struct il_claim {
     char name[IL_TEXT];
     struct {
-        char title[IL_TEXT], paper[IL_TEXT], reduced[IL_TEXT];
+        char title[IL_TEXT], paper[IL_TEXT], reduced[IL_TEXT], seeds[IL_TEXT],
+            one_seed[IL_TEXT];
         double minutes;
     } head;
+    const il_leaf *seeds_leaf, *one_leaf; /* of the keys, for errors; NULL without */
+    int seed[IL_CLAIM_SEEDS], seeds;
     il_claim_subject *model;
     il_claim_measured *table;
     il_claim_row *row;
@@ -157,6 +169,9 @@ il_status il_claim_fail(const il_leaf *leaf, il_error *err, const char *format, 
 
 /* Reads models, measures and rows from claim->yaml. `from_file`: a recipe may be one. */
 il_status il_claim_fill(il_claim *claim, int from_file, il_error *err);
+/* Reads claim->head.seeds. Refuses a claim that trains and does not say from which seeds. */
+il_status il_claim_read_seeds(il_claim *claim, il_error *err);
+uint64_t il_claim_hash(const il_claim *claim);
 /* Is this text what the key stands for? Errors: IL_ECONFIG naming what; the caller says where. */
 il_status il_claim_check_key(const char *key, const char *value, il_error *err);
 
@@ -165,5 +180,9 @@ il_status il_claim_check_key(const char *key, const char *value, il_error *err);
 il_status il_claim_row_read(const il_claim_row *row, const il_table *table, double *value,
                             il_error *err);
 il_status il_claim_row_check(const il_claim_row *row, const il_table *table, il_error *err);
+
+/* The table of il_claim_measure, from the values of all rows; *failed: how many fail. */
+il_status il_claim_judge(il_table **rows, const il_claim *claim, int *failed,
+                         il_error *err);
 
 #endif

@@ -1,131 +1,128 @@
-/* measure.c - a claim held against what is measured: every table, then every row's number
+/* measure.c - a claim held against what is measured: every table, then every row's number, run by run
  *
- * A number that is not finite holds nothing.
+ * A run is one seed. The tables that are kept are the first run's; one that no trained model is in is
+ * the same in all of them.
  */
 #include "claim/claim.h"
 
-#include <math.h>
+#include <stdlib.h>
 
 /* ---- tables ----------------------------------------------------------------------------------- */
 
-static il_status measure_one(il_claim *c, il_claim_measured *t, il_model *const *models,
-                             const char *const *folders, il_error *err)
+/* Where a run's models are: of the claim's models, their recipes, folders, and weights */
+typedef struct {
+    int number;
+    il_config config[IL_CLAIM_MODELS];
+    const char *const *folder;
+    il_model *model[IL_CLAIM_MODELS];
+    il_table *table[IL_CLAIM_TABLES];
+} run;
+
+static il_status measure_one(il_table **table, const il_claim *c,
+                             const il_claim_measured *t, const run *r, il_error *err)
 {
     il_subject subject[IL_CLAIM_MODELS];
     for (int i = 0; i < t->n_subjects; i++) {
         int m = t->subject[i];
         subject[i] = (il_subject){ .name = c->model[m].name,
-                                   .config = &c->model[m].config,
-                                   .model = models[m],
-                                   .folder = models[m] ? folders[m] : NULL };
+                                   .config = &r->config[m],
+                                   .model = r->model[m],
+                                   .folder = r->model[m] ? r->folder[m] : NULL };
     }
     il_error inner = { 0 };
-    il_table *table = NULL;
-    il_status status = il_measure_table(&table, t->measure, t->opts, subject, t->n_subjects,
+    il_status status = il_measure_table(table, t->measure, t->opts, subject, t->n_subjects,
                                         t->name, &inner);
-    if (status)
-        return il_fail(err, status, "%s: measures.%s: %s", c->name, t->name, inner.text);
-    il_table_free(t->table);
-    t->table = table;
-    return IL_OK;
+    return status
+               ? il_fail(err, status, "%s: measures.%s: %s", c->name, t->name, inner.text)
+               : IL_OK;
 }
 
-static il_status load(il_claim *c, const char *const *folders, il_model **models,
-                      il_error *err)
+static il_status load(const il_claim *c, run *r, il_error *err)
 {
     for (int i = 0; i < c->models; i++) {
+        r->config[i] = il_claim_config(c, i, r->number);
         if (!c->model[i].trained) continue;
-        IL_TRY(il_model_load(&models[i], folders[i], err));
-        if (il_model_step(models[i]) < c->model[i].config.training.train_steps)
-            return il_fail(err, IL_ECONFIG, "%s is not trained to its end", folders[i]);
-        if (il_config_hash(il_model_config(models[i])) !=
-            il_config_hash(&c->model[i].config))
+        IL_TRY(il_model_load(&r->model[i], r->folder[i], err));
+        if (il_model_step(r->model[i]) < r->config[i].training.train_steps)
+            return il_fail(err, IL_ECONFIG, "%s is not trained to its end", r->folder[i]);
+        if (il_config_hash(il_model_config(r->model[i])) != il_config_hash(&r->config[i]))
             return il_fail(err, IL_ECONFIG, "%s is a run of another recipe than %s of %s",
-                           folders[i], c->model[i].name, c->name);
+                           r->folder[i], c->model[i].name, c->name);
     }
     return IL_OK;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------- */
-
-static int holds(const il_claim_row *r, double value)
+static int is_trained(const il_claim *c, const il_claim_measured *t)
 {
-    double slack = isnan(r->within) ? INFINITY : r->within;
-    if (!isnan(r->percent)) slack = fmin(slack, fabs(r->expect) * r->percent / 100);
-    if (isnan(value)) return 0;
-    if (!isnan(r->expect) && fabs(value - r->expect) > slack) return 0;
-    return !(value < r->least) && !(value > r->most);
+    int trained = 0;
+    for (int i = 0; i < t->n_subjects && !t->measure->untrained; i++)
+        trained |= c->model[t->subject[i]].trained;
+    return trained;
 }
 
-static void print_wanted(const il_claim_row *r, char text[IL_TEXT])
+typedef struct {
+    void (*say)(void *context, const char *name);
+    void *context;
+} listener;
+
+static void tell(const listener *to, const il_claim *c, const char *name, int number)
 {
-    char *at = text, *end = text + IL_TEXT;
-    *text = 0;
-    if (!isnan(r->expect)) at += snprintf(at, IL_TEXT, "%s", il_digits(r->expect).text);
-    if (!isnan(r->within) && r->within > 0)
-        at += snprintf(at, (size_t)(end - at), " +- %s", il_digits(r->within).text);
-    if (!isnan(r->percent))
-        at += snprintf(at, (size_t)(end - at), " +- %s %%", il_digits(r->percent).text);
-    if (!isnan(r->least))
-        at += snprintf(at, (size_t)(end - at), "%sat least %s", at > text ? ", " : "",
-                       il_digits(r->least).text);
-    if (!isnan(r->most))
-        snprintf(at, (size_t)(end - at), "%sat most %s", at > text ? ", " : "",
-                 il_digits(r->most).text);
+    char text[2 * IL_TEXT];
+    if (!to->say) return;
+    if (c->seeds)
+        snprintf(text, sizeof text, "%s, seed %d", name, c->seed[number]);
+    else
+        snprintf(text, sizeof text, "%s", name);
+    to->say(to->context, text);
 }
 
-enum { COL_ROW, COL_CLAIM, COL_PAPER, COL_MEASURED, COL_WANTED, COL_VERDICT, COLS };
-
-static il_status fill(il_claim *c, il_table *table, int *failed, il_error *err)
+static il_status measure_tables(il_claim *c, run *r, const listener *to, il_error *err)
 {
-    static const char *const cols[COLS] = { "row",      "claim",  "paper",
-                                            "measured", "wanted", "verdict" };
-    for (int i = 0; i < COLS; i++)
-        IL_TRY(il_table_add_col(table, cols[i], i != COL_MEASURED, err));
-    IL_TRY(il_table_set_caption(table, c->head.title, err));
-    *failed = 0;
+    IL_TRY(load(c, r, err));
+    for (int i = 0; i < c->tables; i++) {
+        if (r->number && !is_trained(c, &c->table[i])) continue;
+        tell(to, c, c->table[i].name, r->number);
+        IL_TRY(measure_one(&r->table[i], c, &c->table[i], r, err));
+    }
     for (int i = 0; i < c->rows; i++) {
-        const il_claim_row *r = &c->row[i];
-        char wanted[IL_TEXT];
-        double value = NAN;
-        IL_TRY(il_claim_row_read(r, c->table[r->table].table, &value, err));
-        print_wanted(r, wanted);
-        *failed += !holds(r, value);
-        IL_TRY(il_table_add_row(table, err));
-        IL_TRY(il_table_set_text(table, i, COL_ROW, r->name, err));
-        IL_TRY(
-            il_table_set_text(table, i, COL_CLAIM, r->claim[0] ? r->claim : r->name, err));
-        IL_TRY(il_table_set_text(table, i, COL_PAPER, r->paper, err));
-        il_table_set(table, i, COL_MEASURED, value);
-        IL_TRY(il_table_set_text(table, i, COL_WANTED, wanted, err));
-        IL_TRY(il_table_set_text(table, i, COL_VERDICT, holds(r, value) ? "holds" : "fails",
-                                 err));
+        il_claim_row *row = &c->row[i];
+        const il_table *table = r->table[row->table];
+        if (!table) table = c->table[row->table].table;
+        IL_TRY(il_claim_row_read(row, table, &row->value[r->number], err));
     }
     return IL_OK;
+}
+
+/* Keeps the first run's tables. */
+static il_status measure_run(il_claim *c, int number, const char *const *folders,
+                             const listener *to, il_error *err)
+{
+    run *r = calloc(1, sizeof *r);
+    if (!r) return il_fail(err, IL_EFAIL, "%s: out of memory", c->name);
+    r->number = number;
+    r->folder = folders + number * c->models;
+    il_status status = measure_tables(c, r, to, err);
+    for (int i = 0; i < c->models; i++) il_model_free(r->model[i]);
+    for (int i = 0; i < c->tables; i++) {
+        if (!status && !number) {
+            il_table_free(c->table[i].table);
+            c->table[i].table = r->table[i];
+        } else {
+            il_table_free(r->table[i]);
+        }
+    }
+    free(r);
+    return status;
 }
 
 il_status il_claim_measure(il_claim *c, const char *const *folders,
                            void (*say)(void *context, const char *name), void *context,
                            il_table **rows, int *failed, il_error *err)
 {
-    il_model *models[IL_CLAIM_MODELS] = { 0 };
-    il_table *table = NULL;
-    int count = 0;
-    il_status status = load(c, folders, models, err);
-    for (int i = 0; i < c->tables && !status; i++) {
-        if (say) say(context, c->table[i].name);
-        status = measure_one(c, &c->table[i], models, folders, err);
-    }
-    for (int i = 0; i < c->models; i++) il_model_free(models[i]);
-    if (!status) status = il_table_new(&table, c->name, err);
-    if (!status) status = fill(c, table, &count, err);
-    if (status) {
-        il_table_free(table);
-        return status;
-    }
-    *rows = table;
-    *failed = count;
-    return IL_OK;
+    listener to = { say, context };
+    for (int i = 0; i < il_claim_about(c).runs; i++)
+        IL_TRY(measure_run(c, i, folders, &to, err));
+    return il_claim_judge(rows, c, failed, err);
 }
 
 const il_table *il_claim_table(const il_claim *c, int i, il_figure *figure)

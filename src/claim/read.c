@@ -1,6 +1,6 @@
 /* read.c - the keys of a claim's file
  *
- *   title, paper, reduced, minutes
+ *   title, paper, reduced, minutes, seeds, one_seed
  *   models.NAME.recipe          a recipe, relative to this file; every other key beneath NAME
  *                               is a key of that recipe, and replaces its value
  *   measures.NAME.measure       a row of measures.def; its options stand beside it
@@ -27,7 +27,9 @@ static const il_opt head_opts[] = {
     HEAD(TEXT, title, "what is claimed, in a line"),
     HEAD(TEXT, paper, "where: arXiv number and place"),
     HEAD(TEXT, reduced, "what is smaller than in the paper; left out: nothing"),
-    HEAD(REAL, minutes, "on two cores, with training"),
+    HEAD(REAL, minutes, "on two cores, with training, all seeds together"),
+    HEAD(TEXT, seeds, "from which every model is trained: [1, 2, 3]"),
+    HEAD(TEXT, one_seed, "why models are trained from their recipes' seeds alone, with minutes"),
     { 0 },
 };
 
@@ -48,6 +50,7 @@ static const il_opt common_opts[] = {
 static const il_opt row_opts[] = {
     KEY(TEXT, il_claim_row, claim, 0, 0, 0, "what is claimed, in a line", NULL),
     KEY(TEXT, il_claim_row, paper, 0, 0, 0, "what the paper says", "-"),
+    { "short", IL_OPT_TEXT, offsetof(il_claim_row, falls_short), 0, 0, 0, "why it falls short of the paper; its bounds are then its own", NULL },
     KEY(TEXT, il_claim_row, read, 0, 0, 0, "the measure it is read from", NULL),
     KEY(TEXT, il_claim_row, column, 0, 0, 0, "the column", NULL),
     KEY(TEXT, il_claim_row, minus, 0, 0, 0, "a column that is subtracted", NULL),
@@ -220,6 +223,8 @@ static il_status read_models(il_claim *c, const place *all, int n, int from_file
                        : !strcmp(at->key, "training.task_name") ? 1
                                                                 : 2;
             if (!pass) IL_TRY(add_model(c, at, err));
+            if (!pass && !strcmp(at->key, "training.seed"))
+                c->model[find_model(c, at->name)].seed_leaf = at->leaf;
             if (turn != pass) continue;
             IL_TRY(turn ? override(c, at, err) : read_recipe(c, at, from_file, err));
         }
@@ -390,6 +395,9 @@ static il_status read_rows(il_claim *c, const place *all, int n, il_error *err)
         const il_opt *o = il_opt_find(row_opts, at->key);
         if (!o) return unknown(at->leaf, at->key, "key", names, n_names, err);
         IL_TRY(set(o, row, at->leaf, err));
+        if (!strcmp(at->key, "short") && !row->falls_short[0])
+            return il_claim_fail(at->leaf, err, "%s wants a sentence that says why",
+                                 at->leaf->path);
     }
     for (int i = 0; i < c->rows; i++) IL_TRY(check_row(c, &c->row[i], err));
     return IL_OK;
@@ -406,6 +414,8 @@ static il_status read_head(il_claim *c, const place *all, int n, il_error *err)
         const il_opt *o = il_opt_find(head_opts, all[i].key);
         if (!o) return unknown(all[i].leaf, all[i].key, "key", names, n_names, err);
         IL_TRY(set(o, c, all[i].leaf, err));
+        if (!strcmp(all[i].key, "seeds")) c->seeds_leaf = all[i].leaf;
+        if (!strcmp(all[i].key, "one_seed")) c->one_leaf = all[i].leaf;
     }
     return IL_OK;
 }

@@ -127,13 +127,15 @@ il_status il_claim_row_check(const il_claim_row *r, const il_table *table, il_er
 /* Sums over the rows read, of v = above / below and the first column x */
 typedef struct {
     int n;
-    double above, below, v, x, xx, xv, most, least;
+    double above, below, v, x, xx, xv, most, least, first, last;
 } sums;
 
 static void add(sums *to, double x, double above, double below)
 {
     double v = above / below;
-    to->n++;
+    if (!to->n++) to->first = to->last = x;
+    to->first = fmin(to->first, x);
+    to->last = fmax(to->last, x);
     to->above += above;
     to->below += below;
     to->v += v;
@@ -152,7 +154,8 @@ static double taken(const sums *s, int take)
         return s->most;
     case IL_TAKE_LEAST:
         return s->least;
-    case IL_TAKE_SLOPE:
+    case IL_TAKE_SLOPE: /* one place has none */
+        if (!(s->last > s->first)) return NAN;
         return (s->n * s->xv - s->x * s->v) / (s->n * s->xx - s->x * s->x);
     default:
         return s->above / s->below;

@@ -12,6 +12,7 @@ title: A tiny model has an error
 paper: nobody, nowhere
 reduced: everything
 minutes: 0.1
+seeds: [1, 2, 3]
 models:
     tiny: {recipe: ../tiny.yaml}
     longer: {recipe: ../tiny.yaml, training: {train_steps: 21}}
@@ -33,7 +34,7 @@ claim fails 'most: 0.01'
 expect 0 '' il reproduce --list
 check 'both are listed' test "$(grep -c 'A tiny model' .stdout)" = 2
 il reproduce --list --json >list.json
-json 'with sizes and minutes' list.json '[r[:3] for r in o["rows"]] == [["fails", "reduced", 0.1], ["passes", "reduced", 0.1]]'
+json 'with sizes and minutes' list.json '[r[:4] for r in o["rows"]] == [["fails", "reduced", 0.1, 3], ["passes", "reduced", 0.1, 3]]'
 
 expect 0 '' il reproduce passes
 check 'every row holds' grep -q '5 of 5 rows hold, reduced' .stdout
@@ -41,10 +42,11 @@ check 'the sentence and the paper are printed' grep -q 'it errs  *a little .* at
 for f in claim.csv points.csv points.gp loops.csv counts.csv; do
     check "$f is written" test -s "runs/reproduce/passes/$f"
 done
-check 'two models are trained' test "$(ls runs/reproduce/*/config.yaml | wc -l)" = 2
+check 'two models are trained from three seeds' test "$(ls runs/reproduce/*/config.yaml | wc -l)" = 6
+check 'which is said' grep -q '^seeds 1, 2, 3; tables and figures are those of seed 1' .stdout
 cp -r runs first
 expect 0 '' il reproduce passes
-check 'a second run trains nothing' bash -c '! grep -q training .stderr && [ "$(grep -c "is there" .stderr)" = 2 ]'
+check 'a second run trains nothing' bash -c '! grep -q training .stderr && [ "$(grep -c "is there" .stderr)" = 6 ]'
 check 'and measures the same' cmp runs/reproduce/passes/claim.csv first/reproduce/passes/claim.csv
 
 quiet() { "$@" >out.txt; } # what holds the table, so that `expect` sees the rest
@@ -52,15 +54,31 @@ expect 6 'fails is out of tolerance' quiet il reproduce fails
 check 'its row says so' grep -q 'it errs .*at most 0.01  *fails' out.txt
 check 'the others hold' grep -q '4 of 5 rows hold' out.txt
 expect 6 '1 of 2 claims are out' quiet il reproduce all --json
-json 'all as one object' out.txt 'len(o["rows"]) == 10 and [r[7] for r in o["rows"]].count("fails") == 1'
+json 'all as one object' out.txt 'len(o["rows"]) == 10 and [r[11] for r in o["rows"]].count("fails") == 1'
+json 'with median, least and most, and how many seeds hold' out.txt \
+    'all(r[6] <= r[5] <= r[7] and 0 <= r[8] <= r[9] == 3 for r in o["rows"])'
+json 'whose trainings differ and whose prompts do not' out.txt \
+    '[r[6] < r[7] for r in o["rows"][:2]] == [True, False]'
 rm data/recipes/claims/fails.yaml
+
+# a row that falls short of the paper says so, and is held to its own bounds
+claim shorter 'least: 0.01, most: 100, short: too few steps'
+il reproduce shorter >out.txt 2>/dev/null
+check 'a claim that falls short as stated exits 0' test $? = 0
+check 'its row is short' grep -q 'it errs .*at most 100  *short' out.txt
+check 'and why' grep -q 'short of the paper: it errs: too few steps' out.txt
+check 'it does not hold' grep -q '4 of 5 rows hold, 1 short of the paper as stated, reduced' out.txt
+claim shorter 'most: 0.01, short: too few steps'
+expect 6 'out of tolerance' quiet il reproduce shorter
+check 'out of its own bounds it fails' grep -q 'it errs .*at most 0.01  *fails' out.txt
+rm data/recipes/claims/shorter.yaml
 
 # a run of the same recipe, under any name in runs/, serves
 rm -rf runs
-il train tiny --out runs/mine >/dev/null 2>&1
+il train tiny training.seed=2 --out runs/mine >/dev/null 2>&1
 expect 0 '' il reproduce passes
-check 'a run of the user serves' grep -q 'tiny is there: runs/mine' .stderr
-check 'but not for another recipe' grep -q 'training longer' .stderr
+check 'a run of the user serves' grep -q 'tiny of seed 2 is there: runs/mine' .stderr
+check 'but not for another recipe' grep -q 'training longer of seed 2' .stderr
 
 # stopped and killed
 sed 's/train_steps: 20/train_steps: 3000/; s/save_every_steps: 10/save_every_steps: 100/' data/recipes/tiny.yaml >slow.yaml
@@ -88,23 +106,27 @@ bad() { # bad 'sed expression' 'regex'
     expect 3 "$2" il reproduce bad
 }
 bad 's/^title/titl/' 'bad.yaml:1:1: .*titl.*title'
-bad 's/column: tiny, at: 1..6/colum: tiny/' 'bad.yaml:13:.*colum.*column'
-bad 's/read: points, column: tiny/read: point, column: tiny/' 'bad.yaml:13:.*points'
+bad 's/column: tiny, at: 1..6/colum: tiny/' 'bad.yaml:14:.*colum.*column'
+bad 's/read: points, column: tiny/read: point, column: tiny/' 'bad.yaml:14:.*points'
 bad 's/column: tiny, at: 1..6/column: tiney, at: 1..6/' 'rows.error.column = .tiney.*tiny'
 bad 's/at: 1..6/at: 70/' "at = '70' names no row"
 bad 's/least: 0.01, most: 100/expect: 1/' 'expect wants within'
 bad 's/, least: 0.01, most: 100//' 'has no bound'
-bad 's/measure: loops/measure: lops/' 'bad.yaml:10:.*lops.*loops'
-bad 's/train_steps: 21/train_step: 21/' 'bad.yaml:7:.*train_step'
+bad 's/measure: loops/measure: lops/' 'bad.yaml:11:.*lops.*loops'
+bad 's/train_steps: 21/train_step: 21/' 'bad.yaml:8:.*train_step'
 bad 's/models: "tiny, longer"/models: "tiny, shorter"/' 'shorter'
-bad 's/tiny.yaml, training/none.yaml, training/' 'bad.yaml:7:.*none.yaml'
-bad 's/zero,ols/zero,olz/' 'bad.yaml:9:.*measures.points.against: .*olz'
+bad 's/tiny.yaml, training/none.yaml, training/' 'bad.yaml:8:.*none.yaml'
+bad 's/zero,ols/zero,olz/' 'bad.yaml:10:.*measures.points.against: .*olz'
 bad 's/tiny, at: 4, take/tiny, at: 5, take/' "rows.loops.at = '5' names no row of loops .* from 1 to 4"
 bad 's/column: all, at: tiny/column: all, at: tinny/' "at = 'tinny' names no row of counts .*did you mean 'tiny'"
+bad 's/^seeds:.*//' 'bad trains models and states no seeds; write .seeds: .1, 2, 3.., or .one_seed'
+bad 's/^seeds:.*/seeds: [1, 2]/' 'bad.yaml:5:1: seeds: a claim is trained from at least 3 seeds, here are 2'
+bad 's/^seeds:.*/seeds: [1, 2, 2]/' 'seeds: 2 is given twice'
+bad 's/^seeds:.*/one_seed: because/' 'one_seed wants a sentence that says why, with the minutes'
 measure() { # measure 'keys' 'regex': the same with another measure
     bad "s/^rows:/    more: {$1}\\n&/" "$2"
 }
-measure 'measure: tuned, option: stepsize' 'bad.yaml:12:12: measures.more: option = .stepsize.*step_size'
+measure 'measure: tuned, option: stepsize' 'bad.yaml:13:12: measures.more: option = .stepsize.*step_size'
 measure 'measure: probes, models: tiny, at: 40' "measures.more: at: '40' is not .* from 1 to 6"
 measure 'measure: probes' 'measures one model, not 2'
 measure 'measure: few_shot, models: tiny' 'few-shot prompts need a model of sequences'

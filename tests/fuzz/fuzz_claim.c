@@ -29,10 +29,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     look(facts.title);
     look(facts.paper);
     look(facts.reduced);
+    look(facts.one_seed);
     for (int i = 0; i < facts.models; i++) {
         il_claim_model model = il_claim_model_at(claim, i);
         look(model.name);
         if (il_config_check(model.config, &err) || !il_config_hash(model.config)) abort();
+        for (int run = 0; run < facts.runs; run++) {
+            il_config config = il_claim_config(claim, i, run);
+            if (il_config_check(&config, &err)) abort();
+        }
     }
     for (int i = 0; i < facts.tables; i++) {
         il_figure figure;

@@ -3,6 +3,8 @@
 
 #include "folder.h"
 
+#include <math.h>
+
 #define HEAD "title: t\npaper: p\n"
 #define PLAIN                                                                              \
     HEAD "measures: {a: {measure: points, task: linear_regression, dims: 4, points: 9, "   \
@@ -30,6 +32,8 @@
           "curriculum: {dims: {start: 1, end: 1}, points: {start: 6, end: 6}}}")
 
 #define TWO HEAD "models: {m: {model: {n_dims: 20}}}\nmeasures: {b: {measure: loss}}\n"
+
+#define TRAINS(seeds) TWO seeds ROW("read: b, column: loss")
 
 static il_claim *parse(const char *text)
 {
@@ -132,6 +136,40 @@ static void bounds_hold_up_to_their_edge(void **state)
     }
 }
 
+static void check_fails(const char *text)
+{
+    const char *folders[IL_CLAIM_MODELS] = { 0 };
+    il_table *rows = NULL;
+    int failed = -1;
+    il_claim *claim = parse(text);
+    CHECK_OK(il_claim_measure(claim, folders, NULL, NULL, &rows, &failed, &err));
+    CHECK(failed == il_table_rows(rows), "%s: %d of %d rows fail", text, failed,
+          il_table_rows(rows));
+    for (int i = 0; i < il_table_rows(rows); i++) {
+        CHECK(!isfinite(il_table_number(rows, i, il_table_find(rows, "measured"))),
+              "%s: row %d is finite", text, i);
+        CHECK_NEAR(il_table_number(rows, i, il_table_find(rows, "held")), 0, 0, text);
+    }
+    il_table_free(rows);
+    il_claim_free(claim);
+}
+
+/* In one dimension an example tells every sign, so the error at 2 is 0: x / 0, -x / 0, and slopes of
+ * one row */
+static void what_is_not_finite_fails(void **state)
+{
+    (void)state;
+    check_fails(
+        HEAD "measures: {a: {measure: points, task: linear_classification, dims: 1, "
+             "points: 3, prompts: 4, against: 'zero,ols'}}\n"
+             "rows: {a: {read: a, column: zero, over: ols, at: 2, least: 0}, "
+             "b: {read: a, column: zero, over: ols, at: 2, times: -1, most: 0}, "
+             "c: {read: a, column: ols, at: 0, over_at: 2, least: 0}, "
+             "d: {read: a, column: ols, at: 1, take: slope, least: -9}, "
+             "e: {read: a, column: ols, at: 1..1, take: slope, most: 9}, "
+             "f: {read: a, column: ols, at: 1, take: slope, expect: 0, within: 1e300}}\n");
+}
+
 /* In one dimension an example tells every sign: 0 / 0. */
 static void no_number_holds_nothing(void **state)
 {
@@ -150,6 +188,67 @@ static void no_number_holds_nothing(void **state)
     CHECK(failed == 2, "%d of 2 fail", failed);
     il_table_free(rows);
     il_claim_free(claim);
+}
+
+/* The verdict of a row "most: 2" of these runs */
+static const char *judged(const double *value, int runs, const char *falls_short,
+                          double *median, int *held)
+{
+    static il_claim_row row;
+    static char verdict[IL_TEXT];
+    il_claim claim = {
+        .name = "test", .row = &row, .rows = 1, .seeds = runs > 1 ? runs : 0
+    };
+    il_table *rows = NULL;
+    int failed = -1;
+    row = (il_claim_row){
+        .expect = NAN, .within = NAN, .percent = NAN, .least = NAN, .most = 2
+    };
+    snprintf(row.name, sizeof row.name, "r");
+    snprintf(row.falls_short, sizeof row.falls_short, "%s", falls_short);
+    memcpy(row.value, value, (size_t)runs * sizeof *value);
+    CHECK_OK(il_yaml_parse(&claim.yaml, "a: b\n", 5, "test", NULL, &err));
+    CHECK_OK(il_claim_judge(&rows, &claim, &failed, &err));
+    *median = il_table_number(rows, 0, il_table_find(rows, "measured"));
+    *held = (int)il_table_number(rows, 0, il_table_find(rows, "held"));
+    snprintf(verdict, sizeof verdict, "%s",
+             il_table_text(rows, 0, il_table_find(rows, "verdict")));
+    CHECK(failed == !strcmp(verdict, "fails"), "%s, %d fail", verdict, failed);
+    il_table_free(rows);
+    il_yaml_free(claim.yaml);
+    return verdict;
+}
+
+static void a_row_holds_by_its_median(void **state)
+{
+    (void)state;
+    static const struct {
+        double value[4];
+        int runs;
+        const char *falls_short, *verdict;
+        double median;
+        int held;
+    } cases[] = {
+        { { 9, 1, 2 }, 3, "", "holds", 2, 2 },
+        { { 9, 1, 3 }, 3, "", "fails", 3, 1 },
+        { { 9, 1, 2 }, 3, "why", "short", 2, 2 },
+        { { 9, 1, 3 }, 3, "why", "fails", 3, 1 },
+        { { 3, 0, 1, 9 }, 4, "", "holds", 2, 2 },
+        { { 2 }, 1, "", "holds", 2, 1 },
+        { { 3 }, 1, "", "fails", 3, 0 },
+        { { 1, NAN, 1 }, 3, "", "fails", NAN, 2 },
+        { { 1, 1, -INFINITY }, 3, "why", "fails", NAN, 2 },
+    };
+    for (int i = 0; i < IL_COUNT(cases); i++) {
+        double median;
+        int held;
+        const char *verdict =
+            judged(cases[i].value, cases[i].runs, cases[i].falls_short, &median, &held);
+        CHECK(!strcmp(verdict, cases[i].verdict), "case %d: %s", i, verdict);
+        CHECK(isnan(cases[i].median) ? isnan(median) : median == cases[i].median,
+              "case %d: median %g", i, median);
+        CHECK(held == cases[i].held, "case %d: %d runs hold", i, held);
+    }
 }
 
 static void wrong_files_get_a_sentence(void **state)
@@ -174,6 +273,26 @@ static void wrong_files_get_a_sentence(void **state)
         { HEAD "minutes: -1\n", "out of its range" },
         { HEAD "minutes: [1]\n", "list" },
         { PLAIN "rows: {a: {read: a, column: ols}}\n", "no bound" },
+        { PLAIN "rows: {a: {read: a, column: ols, least: 0, short: ''}}\n",
+          "test:4:44: rows.a.short wants a sentence" },
+        { PLAIN "seeds: [1, 2, 3]\n" ROW("read: a, column: ols"),
+          "test:4:1: nothing is trained here; leave seeds out" },
+        { TRAINS(""), "states no seeds" },
+        { TRAINS("seeds: [1, 2]\n"),
+          "test:5:1: seeds: a claim is trained from at least 3" },
+        { TRAINS("seeds: []\n"), "here are 0" },
+        { TRAINS("seeds: [1, 1, 2]\n"), "1 is given twice" },
+        { TRAINS("seeds: [1, 2, x]\n"), "'x' is no whole number" },
+        { TRAINS("seeds: [1, 2, -3]\n"), "'-3' is no whole number" },
+        { TRAINS("seeds: [1, 2, 1.5]\n"), "'1.5' is no whole number" },
+        { TRAINS("seeds: [1, 2, [3]]\n"), "seeds wants whole numbers" },
+        { TRAINS("seeds: 3\n"), "here are 1" },
+        { TRAINS("one_seed: ''\n"), "one_seed wants a sentence" },
+        { TRAINS("one_seed: too long\n"), "with the minutes" },
+        { TRAINS("one_seed: 90 minutes\nseeds: [1, 2, 3]\n"), "both seeds and one_seed" },
+        { MODEL("training: {seed: 4}") "measures: {b: {measure: loss}}\nseeds: [1, 2, "
+                                       "3]\n" ROW("read: b, column: loss"),
+          "test:3:25: models.m has a seed of its own" },
         { PLAIN "rows: {a: {read: a, least: 0}}\n", "no key `column`" },
         { PLAIN "rows: {a: {read: a, column: ols, minus: a, over: b, least: 0}}\n",
           "both" },
@@ -291,7 +410,8 @@ static void recipes_have_hashes(void **state)
     for (int i = 0; i < IL_COUNT(models); i++) {
         char text[1024];
         snprintf(text, sizeof text,
-                 PLAIN "models: {m: {%s}}\nrows: {r: {read: a, column: ols, least: 0}}\n",
+                 PLAIN "one_seed: 0 minutes\nmodels: {m: {%s}}\nrows: {r: {read: a, "
+                       "column: ols, least: 0}}\n",
                  models[i]);
         il_claim *claim = parse(text);
         hash[i] = il_config_hash(il_claim_model_at(claim, 0).config);
@@ -349,6 +469,8 @@ int main(void)
         cmocka_unit_test(rows_read_what_they_name),
         cmocka_unit_test(bounds_hold_up_to_their_edge),
         cmocka_unit_test(no_number_holds_nothing),
+        cmocka_unit_test(what_is_not_finite_fails),
+        cmocka_unit_test(a_row_holds_by_its_median),
         cmocka_unit_test(wrong_files_get_a_sentence),
         cmocka_unit_test(recipes_have_hashes),
         cmocka_unit_test(shipped_claims_are_read),

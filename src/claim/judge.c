@@ -1,0 +1,144 @@
+/* judge.c - the rows of a claim, each by the median of its runs
+ *
+ * A number that is not finite holds nothing, and has no place among others: a row with one such run
+ * fails. With an even number of runs the median is the mean of the two in the middle.
+ */
+#include "claim/claim.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* ---- a number ------------------------------------------------------------------------------------ */
+
+static int holds(const il_claim_row *r, double value)
+{
+    double slack = isnan(r->within) ? INFINITY : r->within;
+    if (!isnan(r->percent)) slack = fmin(slack, fabs(r->expect) * r->percent / 100);
+    if (!isfinite(value)) return 0;
+    if (!isnan(r->expect) && fabs(value - r->expect) > slack) return 0;
+    return !(value < r->least) && !(value > r->most);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+typedef struct {
+    double median, least, most; /* NAN where a run's number is not finite */
+    int held;
+} spread;
+
+static spread spread_of(const il_claim_row *r, int runs)
+{
+    spread s = { NAN, NAN, NAN, 0 };
+    double v[IL_CLAIM_SEEDS];
+    int finite = 1;
+    for (int i = 0; i < runs; i++) {
+        v[i] = r->value[i];
+        finite &= isfinite(v[i]) != 0;
+        s.held += holds(r, v[i]);
+    }
+    if (!finite) return s;
+    qsort(v, (size_t)runs, sizeof *v, ascending);
+    s.least = v[0];
+    s.most = v[runs - 1];
+    s.median = runs % 2 ? v[runs / 2] : v[runs / 2 - 1] / 2 + v[runs / 2] / 2;
+    return s;
+}
+
+/* ---- words ------------------------------------------------------------------------------------------ */
+
+static void print_wanted(const il_claim_row *r, char text[IL_TEXT])
+{
+    char *at = text, *end = text + IL_TEXT;
+    *text = 0;
+    if (!isnan(r->expect)) at += snprintf(at, IL_TEXT, "%s", il_digits(r->expect).text);
+    if (!isnan(r->within) && r->within > 0)
+        at += snprintf(at, (size_t)(end - at), " +- %s", il_digits(r->within).text);
+    if (!isnan(r->percent))
+        at += snprintf(at, (size_t)(end - at), " +- %s %%", il_digits(r->percent).text);
+    if (!isnan(r->least))
+        at += snprintf(at, (size_t)(end - at), "%sat least %s", at > text ? ", " : "",
+                       il_digits(r->least).text);
+    if (!isnan(r->most))
+        snprintf(at, (size_t)(end - at), "%sat most %s", at > text ? ", " : "",
+                 il_digits(r->most).text);
+}
+
+static const char *verdict(const il_claim_row *r, const spread *s)
+{
+    if (!holds(r, s->median)) return "fails";
+    return r->falls_short[0] ? "short" : "holds";
+}
+
+/* ---- the table -------------------------------------------------------------------------------------- */
+
+enum {
+    COL_ROW,
+    COL_CLAIM,
+    COL_PAPER,
+    COL_MEASURED,
+    COL_LEAST,
+    COL_MOST,
+    COL_HELD,
+    COL_RUNS,
+    COL_WANTED,
+    COL_VERDICT,
+    COL_SHORT,
+    COL_HASH,
+    COLS
+};
+
+static il_status add_columns(il_table *table, il_error *err)
+{
+    static const char *const cols[COLS] = { "row",    "claim",   "paper", "measured",
+                                            "least",  "most",    "held",  "runs",
+                                            "wanted", "verdict", "short", "hash" };
+    for (int i = 0; i < COLS; i++)
+        IL_TRY(il_table_add_col(table, cols[i], i < COL_MEASURED || i > COL_RUNS, err));
+    return IL_OK;
+}
+
+static il_status add_row(il_table *table, const il_claim_row *r, const spread *s, int runs,
+                         const char *hash, il_error *err)
+{
+    int at = il_table_rows(table);
+    char wanted[IL_TEXT];
+    const double numbers[] = { s->median, s->least, s->most, s->held, runs };
+    print_wanted(r, wanted);
+    IL_TRY(il_table_add_row(table, err));
+    for (int i = 0; i < IL_COUNT(numbers); i++)
+        il_table_set(table, at, COL_MEASURED + i, numbers[i]);
+    IL_TRY(il_table_set_text(table, at, COL_ROW, r->name, err));
+    IL_TRY(il_table_set_text(table, at, COL_CLAIM, r->claim[0] ? r->claim : r->name, err));
+    IL_TRY(il_table_set_text(table, at, COL_PAPER, r->paper, err));
+    IL_TRY(il_table_set_text(table, at, COL_WANTED, wanted, err));
+    IL_TRY(il_table_set_text(table, at, COL_VERDICT, verdict(r, s), err));
+    IL_TRY(il_table_set_text(table, at, COL_SHORT, r->falls_short, err));
+    return il_table_set_text(table, at, COL_HASH, hash, err);
+}
+
+il_status il_claim_judge(il_table **rows, const il_claim *c, int *failed, il_error *err)
+{
+    il_table *table;
+    char hash[32];
+    int runs = c->seeds ? c->seeds : 1;
+    snprintf(hash, sizeof hash, "%016" PRIx64, il_claim_hash(c));
+    IL_TRY(il_table_new(&table, c->name, err));
+    il_status status = add_columns(table, err);
+    if (!status) status = il_table_set_caption(table, c->head.title, err);
+    *failed = 0;
+    for (int i = 0; i < c->rows && !status; i++) {
+        spread s = spread_of(&c->row[i], runs);
+        *failed += !holds(&c->row[i], s.median);
+        status = add_row(table, &c->row[i], &s, runs, hash, err);
+    }
+    if (status)
+        il_table_free(table);
+    else
+        *rows = table;
+    return status;
+}
