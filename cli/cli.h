@@ -70,9 +70,10 @@ il_status cli_parse(const cli_command *command, int argc, char **argv, void *tar
 
 const char *cli_dashes(const cli_option *option);
 
-il_status cli_fail(il_error *err, il_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+#define cli_fail il_fail
 
+/* "note: ..." on stderr, one line that changes no terminal */
+void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What a model is asked when it is explained or looked into: rows of the options of a command whose
  * struct has an il_explain_options `ask`, and their usage. */
 #define CLI_ASKING_ROW(kind, options, field, min, value, help)                             \

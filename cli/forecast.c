@@ -58,7 +58,7 @@ typedef struct {
     int n, cell[MOST_COLUMNS]; /* forecast column c is cell[c] of a row */
     const char **cells;        /* (columns of the file) */
     il_forecast_value *out;    /* (C,H) */
-    int headed;                /* the CSV's first line is out */
+    int headed, noted;         /* the CSV's first line is out; a gap was said */
 } session;
 
 static volatile sig_atomic_t stop, source = -1; /* what is read, once it is open */
@@ -159,8 +159,7 @@ static il_status choose_columns(session *s, il_error *err)
         if (il_cell_number(s->cells[c], &v))
             CLI_TRY(add_column(s, c, err));
         else
-            fprintf(stderr, "note: column '%s' is text and left out\n",
-                    il_csv_col(s->rows, c));
+            cli_note("column '%s' is text and left out", il_csv_col(s->rows, c));
     }
     if (s->n) return IL_OK;
     return cli_fail(err, IL_ECONFIG, "%s: no column of numbers", s->path);
@@ -313,12 +312,10 @@ static il_status save(const session *s, il_status status, il_error *err)
     il_status saved = il_forecast_save(s->forecast, s->o->state, status ? &why : err);
     if (!status) return saved;
     if (saved)
-        fprintf(stderr, "note: the rows before that are lost: %s\n", why.text);
+        cli_note("the rows before that are lost: %s", why.text);
     else if (!stop)
-        fprintf(stderr,
-                "note: %s holds the %" PRId64 " rows before that; go on with "
-                "--resume\n",
-                s->o->state, il_forecast_rows(s->forecast));
+        cli_note("%s holds the %" PRId64 " rows before that; go on with --resume",
+                 s->o->state, il_forecast_rows(s->forecast));
     return status;
 }
 
@@ -326,7 +323,11 @@ static il_status next(session *s, int *more, il_error *err)
 {
     il_status status = il_csv_next(s->rows, s->cells, more, err);
     if (stop) *more = 0; /* the read was cut short */
-    return stop ? IL_OK : status;
+    if (stop || status || !*more) return stop ? IL_OK : status;
+    if (!*s->cells[0] && il_csv_cols(s->rows) == 1 && !s->noted++)
+        cli_note("an empty line of a series is a missing value, first in line %d",
+                 il_csv_line(s->rows));
+    return IL_OK;
 }
 
 /* Memory once the columns are known, from the first row on. */

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 
 #define CMD(name, summary) { #name, summary, &cmd_##name },
 const cli_row cli_commands[] = {
@@ -11,18 +10,6 @@ const cli_row cli_commands[] = {
     { 0 }
 };
 #undef CMD
-
-il_status cli_fail(il_error *err, il_status status, const char *format, ...)
-{
-    char text[sizeof err->text]; /* the arguments may point into err itself */
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    err->status = status;
-    memcpy(err->text, text, sizeof text);
-    return status;
-}
 
 const cli_row *cli_command_find(const char *name, il_error *err)
 {

@@ -1,6 +1,8 @@
 /* text.c - how the program writes numbers, notes and tables */
 #include "cli.h"
 
+#include <stdarg.h>
+
 const char *cli_grouped(char text[32], int64_t n)
 {
     char digits[24];
@@ -11,6 +13,18 @@ const char *cli_grouped(char text[32], int64_t n)
     }
     text[out] = 0;
     return text;
+}
+
+void cli_note(const char *format, ...)
+{
+    char text[1024];
+    il_error line;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    il_fail(&line, IL_OK, "%s", text);
+    fprintf(stderr, "note: %s\n", line.text);
 }
 
 void cli_notes(const char *notes)

@@ -58,6 +58,12 @@ typedef struct {
     char text[512]; /* one sentence: file, line or key; what is wrong; what to do */
 } il_error;
 
+/* Fills in `err`, which may be NULL, and returns `status`. The sentence becomes one line of UTF-8 that
+ * changes no terminal: controls and what is not text turn into `?`, and its end into ... where it is
+ * too long. The arguments may point into `err`. */
+il_status il_fail(il_error *err, il_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 const char *il_version(void);     /* "0.1.0" */
 const char *il_kernel_name(void); /* the instruction set in use: "avx512", "avx2", ... */
 int il_threads(void);             /* IL_THREADS, or the processors this process may use */

@@ -10,9 +10,6 @@
 
 /* ---- errors: a status and a sentence ----------------------------------------------------- */
 
-il_status il_fail(il_error *err, il_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
 #define IL_TRY(call)                                                                       \
     do {                                                                                   \
         il_status try_status_ = (call);                                                    \
@@ -96,6 +93,10 @@ size_t il_utf8_size(const char *text, size_t left);
  * cannot be seen (controls other than tab and line end, U+2028, byte order marks); `bytes` if
  * all is well. */
 size_t il_utf8_bad(const char *text, size_t bytes);
+
+/* Writes `text` to `out` (room bytes) as one line that can be shown: controls and what is not text become
+ * `?`, and what goes beyond `width` bytes becomes `...`, in whole characters; width + 4 <= room. */
+void il_utf8_show(char *out, size_t width, const char *text);
 
 /* A stranger's text, fit for a sentence: one line, at most 60 bytes. Use as il_show(x).text. */
 typedef struct {

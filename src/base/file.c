@@ -121,8 +121,36 @@ static int settle(FILE *f, const char *name, const char *path)
     return reason;
 }
 
-il_status il_file_write_atomic(const char *path, void (*fill)(const void *context, FILE *f),
-                               const void *context, il_error *err)
+/* Where a chain of symbolic links ends, also if there is no such file yet; NULL: errno says why not. */
+static char *resolve(const char *path)
+{
+    enum { MOST = 40 };
+    char *at = strdup(path), target[4096];
+    for (int i = 0; at; i++) {
+        ssize_t size = readlink(at, target, sizeof target - 1);
+        if (size < 0) return at; /* no link */
+        if (i == MOST || size == sizeof target - 1) {
+            errno = ELOOP;
+            break;
+        }
+        target[size] = 0;
+        const char *slash =
+            strrchr(at, '/'); /* a relative one starts from the link's folder */
+        size_t before = *target == '/' || !slash ? 0 : (size_t)(slash + 1 - at);
+        char *next = malloc(before + (size_t)size + 1);
+        if (next) {
+            memcpy(next, at, before);
+            memcpy(next + before, target, (size_t)size + 1);
+        }
+        free(at);
+        at = next;
+    }
+    free(at);
+    return NULL;
+}
+
+static il_status write_atomic(const char *path, void (*fill)(const void *context, FILE *f),
+                              const void *context, il_error *err)
 {
     struct stat info;
     int exists = !stat(path, &info);
@@ -147,4 +175,14 @@ il_status il_file_write_atomic(const char *path, void (*fill)(const void *contex
     il_file_settle_name(path);
     sweep(path);
     return IL_OK;
+}
+
+il_status il_file_write_atomic(const char *path, void (*fill)(const void *context, FILE *f),
+                               const void *context, il_error *err)
+{
+    char *file = resolve(path);
+    if (!file) return unwritable(err, path, strerror(errno));
+    il_status status = write_atomic(file, fill, context, err);
+    free(file);
+    return status;
 }

@@ -56,24 +56,29 @@ size_t il_utf8_bad(const char *text, size_t bytes)
     return bytes;
 }
 
-il_shown il_show(const char *text)
+void il_utf8_show(char *out, size_t width, const char *text)
 {
-    enum { WIDTH = 60 };
-    il_shown shown;
     const unsigned char *p = (const unsigned char *)text;
     size_t at = 0, bytes = strlen(text);
     for (size_t i = 0, length; i < bytes; i += length) {
         length = character(p + i, bytes - i);
         int good = length && !is_control(p[i]);
         if (!length) length = 1;
-        if (at + length > WIDTH) {
-            memcpy(shown.text + at, "...", 3);
+        size_t size = good ? length : 1;
+        if (at + size > width) {
+            memcpy(out + at, "...", 3);
             at += 3;
             break;
         }
-        memcpy(shown.text + at, good ? text + i : "?", good ? length : 1);
-        at += good ? length : 1;
+        memcpy(out + at, good ? text + i : "?", size);
+        at += size;
     }
-    shown.text[at] = 0;
+    out[at] = 0;
+}
+
+il_shown il_show(const char *text)
+{
+    il_shown shown;
+    il_utf8_show(shown.text, sizeof shown.text - 4, text);
     return shown;
 }

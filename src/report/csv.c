@@ -36,12 +36,18 @@ typedef struct {
     int cols, rows;
     int *lines; /* (rows) where each began; NULL when read row by row */
     int lines_room;
-    int blank; /* line of the first blank row since the last full one */
+    int blank, blanks; /* line of the first blank row since the last full one; how many */
+    int held;          /* a full row waits in `row` until those before it were handed out */
 } reader;
 
 static il_status bad(const reader *in, int line, il_error *err, const char *what)
 {
     return il_fail(err, IL_ECONFIG, "%s:%d: %s", in->path, line, what);
+}
+
+static il_status unreadable(const reader *in, il_error *err)
+{
+    return il_fail(err, IL_EIO, "%s: cannot be read: %s", in->path, strerror(errno));
 }
 
 /* The next byte with every kind of line end as '\n'; EOF at the end. */
@@ -98,8 +104,7 @@ static il_status read_row(reader *in, int *more, il_error *err)
         before = c;
     }
     in->row[in->row_size] = 0;
-    if (ferror(in->f))
-        return il_fail(err, IL_EIO, "%s: cannot be read: %s", in->path, strerror(errno));
+    if (ferror(in->f)) return unreadable(in, err);
     if (quoted)
         return bad(in, in->row_line, err, "a quote is opened here and never closed");
     *more = c != EOF || in->row_size > 0;
@@ -144,17 +149,28 @@ static const char *take_cell(reader *in, const char *at)
     return at;
 }
 
+static il_status reserve(reader *in, size_t bytes, il_error *err)
+{
+    size_t need = in->cells_size + bytes;
+    if (need <= in->cells_room) return IL_OK;
+    char *more = realloc(in->cells, 2 * need);
+    if (!more) return il_fail(err, IL_EFAIL, "%s: out of memory", in->path);
+    in->cells = more;
+    in->cells_room = 2 * need;
+    return IL_OK;
+}
+
+static il_status empty_cell(reader *in, il_error *err)
+{
+    IL_TRY(reserve(in, 1, err));
+    in->cells[in->cells_size++] = 0;
+    return IL_OK;
+}
+
 /* Cuts in->row into cells at the end of in->cells. */
 static il_status split_row(reader *in, int *cols, il_error *err)
 {
-    size_t need = in->cells_size + in->row_size + 2;
-    if (need > in->cells_room) {
-        size_t room = 2 * need;
-        char *more = realloc(in->cells, room);
-        if (!more) return il_fail(err, IL_EFAIL, "%s: out of memory", in->path);
-        in->cells = more;
-        in->cells_room = room;
-    }
+    IL_TRY(reserve(in, in->row_size + 2, err));
     const char *at = in->row;
     for (*cols = 1;; ++*cols, at++) {
         at = take_cell(in, at);
@@ -194,23 +210,24 @@ static il_status check_header(const reader *in, const char **name, il_error *err
 }
 
 /* The bytes EF BB BF at the start of a file say "UTF-8" and belong to no cell. */
-static void skip_mark(reader *in)
+static il_status skip_mark(reader *in, il_error *err)
 {
     static const int mark[3] = { 0xEF, 0xBB, 0xBF };
     int seen[3], n = 0;
     do {
         seen[n] = getc(in->f);
     } while (seen[n] == mark[n] && ++n < 3);
-    if (n == 3) return;
-    for (int i = n; i >= 0; i--)
+    if (ferror(in->f)) return unreadable(in, err);
+    for (int i = n; n < 3 && i >= 0; i--)
         if (seen[i] != EOF) in->ahead[in->n_ahead++] = seen[i];
+    return IL_OK;
 }
 
 /* The first row that is not blank, with its separator. */
 static il_status read_header(reader *in, il_error *err)
 {
     int more;
-    skip_mark(in);
+    IL_TRY(skip_mark(in, err));
     do {
         IL_TRY(read_row(in, &more, err));
     } while (more && is_blank(in));
@@ -225,18 +242,35 @@ static il_status read_header(reader *in, il_error *err)
     return IL_OK;
 }
 
+/* The next full row, past blank ones. *more = 0 at the end of the file. */
+static il_status full_row(reader *in, int *more, il_error *err)
+{
+    for (in->blanks = 0;; in->blanks++) {
+        IL_TRY(read_row(in, more, err));
+        if (!*more || !is_blank(in)) return IL_OK;
+        if (!in->blanks) in->blank = in->row_line;
+    }
+}
+
 /* The next row's cells go to the end of in->cells. *more = 0 at the end of the file; only there may
- * rows be blank. */
+ * rows be blank, but for a series of one column, where a blank row between others is a missing value. */
 static il_status next_row(reader *in, int *more, il_error *err)
 {
     int cols;
-    for (;;) {
-        IL_TRY(read_row(in, more, err));
-        if (!*more) return IL_OK;
-        if (!is_blank(in)) break;
-        if (!in->blank) in->blank = in->row_line;
+    *more = 1;
+    if (!in->held) IL_TRY(full_row(in, more, err));
+    if (!*more) return IL_OK;
+    if (in->blanks && !(in->endless && in->cols == 1))
+        return bad(in, in->blank, err, "a blank line between rows; remove it");
+    if (in->blanks) {
+        if (!in->held) in->held = in->row_line;
+        in->row_line = in->blank++;
+        in->blanks--;
+        if (in->rows < INT32_MAX) in->rows++;
+        return empty_cell(in, err);
     }
-    if (in->blank) return bad(in, in->blank, err, "a blank line between rows; remove it");
+    if (in->held) in->row_line = in->held;
+    in->held = 0;
     IL_TRY(split_row(in, &cols, err));
     if (cols != in->cols)
         return il_fail(err, IL_ECONFIG, "%s:%d: %d cells where the header has %d columns",
@@ -363,6 +397,12 @@ static il_status open_csv(il_csv *r, il_error *err)
     if (!r->in.row) return il_fail(err, IL_EFAIL, "%s: out of memory", r->in.path);
     IL_TRY(read_header(&r->in, err));
     IL_TRY(check_header(&r->in, name, err));
+    for (int c = 0; c < r->in.cols; c++)
+        if (il_utf8_bad(name[c], strlen(name[c])) < strlen(name[c]))
+            return il_fail(err, IL_ECONFIG,
+                           "%s:%d: the name of column %d, '%s', is not text in UTF-8; save "
+                           "the file as UTF-8",
+                           r->in.path, r->in.row_line, c + 1, name[c]);
     r->header = r->in.cells_size;
     return IL_OK;
 }

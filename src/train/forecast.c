@@ -161,7 +161,8 @@ static il_status set_up(il_forecast *f, const char *const *names, il_error *err)
     f->name = calloc((size_t)f->C, sizeof *f->name);
     if (!f->name) return il_fail(err, IL_EFAIL, "out of memory for a forecast");
     for (int c = 0; c < f->C; c++)
-        snprintf(f->name[c], IL_TEXT, "%s", names && names[c] ? names[c] : "");
+        if (!(f->name[c] = strdup(names && names[c] ? names[c] : "")))
+            return il_fail(err, IL_EFAIL, "out of memory for a forecast");
     layout(f);
     IL_TRY(il_arena_fill(&f->arena, err));
     layout(f);
@@ -191,6 +192,7 @@ void il_forecast_free(il_forecast *f)
     if (!f) return;
     il_forecast_model_free(f->model);
     il_arena_free(&f->arena);
+    for (int c = 0; f->name && c < f->C; c++) free(f->name[c]);
     free(f->name);
     free(f);
 }

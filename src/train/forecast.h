@@ -91,7 +91,7 @@ struct il_forecast {
     size_t state_size[IL_FORECASTERS];
     double seconds[IL_FORECASTERS], all_seconds; /* since made or loaded */
     int64_t timed;                               /* steps behind these */
-    char (*name)[IL_TEXT];                       /* (C) */
+    char **name;                                 /* (C) */
     il_arena arena;
     /* what is saved */
     double *rows;                         /* (1) steps taken: t below */

@@ -28,12 +28,18 @@ typedef struct {
     int n;
 } notes;
 
-static void note(notes *m, const char *key, const char *value)
+/* `value` must last until it is written. */
+static void note_long(notes *m, const char *key, const char *value)
 {
     snprintf(m->key[m->n], sizeof m->key[0], "%s", key);
-    snprintf(m->value[m->n], sizeof m->value[0], "%s", value);
-    m->meta[m->n] = (il_meta){ m->key[m->n], m->value[m->n] };
+    m->meta[m->n] = (il_meta){ m->key[m->n], value };
     m->n++;
+}
+
+static void note(notes *m, const char *key, const char *value)
+{
+    snprintf(m->value[m->n], sizeof m->value[0], "%s", value);
+    note_long(m, key, m->value[m->n]);
 }
 
 static void note_number(notes *m, const char *key, double value)
@@ -62,7 +68,7 @@ static void describe(notes *m, const il_forecast *f)
     }
     for (int c = 0; c < f->C; c++) {
         snprintf(key, sizeof key, "name.%d", c);
-        note(m, key, f->name[c]);
+        note_long(m, key, f->name[c]);
     }
     snprintf(hash, sizeof hash, "%016" PRIx64, hash_of(f));
     note(m, "hash", hash);

@@ -191,7 +191,7 @@ bad 'bad.csv:3: 2 cells where the header has 1' 'v\n1\n2,3\n'
 bad 'bad.csv: no rows below the header' 'v\n'
 bad 'bad.csv:1: the first line holds numbers' '1\n2\n'
 bad 'bad.csv: no column of numbers' 'v\nx\n'
-bad 'bad.csv:3: a blank line between rows' 'v\n1\n\n2\n'
+bad 'bad.csv:3: a blank line between rows' 'v,w\n1,1\n\n2,2\n'
 : >bad.csv
 expect 3 'bad.csv: the file is empty' il forecast bad.csv
 
@@ -203,6 +203,56 @@ expect 3 'junk' il forecast s.csv --state junk --resume
 expect 3 'broken was changed since it was written' il forecast s.csv --state broken --resume
 printf 'v\n1\n' >v.csv
 expect 3 "v.csv: no column 'y'" il forecast v.csv --state st --resume
+
+expect 5 'gone/st' il forecast - --state gone/st
+mkdir folder
+expect 5 'folder' il forecast s.csv --state folder --resume
+
+# names: whole, or refused
+long=$(printf 'n%.0s' $(seq 5000))
+for name in "$(printf 'c%.0s' $(seq 128))" "$long"; do
+    printf '%s\n1\n2\n3\n' "$name" >named.csv
+    rm -f named
+    expect 0 '' il forecast named.csv --state named
+    expect 0 '' il forecast named.csv --state named --resume
+    check 'the whole name comes back' grep -qF "$name" .stdout
+done
+printf 'gr\366\337e\n1\n2\n' >latin.csv
+for how in --json --csv '--state latin'; do
+    expect 3 "latin.csv:1: the name of column 1, 'gr\?\?e', is not text in UTF-8" il forecast latin.csv $how
+done
+check 'and no state is left' test ! -e latin
+printf 'gr\303\266\303\237e\n1\n2\n' >utf8.csv
+expect 0 '' il forecast utf8.csv --json
+check 'a name in UTF-8 is printed' grep -q "gr" .stdout
+
+# one column: an empty line is a missing value, at the end it is nothing
+printf 'v\n1\n2\n\n3\n\n\n4\n' >gaps.csv
+printf 'v\n1\n2\nNA\n3\nNA\nNA\n4\n' >marked.csv
+expect 0 '' il forecast gaps.csv
+check 'said once' test "$(grep -c 'an empty line of a series is a missing value, first in line 4' .stderr)" = 1
+cp .stdout gaps
+expect 0 '' il forecast marked.csv
+check 'as if it were marked' cmp -s gaps .stdout
+printf '\n\n\n' >>gaps.csv
+expect 0 '' il forecast gaps.csv
+check 'blank lines at the end are none' cmp -s gaps .stdout
+printf 'v\n1\n\nx\n' >bad.csv
+expect 3 "bad.csv:4: column 'v' holds 'x'" il forecast bad.csv --last
+
+# a link is followed, not replaced
+mkdir real
+ln -s real/state link
+expect 0 '' il forecast week.csv --state link --last
+check 'the link is a link, the state where it leads' bash -c '[ -L link ] && [ -s real/state ]'
+expect 0 '' il forecast week.csv --state link --resume --last
+check 'also when it is resumed' bash -c '[ -L link ] && [ ! -L real/state ]'
+ln -s ../other real/hop
+ln -s real/hop far
+expect 0 '' il build gd -o far
+check 'through a chain of links' bash -c '[ -L far ] && [ -L real/hop ] && [ -s other ]'
+ln -s ring ring
+expect 5 'ring cannot be written' il build gd -o ring
 
 # whatever comes: constant, missing, huge, jumping; for every way of forgetting
 awk 'BEGIN { srand(1); print "still,gone,huge,jump"; for (t = 0; t < 500; t++)
