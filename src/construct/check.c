@@ -276,7 +276,7 @@ double *il_problem_unmasked(il_check *c, const il_problem *p)
 
 double il_usual_largest(int points, int dims)
 {
-    double root = sqrt(points) + sqrt(dims);
+    double root = sqrt(points) + sqrt(dims) + 3;
     return root * root;
 }
 

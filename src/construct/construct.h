@@ -63,6 +63,8 @@ double *il_numbers(il_program *p, size_t n);
 /* Options that make no program: building says so. */
 void il_refuse(il_program *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Refuses numbers that no connected graph has, which is what every form of a Laplacian asks for. */
+void il_graph_is(il_program *p, int nodes, int edges);
 /* The matrix may be NULL, after which nothing is built. */
 void il_matrix(il_program *p, const char *name, int rows, int cols, const double *matrix);
 

@@ -48,6 +48,7 @@ static const char *const cases[] = { "", "vectors=4 loops=800",
 static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
+    il_graph_is(p, o->nodes, o->edges);
     if (o->vectors >= o->nodes)
         il_refuse(p,
                   "vectors = %d are not fewer than nodes = %d: the eigenvector of 0 is not "

@@ -52,10 +52,21 @@ static const char *const cases[] = {
     NULL,
 };
 
+void il_graph_is(il_program *p, int nodes, int edges)
+{
+    int most = nodes * (nodes - 1) / 2;
+    if (edges < nodes - 1)
+        il_refuse(p, "edges = %d: a connected graph of %d nodes has at least %d", edges,
+                  nodes, nodes - 1);
+    if (edges > most)
+        il_refuse(p, "edges = %d: a graph of %d nodes has at most %d", edges, nodes, most);
+}
+
 static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
     double root = sqrt(o->delta), c = 1;
+    il_graph_is(p, o->nodes, o->edges);
     il_token(p, "B", o->edges, "incidence");
     il_token(p, "psi", o->demands, "the demands");
     il_register(p, "phi", o->demands, "the answer");
@@ -110,14 +121,32 @@ static void compose(il_program *p, const void *opt)
     il_answer(p, "phi");
 }
 
-/* The complete graph, or circular with skips of s; amplitudes between 1/e and e */
+/* How many edges of length `far` around the circle are taken: of 1 first, then of `skip`, then of all others
+ * as far as they go */
+static int share(const options *o, int skip, int far)
+{
+    int left = o->edges, n = o->nodes;
+    for (int turn = 0; turn <= n / 2; turn++) {
+        int length = turn < 2 ? (turn ? skip : 1) : turn;
+        if (length > n / 2 || (turn > 1 && length == skip) || (turn == 1 && skip == 1))
+            continue;
+        int all = 2 * length == n ? n / 2 : n, some = il_min(all, left);
+        if (length == far) return some;
+        left -= some;
+    }
+    return 0;
+}
+
+/* A circle with skips, or as much more as there are edges; amplitudes between 1/e and e */
 static void draw(const options *o, int skip, double *tokens, double *noise)
 {
-    int n = o->nodes, width = o->edges + o->demands, e = 0;
+    enum { MOST = 200 };
+    int n = o->nodes, width = o->edges + o->demands, e = 0, taken[MOST / 2 + 1] = { 0 };
     for (int i = 0; i < n; i++)
-        for (int j = i + 1; j < n && e < o->edges; j++) {
+        for (int j = i + 1; j < n; j++) {
             int far = il_min(j - i, n - j + i);
-            if (o->edges < n * (n - 1) / 2 && far != 1 && far != skip) continue;
+            if (taken[far] >= share(o, skip, far)) continue;
+            taken[far]++;
             double a = il_exp(2 * il_sigmoid(noise[e], 0) - 1);
             tokens[i * width + e] = a;
             tokens[j * width + e++] = -a;

@@ -36,11 +36,13 @@ typedef struct {
     int rounds; /* shuffles */
     prompt *prompt;       /* (prompts) */
     double y_scale;       /* sd of the task's targets */
-    double *answers;      /* (prompts,Q) */
+    int asked;            /* of every prompt: the Q queries, then its own examples */
+    double *answers;      /* (prompts,asked) */
+    double *mean;         /* (Q) of the prompts' answers to the queries */
     il_status *status;    /* of every piece of work */
     il_error *error;      /* likewise */
     il_context **context; /* (workers) */
-    int pieces, width;    /* a prompt's queries are cut into `pieces` of `width` */
+    int pieces, width;    /* what a prompt is asked is cut into `pieces` of `width` */
 } table_run;
 
 /* ---- which examples go into a prompt ------------------------------------------------------- */
@@ -103,6 +105,12 @@ static void set_point(const il_frame *f, const prompt *p, il_real *x, int row)
     for (int c = 0; c < f->P; c++) x[c] = (il_real)il_standard_from(&p->x[c], f->x[c][row]);
 }
 
+/* The row that a prompt is asked about: a query, or then one of the examples that it was shown */
+static int row_at(const il_frame *f, const prompt *p, int k)
+{
+    return k < f->Q ? f->M + k : p->hand[k - f->Q];
+}
+
 static il_real target(const table_run *r, const prompt *p, int row)
 {
     return (il_real)(il_standard_from(&p->y, r->frame->y[row]) * r->y_scale);
@@ -115,13 +123,13 @@ static double answer(const table_run *r, const prompt *p, il_real yhat)
 
 /* ---- example by example, then query by query ----------------------------------------------------- */
 
-/* One prompt's examples and a piece of its queries, in a worker's context */
+/* One prompt's examples and a piece of what it is asked, in a worker's context */
 static il_status ask_piece(const table_run *r, il_context *context, int piece,
                            il_error *err)
 {
     const il_frame *f = r->frame;
     const prompt *p = r->prompt + piece / r->pieces;
-    double *out = r->answers + (size_t)(piece / r->pieces) * (size_t)f->Q;
+    double *out = r->answers + (size_t)(piece / r->pieces) * (size_t)r->asked;
     int first = piece % r->pieces * r->width;
     il_real *x = calloc((size_t)il_model_config(r->model)->model.n_dims, sizeof *x), yhat;
     il_status status = x ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for a prompt");
@@ -130,10 +138,10 @@ static il_status ask_piece(const table_run *r, il_context *context, int piece,
         set_point(f, p, x, p->hand[i]);
         status = il_context_add(context, x, target(r, p, p->hand[i]), err);
     }
-    for (int q = first; q < il_min(f->Q, first + r->width) && !status; q++) {
-        set_point(f, p, x, f->M + q);
+    for (int k = first; k < il_min(r->asked, first + r->width) && !status; k++) {
+        set_point(f, p, x, row_at(f, p, k));
         status = il_context_ask(context, x, &yhat, err);
-        if (!status) out[q] = answer(r, p, yhat);
+        if (!status) out[k] = answer(r, p, yhat);
     }
     free(x);
     return status;
@@ -172,11 +180,11 @@ static il_status ask_whole(table_run *r, const prompt *p, il_batch *batch, il_re
             set_point(f, p, batch->x + (b * N + i) * D, p->hand[i]);
             batch->y[b * N + i] = target(r, p, p->hand[i]);
         }
-    for (int first = 0; first < f->Q; first += BATCH) {
+    for (int first = 0; first < r->asked; first += BATCH) {
         il_batch part = *batch;
-        part.prompts = il_min(BATCH, f->Q - first);
+        part.prompts = il_min(BATCH, r->asked - first);
         for (int b = 0; b < part.prompts; b++)
-            set_point(f, p, part.x + (b * N + N - 1) * D, f->M + first + b);
+            set_point(f, p, part.x + (b * N + N - 1) * D, row_at(f, p, first + b));
         IL_TRY(il_model_answer(r->model, &part, r->loops, r->loops, yhat, err));
         for (int b = 0; b < part.prompts; b++)
             out[first + b] = answer(r, p, yhat[b * N + N - 1]);
@@ -186,7 +194,7 @@ static il_status ask_whole(table_run *r, const prompt *p, il_batch *batch, il_re
 
 static il_status ask_all_whole(table_run *r, il_error *err)
 {
-    int B = il_min(BATCH, r->frame->Q), N = r->per_prompt + 1;
+    int B = il_min(BATCH, r->asked), N = r->per_prompt + 1;
     il_batch *batch;
     IL_TRY(il_batch_new(&batch, B, N, il_model_config(r->model)->model.n_dims, err));
     il_real *yhat = malloc(sizeof *yhat * (size_t)B * (size_t)N);
@@ -194,33 +202,33 @@ static il_status ask_all_whole(table_run *r, il_error *err)
         yhat ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for %d queries", B);
     for (int p = 0; p < r->prompts && !status; p++)
         status = ask_whole(r, r->prompt + p, batch, yhat,
-                           r->answers + (size_t)p * (size_t)r->frame->Q, err);
+                           r->answers + (size_t)p * (size_t)r->asked, err);
     free(yhat);
     il_batch_free(batch);
     return status;
 }
 
-/* The answers of every prompt, and their means in answers[0..Q-1], added up prompt by prompt. */
 static il_status ask_all(table_run *r, il_error *err)
 {
-    size_t Q = (size_t)r->frame->Q;
-    int workers = il_threads();
+    int workers = il_threads(), Q = r->frame->Q;
     IL_TRY(deal_all(r, err));
-    r->pieces = il_min(r->frame->Q, (workers + r->prompts - 1) / r->prompts);
-    r->width = (r->frame->Q + r->pieces - 1) / r->pieces;
-    r->answers = calloc((size_t)r->prompts * Q, sizeof *r->answers);
+    r->asked = Q + r->per_prompt;
+    r->pieces = il_min(r->asked, (workers + r->prompts - 1) / r->prompts);
+    r->width = (r->asked + r->pieces - 1) / r->pieces;
+    r->answers = calloc((size_t)r->prompts * (size_t)r->asked, sizeof *r->answers);
+    r->mean = calloc((size_t)Q, sizeof *r->mean);
     r->context = calloc((size_t)workers, sizeof *r->context);
-    if (!r->answers || !r->context)
-        return il_fail(err, IL_EFAIL, "out of memory for %d queries", r->frame->Q);
+    if (!r->answers || !r->mean || !r->context)
+        return il_fail(err, IL_EFAIL, "out of memory for %d queries", Q);
     il_status status = il_context_new(&r->context[0], r->model, r->loops, err);
     if (status == IL_ECONFIG)
         IL_TRY(ask_all_whole(r, err));
     else
         IL_TRY(status ? status : ask_contexts(r, workers, err));
-    for (size_t q = 0; q < Q; q++) {
-        double sum = 0;
-        for (int p = 0; p < r->prompts; p++) sum += r->answers[(size_t)p * Q + q];
-        r->answers[q] = sum / r->prompts;
+    for (int q = 0; q < Q; q++) {
+        for (int p = 0; p < r->prompts; p++)
+            r->mean[q] += r->answers[(size_t)p * (size_t)r->asked + (size_t)q];
+        r->mean[q] /= r->prompts;
     }
     return IL_OK;
 }
@@ -235,6 +243,7 @@ static void free_run(table_run *r)
     free(r->deck);
     free(r->prompt);
     free(r->answers);
+    free(r->mean);
     free(r->status);
     free(r->error);
     free(r->context);
@@ -281,21 +290,50 @@ static il_status score(const il_frame *f, const double *answers, il_prediction *
 }
 
 /* Counts the answers that are no numbers, and says to which rows they are. */
-static void check_answers(const il_frame *f, const double *answers, il_prediction *s,
-                          FILE *notes)
+static int note_not_finite(const table_run *r, FILE *notes)
 {
     enum { NAMED = 8 };
-    for (int q = 0; q < f->Q; q++) {
-        if (isfinite(answers[q])) continue;
-        if (!s->not_finite++)
-            fprintf(notes, "the model's answer is no finite number in row");
-        if (s->not_finite <= NAMED)
-            fprintf(notes, "%s %d", s->not_finite > 1 ? "," : "", q + 1);
+    int n = 0;
+    for (int q = 0; q < r->frame->Q; q++) {
+        if (isfinite(r->mean[q])) continue;
+        if (!n++) fprintf(notes, "the model's answer is no finite number in row");
+        if (n <= NAMED) fprintf(notes, "%s %d", n > 1 ? "," : "", q + 1);
     }
-    if (s->not_finite > NAMED) fprintf(notes, " and %d more", s->not_finite - NAMED);
-    if (s->not_finite)
+    if (n > NAMED) fprintf(notes, " and %d more", n - NAMED);
+    if (n)
+        fprintf(notes, " of the queries: what the model was shown is far from what it was "
+                       "made for\n");
+    return n;
+}
+
+/* The model's squared error on the examples it was shown over that of their mean: a model that makes
+ * something of them is below 1. NaN where all targets are the same. */
+static double shown_error(const table_run *r)
+{
+    double squares = 0;
+    int n = 0, Q = r->frame->Q;
+    for (int i = 0; i < r->prompts; i++) {
+        const prompt *p = r->prompt + i;
+        const double *answers = r->answers + (size_t)i * (size_t)r->asked + Q;
+        if (!(p->y.sd > 0)) continue;
+        for (int k = 0; k < r->per_prompt; k++, n++) {
+            double d = il_standard_from(&p->y, answers[k]) -
+                       il_standard_from(&p->y, r->frame->y[p->hand[k]]);
+            squares += d * d;
+        }
+    }
+    return squares / n;
+}
+
+static void note_shown(const table_run *r, FILE *notes)
+{
+    const double enough = 0.9;
+    double error = shown_error(r);
+    if (error >= enough || (isnan(error) && r->prompt->y.sd > 0))
         fprintf(notes,
-                " of the queries: what it was shown is far from what it was made for\n");
+                "the model makes nothing of these examples: its squared error on the very "
+                "examples it is shown is %.3g of that of their mean\n",
+                error);
 }
 
 static il_status fill_answers(il_table *t, const il_frame *f, const double *answers,
@@ -319,12 +357,13 @@ static il_status predict(table_run *r, il_table *table, il_prediction *s, FILE *
 {
     const il_frame *f = r->frame;
     IL_TRY(ask_all(r, err));
-    IL_TRY(score(f, r->answers, s, err));
-    check_answers(f, r->answers, s, notes);
+    IL_TRY(score(f, r->mean, s, err));
+    s->not_finite = note_not_finite(r, notes);
+    note_shown(r, notes);
     s->features = f->P;
     s->prompts = r->prompts;
     s->per_prompt = r->per_prompt;
-    return fill_answers(table, f, r->answers, err);
+    return fill_answers(table, f, r->mean, err);
 }
 
 static il_status set_up(table_run *r, const il_predict_options *o, il_error *err)

@@ -68,3 +68,19 @@ expect 0 '' il eval ridge.safetensors --json
 tiny_recipe >tiny.yaml
 expect 3 'model.tokens = own belongs to built models' il train ./tiny.yaml model.tokens=own --out run
 expect 3 'a built model|such a model is in a checkpoint' il train ./tiny.yaml model.family=built --out run
+
+# the ranges that constructions take by themselves hold on the prompts of their task
+for name in gd gdpp newton newton_gram chebyshev; do
+    for size in 'dims=5' 'dims=20'; do
+        il build $name $size -o usual.safetensors >/dev/null 2>&1
+        expect 0 '' il eval usual.safetensors --csv
+        check "$name $size nowhere leaves its range, and learns" \
+            awk -F, 'NR > 1 && $1 > 0 { if (!($4 <= 4)) bad = 1; last = $2 } END { exit bad || !(last < 0.5) }' .stdout
+    done
+done
+# and where a table's prompts leave the range, predict says so
+il build chebyshev -o cheb.safetensors >/dev/null 2>&1
+expect 0 '' il predict cheb.safetensors --examples "$ROOT/examples/penguins_examples.csv" \
+    --queries "$ROOT/examples/penguins_queries.csv" --target body_mass_g --score
+check 'a table beyond the range is noted' grep -q '^note: the model makes nothing of these examples' .stderr
+expect 3 'edges = 5: a connected graph of 10 nodes has at least 9' il build graph nodes=10 edges=5 --verify

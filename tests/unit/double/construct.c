@@ -3,6 +3,7 @@
 #include "check.h"
 #include "folder.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static void every_row(void **state)
@@ -23,6 +24,80 @@ static void every_row(void **state)
         }
 }
 
+/* Every graph that there is is drawn, connected and with all its edges; others are refused. */
+static void graphs_are_connected(void **state)
+{
+    static const char *const bad[] = { "graph nodes=10 edges=5",
+                                       "graph nodes=10 edges=8",
+                                       "graph nodes=10 edges=46",
+                                       "graph nodes=3 edges=4",
+                                       "eigenvectors nodes=10 edges=8",
+                                       "eigenvectors nodes=4 edges=7 vectors=1",
+                                       "graph form=inverse nodes=20 edges=18" };
+    (void)state;
+    for (int i = 0; i < IL_COUNT(bad); i++) {
+        il_error why;
+        il_model *m = NULL;
+        assert_int_equal(il_build(&m, bad[i], &why), IL_ECONFIG);
+        CHECK(strstr(why.text, "edges = ") && strstr(why.text, "nodes has at "), "%s",
+              why.text);
+        assert_null(m);
+    }
+    for (int nodes = 3; nodes <= 8; nodes++)
+        for (int edges = nodes - 1; edges <= nodes * (nodes - 1) / 2; edges++)
+            for (int form = 0; form < 2; form++) {
+                char text[128];
+                il_table *table;
+                int failed;
+                snprintf(text, sizeof text,
+                         form ? "eigenvectors nodes=%d edges=%d vectors=1 loops=2"
+                              : "graph nodes=%d edges=%d layers=2",
+                         nodes, edges);
+                if (edges < 2) continue;
+                CHECK_OK(il_build_verify(&table, &failed, text, &err));
+                int col = il_table_find(table, "condition");
+                for (int r = 0; r < il_table_rows(table) && !form; r++)
+                    CHECK(il_table_number(table, r, col) >= 1 &&
+                              il_table_number(table, r, col) < 1e6,
+                          "%s: condition %g", text, il_table_number(table, r, col));
+                il_table_free(table);
+            }
+}
+
+/* Standard normal prompts stay within what constructions take for their largest eigenvalue. */
+static void usual_prompts_are_in_range(void **state)
+{
+    static const int sizes[][2] = {
+        { 40, 5 }, { 10, 5 }, { 40, 20 }, { 2, 1 }, { 100, 2 }
+    };
+    (void)state;
+    for (int i = 0; i < IL_COUNT(sizes); i++) {
+        int n = sizes[i][0], d = sizes[i][1];
+        il_rng rng = il_rng_at(7, IL_STREAM_USER, 0, (uint32_t)i);
+        double most = 0, x[100 * 20], v[20], next[20];
+        for (int prompt = 0; prompt < 4000; prompt++) {
+            double size = 0;
+            for (int k = 0; k < n * d; k++) x[k] = il_normal(&rng);
+            for (int c = 0; c < d; c++) v[c] = 1;
+            for (int turn = 0; turn < 30; turn++) { /* power iteration: from below */
+                size = 0;
+                for (int c = 0; c < d; c++) next[c] = 0;
+                for (int p = 0; p < n; p++) {
+                    double dot = 0;
+                    for (int c = 0; c < d; c++) dot += x[p * d + c] * v[c];
+                    for (int c = 0; c < d; c++) next[c] += dot * x[p * d + c];
+                }
+                for (int c = 0; c < d; c++) size += next[c] * next[c];
+                size = sqrt(size);
+                for (int c = 0; c < d; c++) v[c] = next[c] / size;
+            }
+            most = fmax(most, size);
+        }
+        CHECK(most < il_usual_largest(n, d), "n = %d, d = %d: %g of %g", n, d, most,
+              il_usual_largest(n, d));
+    }
+}
+
 #define PYTHON "/usr/bin/python3" /* where the system's NumPy is */
 
 /* Runs a built model here, and its checkpoint by the NumPy program. */
@@ -35,7 +110,7 @@ static void numpy_says_the_same(void **state)
         "gd dims=3",
         "gd dims=3 momentum=0.5 loops=40",
         "newton_gram dims=3 points=12 ridge=1",
-        "graph form=resistive layers=6 edges=8",
+        "graph form=resistive layers=6 nodes=9 edges=8",
         "mesa_gd dims=3 layers=4 points=12",
         "polar dims=9 loops=2",
         "copy dims=3 points=9",
@@ -133,6 +208,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row),
+        cmocka_unit_test(graphs_are_connected),
+        cmocka_unit_test(usual_prompts_are_in_range),
         cmocka_unit_test(answers_on_prompts),
         cmocka_unit_test(nothing_is_verified_by_default),
         cmocka_unit_test(numpy_says_the_same),

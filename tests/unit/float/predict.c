@@ -2,6 +2,7 @@
 #include "train/predict.h"
 #include "check.h"
 #include "innerloop.h"
+#include "model/model.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -308,6 +309,26 @@ static void answers_that_are_not_finite(void **state)
     free(got);
 }
 
+/* A model that answers zero whatever it is shown says the mean, and that is said. */
+static void a_model_that_has_learnt_nothing(void **state)
+{
+    (void)state;
+    il_model *nothing, *kept = model;
+    il_prediction s;
+    CHECK_OK(il_model_new(&nothing, il_model_config(model), &err));
+    memset(nothing->weights, 0, sizeof *nothing->weights * nothing->plan.n_weights);
+    il_model_pack(nothing);
+    model = nothing;
+    double *got = predict(six, two, &s);
+    model = kept;
+    il_model_free(nothing);
+    CHECK(strstr(s.notes, "makes nothing of these examples: its squared error on the very "
+                          "examples it is shown is 1 of"),
+          "%s", s.notes);
+    CHECK_NEAR(got[0], 8.5 / 6, 1e-12, "the mean of the examples");
+    free(got);
+}
+
 /* However many columns have something to say, each says it, in whole characters. */
 static void every_note_is_kept(void **state)
 {
@@ -559,6 +580,7 @@ int main(void)
         cmocka_unit_test(constant_within_a_prompt),
         cmocka_unit_test(huge_and_tiny_units),
         cmocka_unit_test(answers_that_are_not_finite),
+        cmocka_unit_test(a_model_that_has_learnt_nothing),
         cmocka_unit_test(every_note_is_kept),
         cmocka_unit_test(text_among_numbers_is_named),
         cmocka_unit_test(refuses_what_it_must),
