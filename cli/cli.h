@@ -166,6 +166,7 @@ void cli_write(const il_table *table, cli_form form);
 il_status cli_measure(const il_model *model, il_table **points, il_table **loops,
                       il_error *err);
 /* Draws such a table; says on stderr when gnuplot is missing. dims 0: the model's own. */
+void cli_drawn(const char *path, int drawn); /* a note when it is not */
 il_status cli_draw(const il_model *model, const il_table *table, const char *path,
                    int by_loops, int dims, il_error *err);
 /* The tables' figures and FOLDER/report.html, whose path goes to `path`. `loops` may be NULL. */

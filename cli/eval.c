@@ -78,11 +78,10 @@ static il_status evaluate(const il_model *model, const options *o, measure how,
         .seed = o->seed,
     };
     CLI_TRY(how(model, &e, &table, err));
+    cli_write(table, o->json ? CLI_AS_JSON : o->csv ? CLI_AS_CSV : CLI_AS_TEXT);
+    if (il_model_classes(model) && !o->json && !o->csv) puts(il_table_caption(table));
+    cli_notes(il_table_notes(table));
     il_status status = o->figure ? draw(model, table, o, by_loops, err) : IL_OK;
-    if (!status)
-        cli_write(table, o->json ? CLI_AS_JSON : o->csv ? CLI_AS_CSV : CLI_AS_TEXT);
-    if (!status && il_model_classes(model) && !o->json && !o->csv)
-        puts(il_table_caption(table));
     il_table_free(table);
     return status;
 }

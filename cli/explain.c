@@ -89,7 +89,7 @@ static il_status draw(const il_explanation *e, const char *folder, il_error *err
         if (!il_table_rows(tables[i])) continue;
         CLI_TRY(cli_join(path, folder, il_table_name(tables[i]), err));
         CLI_TRY(il_figure_write(&figures[i], tables[i], path, &drawn, err));
-        if (!drawn) fprintf(stderr, "note: %s.svg: not drawn: gnuplot is missing\n", path);
+        cli_drawn(path, drawn);
     }
     return IL_OK;
 }
@@ -105,9 +105,11 @@ static il_status run(int argc, char **argv, il_error *err)
     il_status status = il_explain(model, &o.ask, &e, err);
     il_model_free(model);
     if (status) return status;
+    if (o.json)
+        print_json(&e);
+    else
+        print(&e);
     if (o.figures) status = draw(&e, o.figures, err);
-    if (!status && o.json) print_json(&e);
-    if (!status && !o.json) print(&e);
     il_explanation_free(&e);
     return status;
 }

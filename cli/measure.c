@@ -28,6 +28,16 @@ il_status cli_measure(const il_model *model, il_table **points, il_table **loops
     return IL_OK;
 }
 
+void cli_drawn(const char *path, int drawn)
+{
+    char note[CLI_PATH + 64];
+    if (drawn) return;
+    snprintf(note, sizeof note, "%s.svg: not drawn: gnuplot is missing", path);
+    for (char *at = note; *at; at++)
+        if (*at == '\n') *at = ' '; /* one note */
+    cli_notes(note);
+}
+
 il_status cli_draw(const il_model *model, const il_table *table, const char *path,
                    int by_loops, int dims, il_error *err)
 {
@@ -46,7 +56,7 @@ il_status cli_draw(const il_model *model, const il_table *table, const char *pat
     err->text[0] = 0; /* a figure without gnuplot is written, with a note there */
     int drawn;
     CLI_TRY(il_figure_write(by_loops ? &by_loop : &by_point, table, path, &drawn, err));
-    if (!drawn) fprintf(stderr, "note: %s.svg: not drawn: gnuplot is missing\n", path);
+    cli_drawn(path, drawn);
     return IL_OK;
 }
 
@@ -60,10 +70,13 @@ il_status cli_report(char path[CLI_PATH], const char *folder, const il_model *mo
     if (mkdir(figures, 0777) && errno != EEXIST)
         return cli_fail(err, IL_EIO, "%s: the folder cannot be made: %s", figures,
                         strerror(errno));
-    for (int i = 0; i < n; i++) {
+    il_status drawn = IL_OK;
+    il_error why = { 0 };
+    for (int i = 0; i < n && !drawn; i++) {
         CLI_TRY(cli_join(name, figures, il_table_name(tables[i]), err));
-        CLI_TRY(cli_draw(model, tables[i], name, i, 0, err));
+        drawn = cli_draw(model, tables[i], name, i, 0, &why);
     }
-    CLI_TRY(il_report_write(folder, tables, n, err));
-    return cli_join(path, folder, "report.html", err);
+    CLI_TRY(cli_join(path, folder, "report.html", err));
+    CLI_TRY(il_report_write(folder, tables, n, err)); /* also without a picture */
+    return drawn ? cli_fail(err, drawn, "%s", why.text) : IL_OK;
 }

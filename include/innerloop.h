@@ -328,6 +328,11 @@ uint64_t il_model_hash(const il_model *model); /* FNV-1a over names, shapes and 
 int il_model_classes(const il_model *model);   /* of a model of classes, else 0 */
 int il_model_loops(const il_model *model); /* loops at the end of training; 1 for gpt2 */
 
+/* Points of the longest prompts it was trained on, of which the last is the query alone; of a sequence or
+ * of ids, its length. More fit (n_positions), but what it says then is not learnt. */
+int il_model_points(const il_model *model);
+int il_model_dims(const il_model *model); /* dimensions alive at the end of training */
+
 /* Weights by name: *data (rows, cols) borrowed from the model; NULL data when there is none. */
 int il_model_weights(const il_model *model); /* how many */
 void il_model_weight(const il_model *model, int index, const char **name,
@@ -355,6 +360,9 @@ il_status il_context_new(il_context **context, const il_model *model, int loops,
 void il_context_free(il_context *context);
 void il_context_clear(il_context *context);
 int il_context_points(const il_context *context);
+/* A sentence when the context holds more than the model was trained on, so that what it answers is
+ * not learnt; NULL when it does not. Borrowed; valid until the next call. */
+const char *il_context_note(il_context *context);
 /* x: (n_dims). Errors: IL_ECONFIG when the context is full. */
 il_status il_context_add(il_context *context, const il_real *x, il_real y, il_error *err);
 /* A sequence's next observation x (n_dims); yhat: what the model expects to come after it. A model
@@ -431,11 +439,15 @@ int il_table_cols(const il_table *table);
 const char *il_table_name(const il_table *table);
 const char *
 il_table_caption(const il_table *table); /* what its numbers are; "" if unsaid */
+const char *il_table_notes(const il_table *table); /* what its reader should know, one
+                                                      sentence a line; "" for nothing */
 const char *il_table_col(const il_table *table, int col);
 int il_table_find(const il_table *table, const char *col); /* -1 if there is none */
 int il_table_is_text(const il_table *table, int col);
 double il_table_number(const il_table *table, int row, int col);
 const char *il_table_text(const il_table *table, int row, int col);
+/* Where there is no such row or column, it is no text, NaN or "", and setting it does nothing but for
+ * il_table_set_text, which fails. */
 
 il_status il_table_set_caption(il_table *table, const char *caption, il_error *err);
 

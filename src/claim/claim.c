@@ -146,6 +146,7 @@ il_claim_facts il_claim_about(const il_claim *c)
 
 il_claim_model il_claim_model_at(const il_claim *c, int i)
 {
+    if (i < 0 || i >= il_claim_about(c).models) return (il_claim_model){ 0 };
     const il_claim_subject *m = &c->model[i];
     return (il_claim_model){ m->name, &m->config, m->trained };
 }

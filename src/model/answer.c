@@ -102,6 +102,27 @@ static void run_shard(void *context, int i, int worker)
             run(j, j->states[worker], v);
 }
 
+int il_model_points(const il_model *m) { return m->config.training.curriculum.points.end; }
+int il_model_dims(const il_model *m) { return m->config.training.curriculum.dims.end; }
+
+int il_model_beyond(const il_model *m, int points, int dims, char *note, size_t size)
+{
+    int most = il_model_points(m), alive = il_model_dims(m);
+    const char *where = m->config.model.family == IL_BUILT ? "made for" : "trained on";
+    if (points > most)
+        snprintf(
+            note, size,
+            "the model was %s prompts of up to %d points, and here they have %d: beyond "
+            "that its answers may be far off",
+            where, most, points);
+    else if (dims > alive)
+        snprintf(note, size,
+                 "the model was %s prompts of up to %d dimensions, and here they have %d: "
+                 "beyond that its answers may be far off",
+                 where, alive, dims);
+    return points > most || dims > alive;
+}
+
 il_status il_model_check_loops(const il_model *m, int first, int last, il_error *err)
 {
     if (first < 1 || last < first)
@@ -127,6 +148,14 @@ static il_status check(const il_model *m, const il_batch *batch, int first, int 
 {
     const il_config *c = &m->config;
     IL_TRY(il_model_check_prompts(m, err));
+    if (!batch || batch->prompts < 1 || batch->points < 1 || batch->dim < 1 || !batch->x ||
+        !batch->y)
+        return il_fail(err, IL_ECONFIG, "there are no prompts to answer");
+    if (il_model_classes(m))
+        return il_fail(err, IL_ECONFIG,
+                       "the model answers with scores of %d classes, not with numbers: use "
+                       "il_context_next",
+                       il_model_classes(m));
     if (batch->dim > c->model.n_dims)
         return il_fail(err, IL_ECONFIG,
                        "prompts of %d dimensions do not fit the model's n_dims = %d",

@@ -20,6 +20,7 @@ struct il_context {
         *last; /* sequences: (slots+1,D) observations, oldest first; the others' targets */
     int slots; /* observations in a token */
     int loops, points;
+    char note[256];
 };
 
 /* Does it take observations of a sequence, rather than examples or ids? */
@@ -96,6 +97,14 @@ void il_context_free(il_context *c)
 void il_context_clear(il_context *c) { c->points = 0; }
 int il_context_points(const il_context *c) { return c->points; }
 
+const char *il_context_note(il_context *c)
+{
+    int query = !il_model_layout(c->model)->sequences && !il_model_classes(c->model);
+    return il_model_beyond(c->model, c->points + query, 0, c->note, sizeof c->note)
+               ? c->note
+               : NULL;
+}
+
 /* Is there room for one more? A model that keeps nothing of every token has some for ever, unless
  * its positions are a table. */
 static il_status check_room(const il_context *c, il_error *err)
@@ -121,6 +130,7 @@ static il_status run(il_context *c, const il_real *x, const il_real *y, il_real 
         return il_fail(
             err, IL_ECONFIG,
             "the model's prompts are sequences: il_context_observe, not examples");
+    if (!x) return il_fail(err, IL_ECONFIG, "the context is given no example");
     IL_TRY(check_room(c, err));
     il_state *s = c->state;
     il_state_shape(s, 1, y ? 2 : 1);
@@ -155,6 +165,8 @@ il_status il_context_ask(il_context *c, const il_real *x, il_real *yhat, il_erro
 il_status il_context_next(il_context *c, int id, const il_real **scores, il_error *err)
 {
     int classes = il_model_classes(c->model);
+    if (!classes)
+        return il_fail(err, IL_ECONFIG, "the model's prompts are no ids of classes");
     if (id < 0 || id >= classes)
         return il_fail(err, IL_ECONFIG, "id %d is none of the model's %d classes", id,
                        classes);
@@ -230,6 +242,7 @@ il_status il_context_observe(il_context *c, const il_real *x, il_real *yhat, il_
         return il_fail(
             err, IL_ECONFIG,
             "the model's prompts are examples or ids, not observations of a sequence");
+    if (!x || !yhat) return il_fail(err, IL_ECONFIG, "the context is given no observation");
     IL_TRY(check_room(c, err));
     int kept = il_min(c->points, c->slots - 1);
     if (c->points > kept) /* forget the oldest */

@@ -110,9 +110,11 @@ int il_model_weights(const il_model *m) { return m->plan.n_params; }
 void il_model_weight(const il_model *m, int i, const char **name, const il_real **data,
                      int *rows, int *cols)
 {
-    const il_param *w = &m->plan.params[i];
+    static const il_param none = { .name = "" };
+    int there = i >= 0 && i < il_model_weights(m);
+    const il_param *w = there ? &m->plan.params[i] : &none;
     if (name) *name = w->name;
-    if (data) *data = m->weights + w->offset;
+    if (data) *data = there ? m->weights + w->offset : NULL;
     if (rows) *rows = w->rows;
     if (cols) *cols = w->cols;
 }

@@ -435,6 +435,7 @@ int il_csv_line(const il_csv *r) { return r->in.row_line; }
 const char *il_csv_col(const il_csv *r, int col)
 {
     const char *at = r->in.cells;
+    if (col < 0 || col >= il_csv_cols(r)) return "";
     while (col--) at += strlen(at) + 1;
     return at;
 }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,12 @@
 static const char *const colours[] = { "#0072B2", "#D55E00", "#009E73", "#CC79A7",
                                        "#E69F00", "#56B4E9", "#7F6AC8", "#6B7A85" };
 enum { IL_FIGURE_MARKS = 16 }; /* up to so many rows are few enough to show each as a dot */
+
+static int is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '_';
+}
 
 /* gnuplot takes everything between single quotes literally, except a doubled quote. */
 static void quoted(FILE *f, const char *text)
@@ -25,6 +32,37 @@ static void quoted(FILE *f, const char *text)
         if (*text == '\'') fputc('\'', f);
         fputc((unsigned char)*text < ' ' ? ' ' : *text, f);
     }
+    fputc('\'', f);
+}
+
+/* A file beside the script. gnuplot takes '<' at the front for a command, '|' for a pipe and '~' for a
+ * home, and a line of a script ends at a line break, which is written as an octal number. */
+static void quoted_file(FILE *f, const char *name, const char *suffix)
+{
+    char file[1100];
+    int plain = 1;
+    snprintf(file, sizeof file, "%s%s%s", is_word(*name) ? "" : "./", name, suffix);
+    for (const char *at = file; *at; at++) plain &= (unsigned char)*at >= ' ';
+    if (plain) {
+        quoted(f, file);
+        return;
+    }
+    fputc('"', f);
+    for (const char *at = file; *at; at++) {
+        if (is_word(*at) || strchr("./-", *at))
+            fputc(*at, f);
+        else
+            fprintf(f, "\\%03o", (unsigned)(unsigned char)*at);
+    }
+    fputc('"', f);
+}
+
+/* What the parts of the picture are called in it: letters, digits and _ alone */
+static void write_id(FILE *f, const char *name)
+{
+    fputc('\'', f);
+    if (*name >= '0' && *name <= '9') fputc('_', f);
+    for (; *name; name++) fputc(is_word(*name) ? *name : '_', f);
     fputc('\'', f);
 }
 
@@ -133,7 +171,7 @@ static void write_lines(FILE *f, const il_table *table, const char *name)
             line++;
             if (bands && (edges[0] < 0 || edges[1] < 0)) continue;
             fputs(plots ? ", \\\n     ''" : "plot ", f);
-            if (!plots++) quoted(f, name);
+            if (!plots++) quoted_file(f, name, ".csv");
             if (bands) {
                 fprintf(f, " using 1:%d:%d with filledcurves linecolor rgb '%s'",
                         edges[0] + 1, edges[1] + 1, colour);
@@ -157,7 +195,7 @@ static void write_points(FILE *f, const il_table *table, const char *name)
           "0.03\n"
           "plot x with lines dashtype 2 linecolor rgb '#808080', ",
           f);
-    quoted(f, name);
+    quoted_file(f, name, ".csv");
     fprintf(f, " using 1:2 with points pointtype 7 pointsize 0.35 linecolor rgb '%s'\n",
             colours[il_table_cols(table) > 2]);
 }
@@ -169,10 +207,10 @@ static void write_heat(FILE *f, const il_table *table, const char *name)
           "'#21908C', 3 '#5DC863', 4 '#FDE725')\nset autoscale y\nset cblabel ",
           f);
     quoted(f, il_table_caption(table));
-    fputs(" noenhanced\nset style fill solid noborder\nset xtics 1\nset ytics font "
-          "',9'\nplot ",
+    fputs(" noenhanced\nset style fill solid noborder\nset xtics 1\nset ytics noenhanced "
+          "font ',9'\nplot ",
           f);
-    quoted(f, name);
+    quoted_file(f, name, ".csv");
     fputs(
         " using 1:5:($1-0.5):($1+0.5):($5-0.5):($5+0.5):3:ytic(2) with boxxyerror palette, "
         "\\\n     '' using ($4 > 0 ? $1 : 1/0):5 with points pointtype 6 pointsize 1.2 "
@@ -190,31 +228,30 @@ typedef struct {
 static void write_script(const void *context, FILE *f)
 {
     const drawing *d = context;
-    char file[1024];
-    fprintf(f, "# Run `gnuplot %s.gp` in this folder to draw %s.svg again.\n", d->name,
-            d->name);
+    fputs("# Run gnuplot with this file, in its folder, to draw the picture again.\n", f);
     fputs("set terminal svg size 860,460 dynamic enhanced font "
           "'Helvetica,Arial,sans-serif,13'"
           " name ",
           f);
-    quoted(f, d->name);
+    write_id(f, d->name);
     fputs("\nset output ", f);
-    snprintf(file, sizeof file, "%s.svg", d->name);
-    quoted(f, file);
+    quoted_file(f, d->name, ".svg");
     fputs("\nset datafile separator comma columnheaders\n", f);
     write_axes(f, d->figure, d->table);
-    snprintf(file, sizeof file, "%s.csv", d->name);
     if (d->figure->kind == IL_FIGURE_POINTS)
-        write_points(f, d->table, file);
+        write_points(f, d->table, d->name);
     else if (d->figure->kind == IL_FIGURE_HEAT)
-        write_heat(f, d->table, file);
+        write_heat(f, d->table, d->name);
     else
-        write_lines(f, d->table, file);
+        write_lines(f, d->table, d->name);
 }
 
 static void write_data(const void *table, FILE *f) { il_table_write_csv(table, f); }
 
-enum { IL_FIGURE_ABSENT = 127 }; /* as a shell says it: there is no such program */
+enum {
+    IL_FIGURE_ABSENT = 127, /* as a shell says it: there is no such program */
+    IL_FIGURE_FULL = 126    /* ours: no room for the picture */
+};
 
 /* In the child: becomes gnuplot in the script's folder, or says why not. */
 static void become_gnuplot(const char *folder, const char *script, int out)
@@ -252,7 +289,21 @@ static int run_gnuplot(const char *folder, const char *script, char *words, size
     words[used] = 0;
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR) return 1;
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ) return IL_FIGURE_FULL;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* Does the picture have its end? gnuplot itself does not look whether it could write. */
+static int is_whole(const char *svg)
+{
+    static const char end[] = "</svg>";
+    char tail[16] = "";
+    FILE *f = fopen(svg, "rb");
+    if (!f) return 0;
+    if (!fseek(f, -(long)(sizeof tail - 1), SEEK_END))
+        tail[fread(tail, 1, sizeof tail - 1, f)] = 0;
+    fclose(f);
+    return strstr(tail, end) != NULL;
 }
 
 static il_status draw(const char *path, const char *name, int *drawn, il_error *err)
@@ -261,13 +312,16 @@ static il_status draw(const char *path, const char *name, int *drawn, il_error *
     size_t size = (size_t)(name - path);
     snprintf(folder, sizeof folder, "%.*s", (int)size, size ? path : "./");
     if (!size) strcpy(folder, ".");
-    snprintf(script, sizeof script, "%s%s.gp", *name == '-' ? "./" : "", name);
+    snprintf(script, sizeof script, "%s%s.gp", is_word(*name) ? "" : "./", name);
     snprintf(svg, sizeof svg, "%s.svg", path);
     unlink(svg); /* a picture of older data must not survive */
     int status = run_gnuplot(folder, script, words, sizeof words);
+    if (!status && !is_whole(svg)) status = IL_FIGURE_FULL;
     *drawn = !status;
     if (!status || status == IL_FIGURE_ABSENT) return IL_OK;
     unlink(svg);
+    if (status == IL_FIGURE_FULL)
+        return il_fail(err, IL_EIO, "%s cannot be written: is there room for it?", svg);
     return il_fail(err, IL_EFAIL, "%s: gnuplot failed: %s", svg, words);
 }
 

@@ -308,9 +308,11 @@ il_status il_report_write(const char *folder, const il_table *const *tables, int
                .tables = tables,
                .n = n };
     read_parts(&p);
-    il_status status = p.loss ? draw_loss(&p, err) : IL_OK;
+    il_error why = { 0 };
+    il_status drawn = p.loss ? draw_loss(&p, &why) : IL_OK;
     snprintf(path, sizeof path, "%s/report.html", whole);
-    if (!status) status = il_file_write_atomic(path, write_page, &p, err);
+    il_status status = il_file_write_atomic(path, write_page, &p, err);
+    if (!status && drawn) status = il_fail(err, drawn, "%s", why.text);
     il_table_free(p.loss);
     free(p.recipe);
     json_decref(p.env);

@@ -9,6 +9,10 @@
 /* The line of every row, which the table takes over, for il_table_line. */
 void il_table_take_lines(il_table *table, int *line);
 
+/* One more sentence of il_table_notes. */
+il_status il_table_note(il_table *table, il_error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* ---- a drawing that a page may take in ---------------------------------------------------------- */
 
 /* Is `text`, from its <svg on, one drawing that runs nothing and loads nothing? */

@@ -5,8 +5,8 @@
  */
 #include "report/report.h"
 
-#include <assert.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
 typedef struct {
@@ -17,7 +17,7 @@ typedef struct {
 } column;
 
 struct il_table {
-    char *name, *caption; /* caption NULL is "" */
+    char *name, *caption, *notes; /* caption, notes: NULL is "" */
     column *cols;
     int ncol, nrow, room; /* rows there is memory for */
     int *line; /* (nrow) of the file that a row was read from; NULL without one */
@@ -62,6 +62,7 @@ void il_table_free(il_table *table)
     free(table->cols);
     free(table->name);
     free(table->caption);
+    free(table->notes);
     free(table->line);
     free(table);
 }
@@ -84,6 +85,26 @@ il_status il_table_set_caption(il_table *table, const char *caption, il_error *e
     return IL_OK;
 }
 
+const char *il_table_notes(const il_table *table)
+{
+    return table->notes ? table->notes : "";
+}
+
+il_status il_table_note(il_table *table, il_error *err, const char *format, ...)
+{
+    char note[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(note, sizeof note, format, args);
+    va_end(args);
+    size_t used = strlen(il_table_notes(table)), size = strlen(note);
+    char *more = realloc(table->notes, used + size + 2);
+    if (!more) return no_memory(table, err);
+    snprintf(more + used, size + 2, "%s\n", note);
+    table->notes = more;
+    return IL_OK;
+}
+
 void il_table_take_lines(il_table *table, int *line) { table->line = line; }
 
 int il_table_line(const il_table *table, int row)
@@ -91,23 +112,21 @@ int il_table_line(const il_table *table, int row)
     return table->line && row >= 0 && row < table->nrow ? table->line[row] : 0;
 }
 
+/* The column that has this cell; NULL where there is none. */
 static const column *at(const il_table *table, int row, int col)
 {
-    assert(0 <= row && row < table->nrow && 0 <= col && col < table->ncol);
-    (void)row;
-    return table->cols + col;
+    int there = table && 0 <= row && row < table->nrow && 0 <= col && col < table->ncol;
+    return there ? table->cols + col : NULL;
 }
 
 const char *il_table_col(const il_table *table, int col)
 {
-    assert(0 <= col && col < table->ncol);
-    return table->cols[col].name;
+    return table && 0 <= col && col < table->ncol ? table->cols[col].name : "";
 }
 
 int il_table_is_text(const il_table *table, int col)
 {
-    assert(0 <= col && col < table->ncol);
-    return table->cols[col].is_text;
+    return table && 0 <= col && col < table->ncol && table->cols[col].is_text;
 }
 
 int il_table_find(const il_table *table, const char *col)
@@ -120,13 +139,13 @@ int il_table_find(const il_table *table, const char *col)
 double il_table_number(const il_table *table, int row, int col)
 {
     const column *c = at(table, row, col);
-    return c->is_text ? NAN : c->number[row];
+    return !c || c->is_text ? NAN : c->number[row];
 }
 
 const char *il_table_text(const il_table *table, int row, int col)
 {
     const column *c = at(table, row, col);
-    return c->is_text && c->text[row] ? c->text[row] : "";
+    return c && c->is_text && c->text[row] ? c->text[row] : "";
 }
 
 /* Memory for `room` rows in a column; what it holds is kept. */
@@ -185,15 +204,17 @@ il_status il_table_add_row(il_table *table, il_error *err)
 void il_table_set(il_table *table, int row, int col, double value)
 {
     const column *c = at(table, row, col);
-    assert(!c->is_text);
-    c->number[row] = value;
+    if (c && !c->is_text) c->number[row] = value;
 }
 
 il_status il_table_set_text(il_table *table, int row, int col, const char *text,
                             il_error *err)
 {
     const column *c = at(table, row, col);
-    assert(c->is_text);
+    if (!c || !c->is_text)
+        return il_fail(err, IL_EFAIL,
+                       "table %s: there is no cell of text at row %d, column %d",
+                       table->name, row, col);
     char *own = NULL;
     if (*text && !(own = copy(text))) return no_memory(table, err);
     free(c->text[row]);

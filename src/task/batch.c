@@ -241,6 +241,11 @@ static il_status draw_ids(il_batch *batch, const il_task *task, const void *opts
 il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
                         const char *shift, int dims, il_draw at, il_error *err)
 {
+    if (!batch || !task || !opts)
+        return il_fail(err, IL_ECONFIG, "no prompts are drawn without a %s",
+                       !batch  ? "batch"
+                       : !task ? "task"
+                               : "task's options");
     if (dims < 1 || dims > batch->dim)
         return il_fail(err, IL_ECONFIG, "dims = %d is not between 1 and the batch's %d",
                        dims, batch->dim);

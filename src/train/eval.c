@@ -5,6 +5,7 @@
  * means of 1000 bootstrap resamples of the prompts.
  * Source of metric and band: Garg et al. 2022, arXiv:2208.01066.
  */
+#include "report/report.h"
 #include "train/train.h"
 
 #include <math.h>
@@ -311,22 +312,38 @@ static il_status new_table(il_table **table, const setting *s, il_error *err)
     return IL_OK;
 }
 
-enum { COL_MODEL = 1, COL_LOW, COL_HIGH, COL_ALGO };
+/* A mean and its band, where all answers of the row are finite numbers; NaN for each of them where
+ * one is not. Returns how many are not. */
+static int set_mean(il_table *table, int row, int col, const double *e, int B,
+                    const uint64_t *band)
+{
+    double cell[3] = { mean(e, B), 0, 0 };
+    int bad = 0;
+    for (int b = 0; b < B; b++) bad += !isfinite(e[b]);
+    if (band) il_mean_band(e, B, *band, &cell[1], &cell[2]);
+    int finite = isfinite(cell[0]) && isfinite(cell[1]) && isfinite(cell[2]);
+    for (int i = 0; i < (band ? 3 : 1); i++)
+        il_table_set(table, row, col + i, finite ? cell[i] : NAN);
+    return bad;
+}
+
+enum { COL_MODEL = 1, COL_ALGO = 4 };
 
 static il_status fill_model(il_table *table, const setting *s, errors *to, il_error *err)
 {
     int B = s->batch->prompts;
     IL_TRY(measure(to, s, NULL, s->by_loops ? 1 : s->loops,
                    s->by_loops ? s->loops_to : s->loops, err));
-    for (int row = 0; row < il_table_rows(table); row++) {
-        const double *e = to->e + (size_t)row * (size_t)B;
-        double low, high;
-        il_mean_band(e, B, s->seed, &low, &high);
-        il_table_set(table, row, COL_MODEL, mean(e, B));
-        il_table_set(table, row, COL_LOW, low);
-        il_table_set(table, row, COL_HIGH, high);
-    }
-    return IL_OK;
+    int rows = il_table_rows(table), bad = 0;
+    for (int row = 0; row < rows; row++)
+        bad +=
+            set_mean(table, row, COL_MODEL, to->e + (size_t)row * (size_t)B, B, &s->seed);
+    if (!bad) return IL_OK;
+    return il_table_note(
+        table, err,
+        "%d of %lld errors of the model are no finite number: where one is, "
+        "there is no mean and no band",
+        bad, (long long)rows * B);
 }
 
 /* By loops, an iteration whose steps were not given has a step in every row while it has steps;
@@ -336,14 +353,17 @@ static il_status fill_algo(il_table *table, const setting *s, int i, errors *to,
 {
     int B = s->batch->prompts, rows = il_table_rows(table);
     int most = il_algo_steps(s->algos[i]), given = s->steps[i] >= 0;
-    int moves = s->by_loops && !given && most > 0;
+    int bad = 0, moves = s->by_loops && !given && most > 0;
     int last = given ? s->steps[i] : moves ? il_min(rows, most) : most;
     IL_TRY(measure(to, s, s->algos[i], moves ? 1 : last, last, err));
     int col = (s->model ? COL_ALGO : COL_MODEL) + i;
     for (int row = 0; row < (moves ? last : rows); row++) {
         size_t from = s->by_loops && !moves ? 0 : (size_t)row;
-        il_table_set(table, row, col, mean(to->e + from * (size_t)B, B));
+        bad += set_mean(table, row, col, to->e + from * (size_t)B, B, NULL);
     }
+    if (bad)
+        return il_table_note(table, err, "%d errors of %s are no finite number", bad,
+                             s->names[i]);
     return IL_OK;
 }
 
@@ -375,6 +395,13 @@ static il_status fill(il_table *table, const setting *s, il_error *err)
     return status;
 }
 
+static il_status note_beyond(il_table *table, const setting *s, il_error *err)
+{
+    char note[256];
+    if (!il_model_beyond(s->model, s->points, s->dims, note, sizeof note)) return IL_OK;
+    return il_table_note(table, err, "%s", note);
+}
+
 /* `outline`: the table before it is filled */
 static il_status evaluate(const il_model *model, const il_eval_options *o, kind by,
                           int outline, il_table **out, il_error *err)
@@ -390,6 +417,7 @@ static il_status evaluate(const il_model *model, const il_eval_options *o, kind 
     if (!status && classes && !outline)
         status = il_eval_classes(s.model, s.batch, s.over_points, s.seed, &table, err);
     if (!status && !classes && !outline) status = fill(table, &s, err);
+    if (!status && model && !outline) status = note_beyond(table, &s, err);
     tear_down(&s);
     if (status == IL_OK)
         *out = table;

@@ -4,8 +4,10 @@
  * of a range; or one row is for all of them. Positions that ask nothing do not count, and neither do ranges of them. The band is
  * that of eval.c, over prompts.
  */
+#include "report/report.h"
 #include "train/train.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { RANGES = 24, SHARD = 4 };
@@ -110,7 +112,7 @@ static il_status new_table(il_table **table, double nats, double wrong, il_error
 
 static il_status fill(il_table *table, const job *j, uint64_t seed, il_error *err)
 {
-    int B = j->batch->prompts, row = 0;
+    int B = j->batch->prompts, row = 0, bad = 0;
     for (int range = 0; range < RANGES; range++) {
         size_t at = (size_t)range * (size_t)B;
         double asked = sum(j->asked + at, B), low, high, scale;
@@ -119,13 +121,20 @@ static il_status fill(il_table *table, const job *j, uint64_t seed, il_error *er
         scale = B / asked;
         il_mean_band(j->loss + at, B, seed, &low, &high);
         il_table_set(table, row, COL_K, il_min(1 << range, j->batch->points));
-        il_table_set(table, row, COL_LOSS, sum(j->loss + at, B) / asked);
-        il_table_set(table, row, COL_LOW, low * scale);
-        il_table_set(table, row, COL_HIGH, high * scale);
+        double cell[] = { sum(j->loss + at, B) / asked, low * scale, high * scale };
+        int finite = isfinite(cell[0]) && isfinite(cell[1]) && isfinite(cell[2]);
+        for (int i = 0; i < 3; i++)
+            il_table_set(table, row, COL_LOSS + i, finite ? cell[i] : NAN);
+        for (int b = 0; b < B; b++) bad += !isfinite(j->loss[at + (size_t)b]);
         il_table_set(table, row, COL_WRONG, sum(j->wrong + at, B) / asked);
         il_table_set(table, row, COL_ASKED, asked / B);
         row++;
     }
+    if (bad)
+        return il_table_note(table, err,
+                             "%d losses of a prompt's positions are no finite number: what "
+                             "holds one has no mean and no band",
+                             bad);
     return IL_OK;
 }
 

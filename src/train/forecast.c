@@ -198,7 +198,10 @@ void il_forecast_free(il_forecast *f)
 }
 
 int il_forecast_columns(const il_forecast *f) { return f->C; }
-const char *il_forecast_name(const il_forecast *f, int column) { return f->name[column]; }
+const char *il_forecast_name(const il_forecast *f, int column)
+{
+    return column >= 0 && column < f->C ? f->name[column] : "";
+}
 int64_t il_forecast_rows(const il_forecast *f) { return (int64_t)*f->rows; }
 const il_forecast_options *il_forecast_opts(const il_forecast *f) { return &f->o; }
 

@@ -3,6 +3,10 @@
 #include "innerloop.h"
 #include "train/train.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 static il_model *model; /* two loops, three dimensions, prompts of seven points */
 
 static int set_up(void **state)
@@ -157,6 +161,30 @@ static void limits_are_named(void **state)
     }
 }
 
+/* Where an answer is no finite number, neither the mean nor its band is one, and a note says so. */
+static void what_is_not_finite_has_no_band(void **state)
+{
+    (void)state;
+    static const char *const scales[] = { "nan", "1e38" };
+    for (int i = 0; i < 2; i++) {
+        il_model *m;
+        il_eval_options o = { .prompts = 16, .seed = 4 };
+        il_table *t;
+        CHECK_OK(il_model_new(&m, &model->config, &err));
+        for (size_t w = 0; w < m->plan.n_weights; w++)
+            m->weights[w] *= (il_real)strtod(scales[i], NULL);
+        il_model_pack(m);
+        CHECK_OK(il_eval_points(m, &o, &t, &err));
+        CHECK(strstr(il_table_notes(t), "errors of the model are no finite number"), "%s",
+              il_table_notes(t));
+        for (int c = 1; c < 4; c++)
+            CHECK(isnan(il_table_number(t, 6, c)), "%s: column %d is %g", scales[i], c,
+                  il_table_number(t, 6, c));
+        il_table_free(t);
+        il_model_free(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +193,7 @@ int main(void)
         cmocka_unit_test(the_mean_is_that_of_the_points),
         cmocka_unit_test(classes_are_counted),
         cmocka_unit_test(limits_are_named),
+        cmocka_unit_test(what_is_not_finite_has_no_band),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

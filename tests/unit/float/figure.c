@@ -116,6 +116,54 @@ static void refuses_what_it_cannot_draw(void **state)
     il_table_free(t);
 }
 
+/* Whatever a figure and its columns are called, gnuplot draws it, and nothing else happens. */
+static void draws_under_any_name(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "my-fig",  "a b.c",      "it's",       "q\"uote",
+                                         "back\\n", "-dash",      "two\nlines", "latin\xe9",
+                                         "1st",     "<touch x",   "|touch x",   "~",
+                                         "$d",      "x`touch y`", "@m{^_}" };
+    char file[64];
+    if (system("command -v gnuplot >/dev/null 2>&1")) return;
+    il_table *t = sample("points");
+    CHECK_OK(il_table_add_col(t, "g_{d}@\"^'", 0, &err));
+    for (int r = 0; r < il_table_rows(t); r++) il_table_set(t, r, 5, r + 1);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int drawn = 0;
+        CHECK_OK(il_figure_write(&plain, t, in_folder(names[i]), &drawn, &err));
+        CHECK(drawn, "%s is not drawn", names[i]);
+        snprintf(file, sizeof file, "%s.svg", names[i]);
+        char *svg = text_of(file);
+        CHECK(strstr(svg, "</svg>"), "%s has no end", names[i]);
+        free(svg);
+    }
+    assert_false(exists("x") || exists("x.csv") || exists("x.svg") || exists("y"));
+    il_table_free(t);
+}
+
+/* A gnuplot that fails, or that had no room for the picture, leaves none. */
+static void no_half_picture(void **state)
+{
+    (void)state;
+    il_error why;
+    char *path = strdup(getenv("PATH"));
+    il_table *t = sample("half");
+    put("gnuplot", "#!/bin/sh\necho '<svg><g>' > half.svg\n");
+    CHECK(!chmod(in_folder("gnuplot"), 0700), "chmod");
+    char with[4096];
+    snprintf(with, sizeof with, "%s:%s", folder, path);
+    setenv("PATH", with, 1);
+    il_status status = il_figure_write(&plain, t, in_folder("half"), NULL, &why);
+    setenv("PATH", path, 1);
+    free(path);
+    assert_int_equal(status, IL_EIO);
+    CHECK(strstr(why.text, "half.svg cannot be written"), "%s", why.text);
+    assert_true(exists("half.csv") && exists("half.gp") && !exists("half.svg"));
+    unlink(in_folder("gnuplot"));
+    il_table_free(t);
+}
+
 static void reports_in_one_escaped_page(void **state)
 {
     (void)state;
@@ -213,6 +261,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(draws_data_script_and_picture),
         cmocka_unit_test(lives_without_gnuplot),
+        cmocka_unit_test(draws_under_any_name),
+        cmocka_unit_test(no_half_picture),
         cmocka_unit_test(refuses_what_it_cannot_draw),
         cmocka_unit_test(only_drawings_are_taken_in),
         cmocka_unit_test(reports_in_one_escaped_page),
