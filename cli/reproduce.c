@@ -203,12 +203,7 @@ static il_status write_csv(const il_table *table, const char *folder, const char
     char file[300], path[CLI_PATH];
     snprintf(file, sizeof file, "%.255s.csv", name);
     CLI_TRY(cli_join(path, folder, file, err));
-    FILE *f = fopen(path, "w");
-    if (f) il_table_write_csv(table, f);
-    int bad = !f || ferror(f);
-    if ((f && fclose(f)) || bad)
-        return cli_fail(err, IL_EIO, "cannot write %.200s: %s", path, strerror(errno));
-    return IL_OK;
+    return il_table_save(table, path, err);
 }
 
 /* The tables and figures of a claim, and its rows, in FOLDER. */

@@ -477,6 +477,8 @@ int il_csv_line(const il_csv *csv); /* where that row began, from 1 */
 /* A cell as a number, NaN if it is missing; 0 when it is neither. */
 int il_cell_number(const char *cell, double *value);
 void il_table_write_csv(const il_table *table, FILE *f);
+/* As CSV into a file, which is replaced as a whole or left as it was. Errors: IL_EIO. */
+il_status il_table_save(const il_table *table, const char *path, il_error *err);
 void il_table_write_text(const il_table *table, FILE *f); /* aligned, for a terminal */
 void il_table_write_json(const il_table *table, FILE *f); /* {"name","columns","rows"} */
 

@@ -31,14 +31,9 @@ static int same_weights(const il_model *a, const il_model *b)
 static il_status blank(il_model **out, const il_model *m, il_error *err)
 {
     char *text = NULL;
-    size_t size;
     il_plan plan;
-    FILE *f = open_memstream(&text, &size);
-    if (!f) return il_fail(err, IL_EFAIL, "out of memory for a model");
-    il_plan_write(&m->plan, f);
-    fclose(f);
-    il_status status = text ? il_plan_read(&plan, text, m->plan.recompute, err)
-                            : il_fail(err, IL_EFAIL, "out of memory for a model");
+    IL_TRY(il_plan_text(&text, &m->plan, err));
+    il_status status = il_plan_read(&plan, text, m->plan.recompute, err);
     free(text);
     IL_TRY(status);
     IL_TRY(il_model_from_plan(out, &plan, err));

@@ -107,15 +107,25 @@ il_shown il_show(const char *text);
 /* ---- files ---------------------------------------------------------------------------------------- */
 
 /* The whole of a file or pipe, with a zero byte behind it; free(*text) gives it back.
- * Errors: IL_EIO naming the path: missing, not readable, a folder, more than `limit` bytes. */
+ * Errors: IL_EIO naming the path: missing, not readable, a folder, more than `limit` bytes;
+ * IL_EFAIL without memory. */
 il_status il_file_read(char **text, size_t *bytes, const char *path, size_t limit,
                        il_error *err);
 
+/* Writes a whole text to `f`. What fails beside the stream is its status: then the text is not
+ * used. The stream's own errors are looked for by the caller, but for printf, which may also fail
+ * for want of memory: long texts go by fputs or fwrite. */
+typedef il_status il_fill(const void *context, FILE *f, il_error *err);
+
 /* Replaces a file as a whole or leaves it as it was. `fill` writes to a temporary file in the
- * same folder, which is synced and renamed over `path`. `fill` need not look for errors.
- * Errors: IL_EIO naming the path and the system's reason; the temporary file is gone then. */
-il_status il_file_write_atomic(const char *path, void (*fill)(const void *context, FILE *f),
-                               const void *context, il_error *err);
+ * same folder, which is synced and renamed over `path`, or over what it links to.
+ * Errors: fill's; IL_EIO naming the path and the system's reason; IL_EFAIL without memory. The
+ * temporary file is gone then. */
+il_status il_file_write_atomic(const char *path, il_fill *fill, const void *context,
+                               il_error *err);
+
+/* The same as a text in memory, whole or not at all; free(*text). Errors: fill's; IL_EFAIL. */
+il_status il_text_write(char **text, il_fill *fill, const void *context, il_error *err);
 
 /* Makes a new name of a file or folder last through a power cut. Some file systems cannot sync a
  * folder; what the name stands for is whole either way, so this is not an error. */

@@ -12,27 +12,36 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Reads to the end, `room` bytes at first. Returns the reason of a failure, or NULL. */
-static const char *read_all(FILE *f, char **text, size_t *bytes, size_t room, size_t limit)
+/* Reads to the end, `room` bytes at first. Returns the errno of a failure, or 0. */
+static int read_all(FILE *f, char **text, size_t *bytes, size_t room, size_t limit)
 {
     for (;; room *= 2) {
         char *grown = realloc(*text, room);
-        if (!grown) return "there is not enough memory for it";
+        if (!grown) return ENOMEM;
         *text = grown;
         *bytes += fread(*text + *bytes, 1, room - 1 - *bytes, f);
-        if (ferror(f)) return strerror(errno);
-        if (*bytes > limit) return "it is larger than any such file should be";
-        if (feof(f)) return NULL;
+        if (ferror(f)) return errno ? errno : EIO;
+        if (*bytes > limit) return EFBIG;
+        if (feof(f)) return 0;
     }
+}
+
+/* Memory that ran out is no fault of the file. */
+static il_status refuse(il_error *err, const char *path, const char *done, int reason)
+{
+    if (reason == ENOMEM)
+        return il_fail(err, IL_EFAIL, "%s cannot be %s: out of memory", path, done);
+    return il_fail(err, IL_EIO, "%s cannot be %s: %s", path, done, strerror(reason));
 }
 
 il_status il_file_read(char **text, size_t *bytes, const char *path, size_t limit,
                        il_error *err)
 {
     FILE *f = fopen(path, "rb");
-    if (!f) return il_fail(err, IL_EIO, "%s cannot be read: %s", path, strerror(errno));
+    if (!f) return refuse(err, path, "read", errno);
     char *buffer = NULL;
-    const char *why;
+    const char *why = NULL;
+    int reason = 0;
     size_t used = 0;
     struct stat info = { 0 };
     int regular = !fstat(fileno(f), &info) && S_ISREG(info.st_mode);
@@ -41,23 +50,21 @@ il_status il_file_read(char **text, size_t *bytes, const char *path, size_t limi
     else if (!regular && !S_ISFIFO(info.st_mode))
         why = "it is not a file";
     else if (regular && (uintmax_t)info.st_size > limit)
-        why = "it is larger than any such file should be";
+        reason = EFBIG;
     else /* room for a byte more than the file has, so that its end shows at once */
-        why = read_all(f, &buffer, &used, regular ? (size_t)info.st_size + 2 : 4096, limit);
+        reason =
+            read_all(f, &buffer, &used, regular ? (size_t)info.st_size + 2 : 4096, limit);
     fclose(f);
-    if (why) {
+    if (reason == EFBIG) why = "it is larger than any such file should be";
+    if (why || reason) {
         free(buffer);
+        if (!why) return refuse(err, path, "read", reason);
         return il_fail(err, IL_EIO, "%s cannot be read: %s", path, why);
     }
     buffer[used] = 0;
     *text = buffer;
     *bytes = used;
     return IL_OK;
-}
-
-static il_status unwritable(il_error *err, const char *path, const char *why)
-{
-    return il_fail(err, IL_EIO, "%s cannot be written: %s", path, why);
 }
 
 /* A new file beside `path`; its name (room for strlen(path) + 32 bytes) goes into `name`. */
@@ -110,79 +117,115 @@ static void sweep(const char *path)
     free(folder);
 }
 
-/* Syncs, closes and renames; 0, or the reason why not, and then the new file is gone. */
-static int settle(FILE *f, const char *name, const char *path)
+/* Syncs and closes; the errno of what failed, or 0. */
+static int close_synced(FILE *f)
 {
     int reason = 0;
     if (ferror(f) || fflush(f) || fsync(fileno(f))) reason = errno ? errno : EIO;
-    if (fclose(f) && !reason) reason = errno;
-    if (!reason && rename(name, path)) reason = errno;
-    if (reason) unlink(name);
+    if (fclose(f) && !reason) reason = errno ? errno : EIO;
     return reason;
 }
 
-/* Where a chain of symbolic links ends, also if there is no such file yet; NULL: errno says why not. */
-static char *resolve(const char *path)
+/* Fills the new file, and puts it in the place of `path` if it is whole. */
+static il_status replace(const char *path, const char *name, FILE *f, il_fill *fill,
+                         const void *context, il_error *err)
 {
-    enum { MOST = 40 };
-    char *at = strdup(path), target[4096];
-    for (int i = 0; at; i++) {
+    errno = 0;
+    il_status status = fill(context, f, err);
+    int reason = close_synced(f);
+    if (!status && !reason && rename(name, path)) reason = errno;
+    if (status || reason) unlink(name);
+    return status || !reason ? status : refuse(err, path, "written", reason);
+}
+
+/* What stands at the end of a chain of links, there or not yet; NULL with errno. */
+static char *follow(const char *path)
+{
+    enum { LINKS = 40, LONGEST = 4096 };
+    char target[LONGEST], *at = strdup(path);
+    for (int i = 0; at && i < LINKS; i++) {
         ssize_t size = readlink(at, target, sizeof target - 1);
-        if (size < 0) return at; /* no link */
-        if (i == MOST || size == sizeof target - 1) {
-            errno = ELOOP;
-            break;
-        }
+        if (size < 0) return at; /* no link: what can be said against it, others will say */
         target[size] = 0;
-        const char *slash =
-            strrchr(at, '/'); /* a relative one starts from the link's folder */
-        size_t before = *target == '/' || !slash ? 0 : (size_t)(slash + 1 - at);
-        char *next = malloc(before + (size_t)size + 1);
-        if (next) {
-            memcpy(next, at, before);
-            memcpy(next + before, target, (size_t)size + 1);
-        }
+        const char *slash = *target == '/' ? NULL : strrchr(at, '/');
+        int folder = slash ? (int)(slash - at) + 1 : 0;
+        size_t room = (size_t)folder + (size_t)size + 1;
+        char *next = malloc(room);
+        if (next) snprintf(next, room, "%.*s%s", folder, at, target);
         free(at);
         at = next;
     }
     free(at);
+    errno = at ? ELOOP : ENOMEM;
     return NULL;
 }
 
-static il_status write_atomic(const char *path, void (*fill)(const void *context, FILE *f),
-                              const void *context, il_error *err)
+static il_status write_beside(const char *path, il_fill *fill, const void *context,
+                              il_error *err)
 {
     struct stat info;
     int exists = !stat(path, &info);
     if (exists && !S_ISREG(info.st_mode))
-        return unwritable(err, path,
-                          S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a file");
+        return il_fail(err, IL_EIO, "%s cannot be written: %s", path,
+                       S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a file");
     size_t room = strlen(path) + 32;
     char *name = malloc(room);
-    if (!name) return il_fail(err, IL_EFAIL, "out of memory while writing %s", path);
+    if (!name) return refuse(err, path, "written", ENOMEM);
     FILE *f = open_beside(path, name, room);
+    il_status status;
     if (!f) {
-        il_status status = unwritable(err, path, strerror(errno));
-        free(name);
-        return status;
+        status = refuse(err, path, "written", errno);
+    } else {
+        if (exists) fchmod(fileno(f), info.st_mode & 0777); /* private stays private */
+        status = replace(path, name, f, fill, context, err);
     }
-    if (exists) fchmod(fileno(f), info.st_mode & 0777); /* a private file stays private */
-    errno = 0;
-    fill(context, f);
-    int reason = settle(f, name, path);
     free(name);
-    if (reason) return unwritable(err, path, strerror(reason));
-    il_file_settle_name(path);
-    sweep(path);
-    return IL_OK;
+    if (!status) {
+        il_file_settle_name(path);
+        sweep(path);
+    }
+    return status;
 }
 
-il_status il_file_write_atomic(const char *path, void (*fill)(const void *context, FILE *f),
-                               const void *context, il_error *err)
+il_status il_file_write_atomic(const char *path, il_fill *fill, const void *context,
+                               il_error *err)
 {
-    char *file = resolve(path);
-    if (!file) return unwritable(err, path, strerror(errno));
-    il_status status = write_atomic(file, fill, context, err);
-    free(file);
+    char *real = follow(path);
+    if (!real) return refuse(err, path, "written", errno);
+    il_status status = write_beside(real, fill, context, err);
+    free(real);
     return status;
+}
+
+/* Into memory of a fixed size, which a stream of memory that grows would not do: there a piece
+ * that found no memory is left out, and nothing says so. */
+static il_status write_into(char *text, size_t room, size_t *bytes, il_fill *fill,
+                            const void *context, il_error *err)
+{
+    FILE *f = fmemopen(text, room, "w");
+    if (!f) return il_fail(err, IL_EFAIL, "out of memory");
+    il_status status = fill(context, f, err);
+    long size = ftell(f); /* before what failed is forgotten */
+    int full = ferror(f) || fflush(f) || size < 0;
+    fclose(f);
+    *bytes = full ? room : (size_t)size;
+    return status;
+}
+
+il_status il_text_write(char **text, il_fill *fill, const void *context, il_error *err)
+{
+    enum { FIRST = 1 << 14, LAST = 1 << 28 };
+    for (size_t room = FIRST, bytes = 0; room <= LAST; room *= 4) {
+        char *own = malloc(room);
+        if (!own) return il_fail(err, IL_EFAIL, "out of memory");
+        il_status status = write_into(own, room, &bytes, fill, context, err);
+        if (!status && bytes < room) {
+            own[bytes] = 0;
+            *text = own;
+            return IL_OK;
+        }
+        free(own);
+        if (status) return status;
+    }
+    return il_fail(err, IL_EFAIL, "out of memory: a text of more than %d bytes", LAST);
 }

@@ -178,6 +178,13 @@ static il_status describe(const il_program *p, il_config *c, il_error *err)
     return il_config_set(c, text, err);
 }
 
+static il_status print(const void *program, FILE *f, il_error *err)
+{
+    (void)err;
+    il_program_print(program, f);
+    return IL_OK;
+}
+
 static il_status finish(il_model **out, builder *b, il_error *err)
 {
     il_program *p = b->p;
@@ -192,14 +199,7 @@ static il_status finish(il_model **out, builder *b, il_error *err)
     }
     il_model_pack(m);
     il_status status = describe(p, &m->config, err);
-    size_t size;
-    FILE *f = status == IL_OK ? open_memstream(&m->program, &size) : NULL;
-    if (f) {
-        il_program_print(p, f);
-        fclose(f);
-    }
-    if (status == IL_OK && !m->program)
-        status = il_fail(err, IL_EFAIL, "out of memory for a program");
+    if (status == IL_OK) status = il_text_write(&m->program, print, p, err);
     if (status == IL_OK)
         *out = m;
     else

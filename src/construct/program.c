@@ -57,18 +57,23 @@ void il_program_free(il_program *p)
     free(p);
 }
 
+typedef struct {
+    const char *format;
+    va_list args;
+} words;
+
 /* One conversion of a format at a time; %g becomes all digits that are needed. */
-char *il_words(il_program *p, const char *format, va_list args)
+static il_status write_words(const void *context, FILE *f, il_error *err)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *f = open_memstream(&text, &size);
-    for (; f && *format; format++) {
-        if (*format != '%') {
-            fputc(*format, f);
+    (void)err;
+    va_list args;
+    va_copy(args, ((words *)(uintptr_t)context)->args);
+    for (const char *at = ((const words *)context)->format; *at; at++) {
+        if (*at != '%') {
+            fputc(*at, f);
             continue;
         }
-        switch (*++format) {
+        switch (*++at) {
         case 'g':
             fputs(il_digits(va_arg(args, double)).text, f);
             break;
@@ -82,10 +87,24 @@ char *il_words(il_program *p, const char *format, va_list args)
             fputc('%', f);
         }
     }
-    if (f) fclose(f);
-    char *kept = text ? il_own(p, size + 1) : NULL;
-    if (kept) memcpy(kept, text, size + 1);
-    if (!text) il_mistake(p, IL_EFAIL, "out of memory for a program");
+    va_end(args);
+    return IL_OK;
+}
+
+char *il_words(il_program *p, const char *format, va_list args)
+{
+    char *text = NULL;
+    words w = { .format = format };
+    va_copy(w.args, args);
+    il_status status = il_text_write(&text, write_words, &w, NULL);
+    va_end(w.args);
+    if (status) {
+        il_mistake(p, IL_EFAIL, "out of memory for a program");
+        return NULL;
+    }
+    size_t size = strlen(text) + 1;
+    char *kept = il_own(p, size);
+    if (kept) memcpy(kept, text, size);
     free(text);
     return kept;
 }

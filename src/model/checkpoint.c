@@ -56,48 +56,62 @@ static void describe(il_tensor *t, tensor_name *name, const il_param *w, int kin
     t->shape[1] = w->cols;
 }
 
+static il_status write_config(const void *config, FILE *f, il_error *err)
+{
+    (void)err;
+    il_config_write(config, f);
+    return IL_OK;
+}
+
+/* Everything of a checkpoint in memory, before a file is opened */
+typedef struct {
+    il_tensor *tensors;
+    tensor_name *names;
+    char *config, *plan, step[24], seed[24], hash[24];
+} parts;
+
+static il_status gather(parts *a, const il_model *model, il_error *err)
+{
+    size_t most = (size_t)model->plan.n_params * KINDS;
+    a->tensors = calloc(most + 1, sizeof *a->tensors);
+    a->names = calloc(most + 1, sizeof *a->names);
+    if (!a->tensors || !a->names)
+        return il_fail(err, IL_EFAIL, "out of memory for a checkpoint");
+    IL_TRY(il_text_write(&a->config, write_config, &model->config, err));
+    IL_TRY(il_plan_text(&a->plan, &model->plan, err));
+    snprintf(a->step, sizeof a->step, "%" PRId64, model->step);
+    snprintf(a->seed, sizeof a->seed, "%d", model->config.training.seed);
+    snprintf(a->hash, sizeof a->hash, "%016" PRIx64, il_model_hash(model));
+    return IL_OK;
+}
+
+static il_status write_parts(const char *path, parts *a, const il_model *model,
+                             il_moments moments, il_error *err)
+{
+    const il_real *data[KINDS] = { model->weights, moments.m, moments.v };
+    const il_plan *p = &model->plan;
+    il_meta meta[] = { { "config", a->config },      { "plan", a->plan },
+                       { "step", a->step },          { "seed", a->seed },
+                       { "hash", a->hash },          { "version", il_version() },
+                       { "program", model->program } };
+    int n = 0;
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int i = 0; i < p->n_params && data[kind]; i++, n++)
+            describe(&a->tensors[n], &a->names[n], &p->params[i], kind, data[kind]);
+    return il_tensors_write(path, a->tensors, n, meta, IL_COUNT(meta) - !model->program,
+                            err);
+}
+
 il_status il_checkpoint_write(const char *path, const il_model *model, il_moments moments,
                               il_error *err)
 {
-    const il_plan *p = &model->plan;
-    const il_real *data[KINDS] = { model->weights, moments.m, moments.v };
-    il_tensor *tensors = calloc((size_t)p->n_params * KINDS, sizeof *tensors);
-    tensor_name *names = calloc((size_t)p->n_params * KINDS, sizeof *names);
-    char *config = NULL, *plan = NULL, step[24], seed[24], hash[24];
-    size_t size;
-    FILE *f = open_memstream(&config, &size), *g = open_memstream(&plan, &size);
-    int ok = tensors && names && f && g, n = 0;
-    if (f) {
-        il_config_write(&model->config, f);
-        ok &= !fclose(f);
-    }
-    if (g) {
-        il_plan_write(p, g);
-        ok &= !fclose(g);
-    }
-    il_status status =
-        ok ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for a checkpoint");
-    if (ok) {
-        snprintf(step, sizeof step, "%" PRId64, model->step);
-        snprintf(seed, sizeof seed, "%d", model->config.training.seed);
-        snprintf(hash, sizeof hash, "%016" PRIx64, il_model_hash(model));
-        il_meta meta[] = { { "config", config },
-                           { "plan", plan },
-                           { "step", step },
-                           { "seed", seed },
-                           { "hash", hash },
-                           { "version", il_version() },
-                           { "program", model->program } };
-        for (int kind = 0; kind < KINDS; kind++)
-            for (int i = 0; i < p->n_params && data[kind]; i++, n++)
-                describe(&tensors[n], &names[n], &p->params[i], kind, data[kind]);
-        status =
-            il_tensors_write(path, tensors, n, meta, IL_COUNT(meta) - !model->program, err);
-    }
-    free(config);
-    free(plan);
-    free(tensors);
-    free(names);
+    parts a = { 0 };
+    il_status status = gather(&a, model, err);
+    if (status == IL_OK) status = write_parts(path, &a, model, moments, err);
+    free(a.config);
+    free(a.plan);
+    free(a.tensors);
+    free(a.names);
     return status;
 }
 

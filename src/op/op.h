@@ -136,6 +136,7 @@ il_status il_plan_finish(il_plan *plan, int recompute, il_error *err);
 /* The plan as text, and a plan (uninitialised before, finished after) from text that is checked
  * line by line: plan_text.c says how it looks. Errors: IL_ECONFIG naming the line. */
 void il_plan_write(const il_plan *plan, FILE *f);
+il_status il_plan_text(char **text, const il_plan *plan, il_error *err); /* free(*text) */
 il_status il_plan_read(il_plan *plan, const char *text, int recompute, il_error *err);
 
 /* For shape functions: */

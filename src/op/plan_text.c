@@ -75,6 +75,18 @@ void il_plan_write(const il_plan *p, FILE *f)
     write_part(p, "answer", p->answer, f);
 }
 
+static il_status fill(const void *plan, FILE *f, il_error *err)
+{
+    (void)err;
+    il_plan_write(plan, f);
+    return IL_OK;
+}
+
+il_status il_plan_text(char **text, const il_plan *p, il_error *err)
+{
+    return il_text_write(text, fill, p, err);
+}
+
 /* ---- reading ------------------------------------------------------------------------------ */
 
 typedef struct {

@@ -225,8 +225,9 @@ typedef struct {
     const char *name; /* the figure's path without its folder */
 } drawing;
 
-static void write_script(const void *context, FILE *f)
+static il_status write_script(const void *context, FILE *f, il_error *err)
 {
+    (void)err;
     const drawing *d = context;
     fputs("# Run gnuplot with this file, in its folder, to draw the picture again.\n", f);
     fputs("set terminal svg size 860,460 dynamic enhanced font "
@@ -244,9 +245,8 @@ static void write_script(const void *context, FILE *f)
         write_heat(f, d->table, d->name);
     else
         write_lines(f, d->table, d->name);
+    return IL_OK;
 }
-
-static void write_data(const void *table, FILE *f) { il_table_write_csv(table, f); }
 
 enum {
     IL_FIGURE_ABSENT = 127, /* as a shell says it: there is no such program */
@@ -339,7 +339,7 @@ il_status il_figure_write(const il_figure *figure, const il_table *table, const 
         return il_fail(err, IL_ECONFIG, "table %s: no numbers to draw a figure of",
                        il_table_name(table));
     snprintf(file, sizeof file, "%s.csv", path);
-    IL_TRY(il_file_write_atomic(file, write_data, table, err));
+    IL_TRY(il_table_save(table, file, err));
     snprintf(file, sizeof file, "%s.gp", path);
     IL_TRY(il_file_write_atomic(file, write_script, &d, err));
     return draw(path, name, drawn ? drawn : &there, err);

@@ -162,13 +162,15 @@ static void write_verdict(FILE *f, const page *p)
 
 /* ---- figures and tables ------------------------------------------------------------------------ */
 
-/* The drawing of FOLDER/figures/NAME.svg from its <svg on, if it is only a drawing. */
-static void write_figure(FILE *f, const page *p, const char *name)
+/* The drawing of FOLDER/figures/NAME.svg from its <svg on, if it is only a drawing. One that is
+ * not there is left out; one for which there is no memory is an error. */
+static il_status write_figure(FILE *f, const page *p, const char *name, il_error *err)
 {
     char path[1200], *text;
     size_t size;
     snprintf(path, sizeof path, "%s/figures/%s.svg", p->folder, name);
-    if (il_file_read(&text, &size, path, 16 << 20, NULL)) return;
+    il_status status = il_file_read(&text, &size, path, 16 << 20, err);
+    if (status) return status == IL_EFAIL ? status : IL_OK;
     const char *drawing = strstr(text, "<svg");
     if (drawing && strlen(text) == size && il_svg_is_drawing(drawing)) {
         fputs("<figure>\n", f);
@@ -176,6 +178,7 @@ static void write_figure(FILE *f, const page *p, const char *name)
         fputs("</figure>\n", f);
     }
     free(text);
+    return IL_OK;
 }
 
 static void write_cell(FILE *f, const il_table *t, int row, int col)
@@ -206,7 +209,7 @@ static void write_table(FILE *f, const il_table *t)
     fputs("\n</table></div></details>\n", f);
 }
 
-static void write_environment(FILE *f, json_t *env)
+static il_status write_environment(FILE *f, json_t *env, il_error *err)
 {
     const char *key;
     json_t *value;
@@ -214,6 +217,8 @@ static void write_environment(FILE *f, json_t *env)
     json_object_foreach(env, key, value)
     {
         char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+        if (!text && !json_is_string(value))
+            return il_fail(err, IL_EFAIL, "out of memory for the report");
         fputs("<tr><th class=text>", f);
         escaped(f, key);
         fputs("<td class=text>", f);
@@ -222,6 +227,7 @@ static void write_environment(FILE *f, json_t *env)
         free(text);
     }
     fputs("</table>\n", f);
+    return IL_OK;
 }
 
 /* ---- the page ----------------------------------------------------------------------------------- */
@@ -233,7 +239,7 @@ static const char *heading(const char *name)
     return name;
 }
 
-static void write_page(const void *context, FILE *f)
+static il_status write_page(const void *context, FILE *f, il_error *err)
 {
     const page *p = context;
     fputs("<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
@@ -246,14 +252,14 @@ static void write_page(const void *context, FILE *f)
     write_verdict(f, p);
     if (p->loss) {
         fputs("<h2>Training</h2>\n", f);
-        write_figure(f, p, "loss");
+        IL_TRY(write_figure(f, p, "loss", err));
         write_table(f, p->loss);
     }
     for (int i = 0; i < p->n; i++) {
         fputs("<h2>", f);
         escaped(f, heading(il_table_name(p->tables[i])));
         fputs("</h2>\n", f);
-        write_figure(f, p, il_table_name(p->tables[i]));
+        IL_TRY(write_figure(f, p, il_table_name(p->tables[i]), err));
         write_table(f, p->tables[i]);
     }
     if (p->recipe) {
@@ -261,8 +267,9 @@ static void write_page(const void *context, FILE *f)
         escaped(f, p->recipe);
         fputs("</pre>\n", f);
     }
-    if (p->env) write_environment(f, p->env);
+    if (p->env) IL_TRY(write_environment(f, p->env, err));
     fputs("</html>\n", f);
+    return IL_OK;
 }
 
 static il_status draw_loss(const page *p, il_error *err)

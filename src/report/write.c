@@ -52,6 +52,18 @@ void il_table_write_csv(const il_table *table, FILE *f)
     }
 }
 
+static il_status fill(const void *table, FILE *f, il_error *err)
+{
+    (void)err;
+    il_table_write_csv(table, f);
+    return IL_OK;
+}
+
+il_status il_table_save(const il_table *table, const char *path, il_error *err)
+{
+    return il_file_write_atomic(path, fill, table, err);
+}
+
 /* ---- a terminal ------------------------------------------------------------------------------- */
 
 /* Characters, not bytes: what a terminal's columns count. */

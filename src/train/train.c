@@ -120,8 +120,9 @@ typedef struct {
     int64_t step;
 } past;
 
-static void write_past(const void *context, FILE *f)
+static il_status write_past(const void *context, FILE *f, il_error *err)
 {
+    (void)err;
     const past *p = context;
     for (const char *line = p->text; *line;) {
         size_t length = strcspn(line, "\n");
@@ -130,6 +131,7 @@ static void write_past(const void *context, FILE *f)
             fwrite(line, 1, length + 1, f);
         line += length + (line[length] != 0);
     }
+    return IL_OK;
 }
 
 static il_status cut_metrics(const char *path, int64_t step, il_error *err)
@@ -190,10 +192,16 @@ static il_status resume_from(runner *r, const il_config *config, il_error *err)
 
 /* ---- what is written ---------------------------------------------------------------------------- */
 
-static void write_config(const void *config, FILE *f) { il_config_write(config, f); }
-
-static void write_env(const void *context, FILE *f)
+static il_status write_config(const void *config, FILE *f, il_error *err)
 {
+    (void)err;
+    il_config_write(config, f);
+    return IL_OK;
+}
+
+static il_status write_env(const void *context, FILE *f, il_error *err)
+{
+    (void)err;
     const runner *r = context;
 #if defined(__clang__)
     const char *compiler = "clang " __clang_version__;
@@ -206,6 +214,7 @@ static void write_env(const void *context, FILE *f)
         "\"real\": \"%s\", \"plan_bytes\": %zu}\n",
         il_version(), il_kernel_name(), il_threads(), compiler,
         sizeof(il_real) == 4 ? "float" : "double", il_trainer_bytes(r->t));
+    return IL_OK;
 }
 
 static il_status prepare(runner *r, const il_config *config, int resume, il_error *err)

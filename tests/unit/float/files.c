@@ -11,13 +11,27 @@
 
 static const char old[] = "the old contents\n";
 
-static void fill_small(const void *context, FILE *f) { fputs(context, f); }
-
-static void fill_large(const void *context, FILE *f)
+static il_status fill_small(const void *context, FILE *f, il_error *err)
 {
+    (void)err;
+    fputs(context, f);
+    return IL_OK;
+}
+
+static il_status fill_large(const void *context, FILE *f, il_error *err)
+{
+    (void)err;
     char block[4096];
     memset(block, 'x', sizeof block);
     for (int i = 0; i < *(const int *)context; i++) fwrite(block, 1, sizeof block, f);
+    return IL_OK;
+}
+
+/* Writes a part, then cannot go on. */
+static il_status fill_in_vain(const void *context, FILE *f, il_error *err)
+{
+    fputs(context, f);
+    return il_fail(err, IL_EFAIL, "no more");
 }
 
 static void holds(const char *path, const char *want)
@@ -38,6 +52,44 @@ static void fails(const char *path, const char *why)
           "%s was written", path);
     CHECK(strstr(err.text, path) && strstr(err.text, why), "got:  %s\nwant: %s", err.text,
           why);
+}
+
+static void what_is_not_whole_replaces_nothing(void **state)
+{
+    (void)state;
+    const char *path = in_folder("whole");
+    char *text = NULL;
+    CHECK_OK(il_file_write_atomic(path, fill_small, "old", &err));
+    il_error why = { 0 };
+    assert_int_equal(il_file_write_atomic(path, fill_in_vain, "new", &why), IL_EFAIL);
+    assert_string_equal(why.text, "no more");
+    holds(path, "old");
+    assert_int_equal(count_files(), 1);
+    unlink(path);
+    assert_int_equal(il_text_write(&text, fill_in_vain, "new", &why), IL_EFAIL);
+    assert_null(text);
+    CHECK_OK(il_text_write(&text, fill_large, &(int){ 256 }, &err));
+    assert_int_equal(strlen(text), 256 * 4096); /* more than is guessed at first */
+    free(text);
+}
+
+/* A link stays one, also to what is not there yet. */
+static void links_are_followed(void **state)
+{
+    (void)state;
+    char link[256], target[256];
+    struct stat info;
+    snprintf(link, sizeof link, "%s", in_folder("link"));
+    snprintf(target, sizeof target, "%s", in_folder("target"));
+    assert_int_equal(symlink("target", link), 0);
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(il_file_write_atomic(link, fill_small, i ? "two" : "one", &err));
+        assert_int_equal(lstat(link, &info), 0);
+        assert_true(S_ISLNK(info.st_mode));
+        holds(target, i ? "two" : "one");
+    }
+    unlink(link);
+    unlink(target);
 }
 
 static void files_are_replaced(void **state)
@@ -176,6 +228,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_replaced),
+        cmocka_unit_test(what_is_not_whole_replaces_nothing),
+        cmocka_unit_test(links_are_followed),
         cmocka_unit_test(relative_paths_work),
         cmocka_unit_test(only_files_are_replaced),
         cmocka_unit_test(half_written_files_vanish),
