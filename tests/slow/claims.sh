@@ -7,13 +7,15 @@ rows() {
     python3 - "$1" <<'PY'
 import json, sys
 try:
-    rows = json.load(open(sys.argv[1]))["rows"]
+    table = json.load(open(sys.argv[1]))
+    rows = [dict(zip(table["columns"], r)) for r in table["rows"]]
 except ValueError:
     rows = []
-for name, size, row, claim, paper, measured, wanted, verdict in rows:
-    print('%s claims: %s.%s: %s: %s (%s; paper %s)' % ('ok' if verdict == 'holds' else 'not ok', name, row,
-          claim, measured if measured is None else '%.4g' % measured, wanted, paper))
-sys.exit(sum(r[7] != 'holds' for r in rows) or not rows)
+for r in rows:
+    measured = r["measured"] if r["measured"] is None else '%.4g' % r["measured"]
+    print('%s claims: %s.%s: %s: %s, %s (%s; paper %s)' % ('not ok' if r["verdict"] == 'fails' else 'ok', r["name"],
+          r["row"], r["claim"], measured, r["verdict"], r["wanted"], r["paper"]))
+sys.exit(sum(r["verdict"] == 'fails' for r in rows) or not rows)
 PY
 }
 
