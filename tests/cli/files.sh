@@ -40,7 +40,10 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=128k none small 2>/dev/null; the
     check 'no half-written checkpoint' bash -c '! ls small/run/checkpoints 2>/dev/null | grep .'
     il train ./tiny.yaml --out fine >/dev/null 2>&1
     head -c 300000 /dev/zero >small/fill 2>/dev/null
-    expect 5 'No space left' il eval fine --prompts 64 --figure small/fig
+    il eval fine --prompts 64 --figure small/fig >.stdout 2>.stderr
+    check 'a figure without room ends with 5' test $? = 5
+    check 'and the table is there' grep -q '^k  *model' .stdout
+    check 'as is the reason' grep -q '^innerloop: .*No space left' .stderr
     check 'no half-written figure' bash -c '! ls small/fig* 2>/dev/null'
     umount small
 else
