@@ -349,10 +349,13 @@ static il_status measure(il_claim *claim, const options *o, il_table *all, int *
     if (!status)
         status =
             il_claim_measure(claim, trained.folder, say_table, name, &rows, failed, err);
-    if (!status) status = write_results(claim, rows, folder, err);
-    if (!status)
+    if (!status) {
+        il_error why = { 0 };
+        il_status written = write_results(claim, rows, folder, &why);
         status = o->json ? gather(all, &c, rows, err)
                          : print_text(&c, rows, *failed, folder, err);
+        if (!status && written) status = cli_fail(err, written, "%s", why.text);
+    }
     il_table_free(rows);
     free_folders(&trained);
     return status;
