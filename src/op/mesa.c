@@ -8,9 +8,10 @@
  *   net          beta, gamma            diag(Lambda) + H_t,  H_t = gamma_t H_{t-1} + beta_t k_t k_t^T
  *
  * lambda is a weight a head (1 at the start; below 1e-4 it counts as 1e-4), Lambda one a head and
- * channel, 0.25 + softplus (1 at the start). `bound` < 1 keeps a net from hoarding repeated
- * tokens: gamma_t (1 - (1 - bound) beta_t^2) in place of gamma_t. x_t = P_t^{-1} q_t comes from a
- * rank-one recursion of the inverse, from Cholesky, or from conjugate gradients.
+ * channel, `least` + softplus(weight + 0.11064653), which is least + 0.75 at the start. `bound` < 1
+ * keeps a net from hoarding repeated tokens: gamma_t (1 - (1 - bound) beta_t^2) in place of gamma_t.
+ * G_0 and H_0 = W^T W are 0 unless learned. x_t = P_t^{-1} q_t comes from a rank-one recursion of the
+ * inverse, from Cholesky, or from conjugate gradients.
  *
  * Backward needs no state of the past: u_t = P_t^{-1} G_t^T dy_t in a second forward sweep, the
  * rest in sweeps against time. Derived in docs/mesa.md.
@@ -25,8 +26,8 @@ typedef enum { PLAIN, FORGETTING, NET } form;
 typedef enum { AUTO, RECURSION, CHOLESKY, CG } solver;
 
 typedef struct {
-    int heads, form, solver, steps, start;
-    double eps, bound;
+    int heads, form, solver, steps, start, start_keys;
+    double eps, bound, least;
 } options;
 static const il_opt opts[] = {
     { "heads", IL_OPT_INT, offsetof(options, heads), 1, 1, 1024, "heads" },
@@ -41,6 +42,10 @@ static const il_opt opts[] = {
     { "bound", IL_OPT_REAL, offsetof(options, bound), 1, 0, 1,
       "net: forgetting where beta = 1 and gamma = 1" },
     { "start", IL_OPT_BOOL, offsetof(options, start), 0, 0, 1, "whether G_0 is learned" },
+    { "least", IL_OPT_REAL, offsetof(options, least), 0.25, 0, 1e6,
+      "net: Lambda is this and a softplus" },
+    { "start_keys", IL_OPT_BOOL, offsetof(options, start_keys), 0, 0, 1,
+      "net: whether W is learned, whose rows are the keys of H_0" },
     { 0 },
 };
 static const char *const cases[] = {
@@ -52,6 +57,8 @@ static const char *const cases[] = {
     "widths=6,6,8,2,2 gates=2 heads=2 form=net",
     "widths=4,4,3,1,1 gates=2 form=net solver=cg steps=60 eps=1e-13 start=1",
     "widths=4,4,2,1,1 gates=2 form=net bound=0.7",
+    "widths=4,4,6,2,2 gates=2 heads=2 form=net least=0.01 start_keys=1",
+    "widths=3,3,2,1,1 gates=2 form=net bound=0.7 start=1 start_keys=1",
     NULL
 };
 
@@ -65,6 +72,7 @@ static solver solver_of(const options *o)
 
 enum { TOGETHER = 4 }; /* heads */
 enum { BETA_OF_NET = 3 };
+enum { PAR_KEYS = 2 };
 static int gamma_input(const options *o) { return o->form == NET ? 4 : 3; }
 
 /* Scratch of the kernels: the larger of one head's, when solving, and that of some, by the inverse */
@@ -88,6 +96,10 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
                        "%s: a ridge that does not decay has no rank-one recursion; choose "
                        "solver=cholesky or cg",
                        op->name);
+    if (o->start_keys && o->form != NET)
+        return il_fail(err, IL_ECONFIG,
+                       "%s: start_keys is for form=net; the others start from lambda",
+                       op->name);
     IL_TRY(il_shape_mix(p, op, H, err));
     int K = il_width(p, op->in[0]) / H, V = il_width(p, op->in[2]) / H;
     op->save[0] = il_slot_new(p, op, "x", H * K);
@@ -95,6 +107,9 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
     op->par[0] = o->form == NET ? il_param_new(p, op, "ridge", IL_INIT_ZERO, 0, H, K)
                                 : il_param_new(p, op, "lambda", IL_INIT_ONE, 0, 0, H);
     if (o->start) op->par[1] = il_param_new(p, op, "start", IL_INIT_ZERO, 0, H * K, V);
+    if (o->start_keys)
+        op->par[PAR_KEYS] =
+            il_param_new(p, op, "start_keys", IL_INIT_NORMAL, 0.02, H * K, K);
     op->reads = (1u << op->n_in) - 1;
     size_t square = il_matrix(K, K), mixed = il_matrix(K, V) + il_matrix(V, K);
     il_work_new(p, solve_size(K) + TOGETHER * square + mixed + (size_t)il_padded(K) + 64,
@@ -113,7 +128,9 @@ typedef struct {
     il_real *y, *x, *z; /* T rows of H V, H K, H K columns */
     const il_real *dy;
     const il_real *weight, *start; /* lambda (1) or ridge (K); G_0^T (K,V) or NULL */
-    const il_real *decay, *gain;   /* (T), ld_decay and ld_gain apart, or NULL */
+    const il_real *keys;           /* W (K,K) or NULL */
+    il_real *dkeys;
+    const il_real *decay, *gain; /* (T), ld_decay and ld_gain apart, or NULL */
     int ld_decay, ld_gain;
     il_real *P, *S, *ridge,
         *solve;    /* scratch: R or H; G or its adjoint; Lambda; kernels' */
@@ -150,7 +167,7 @@ static void ridge_of(const head *a, il_real *ridge, il_real *slope)
         kernel->exp(&e, &e, 1);
         one_more = 1 + e;
         kernel->log(&log, &one_more, 1);
-        if (ridge) ridge[c] = (il_real)0.25 + ((w > 0 ? w : 0) + log);
+        if (ridge) ridge[c] = (il_real)a->o->least + ((w > 0 ? w : 0) + log);
         if (slope) slope[c] = (w < 0 ? e : 1) / one_more;
     }
 }
@@ -175,6 +192,7 @@ static head head_of(const il_op *op, const il_state *s, const il_mix *m, int b, 
     if (a.solver == RECURSION) a.z = il_save(op, s, 1) + in;
     a.weight = il_w(op, s, 0) + (o->form == NET ? h * m->K : h);
     if (o->start) a.start = il_w(op, s, 1) + (size_t)(h * m->K) * (size_t)m->V;
+    if (o->start_keys) a.keys = il_w(op, s, PAR_KEYS) + (size_t)(h * m->K) * (size_t)m->K;
     a.solve = s->work; /* first, for its alignment */
     a.P = a.solve + solve_size(m->K);
     a.S = a.P + TOGETHER * il_matrix(m->K, m->K);
@@ -201,6 +219,9 @@ static void set_start(const head *a, il_real *P)
 {
     size_t K = (size_t)a->K, ld = (size_t)il_padded(a->K);
     memset(P, 0, sizeof *P * K * ld);
+    for (size_t r = 0; r < K && a->keys; r++)
+        for (size_t c = 0; c < K; c++)
+            il_kernel()->axpy(P + c * ld, a->keys[r * K + c], a->keys + r * K, K);
     if (a->o->form == NET) return;
     il_real lambda = lambda_of(a);
     for (size_t c = 0; c < K; c++)
@@ -354,6 +375,18 @@ static void sweep_back(const head *a, int rows, int cols, il_real sign, il_rows_
     il_sweep(a->S, r, b, c, read, y, ldy);
 }
 
+/* H_0 = W^T W:  dW += W (D_0 + D_0^T), with D_0^T in a->S */
+static void add_to_keys(const head *a)
+{
+    size_t K = (size_t)a->K;
+    for (size_t r = 0; r < K && a->dkeys; r++)
+        for (size_t c = 0; c < K; c++) {
+            const il_real *D = a->S + il_matrix((int)c, a->K), w = a->keys[r * K + c];
+            il_kernel()->axpy(a->dkeys + r * K, w, D, K);
+            a->dkeys[r * K + c] += il_dot(a->keys + r * K, D, a->K);
+        }
+}
+
 /* dk_t and dv_t without beta_t: [D_t + D_t^T] k_t + F_t^T v_t and F_t k_t, where F_t = dL/dG_t
  * gathers dy x^T and D_t = dL/dP_t gathers -u x^T. Leaves dL/dG_0 (transposed) in a->S.
  *
@@ -377,6 +410,7 @@ static void keys_and_values(const head *a, il_real *dk, int lddk, il_real *dv, i
         sweep_back(a, K, K, -1, u, x, k, dk, lddk, 1);
     }
     sweep_back(a, K, K, -1, x, u, k, dk, lddk, 1);
+    add_to_keys(a);
     sweep_back(a, K, V, 1, x, dy, k, dv, lddv, add);
 }
 
@@ -495,6 +529,7 @@ static void backward(const il_op *op, il_state *s)
         for (int h = 0; h < m.H; h++) {
             head a = head_of(op, s, &m, b, h);
             size_t start = (size_t)(h * m.K) * (size_t)m.V;
+            if (a.keys) a.dkeys = il_dw(op, s, PAR_KEYS) + (size_t)(h * m.K) * (size_t)m.K;
             backward_head(&a, il_dw(op, s, 0) + h * ridges,
                           a.start ? il_dw(op, s, 1) + start : NULL);
         }
