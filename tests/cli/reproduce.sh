@@ -137,3 +137,15 @@ expect 5 'passes' il reproduce passe
 expect 2 'missing' il reproduce
 expect 2 'takes no claim' il reproduce passes --list
 expect 2 'goes with' il reproduce passes --minutes 3
+
+# docs/papers.md gives the claims' figures as they were measured, of the claims as they are
+if python3 -c 'import csv' 2>/dev/null; then
+    il reproduce --list --json >listed.json
+    current() { "$ROOT/tools/claims_table.py" --check <listed.json; }
+    check 'the figures of docs/papers.md are those of the claims' current
+    sed 's/"[0-9a-f]\{16\}"/"0123456789abcdef"/' listed.json >other.json
+    stale() { "$ROOT/tools/claims_table.py" --check <other.json >said; [ $? = 1 ] && grep -q 'has changed since it was measured' said; }
+    check 'and one that changed is found out' stale
+else
+    skip 'the figures of docs/papers.md are those of the claims' 'no python3'
+fi
