@@ -140,7 +140,7 @@ expect 2 'goes with' il reproduce passes --minutes 3
 
 # docs/papers.md gives the claims' figures as they were measured, of the claims as they are
 if python3 -c 'import csv' 2>/dev/null; then
-    il reproduce --list --json >listed.json
+    IL_DATA=$ROOT il reproduce --list --json >listed.json
     current() { "$ROOT/tools/claims_table.py" --check <listed.json; }
     check 'the figures of docs/papers.md are those of the claims' current
     sed 's/"[0-9a-f]\{16\}"/"0123456789abcdef"/' listed.json >other.json
