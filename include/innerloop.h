@@ -438,7 +438,7 @@ int il_table_rows(const il_table *table);
 int il_table_cols(const il_table *table);
 const char *il_table_name(const il_table *table);
 const char *
-il_table_caption(const il_table *table); /* what its numbers are; "" if unsaid */
+il_table_caption(const il_table *table);           /* what its numbers are; "" if unsaid */
 const char *il_table_notes(const il_table *table); /* what its reader should know, one
                                                       sentence a line; "" for nothing */
 const char *il_table_col(const il_table *table, int col);

@@ -22,8 +22,8 @@ static void refused(const char *text, size_t bytes, const char *sentence)
 {
     il_yaml *y = NULL;
     il_error err = { 0 };
-    CHECK(il_yaml_parse(&y, text, bytes, "r.yaml", NULL, &err) == IL_ECONFIG, "accepted: %s",
-          text);
+    CHECK(il_yaml_parse(&y, text, bytes, "r.yaml", NULL, &err) == IL_ECONFIG,
+          "accepted: %s", text);
     CHECK(!y && strstr(err.text, sentence), "for '%.60s'\ngot:  %s\nwant: %s", text,
           err.text, sentence);
 }
@@ -151,7 +151,8 @@ static void unreadable(const char *path, il_status status, const char *sentence)
 {
     il_yaml *y = NULL;
     il_error err = { 0 };
-    CHECK(il_yaml_read(&y, path, NULL, &err) == status && !y, "%s: status %d", path, err.status);
+    CHECK(il_yaml_read(&y, path, NULL, &err) == status && !y, "%s: status %d", path,
+          err.status);
     CHECK(strstr(err.text, sentence), "got:  %s\nwant: %s", err.text, sentence);
 }
 
