@@ -235,6 +235,11 @@ const il_tensor *il_tensors_at(const il_tensors *tensors,
 const il_tensor *il_tensors_find(const il_tensors *tensors, const char *name); /* or NULL */
 const char *il_tensors_meta(const il_tensors *tensors, const char *key);       /* or NULL */
 
+/* All that a file holds as one number, whatever the order. A writer may give it as the text `digest`
+ * (%016x) among the metadata, which counts for nothing itself; reading compares it where it is. */
+#define IL_DIGEST "digest"
+uint64_t il_tensors_digest(const il_tensor *tensors, int n, const il_meta *meta, int nmeta);
+
 /* Writes tensors and metadata to a file, which is replaced as a whole or left as it was.
  * Errors: as il_file_write_atomic; IL_ECONFIG for a name that is not UTF-8 or given twice. */
 il_status il_tensors_write(const char *path, const il_tensor *tensors, int n,

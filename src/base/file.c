@@ -138,25 +138,27 @@ static il_status replace(const char *path, const char *name, FILE *f, il_fill *f
     return status || !reason ? status : refuse(err, path, "written", reason);
 }
 
-/* What stands at the end of a chain of links, there or not yet; NULL with errno. */
+/* What stands at the end of a chain of links, there or not yet, to be freed; NULL with errno. */
 static char *follow(const char *path)
 {
     enum { LINKS = 40, LONGEST = 4096 };
     char target[LONGEST], *at = strdup(path);
-    for (int i = 0; at && i < LINKS; i++) {
+    for (int i = 0; at; i++) {
         ssize_t size = readlink(at, target, sizeof target - 1);
         if (size < 0) return at; /* no link: what can be said against it, others will say */
         target[size] = 0;
         const char *slash = *target == '/' ? NULL : strrchr(at, '/');
-        int folder = slash ? (int)(slash - at) + 1 : 0;
-        size_t room = (size_t)folder + (size_t)size + 1;
-        char *next = malloc(room);
-        if (next) snprintf(next, room, "%.*s%s", folder, at, target);
+        size_t folder = slash ? (size_t)(slash - at) + 1 : 0;
+        int endless = i == LINKS || size == LONGEST - 1;
+        char *next = endless ? NULL : malloc(folder + (size_t)size + 1);
+        if (next) {
+            memcpy(next, at, folder);
+            memcpy(next + folder, target, (size_t)size + 1);
+        }
         free(at);
         at = next;
+        if (endless) errno = ELOOP;
     }
-    free(at);
-    errno = at ? ELOOP : ENOMEM;
     return NULL;
 }
 

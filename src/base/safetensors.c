@@ -12,7 +12,9 @@
  */
 #include "base/base.h"
 
+#include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 
 enum { HEADER_BYTES = 1 << 24 }; /* the largest header we parse */
@@ -62,6 +64,24 @@ size_t il_tensor_bytes(const il_tensor *t)
     return il_tensor_count(t) * dtypes[t->dtype].size;
 }
 
+/* Both are exact in a float. */
+static float from_bf16(uint16_t x)
+{
+    uint32_t bits = (uint32_t)x << 16;
+    float y;
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
+static float from_f16(uint16_t x)
+{
+    int exponent = x >> 10 & 31, fraction = x & 1023;
+    float y = exponent == 31 ? fraction ? NAN : INFINITY
+              : exponent     ? ldexpf((float)(1024 + fraction), exponent - 25)
+                             : ldexpf((float)fraction, -24);
+    return x >> 15 ? -y : y;
+}
+
 il_status il_tensor_reals(const il_tensor *t, il_real *y, il_error *err)
 {
     size_t n = y ? il_tensor_count(t) : 0;
@@ -71,9 +91,13 @@ il_status il_tensor_reals(const il_tensor *t, il_real *y, il_error *err)
     } else if (t->dtype == IL_DTYPE_F64) {
         const double *x = t->data;
         for (size_t i = 0; i < n; i++) y[i] = (il_real)x[i];
+    } else if (t->dtype == IL_DTYPE_BF16 || t->dtype == IL_DTYPE_F16) {
+        const uint16_t *x = t->data;
+        for (size_t i = 0; i < n; i++)
+            y[i] = (il_real)(t->dtype == IL_DTYPE_F16 ? from_f16(x[i]) : from_bf16(x[i]));
     } else {
         return il_fail(err, IL_ECONFIG,
-                       "tensor '%s' has dtype %s, but F32 or F64 is needed here",
+                       "tensor '%s' has dtype %s, but F32, F64, BF16 or F16 is needed here",
                        il_show(t->name).text, dtypes[t->dtype].name);
     }
     return IL_OK;
@@ -242,6 +266,22 @@ static void layout(il_tensors *t, const span *spans, const json_t *meta, const c
     }
 }
 
+static il_status check_digest(const il_tensors *t, const char *file, il_error *err)
+{
+    char now[24];
+    const char *said = il_tensors_meta(t, IL_DIGEST);
+    if (!said) return IL_OK; /* an older file, or one of another program */
+    snprintf(now, sizeof now, "%016" PRIx64,
+             il_tensors_digest(t->tensor, t->count, t->meta, t->metas));
+    if (!strcmp(said, now)) return IL_OK;
+    return il_fail(
+        err, IL_ECONFIG,
+        "%s: its contents have the digest %s, its metadata say %s: it was damaged, "
+        "or changed by a program that left `digest` as it was; if the change is "
+        "wanted, take `digest` and `hash` out of the metadata",
+        file, now, il_show(said).text);
+}
+
 /* From the parsed header and the data behind it. */
 static il_status build(il_tensors **tensors, json_t *header, span *spans, const char *data,
                        size_t bytes, const char *file, il_error *err)
@@ -269,8 +309,12 @@ static il_status build(il_tensors **tensors, json_t *header, span *spans, const 
         return status;
     }
     layout(t, spans, meta, data);
-    *tensors = t;
-    return IL_OK;
+    status = check_digest(t, file, err);
+    if (status != IL_OK)
+        il_tensors_free(t);
+    else
+        *tensors = t;
+    return status;
 }
 
 static il_status parse_header(json_t **header, const char *text, size_t bytes,

@@ -37,7 +37,7 @@ int64_t il_checkpoint_kept(char *path, size_t size, const char *folder, int64_t 
     return newest;
 }
 
-enum { PREFIX = 8, KINDS = 3 };
+enum { PREFIX = 8, SQUARES = 2, KINDS = 3 };
 static const char *const prefixes[KINDS] = { "", "adam.m.", "adam.v." };
 
 typedef struct {
@@ -67,7 +67,7 @@ static il_status write_config(const void *config, FILE *f, il_error *err)
 typedef struct {
     il_tensor *tensors;
     tensor_name *names;
-    char *config, *plan, step[24], seed[24], hash[24];
+    char *config, *plan, step[24], seed[24], hash[24], digest[24];
 } parts;
 
 static il_status gather(parts *a, const il_model *model, il_error *err)
@@ -90,16 +90,17 @@ static il_status write_parts(const char *path, parts *a, const il_model *model,
 {
     const il_real *data[KINDS] = { model->weights, moments.m, moments.v };
     const il_plan *p = &model->plan;
-    il_meta meta[] = { { "config", a->config },      { "plan", a->plan },
-                       { "step", a->step },          { "seed", a->seed },
-                       { "hash", a->hash },          { "version", il_version() },
-                       { "program", model->program } };
-    int n = 0;
+    il_meta meta[] = { { "config", a->config },  { "plan", a->plan },
+                       { "step", a->step },      { "seed", a->seed },
+                       { "hash", a->hash },      { "version", il_version() },
+                       { IL_DIGEST, a->digest }, { "program", model->program } };
+    int n = 0, nmeta = IL_COUNT(meta) - !model->program;
     for (int kind = 0; kind < KINDS; kind++)
         for (int i = 0; i < p->n_params && data[kind]; i++, n++)
             describe(&a->tensors[n], &a->names[n], &p->params[i], kind, data[kind]);
-    return il_tensors_write(path, a->tensors, n, meta, IL_COUNT(meta) - !model->program,
-                            err);
+    snprintf(a->digest, sizeof a->digest, "%016" PRIx64,
+             il_tensors_digest(a->tensors, n, meta, nmeta));
+    return il_tensors_write(path, a->tensors, n, meta, nmeta, err);
 }
 
 il_status il_checkpoint_write(const char *path, const il_model *model, il_moments moments,
@@ -154,10 +155,15 @@ static il_status read_tensor(const il_tensors *file, const char *path, const il_
     const il_tensor *t;
     IL_TRY(find_tensor(&t, file, path, w, kind, err));
     IL_TRY(il_tensor_reals(t, data + w->offset, err));
-    for (size_t i = 0; i < il_param_size(w); i++)
+    for (size_t i = 0; i < il_param_size(w); i++) {
         if (!isfinite(data[w->offset + i]))
             return il_fail(err, IL_ECONFIG, "%s: tensor %s is not finite at element %zu",
                            path, t->name, i);
+        if (kind == SQUARES && data[w->offset + i] < 0)
+            return il_fail(err, IL_ECONFIG,
+                           "%s: tensor %s, a mean of squares, is negative at element %zu",
+                           path, t->name, i);
+    }
     return IL_OK;
 }
 
@@ -209,6 +215,10 @@ static il_status read_into(const il_tensors *file, const char *path, il_model *m
     if (step && (end == step || *end || errno || model->step < 0))
         return il_fail(err, IL_ECONFIG, "%s: metadata step '%s' is not a count", path,
                        il_show(step).text);
+    if (model->step > model->config.training.train_steps)
+        return il_fail(err, IL_ECONFIG,
+                       "%s: metadata step '%s' is beyond its training.train_steps = %d",
+                       path, il_show(step).text, model->config.training.train_steps);
     const char *hash = il_tensors_meta(file, "hash");
     char now[24];
     uint64_t stored = IL_HASH_START;
@@ -218,10 +228,12 @@ static il_status read_into(const il_tensors *file, const char *path, il_model *m
     }
     snprintf(now, sizeof now, "%016" PRIx64, stored);
     if (hash && strcmp(hash, now))
-        return il_fail(err, IL_ECONFIG,
-                       "%s: the weights' hash is %s, the metadata say %s: the file "
-                       "was damaged or edited",
-                       path, now, il_show(hash).text);
+        return il_fail(
+            err, IL_ECONFIG,
+            "%s: the weights' hash is %s, the metadata say %s: the file was damaged, "
+            "or its weights were changed or saved in another dtype; if that is "
+            "wanted, take `hash` and `digest` out of the metadata",
+            path, now, il_show(hash).text);
     il_model_pack(model);
     return IL_OK;
 }
@@ -288,8 +300,12 @@ static il_status load(il_model **out, const il_tensors *file, const char *path,
 {
     const char *text = il_tensors_meta(file, "config");
     if (!text)
-        return il_fail(err, IL_ECONFIG,
-                       "%s: the metadata hold no 'config', so its model is unknown", path);
+        return il_fail(
+            err, IL_ECONFIG,
+            "%s: the metadata hold no 'config', so its model is unknown: a program "
+            "that rewrites a checkpoint must keep its metadata, as in safetensors' "
+            "save_file(tensors, path, metadata)",
+            path);
     il_config config;
     il_config_init(&config);
     IL_TRY(il_config_parse(&config, text, strlen(text), path, err));

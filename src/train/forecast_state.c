@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 static const char FORMAT[] = "innerloop forecast 1";
-enum { MOST_META = 80 };
+enum { MOST_META = 84 };
 
 static uint64_t hash_of(const il_forecast *f)
 {
@@ -86,6 +86,10 @@ il_status il_forecast_save(const il_forecast *f, const char *path, il_error *err
                                   .ndim = 1,
                                   .shape = { (int64_t)f->section[i].n },
                                   .data = f->section[i].data };
+    char digest[24];
+    snprintf(digest, sizeof digest, "%016" PRIx64,
+             il_tensors_digest(tensors, f->sections, m->meta, m->n));
+    note(m, IL_DIGEST, digest);
     il_status status = il_tensors_write(path, tensors, f->sections, m->meta, m->n, err);
     free(m);
     return status;

@@ -15,7 +15,7 @@ refuse() {
     [ "$FAILED" = 0 ] || echo "#   that was: $1"
 }
 # Replaces a text of the header by one of the same length.
-patch() { LC_ALL=C sed "1s/$1/$2/" good.safetensors >bad.safetensors; }
+patch() { LC_ALL=C sed "1s/\"digest\"/\"unused\"/; 1s/$1/$2/" good.safetensors >bad.safetensors; }
 
 : >bad.safetensors
 refuse 'empty' ''
@@ -51,7 +51,7 @@ patch 'n_embd: 16' 'n_embd: 61'
 refuse 'a recipe that does not fit' ''
 patch '"hash":"[0-9a-f]' '"hash":"?'
 refuse 'a hash that is none' ''
-cp good.safetensors bad.safetensors
+patch '"digest"' '"digest"'
 printf '\000\000\300\177' | dd of=bad.safetensors bs=1 seek=$((8 + HEADER)) conv=notrunc 2>/dev/null
 refuse 'a weight that is not a number' 'read_in.weight'
 cp good.safetensors bad.safetensors

@@ -200,7 +200,7 @@ expect 5 'none cannot be read' il forecast s.csv --state none --resume
 echo nonsense >junk
 expect 3 'junk' il forecast s.csv --state junk --resume
 { head -c 9000 st; printf x; tail -c +9002 st; } >broken # in the middle of an array
-expect 3 'broken was changed since it was written' il forecast s.csv --state broken --resume
+expect 3 'broken: its contents have the digest' il forecast s.csv --state broken --resume
 printf 'v\n1\n' >v.csv
 expect 3 "v.csv: no column 'y'" il forecast v.csv --state st --resume
 

@@ -529,7 +529,7 @@ static void refuses_damaged_files(void **state)
         fwrite(text, 1, size, file);
         fclose(file);
         text[at] ^= 1;
-        refused("was changed since it was written");
+        refused("was damaged, or changed by a program");
     }
     CHECK(!truncate(path, (off_t)size / 2), "cannot truncate");
     refused(path);

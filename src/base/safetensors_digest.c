@@ -1,0 +1,38 @@
+/* safetensors_digest.c - one number for all that a file holds, so that what was damaged is not believed
+ *
+ * FNV-1a of every tensor (name, dtype, shape, little-endian data) and of every text of the metadata but the
+ * digest's own, added up: the order does not count, in which a program that rewrites a file may differ.
+ */
+#include "base/base.h"
+
+static uint64_t hash_tensor(const il_tensor *t)
+{
+    enum { AT_ONCE = 256 };
+    unsigned char bytes[AT_ONCE * 8];
+    size_t size = il_dtype_bytes(t->dtype), all = il_tensor_count(t);
+    uint64_t hash = il_hash(IL_HASH_START, t->name, strlen(t->name) + 1);
+    hash = il_hash(hash, il_dtype_name(t->dtype), strlen(il_dtype_name(t->dtype)) + 1);
+    for (int i = 0; i < t->ndim; i++) {
+        char extent[24];
+        int n = snprintf(extent, sizeof extent, "%lld ", (long long)t->shape[i]);
+        hash = il_hash(hash, extent, (size_t)n);
+    }
+    for (size_t i = 0; i < all; i += AT_ONCE) {
+        size_t some = all - i < AT_ONCE ? all - i : AT_ONCE;
+        il_copy_little_endian(bytes, (const char *)t->data + i * size, some, size);
+        hash = il_hash(hash, bytes, some * size);
+    }
+    return hash;
+}
+
+uint64_t il_tensors_digest(const il_tensor *tensors, int n, const il_meta *meta, int nmeta)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < n; i++) sum += hash_tensor(tensors + i);
+    for (int i = 0; i < nmeta; i++) {
+        if (!strcmp(meta[i].key, IL_DIGEST)) continue;
+        uint64_t hash = il_hash(IL_HASH_START, meta[i].key, strlen(meta[i].key) + 1);
+        sum += il_hash(hash, meta[i].value, strlen(meta[i].value) + 1);
+    }
+    return sum;
+}
