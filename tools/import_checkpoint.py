@@ -14,6 +14,7 @@ Needs PyTorch to read a .pt file and PyYAML to read config.yaml.
 
 import argparse
 import json
+import math
 import re
 import struct
 import sys
@@ -70,12 +71,14 @@ def convert(state):
     for name, tensor in state.items():
         if IGNORED.search(name):
             continue
+        if not (hasattr(tensor, "detach") or isinstance(tensor, list)):
+            raise Refused(f"{name} is no tensor, but of type {type(tensor).__name__}")
         out[plain_name(name)] = flat(tensor)
     for need in ("read_in.weight", "wpe.weight", "h.0.attn.c_attn.weight", "ln_f.weight",
                  "read_out.weight"):
         if need not in out:
             raise Refused(f"the state dict has no {need}: it is of neither repository "
-                          f"(it has {', '.join(list(state)[:3])}, ...)")
+                          f"(it has {', '.join([*list(state)[:3], '...'])})")
     for name, (shape, _) in out.items():
         if len(shape) != (1 if VECTORS.search(name) or name.endswith("bias") else 2):
             raise Refused(f"{name} has shape {shape}")
@@ -91,11 +94,33 @@ def convert(state):
             if name.startswith("h.") and not VECTORS.search(name):
                 out[name] = transposed(shape, values)
     blocks = 1 + max(int(n.split(".")[1]) for n in out if n.startswith("h."))
+    check_whole(out, width, dims, blocks)
     rows = out["wpe.weight"][0][0]
     points = rows // 2
     if rows == 2 * points:  # Garg et al. have no row for a token that is never read
         out["wpe.weight"] = ((rows + 1, width), out["wpe.weight"][1] + [0.0] * width)
     return out, dict(n_dims=dims, n_embd=width, n_layer=blocks, n_positions=points)
+
+
+def check_whole(out, width, dims, blocks):
+    """Every weight of such a model is there, with its shape, and finite."""
+    shapes = {"read_in": (width, dims), "ln_f": (width,)}
+    for i in range(blocks):
+        shapes |= {f"h.{i}.ln_1": (width,), f"h.{i}.ln_2": (width,),
+                   f"h.{i}.attn.c_attn": (3 * width, width), f"h.{i}.attn.c_proj": (width, width),
+                   f"h.{i}.mlp.c_fc": (4 * width, width), f"h.{i}.mlp.c_proj": (width, 4 * width)}
+    shapes["read_out"] = (1, width)
+    for part, shape in shapes.items():
+        for name, want in ((f"{part}.weight", shape), (f"{part}.bias", shape[:1])):
+            if name not in out:
+                raise Refused(f"the state dict has no {name}: these models have biases, and every block")
+            if out[name][0] != want:
+                raise Refused(f"{name} has shape {out[name][0]}, and of n_embd = {width} it is {want}")
+    if out["wpe.weight"][0][1:] != (width,):
+        raise Refused(f"wpe.weight has shape {out['wpe.weight'][0]}, n_embd is {width}")
+    for name, (_, values) in out.items():
+        if not all(map(math.isfinite, values)):
+            raise Refused(f"{name} has numbers that are not finite")
 
 
 # Keys of the two repositories' configs. What changes the function is read, or has the one value given
@@ -235,9 +260,12 @@ def unpack(state, path):
     if not isinstance(state, dict) or not all(isinstance(k, str) for k in state):
         raise Refused(f"{path}: holds no state dict")
     try:
-        return state, int(step)
-    except (TypeError, ValueError, RuntimeError) as e:
+        step = int(step)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as e:
         raise Refused(f"{path}: train_step is no number: {one_line(e)}") from e
+    if step < 0:
+        raise Refused(f"{path}: train_step = {step} is below 0")
+    return state, step
 
 
 def main():
