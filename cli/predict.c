@@ -99,7 +99,7 @@ static il_status predict(const il_model *model, const il_table *examples,
         status =
             cli_fail(err, IL_ECONFIG,
                      "--score: the queries hold no '%.64s' to score against", o->target);
-    } else if (o->score && summary.not_finite && !o->json) {
+    } else if (o->score && summary.not_finite && !isfinite(summary.rmse) && !o->json) {
         status = cli_fail(
             err, IL_ENUMERIC,
             "--score: %d of the %d answers %s no finite number%s, so there is "

@@ -229,6 +229,10 @@ static il_status ask_all(table_run *r, il_error *err)
         for (int p = 0; p < r->prompts; p++)
             r->mean[q] += r->answers[(size_t)p * (size_t)r->asked + (size_t)q];
         r->mean[q] /= r->prompts;
+        if (isfinite(r->mean[q])) continue;
+        r->mean[q] = 0; /* it was the sum that is too large, or an answer */
+        for (int p = 0; p < r->prompts; p++)
+            r->mean[q] += r->answers[(size_t)p * (size_t)r->asked + (size_t)q] / r->prompts;
     }
     return IL_OK;
 }
@@ -329,7 +333,7 @@ static void note_shown(const table_run *r, FILE *notes)
 {
     const double enough = 0.9;
     double error = shown_error(r);
-    if (error >= enough || (isnan(error) && r->prompt->y.sd > 0))
+    if (error >= enough)
         fprintf(notes,
                 "the model makes nothing of these examples: its squared error on the very "
                 "examples it is shown is %.3g of that of their mean\n",

@@ -309,6 +309,20 @@ static void answers_that_are_not_finite(void **state)
     free(got);
 }
 
+/* The answers of 32 prompts have a mean where their sum has none. */
+static void a_mean_whose_sum_overflows(void **state)
+{
+    char text[1024] = "a,y\n";
+    (void)state;
+    for (int i = 0; i < 9; i++)
+        sprintf(text + strlen(text), "%d,%de307\n", i, 1 + (i + i * i % 5) % 9);
+    il_prediction s;
+    double *got = predict(text, "a,y\n4.5,5e307\n", &s);
+    CHECK(s.prompts == 32 && !s.not_finite && isfinite(*got) && isfinite(s.rmse),
+          "%d prompts: %g, rmse %g", s.prompts, *got, s.rmse);
+    free(got);
+}
+
 /* A model that answers zero whatever it is shown says the mean, and that is said. */
 static void a_model_that_has_learnt_nothing(void **state)
 {
@@ -581,6 +595,7 @@ int main(void)
         cmocka_unit_test(huge_and_tiny_units),
         cmocka_unit_test(answers_that_are_not_finite),
         cmocka_unit_test(a_model_that_has_learnt_nothing),
+        cmocka_unit_test(a_mean_whose_sum_overflows),
         cmocka_unit_test(every_note_is_kept),
         cmocka_unit_test(text_among_numbers_is_named),
         cmocka_unit_test(refuses_what_it_must),
