@@ -194,6 +194,11 @@ static il_status check_header(const reader *in, const char **name, il_error *err
                     ? ""
                     : "; it looks like the row numbers that pandas writes: leave "
                       "them out with to_csv(..., index=False), or name the column");
+        if (il_utf8_bad(at, strlen(at)) < strlen(at))
+            return il_fail(err, IL_ECONFIG,
+                           "%s:%d: the name of column %d, '%.64s', is not text in UTF-8; "
+                           "save the file as UTF-8",
+                           in->path, in->row_line, c + 1, at);
         for (int i = 0; i < c; i++)
             if (!strcmp(name[i], at))
                 return il_fail(
@@ -397,12 +402,6 @@ static il_status open_csv(il_csv *r, il_error *err)
     if (!r->in.row) return il_fail(err, IL_EFAIL, "%s: out of memory", r->in.path);
     IL_TRY(read_header(&r->in, err));
     IL_TRY(check_header(&r->in, name, err));
-    for (int c = 0; c < r->in.cols; c++)
-        if (il_utf8_bad(name[c], strlen(name[c])) < strlen(name[c]))
-            return il_fail(err, IL_ECONFIG,
-                           "%s:%d: the name of column %d, '%s', is not text in UTF-8; save "
-                           "the file as UTF-8",
-                           r->in.path, r->in.row_line, c + 1, name[c]);
     r->header = r->in.cells_size;
     return IL_OK;
 }

@@ -72,6 +72,9 @@ bad_stdin() { printf 'a,a\n1,2\n' | il predict run --examples - --queries unknow
 expect 3 'standard input:1: columns 1 and 2 are both named' bad_stdin
 printf ',a,b,kind,y\n0,1,2,k0,1\n1,2,3,k1,2\n' >index.csv
 expect 3 'index.csv:1: column 1 has no name.*index=False' predict index.csv unknown.csv
+printf 'gr\366\337e,y\n1,2\n2,4\n' >latin.csv
+expect 3 "latin.csv:1: the name of column 1, 'gr\?\?e', is not text in UTF-8; save the file as UTF-8" \
+    predict latin.csv unknown.csv
 printf 'a,b,kind,y\n1,1.7e308,k0,1\n' >far.csv
 expect 4 'score: 1 of the 1 answers is no finite number' predict good.csv far.csv y --score
 check 'the row is named' grep -q 'note: .*in row 1 of the queries' .stderr
