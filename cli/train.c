@@ -107,13 +107,21 @@ static void on_progress(void *context, const il_progress *p)
     cli_progress_show(w->line, p);
 }
 
+static void on_note(void *context, const char *text)
+{
+    (void)context;
+    cli_note("%s", text);
+}
+
 il_status cli_train_in(const il_config *config, const char *folder, int resume,
                        il_trained *result, il_error *err)
 {
     watcher w = { .line = cli_progress_new(), .folder = folder };
-    il_watch watch = {
-        .start = on_start, .progress = on_progress, .context = &w, .stop = &stop
-    };
+    il_watch watch = { .start = on_start,
+                       .progress = on_progress,
+                       .context = &w,
+                       .stop = &stop,
+                       .note = on_note };
     stop = 0;
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);

@@ -403,6 +403,8 @@ typedef struct {
     void (*progress)(void *context, const il_progress *p); /* after every step; or NULL */
     void *context;
     volatile sig_atomic_t *stop; /* set to 1 to save and stop; may be NULL */
+    /* A sentence, without its end, of what was met and survived, as a damaged checkpoint; or NULL */
+    void (*note)(void *context, const char *text);
 } il_watch;
 
 typedef struct {
@@ -420,7 +422,8 @@ il_status il_lock_take(il_lock **lock, const char *path, il_error *err);
 void il_lock_give(il_lock *lock); /* NULL is fine */
 
 /* Trains a recipe in a run folder (made if missing): config.yaml, env.json, metrics.jsonl,
- * checkpoints/. `resume` continues the folder's newest checkpoint bit for bit.
+ * checkpoints/. `resume` continues the folder's newest checkpoint that is whole, bit for bit, and
+ * notes one that is not.
  * Errors: IL_ENUMERIC when the loss is not finite (the last good checkpoint stays),
  * IL_EINTERRUPT after saving on request, IL_ECONFIG when resuming with another recipe or
  * starting where a model is already, IL_EFAIL when another process trains there. */

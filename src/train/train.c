@@ -100,18 +100,14 @@ static il_status same_options(const il_opt *table, const void *now_, const void 
     return IL_OK;
 }
 
-static il_status same_recipe(const il_config *config, const char *path, il_error *err)
+static il_status same_recipe(const il_config *config, const il_config *then,
+                             const char *path, il_error *err)
 {
-    il_model *then;
-    IL_TRY(il_model_load(&then, path, err));
-    const il_config *c = il_model_config(then);
-    il_status status = same_options(il_config_opts(), config, c, path, "", err);
     const il_task *task = il_task_find(config->training.task_name);
-    if (status == IL_OK && task)
-        status = same_options(task->opts, config->training.task_opts, c->training.task_opts,
-                              path, "training.", err);
-    il_model_free(then);
-    return status;
+    IL_TRY(same_options(il_config_opts(), config, then, path, "", err));
+    if (!task) return IL_OK;
+    return same_options(task->opts, config->training.task_opts, then->training.task_opts,
+                        path, "training.", err);
 }
 
 /* Lines of metrics from after the checkpoint belong to a future that will be run again. */
@@ -148,29 +144,55 @@ static il_status cut_metrics(const char *path, int64_t step, il_error *err)
     return status;
 }
 
+/* `damaged`: what failed is what the file holds, and not that its recipe is another one. */
 static il_status read_checkpoint(runner *r, const il_config *config, const char *path,
-                                 il_error *err)
+                                 int *damaged, il_error *err)
 {
-    IL_TRY(same_recipe(config, path, err));
-    return il_checkpoint_read(path, il_trainer_model(r->t), il_trainer_moments(r->t), err);
+    il_model *then;
+    il_status status = il_model_load(&then, path, err);
+    *damaged = status == IL_ECONFIG;
+    IL_TRY(status);
+    status = same_recipe(config, il_model_config(then), path, err);
+    il_model_free(then);
+    IL_TRY(status);
+    status =
+        il_checkpoint_read(path, il_trainer_model(r->t), il_trainer_moments(r->t), err);
+    *damaged = status == IL_ECONFIG;
+    return status;
 }
 
-/* Reads `last`, or where that is gone the newest kept checkpoint that is whole; `found` 0: none. */
+static void say_damaged(const runner *r, const char *used, const char *why)
+{
+    il_error line;
+    if (!r->watch || !r->watch->note) return;
+    il_fail(&line, IL_OK, "%s goes on, because the checkpoint after it is damaged: %s",
+            strrchr(used, '/') + 1, why);
+    r->watch->note(r->watch->context, line.text);
+}
+
+/* Reads the newest checkpoint that is whole: `last`, or one that was kept. `found` stays 0
+ * where there is none, whole or not. */
 static il_status read_newest(runner *r, const il_config *config, int *found, il_error *err)
 {
     char path[PATH];
     struct stat info;
+    il_error first = { 0 }; /* what is wrong with the newest */
     int64_t step = INT64_MAX;
-    il_status status = IL_OK;
     il_checkpoint_path(path, sizeof path, r->folder);
-    *found = !stat(path, &info);
-    if (*found) return read_checkpoint(r, config, path, err);
-    while ((step = il_checkpoint_kept(path, sizeof path, r->folder, step)) >= 0) {
+    if (stat(path, &info)) step = il_checkpoint_kept(path, sizeof path, r->folder, step);
+    for (; step >= 0; step = il_checkpoint_kept(path, sizeof path, r->folder, step)) {
+        int damaged;
+        il_error why = { 0 };
+        il_status status = read_checkpoint(r, config, path, &damaged, &why);
         *found = 1;
-        status = read_checkpoint(r, config, path, err);
-        if (status == IL_OK) break;
+        if (status == IL_OK && *first.text) say_damaged(r, path, first.text);
+        if (!damaged) return status ? il_fail(err, status, "%s", why.text) : IL_OK;
+        if (!*first.text) first = why;
     }
-    return status;
+    if (!*first.text) return IL_OK;
+    return il_fail(err, IL_ECONFIG,
+                   "%s; no other checkpoint there is whole: train in another folder",
+                   first.text);
 }
 
 static il_status save_kept(runner *r, il_error *err);
@@ -180,7 +202,7 @@ static il_status resume_from(runner *r, const il_config *config, il_error *err)
 {
     char metrics[PATH];
     struct stat info;
-    int found, keep = config->training.keep_every_steps;
+    int found = 0, keep = config->training.keep_every_steps;
     in_folder(metrics, r, "metrics.jsonl");
     IL_TRY(read_newest(r, config, &found, err));
     il_model *m = il_trainer_model(r->t);

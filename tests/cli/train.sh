@@ -72,6 +72,56 @@ check 'with the same hash' test "$(tail -n 1 .stdout)" = "$HASH"
 check 'and the same metrics' bash -c 'for d in whole gap; do sed "s/\"seconds\": [^,]*//" $d/metrics.jsonl | cksum; done |
     uniq | wc -l | grep -qx 1'
 
+# `last` cut short, with a flipped bit, empty or no checkpoint at all: the newest kept one that is whole goes on
+flip() { # flip FILE OFFSET: the byte there, with its lowest bit the other way round
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+    # shellcheck disable=SC2059
+    printf "\\$(printf %o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+same_metrics() { cmp -s <(sed 's/"seconds": [^,]*//' "$1/metrics.jsonl") <(sed 's/"seconds": [^,]*//' "$2/metrics.jsonl"); }
+il train ./tiny.yaml training.keep_every_steps=5 training.train_steps=18 --out kept >kept.hash 2>&1
+HEADER=$(od -An -tu4 -N4 kept/checkpoints/last.safetensors | tr -d ' ')
+SIZE=$(wc -c <kept/checkpoints/last.safetensors)
+damage() { # damage HOW FILE
+    case $1 in
+    cut) head -c 2000 kept/checkpoints/last.safetensors >"$2" ;;
+    empty) : >"$2" ;;
+    noise) head -c 5000 /dev/urandom >"$2" ;;
+    weight) flip "$2" $((8 + HEADER + 3)) ;;
+    moment) flip "$2" $((SIZE - 1)) ;;
+    recipe) sed -i '1s/n_embd: 16/n_embd: 61/' "$2" ;;
+    esac
+}
+for how in cut empty noise weight moment recipe; do
+    rm -rf hurt
+    cp -r kept hurt
+    damage $how hurt/checkpoints/last.safetensors
+    expect 0 '' il train ./tiny.yaml training.keep_every_steps=5 training.train_steps=18 --out hurt --resume
+    check "$how: one note says what is damaged, and what goes on" bash -c '[ "$(grep -c "^note:" .stderr)" = 1 ] &&
+        grep -q "^note: step-000000015.safetensors goes on, .* damaged: hurt/checkpoints/last.safetensors:" .stderr'
+    check "$how: from there" grep -q '^hurt: from step 15,' .stderr
+    check "$how: the same files in the end" cmp hurt/checkpoints/last.safetensors kept/checkpoints/last.safetensors
+    check "$how: and the same metrics" same_metrics hurt kept
+done
+damage cut hurt/checkpoints/last.safetensors
+damage weight hurt/checkpoints/step-000000015.safetensors
+expect 0 '' il train ./tiny.yaml training.keep_every_steps=5 training.train_steps=18 --out hurt --resume
+check 'two are damaged: the third goes on' grep -q '^hurt: from step 10,' .stderr
+check 'and the second is whole again' cmp hurt/checkpoints/step-000000015.safetensors kept/checkpoints/step-000000015.safetensors
+expect 3 'last.safetensors was trained with training.train_steps = 18' il train ./tiny.yaml \
+    training.keep_every_steps=5 --out hurt --resume
+damage cut hurt/checkpoints/last.safetensors
+expect 3 'step-000000015.safetensors was trained with training.train_steps = 18' il train ./tiny.yaml \
+    training.keep_every_steps=5 --out hurt --resume
+expect 3 'hurt/checkpoints/last.safetensors' il show hurt
+rm hurt/checkpoints/step-*
+before=$(cat hurt/config.yaml hurt/env.json hurt/metrics.jsonl hurt/checkpoints/* | cksum)
+expect 3 'last.safetensors: .*no other checkpoint there is whole: train in another folder' il train ./tiny.yaml \
+    training.keep_every_steps=5 training.train_steps=18 --out hurt --resume
+check 'where none is whole, nothing is overwritten' \
+    test "$(cat hurt/config.yaml hurt/env.json hurt/metrics.jsonl hurt/checkpoints/* | cksum)" = "$before"
+check 'nor added' test "$(echo hurt/* hurt/checkpoints/*)" = "hurt/checkpoints hurt/config.yaml hurt/env.json hurt/metrics.jsonl hurt/checkpoints/last.safetensors"
+
 # the name latest: the run it points to goes on, and it still points there
 cp -r whole runs/other
 ln -sfn other runs/latest
