@@ -146,6 +146,21 @@ static il_status add_named(session *s, const char *name, size_t size, il_error *
     return add_column(s, cell, err);
 }
 
+/* ": how to write it", where a cell was meant as a number; "" where not */
+static const char *hint(const char *cell, char *text, size_t size)
+{
+    text[0] = ':', text[1] = ' ';
+    return il_cell_hint(cell, text + 2, size - 2) ? text : "";
+}
+
+static void note_text(const session *s, int c)
+{
+    char how[160];
+    const char *why = hint(s->cells[c], how, sizeof how);
+    cli_note("column '%s' is text%s%.64s%s and left out%s", il_csv_col(s->rows, c),
+             *why ? ", as in '" : "", *why ? s->cells[c] : "", *why ? "'," : "", why);
+}
+
 /* The columns of --column, or those whose first row holds a number or a missing one. */
 static il_status choose_columns(session *s, il_error *err)
 {
@@ -159,7 +174,7 @@ static il_status choose_columns(session *s, il_error *err)
         if (il_cell_number(s->cells[c], &v))
             CLI_TRY(add_column(s, c, err));
         else
-            cli_note("column '%s' is text and left out", il_csv_col(s->rows, c));
+            note_text(s, c);
     }
     if (s->n) return IL_OK;
     return cli_fail(err, IL_ECONFIG, "%s: no column of numbers", s->path);
@@ -290,14 +305,16 @@ static il_status print_scores(const session *s, il_error *err)
 static il_status step(session *s, il_error *err)
 {
     double y[MOST_COLUMNS];
+    char how[160];
     il_error why = { 0 };
     for (int c = 0; c < s->n; c++)
         if (!il_cell_number(s->cells[s->cell[c]], y + c))
             return cli_fail(err, IL_ECONFIG,
                             "%s:%d: column '%.64s' holds '%.64s'; a finite number or a "
-                            "missing one (NA) is expected",
+                            "missing one (NA) is expected%s",
                             s->path, il_csv_line(s->rows), il_csv_col(s->rows, s->cell[c]),
-                            s->cells[s->cell[c]]);
+                            s->cells[s->cell[c]],
+                            hint(s->cells[s->cell[c]], how, sizeof how));
     il_status status = il_forecast_step(s->forecast, y, s->out, &why);
     if (status)
         return cli_fail(err, status, "%s:%d: %s", s->path, il_csv_line(s->rows), why.text);

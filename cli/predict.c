@@ -96,9 +96,12 @@ static il_status predict(const il_model *model, const il_table *examples,
                 summary.prompts, summary.prompts == 1 ? "" : "s");
     }
     if (o->score && !summary.targets) {
-        status =
-            cli_fail(err, IL_ECONFIG,
-                     "--score: the queries hold no '%.64s' to score against", o->target);
+        status = cli_fail(err, IL_ECONFIG,
+                          il_table_find(queries, o->target) < 0
+                              ? "--score: the queries hold no '%.64s' to score against"
+                              : "--score: the queries' column '%.64s' holds no value to "
+                                "score against",
+                          o->target);
     } else if (o->score && summary.not_finite && !isfinite(summary.rmse) && !o->json) {
         status = cli_fail(
             err, IL_ENUMERIC,

@@ -479,6 +479,9 @@ il_status il_csv_next(il_csv *csv, const char **cell, int *more, il_error *err);
 int il_csv_line(const il_csv *csv); /* where that row began, from 1 */
 /* A cell as a number, NaN if it is missing; 0 when it is neither. */
 int il_cell_number(const char *cell, double *value);
+/* How to write a cell that is neither: `hint` gets a clause for a sentence. 1 when the cell was meant as a
+ * number (1,5  $5  5 %  1_000  0x10  1e400), 0 when it is anything else. */
+int il_cell_hint(const char *cell, char *hint, size_t size);
 void il_table_write_csv(const il_table *table, FILE *f);
 /* As CSV into a file, which is replaced as a whole or left as it was. Errors: IL_EIO. */
 il_status il_table_save(const il_table *table, const char *path, il_error *err);

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <strings.h>
 
 enum {
     IL_CSV_LINE = 1 << 20, /* bytes of a row */
@@ -182,15 +181,17 @@ static il_status split_row(reader *in, int *cols, il_error *err)
 
 static il_status check_header(const reader *in, const char **name, il_error *err)
 {
-    int numbers = 0;
+    int numbers = 0, nameless = 0;
     double v;
     const char *at = in->cells;
+    for (int c = 0; c < in->cols; c++, at += strlen(at) + 1) nameless += !*at;
+    at = in->cells;
     for (int c = 0; c < in->cols; c++, at += strlen(at) + 1) {
         if (!*at)
             return il_fail(
                 err, IL_ECONFIG, "%s:%d: column %d has no name%s", in->path, in->row_line,
                 c + 1,
-                c || in->cols == 1
+                c || in->cols == 1 || nameless > 1
                     ? ""
                     : "; it looks like the row numbers that pandas writes: leave "
                       "them out with to_csv(..., index=False), or name the column");
@@ -310,14 +311,6 @@ static il_status read_rows(reader *in, il_error *err)
     return IL_OK;
 }
 
-static int is_missing(const char *cell)
-{
-    static const char *const words[] = { "", "NA", "NaN", "?", "null" };
-    for (int i = 0; i < IL_COUNT(words); i++)
-        if (!strcasecmp(cell, words[i])) return 1;
-    return 0;
-}
-
 /* The cells become columns: numbers where every cell that is not missing is one. */
 static il_status fill(const reader *in, il_table *table, unsigned char *is_text,
                       il_error *err)
@@ -328,7 +321,7 @@ static il_status fill(const reader *in, il_table *table, unsigned char *is_text,
     at = first;
     for (int r = 0; r < in->rows; r++)
         for (int c = 0; c < in->cols; c++, at += strlen(at) + 1)
-            if (!is_missing(at) && !il_number_parse(at, &v)) is_text[c] = 1;
+            is_text[c] |= !il_cell_number(at, &v);
 
     at = in->cells;
     for (int c = 0; c < in->cols; c++, at += strlen(at) + 1)
@@ -336,10 +329,10 @@ static il_status fill(const reader *in, il_table *table, unsigned char *is_text,
     for (int r = 0; r < in->rows; r++) {
         IL_TRY(il_table_add_row(table, err));
         for (int c = 0; c < in->cols; c++, at += strlen(at) + 1) {
-            if (is_missing(at)) continue;
+            if (il_cell_number(at, &v) && isnan(v)) continue; /* missing */
             if (is_text[c]) {
                 IL_TRY(il_table_set_text(table, r, c, at, err));
-            } else if (il_number_parse(at, &v)) {
+            } else {
                 il_table_set(table, r, c, v);
             }
         }
@@ -446,10 +439,4 @@ il_status il_csv_next(il_csv *r, const char **cell, int *more, il_error *err)
     const char *at = r->in.cells + r->header;
     for (int c = 0; *more && c < r->in.cols; c++, at += strlen(at) + 1) cell[c] = at;
     return IL_OK;
-}
-
-int il_cell_number(const char *cell, double *value)
-{
-    *value = NAN;
-    return is_missing(cell) || il_number_parse(cell, value);
 }

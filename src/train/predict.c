@@ -255,61 +255,6 @@ static void free_run(table_run *r)
 
 /* ---- what is handed back ------------------------------------------------------------------------- */
 
-/* The differences are divided by the largest, so that no square overflows. */
-static double rmse(const il_frame *f, const double *answers)
-{
-    const double *y = f->y + f->M;
-    double squares = 0, largest = 0;
-    int n = 0;
-    for (int q = 0; q < f->Q; q++)
-        if (isfinite(y[q])) largest = fmax(largest, fabs(answers[q] / 2 - y[q] / 2));
-    for (int q = 0; q < f->Q; q++) {
-        if (!isfinite(y[q])) continue;
-        double d = largest > 0 ? (answers[q] / 2 - y[q] / 2) / largest : 0;
-        squares += isfinite(answers[q]) ? d * d : NAN;
-        n++;
-    }
-    return n ? 2 * largest * sqrt(squares / n) : NAN;
-}
-
-static il_status score(const il_frame *f, const double *answers, il_prediction *s,
-                       il_error *err)
-{
-    s->rmse = s->rmse_ridge = s->rmse_ols = s->rmse_mean = NAN;
-    for (int q = 0; q < f->Q; q++) s->targets += isfinite(f->y[f->M + q]) != 0;
-    if (!s->targets) return IL_OK;
-    double *ridge = calloc(2 * (size_t)f->Q, sizeof *ridge), *ols = ridge + f->Q;
-    if (!ridge) return il_fail(err, IL_EFAIL, "out of memory for %d queries", f->Q);
-    il_status status = il_frame_linear(f, ridge, ols, err);
-    if (!status) {
-        s->rmse = rmse(f, answers);
-        s->rmse_ridge = rmse(f, ridge);
-        s->rmse_ols = rmse(f, ols);
-        il_standard y = il_standard_of(f->y, NULL, f->M);
-        for (int q = 0; q < f->Q; q++) ridge[q] = il_standard_to(&y, 0);
-        s->rmse_mean = rmse(f, ridge);
-    }
-    free(ridge);
-    return status;
-}
-
-/* Counts the answers that are no numbers, and says to which rows they are. */
-static int note_not_finite(const table_run *r, FILE *notes)
-{
-    enum { NAMED = 8 };
-    int n = 0;
-    for (int q = 0; q < r->frame->Q; q++) {
-        if (isfinite(r->mean[q])) continue;
-        if (!n++) fprintf(notes, "the model's answer is no finite number in row");
-        if (n <= NAMED) fprintf(notes, "%s %d", n > 1 ? "," : "", q + 1);
-    }
-    if (n > NAMED) fprintf(notes, " and %d more", n - NAMED);
-    if (n)
-        fprintf(notes, " of the queries: what the model was shown is far from what it was "
-                       "made for\n");
-    return n;
-}
-
 /* The model's squared error on the examples it was shown over that of their mean: a model that makes
  * something of them is below 1. NaN where all targets are the same. */
 static double shown_error(const table_run *r)
@@ -361,8 +306,7 @@ static il_status predict(table_run *r, il_table *table, il_prediction *s, FILE *
 {
     const il_frame *f = r->frame;
     IL_TRY(ask_all(r, err));
-    IL_TRY(score(f, r->mean, s, err));
-    s->not_finite = note_not_finite(r, notes);
+    IL_TRY(il_frame_score(f, r->mean, s, notes, err));
     note_shown(r, notes);
     s->features = f->P;
     s->prompts = r->prompts;

@@ -8,6 +8,7 @@
  * numbers are the same but for rounding, and mean then one of them. */
 typedef struct {
     int n, exponent; /* n: numbers there are */
+    int rounded;     /* sd is 0, and yet they differ */
     double mean, sd; /* of x / 2^exponent, divided by n */
 } il_standard;
 
@@ -34,5 +35,10 @@ void il_frame_free(il_frame *frame);
  * an intercept and fitted to all examples, answer to the queries: ridge, ols (Q).
  * Cost O(M P^2). Errors: IL_EFAIL. */
 il_status il_frame_linear(const il_frame *frame, double *ridge, double *ols, il_error *err);
+
+/* The scores of `answers` (Q) and of what stands beside them: targets, not_finite and the four rmse of
+ * `s`. What is no finite number goes to `notes`. Errors: il_frame_linear's. */
+il_status il_frame_score(const il_frame *frame, const double *answers, il_prediction *s,
+                         FILE *notes, il_error *err);
 
 #endif

@@ -28,6 +28,7 @@ il_standard il_standard_of(const double *x, const int *at, int n)
     low = ldexp(low, -s.exponent);
     if (ldexp(high, -s.exponent) - low <= 4 * DBL_EPSILON * ldexp(largest, -s.exponent)) {
         s.mean = low;
+        s.rounded = ldexp(high, -s.exponent) != low;
         return s;
     }
     for (int i = 0; i < n; i++) {

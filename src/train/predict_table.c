@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <strings.h>
 
 enum { LEVELS = 6 }; /* of a text column that becomes indicators */
 
@@ -113,6 +114,29 @@ static void keep(encoder *e, double *x, const char *name)
     e->frame->P--;
 }
 
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Whole numbers, none twice, below a name that programs give to row numbers? 0 without memory, too. */
+static int looks_like_row_numbers(const encoder *e, const char *name, const double *x)
+{
+    static const char *const names[] = { "index",    "level_0",   "row", "rowid", "row_id",
+                                         "rownames", "row_names", "id",  "X",     "...1" };
+    int M = e->frame->M, like = !strncmp(name, "Unnamed: ", 9);
+    for (int i = 0; i < IL_COUNT(names); i++) like |= !strcasecmp(name, names[i]);
+    double *sorted = like ? malloc(sizeof *sorted * (size_t)M) : NULL;
+    if (!sorted) return 0;
+    memcpy(sorted, x, sizeof *sorted * (size_t)M);
+    qsort(sorted, (size_t)M, sizeof *sorted, compare);
+    for (int i = 0; i < M && like; i++)
+        like = sorted[i] == floor(sorted[i]) && (!i || sorted[i] > sorted[i - 1]);
+    free(sorted);
+    return like;
+}
+
 static il_status encode_numbers(encoder *e, int col)
 {
     int n = e->frame->M + e->frame->Q;
@@ -122,10 +146,10 @@ static il_status encode_numbers(encoder *e, int col)
     for (int i = 0; i < n; i++) x[i] = number_at(e, p, i);
     il_standard examples = il_standard_of(x, NULL, e->frame->M);
     if (!(examples.sd > 0)) {
-        note(e, "column '%s' is %s and was dropped", il_show(p.name).text,
-             !examples.n                ? "missing in all examples"
-             : examples.n < e->frame->M ? "the same in all examples that have it"
-                                        : "the same in all examples");
+        note(e, "column '%s' is %s%s%s and was dropped", il_show(p.name).text,
+             examples.n ? "the same in all examples" : "missing in all examples",
+             examples.n && examples.n < e->frame->M ? " that have it" : "",
+             examples.rounded ? ", but for rounding," : "");
         free(x);
         return IL_OK;
     }
@@ -133,18 +157,16 @@ static il_status encode_numbers(encoder *e, int col)
     if (missing)
         note(e, "%d missing cell%s of '%s' became the examples' mean", missing,
              missing == 1 ? "" : "s", il_show(p.name).text);
+    if (looks_like_row_numbers(e, p.name, x))
+        note(e,
+             "column '%s' looks like row numbers and is an input like any other: leave it "
+             "out if it says nothing about '%s' (pandas: to_csv(..., index=False))",
+             il_show(p.name).text, il_show(e->target).text);
     keep(e, x, il_show(p.name).text);
     return IL_OK;
 }
 
 /* ---- text among numbers --------------------------------------------------------------------- */
-
-/* Might somebody have meant a number, as in 1,5 or 1 234.5? */
-static int is_near_number(const char *cell)
-{
-    return strcspn(cell, "0123456789") < strlen(cell) &&
-           !cell[strspn(cell, "0123456789+-.,' ")];
-}
 
 static int is_number(const char *cell)
 {
@@ -152,27 +174,30 @@ static int is_number(const char *cell)
     return il_number_parse(cell, &v);
 }
 
-/* "'-' in line 3 is no number", of the first cell that makes a column text which has numbers in it;
- * "" if it has none. */
+/* "'-' in line 3 is no number", of the first cell that makes text of a column which has numbers in it, or
+ * mostly cells that were meant as numbers; "" if it is neither. */
 static void explain_text(const il_table *t, int col, char *out, size_t size)
 {
-    int numbers = 0, first = -1;
+    int numbers = 0, meant = 0, words = 0, first = -1;
+    char hint[160];
     for (int r = 0; r < il_table_rows(t); r++) {
         const char *cell = il_table_text(t, r, col);
         if (!*cell) continue;
-        numbers += is_number(cell) || is_near_number(cell);
-        if (first < 0 && !is_number(cell)) first = r;
+        if (is_number(cell)) {
+            numbers++;
+            continue;
+        }
+        if (first < 0) first = r;
+        *(il_cell_hint(cell, hint, sizeof hint) ? &meant : &words) += 1;
     }
     *out = 0;
-    if (first < 0 || !numbers) return;
+    if (first < 0 || (!numbers && meant <= words)) return;
     const char *cell = il_table_text(t, first, col);
     int line = il_table_line(t, first);
+    il_cell_hint(cell, hint, sizeof hint);
     snprintf(out, size, "'%s' in %s %d of %s is no number: %s", il_show(cell).text,
              line ? "line" : "row", line ? line : first + 1, il_show(il_table_name(t)).text,
-             is_near_number(cell)
-                 ? "write 1234.5, with a decimal point and nothing between "
-                   "thousands"
-                 : "a missing number is an empty cell or NA");
+             hint);
 }
 
 /* ---- text: one indicator for every level but the first ------------------------------------------ */
@@ -207,7 +232,7 @@ static il_status encode_text(encoder *e, int col)
     const char *level[LEVELS + 1];
     pair p = pair_at(e, col);
     int n = find_levels(e, p, level), missing = 0;
-    char why[300];
+    char why[400];
     explain_text(e->examples, p.example, why, sizeof why);
     if (*why) note(e, "column '%s' is taken as text: %s", il_show(p.name).text, why);
     if (n > LEVELS || n < 2) {
@@ -263,15 +288,14 @@ static il_status find_target(const encoder *e, const il_table *t, int *col)
     for (int r = 0; r < il_table_rows(t); r++) {
         const char *text = il_table_text(t, r, *col);
         if (!*text || isfinite(target_at(t, r, *col))) continue;
+        char hint[160];
         int line = il_table_line(t, r);
+        il_cell_hint(text, hint, sizeof hint);
         return il_fail(e->err, IL_ECONFIG,
                        "%s: column '%s' holds '%s' in %s %d; only numbers can be "
-                       "predicted%s",
+                       "predicted: %s",
                        il_table_name(t), il_show(e->target).text, il_show(text).text,
-                       line ? "line" : "row", line ? line : r + 1,
-                       is_near_number(text)
-                           ? ", with a decimal point and nothing between thousands"
-                           : " (a missing one is an empty cell or NA)");
+                       line ? "line" : "row", line ? line : r + 1, hint);
     }
     return IL_OK;
 }
@@ -315,7 +339,7 @@ static il_status read_targets(encoder *e)
 static il_status kinds_differ(const encoder *e, int c, int q)
 {
     int is_text = il_table_is_text(e->examples, c);
-    char why[300];
+    char why[400];
     explain_text(is_text ? e->examples : e->queries, is_text ? c : q, why, sizeof why);
     return il_fail(e->err, IL_ECONFIG, "%s: column '%s' is %s here and %s in %s%s%s",
                    il_table_name(e->queries), il_show(il_table_col(e->examples, c)).text,

@@ -186,6 +186,7 @@ bad() { # bad 'regex' 'text' : what was forecast before the bad row stands
 }
 bad 'bad.csv:3: column .v. holds .inf.' 'v\n1\ninf\n'
 bad "bad.csv:3: column 'v' holds 1e.301; a number of at most 1e300" 'v\n1\n1e301\n'
+bad "bad.csv:3: column 'v' holds '5 %'.*: write the number alone, without '%'" 'v\n1\n5 %%\n'
 bad "bad.csv:4: column 'v' holds '1,5'" 'v;w\n1;2\n1;3\n"1,5";3\n'
 bad 'bad.csv:3: 2 cells where the header has 1' 'v\n1\n2,3\n'
 bad 'bad.csv: no rows below the header' 'v\n'

@@ -72,6 +72,15 @@ bad_stdin() { printf 'a,a\n1,2\n' | il predict run --examples - --queries unknow
 expect 3 'standard input:1: columns 1 and 2 are both named' bad_stdin
 printf ',a,b,kind,y\n0,1,2,k0,1\n1,2,3,k1,2\n' >index.csv
 expect 3 'index.csv:1: column 1 has no name.*index=False' predict index.csv unknown.csv
+printf ',,kind,y\n0,1,k0,1\n' >nameless.csv
+expect 3 'nameless.csv:1: column 1 has no name$' predict nameless.csv unknown.csv
+printf 'a,b,kind,y\n1,2,k0,\n1,3,k0,NA\n' >empty.csv
+expect 3 "the queries' column 'y' holds no value to score against" predict good.csv empty.csv y --score
+expect 0 '' predict good.csv empty.csv
+printf 'a,y\n0,1e307\n1,2e307\n2,3e307\n' >steep.csv
+printf 'a,y\n1000,2e307\n' >beyond.csv
+expect 0 '' predict steep.csv beyond.csv y --score
+check 'ridge and ols are empty, and why' bash -c 'grep -qE "^ols +-$" .stdout && grep -q "^note: the answer of ols is no finite number in row 1" .stderr'
 printf 'gr\366\337e,y\n1,2\n2,4\n' >latin.csv
 expect 3 "latin.csv:1: the name of column 1, 'gr\?\?e', is not text in UTF-8; save the file as UTF-8" \
     predict latin.csv unknown.csv

@@ -1,6 +1,7 @@
 /* table.c - tables: what goes in comes out, and every malformed CSV file is refused by line */
 #include "check.h"
 #include "innerloop.h"
+#include "report/report.h"
 
 #include <locale.h>
 #include <stdlib.h>
@@ -94,6 +95,7 @@ static void refuses_what_it_must(void **state)
         { "1,2\n3,4\n", 0, ":1: the first line holds numbers" },
         { "a,b,a\n1,2,3\n", 0, ":1: columns 1 and 3 are both named 'a'" },
         { "a,,c\n1,2,3\n", 0, ":1: column 2 has no name" },
+        { ",b,c\n1,2,3\n", 0, ":1: column 1 has no name; it looks like the row numbers" },
         { "a,b\n1,\0\n", 8, ":2: byte 0x00 is not text" },
         { "a,b\n1,\x01\n", 0, ":2: byte 0x01" },
         { "a,b\n1,2\n\"x,4\n5,6\n", 0, ":3: a quote is opened here and never closed" },
@@ -219,6 +221,59 @@ static void columns_added_late_are_missing(void **state)
     il_table_free(t);
 }
 
+/* A cell that was meant as a number says how to write it; words, codes and addresses were not meant so. */
+static void cells_meant_as_numbers(void **state)
+{
+    static const struct {
+        const char *cell, *says; /* NULL: not meant as a number */
+    } cases[] = {
+        { "$5", "alone, without '$'" },
+        { "5 %", "without '%'" },
+        { "-US$ 5.25", "without 'US$'" },
+        { "5\xE2\x82\xAC", "without '\xE2\x82\xAC'" },
+        { "\xE2\x82\xAC 1.234,50", "without '\xE2\x82\xAC'; write 1234.5, with a decimal" },
+        { "12 kg", "without 'kg'" },
+        { "<0.01", "without '<'" },
+        { "1,5", "with a decimal point" },
+        { "1_000", "nothing between thousands" },
+        { "1\xC2\xA0"
+          "000",
+          "nothing between thousands" },
+        { "1'000", "nothing between thousands" },
+        { "1.234.567", "nothing between thousands" },
+        { "0x10", "in decimal" },
+        { "1e400", "finite" },
+        { "-inf", "finite" },
+        { "(5)", "a hyphen in front" },
+        { "5-", "a hyphen in front" },
+        { "\xE2\x88\x92"
+          "5",
+          "a hyphen in front" },
+        { "2024-01-05", "a date" },
+        { "1/2", "a fraction" },
+        { "--5", "as 1234.5" },
+        { "-", NULL },
+        { "N/A", NULL },
+        { "#DIV/0!", NULL },
+        { "oops", NULL },
+        { "k1", NULL },
+        { "A-1", NULL },
+        { "10 Downing Street", NULL },
+        { "5", NULL },
+        { " 1.5e3 ", NULL },
+        { "NA", NULL },
+        { "", NULL },
+    };
+    (void)state;
+    for (int i = 0; i < IL_COUNT(cases); i++) {
+        char hint[160];
+        int meant = il_cell_hint(cases[i].cell, hint, sizeof hint);
+        CHECK(meant == (cases[i].says != NULL), "'%s': %d", cases[i].cell, meant);
+        CHECK(strstr(hint, meant ? cases[i].says : "a missing one as an empty cell or NA"),
+              "'%s': %s", cases[i].cell, hint);
+    }
+}
+
 /* Under a locale with a decimal comma the same file means the same numbers. */
 static void locale_changes_nothing(void **state)
 {
@@ -244,6 +299,7 @@ int main(void)
         cmocka_unit_test(csv_round_trip),
         cmocka_unit_test(text_and_json),
         cmocka_unit_test(columns_added_late_are_missing),
+        cmocka_unit_test(cells_meant_as_numbers),
         cmocka_unit_test(locale_changes_nothing),
     };
     strcpy(path, "/tmp/innerloop-table-XXXXXX");
