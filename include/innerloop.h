@@ -714,8 +714,9 @@ typedef struct {
     int kind; /* IL_FIGURE_* */
 } il_figure;
 
-/* Writes PATH.csv, PATH.gp, which draws it, and PATH.svg, the picture. A machine without gnuplot
- * is no failure: there is no PATH.svg then, also no older one, and *drawn, unless NULL, is 0.
+/* Writes PATH.csv, PATH.gp, which draws it, and PATH.svg, the picture: all of them, or what was there
+ * stays. A machine without gnuplot is no failure: there is no PATH.svg then, also no older one, and
+ * *drawn, unless NULL, is 0.
  * Errors: IL_ECONFIG for a table without numbers; IL_EIO; IL_EFAIL with gnuplot's own words. */
 il_status il_figure_write(const il_figure *figure, const il_table *table, const char *path,
                           int *drawn, il_error *err);

@@ -124,6 +124,18 @@ typedef il_status il_fill(const void *context, FILE *f, il_error *err);
 il_status il_file_write_atomic(const char *path, il_fill *fill, const void *context,
                                il_error *err);
 
+/* The same in two steps, for files that belong together: first all of them are written, and then each
+ * is put in its place, or all are dropped. */
+typedef struct {
+    char *path, *name; /* where it belongs, links followed; where it lies, beside that */
+    int fd;            /* of the file, whose lock it holds */
+} il_draft;
+il_status il_draft_write(il_draft *draft, const char *path, il_fill *fill,
+                         const void *context, il_error *err);
+il_status il_draft_keep(il_draft *draft,
+                        il_error *err); /* the draft is gone, in any case */
+void il_draft_drop(il_draft *draft);    /* nothing where {0}, or where it is gone */
+
 /* The same as a text in memory, whole or not at all; free(*text). Errors: fill's; IL_EFAIL. */
 il_status il_text_write(char **text, il_fill *fill, const void *context, il_error *err);
 

@@ -73,14 +73,14 @@ static FILE *open_beside(const char *path, char *name, size_t room)
     int fd = -1;
     for (int i = 0; fd < 0 && i < 100; i++) {
         snprintf(name, room, "%s.%ld-%d.tmp", path, (long)getpid(), i);
-        fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0 && errno != EEXIST) return NULL;
         if (fd >= 0 && !il_temporary_lock(fd)) { /* taken for one that was left behind */
             close(fd);
             fd = -1;
         }
     }
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "w+b");
     if (fd >= 0 && !f) {
         close(fd);
         unlink(name);
@@ -126,18 +126,6 @@ static int close_synced(FILE *f)
     return reason;
 }
 
-/* Fills the new file, and puts it in the place of `path` if it is whole. */
-static il_status replace(const char *path, const char *name, FILE *f, il_fill *fill,
-                         const void *context, il_error *err)
-{
-    errno = 0;
-    il_status status = fill(context, f, err);
-    int reason = close_synced(f);
-    if (!status && !reason && rename(name, path)) reason = errno;
-    if (status || reason) unlink(name);
-    return status || !reason ? status : refuse(err, path, "written", reason);
-}
-
 /* What stands at the end of a chain of links, there or not yet, to be freed; NULL with errno. */
 static char *follow(const char *path)
 {
@@ -162,41 +150,83 @@ static char *follow(const char *path)
     return NULL;
 }
 
-static il_status write_beside(const char *path, il_fill *fill, const void *context,
-                              il_error *err)
+/* Fills the open file and closes it, all on the disk; the lock lasts as long as draft->fd. */
+static il_status fill_draft(il_draft *draft, FILE *f, const char *path, il_fill *fill,
+                            const void *context, il_error *err)
 {
+    errno = 0;
+    draft->fd = fcntl(fileno(f), F_DUPFD_CLOEXEC, 0);
+    int reason = draft->fd < 0 ? errno : 0;
+    il_status status = reason ? IL_OK : fill(context, f, err);
+    int closing = close_synced(f);
+    if (!reason) reason = closing;
+    return status || !reason ? status : refuse(err, path, "written", reason);
+}
+
+static il_status write_draft(il_draft *draft, const char *path, il_fill *fill,
+                             const void *context, il_error *err)
+{
+    draft->path = follow(path);
+    if (!draft->path) return refuse(err, path, "written", errno);
     struct stat info;
-    int exists = !stat(path, &info);
+    int exists = !stat(draft->path, &info);
     if (exists && !S_ISREG(info.st_mode))
         return il_fail(err, IL_EIO, "%s cannot be written: %s", path,
                        S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a file");
-    size_t room = strlen(path) + 32;
+    size_t room = strlen(draft->path) + 32;
     char *name = malloc(room);
     if (!name) return refuse(err, path, "written", ENOMEM);
-    FILE *f = open_beside(path, name, room);
-    il_status status;
+    FILE *f = open_beside(draft->path, name, room);
     if (!f) {
-        status = refuse(err, path, "written", errno);
-    } else {
-        if (exists) fchmod(fileno(f), info.st_mode & 0777); /* private stays private */
-        status = replace(path, name, f, fill, context, err);
+        il_status status = refuse(err, path, "written", errno);
+        free(name);
+        return status;
     }
-    free(name);
-    if (!status) {
-        il_file_settle_name(path);
-        sweep(path);
-    }
+    draft->name = name;
+    if (exists) fchmod(fileno(f), info.st_mode & 0777); /* private stays private */
+    return fill_draft(draft, f, path, fill, context, err);
+}
+
+il_status il_draft_write(il_draft *draft, const char *path, il_fill *fill,
+                         const void *context, il_error *err)
+{
+    *draft = (il_draft){ .fd = -1 };
+    il_status status = write_draft(draft, path, fill, context, err);
+    if (status) il_draft_drop(draft);
     return status;
+}
+
+il_status il_draft_keep(il_draft *draft, il_error *err)
+{
+    il_status status = IL_OK;
+    if (rename(draft->name, draft->path)) {
+        status = refuse(err, draft->path, "written", errno);
+    } else {
+        free(draft->name);
+        draft->name = NULL; /* it has gone into its place */
+        il_file_settle_name(draft->path);
+        sweep(draft->path);
+    }
+    il_draft_drop(draft);
+    return status;
+}
+
+void il_draft_drop(il_draft *draft)
+{
+    if (!draft->path) return;
+    if (draft->name) unlink(draft->name);
+    if (draft->fd >= 0) close(draft->fd);
+    free(draft->name);
+    free(draft->path);
+    *draft = (il_draft){ .fd = -1 };
 }
 
 il_status il_file_write_atomic(const char *path, il_fill *fill, const void *context,
                                il_error *err)
 {
-    char *real = follow(path);
-    if (!real) return refuse(err, path, "written", errno);
-    il_status status = write_beside(real, fill, context, err);
-    free(real);
-    return status;
+    il_draft draft;
+    IL_TRY(il_draft_write(&draft, path, fill, context, err));
+    return il_draft_keep(&draft, err);
 }
 
 /* Into memory of a fixed size, which a stream of memory that grows would not do: there a piece

@@ -1,5 +1,7 @@
 /* figure.c - a table drawn by gnuplot: the data, the script and, where it runs, the picture
  *
+ * The three belong together: they are written beside their places and put there when all are whole.
+ *
  * PATH.csv and PATH.gp are for the reader to change and run again (`gnuplot NAME.gp` in their
  * folder); PATH.svg is what they draw. The first column is x; every other column of numbers is a
  * line, with a band where NAME_low and NAME_high stand beside it. The colours are Okabe and Ito's,
@@ -7,11 +9,8 @@
  */
 #include "report/report.h"
 
-#include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static const char *const colours[] = { "#0072B2", "#D55E00", "#009E73", "#CC79A7",
@@ -25,36 +24,36 @@ static int is_word(char c)
 }
 
 /* gnuplot takes everything between single quotes literally, except a doubled quote. */
-static void quoted(FILE *f, const char *text)
+static void literally(FILE *f, const char *text)
 {
-    fputc('\'', f);
     for (; text && *text; text++) {
         if (*text == '\'') fputc('\'', f);
         fputc((unsigned char)*text < ' ' ? ' ' : *text, f);
     }
+}
+
+static void quoted(FILE *f, const char *text)
+{
+    fputc('\'', f);
+    literally(f, text);
     fputc('\'', f);
 }
 
-/* A file beside the script. gnuplot takes '<' at the front for a command, '|' for a pipe and '~' for a
- * home, and a line of a script ends at a line break, which is written as an octal number. */
-static void quoted_file(FILE *f, const char *name, const char *suffix)
+/* The path of a file. gnuplot takes '<' at the front for a command, '|' for a pipe and '~' for a home, and a
+ * line of a script ends at a line break, which is written as an octal number. */
+static void quoted_file(FILE *f, const char *path)
 {
-    char file[1100];
-    int plain = 1;
-    snprintf(file, sizeof file, "%s%s%s", is_word(*name) ? "" : "./", name, suffix);
-    for (const char *at = file; *at; at++) plain &= (unsigned char)*at >= ' ';
-    if (plain) {
-        quoted(f, file);
-        return;
-    }
-    fputc('"', f);
-    for (const char *at = file; *at; at++) {
-        if (is_word(*at) || strchr("./-", *at))
-            fputc(*at, f);
+    const char *front = is_word(*path) || *path == '/' ? "" : "./", *plain = path;
+    while ((unsigned char)*plain >= ' ') plain++;
+    fprintf(f, *plain ? "\"%s" : "'%s", front);
+    if (!*plain) literally(f, path);
+    for (; *plain && *path; path++) {
+        if (is_word(*path) || strchr("./-", *path))
+            fputc(*path, f);
         else
-            fprintf(f, "\\%03o", (unsigned)(unsigned char)*at);
+            fprintf(f, "\\%03o", (unsigned)(unsigned char)*path);
     }
-    fputc('"', f);
+    fputc(*plain ? '"' : '\'', f);
 }
 
 /* What the parts of the picture are called in it: letters, digits and _ alone */
@@ -156,7 +155,7 @@ static void write_axes(FILE *f, const il_figure *figure, const il_table *table)
 }
 
 /* Bands lie under lines, so they come first. */
-static void write_lines(FILE *f, const il_table *table, const char *name)
+static void write_lines(FILE *f, const il_table *table, const char *data)
 {
     const char *style = il_table_rows(table) > IL_FIGURE_MARKS
                             ? "lines"
@@ -171,7 +170,7 @@ static void write_lines(FILE *f, const il_table *table, const char *name)
             line++;
             if (bands && (edges[0] < 0 || edges[1] < 0)) continue;
             fputs(plots ? ", \\\n     ''" : "plot ", f);
-            if (!plots++) quoted_file(f, name, ".csv");
+            if (!plots++) quoted_file(f, data);
             if (bands) {
                 fprintf(f, " using 1:%d:%d with filledcurves linecolor rgb '%s'",
                         edges[0] + 1, edges[1] + 1, colour);
@@ -189,19 +188,19 @@ static void write_lines(FILE *f, const il_table *table, const char *name)
 }
 
 /* A point for every row, and the line on which both are the same */
-static void write_points(FILE *f, const il_table *table, const char *name)
+static void write_points(FILE *f, const il_table *table, const char *data)
 {
     fputs("set key off\nset size ratio -1\nset autoscale y\nset offsets graph 0.03, graph "
           "0.03\n"
           "plot x with lines dashtype 2 linecolor rgb '#808080', ",
           f);
-    quoted_file(f, name, ".csv");
+    quoted_file(f, data);
     fprintf(f, " using 1:2 with points pointtype 7 pointsize 0.35 linecolor rgb '%s'\n",
             colours[il_table_cols(table) > 2]);
 }
 
 /* A box for every row of the table, and a line through the marked ones */
-static void write_heat(FILE *f, const il_table *table, const char *name)
+static void write_heat(FILE *f, const il_table *table, const char *data)
 {
     fputs("set key off\nunset grid\nset palette defined (0 '#440154', 1 '#3B528B', 2 "
           "'#21908C', 3 '#5DC863', 4 '#FDE725')\nset autoscale y\nset cblabel ",
@@ -210,7 +209,7 @@ static void write_heat(FILE *f, const il_table *table, const char *name)
     fputs(" noenhanced\nset style fill solid noborder\nset xtics 1\nset ytics noenhanced "
           "font ',9'\nplot ",
           f);
-    quoted_file(f, name, ".csv");
+    quoted_file(f, data);
     fputs(
         " using 1:5:($1-0.5):($1+0.5):($5-0.5):($5+0.5):3:ytic(2) with boxxyerror palette, "
         "\\\n     '' using ($4 > 0 ? $1 : 1/0):5 with points pointtype 6 pointsize 1.2 "
@@ -222,7 +221,8 @@ static void write_heat(FILE *f, const il_table *table, const char *name)
 typedef struct {
     const il_figure *figure;
     const il_table *table;
-    const char *name; /* the figure's path without its folder */
+    const char *name;          /* the figure's path without its folder */
+    const char *data, *output; /* the files; output NULL: standard output */
 } drawing;
 
 static il_status write_script(const void *context, FILE *f, il_error *err)
@@ -235,112 +235,78 @@ static il_status write_script(const void *context, FILE *f, il_error *err)
           " name ",
           f);
     write_id(f, d->name);
-    fputs("\nset output ", f);
-    quoted_file(f, d->name, ".svg");
+    if (d->output) {
+        fputs("\nset output ", f);
+        quoted_file(f, d->output);
+    }
     fputs("\nset datafile separator comma columnheaders\n", f);
     write_axes(f, d->figure, d->table);
     if (d->figure->kind == IL_FIGURE_POINTS)
-        write_points(f, d->table, d->name);
+        write_points(f, d->table, d->data);
     else if (d->figure->kind == IL_FIGURE_HEAT)
-        write_heat(f, d->table, d->name);
+        write_heat(f, d->table, d->data);
     else
-        write_lines(f, d->table, d->name);
+        write_lines(f, d->table, d->data);
     return IL_OK;
 }
 
+enum { PATH = 1024 };
 enum {
-    IL_FIGURE_ABSENT = 127, /* as a shell says it: there is no such program */
-    IL_FIGURE_FULL = 126    /* ours: no room for the picture */
-};
+    CSV,
+    GP,
+    SVG,
+    SCRIPT,
+    DRAFTS
+}; /* the script that draws what is not in its place yet */
 
-/* In the child: becomes gnuplot in the script's folder, or says why not. */
-static void become_gnuplot(const char *folder, const char *script, int out)
+typedef struct {
+    int script;
+    const char *path;
+    int *absent; /* there is no gnuplot */
+} picture;
+
+static il_status draw(const void *context, FILE *f, il_error *err)
 {
-    static const char lost[] = "its folder cannot be entered";
-    dup2(out, STDOUT_FILENO);
-    dup2(out, STDERR_FILENO);
-    if (chdir(folder)) _exit(write(out, lost, sizeof lost - 1) < 0 ? 2 : 1);
-    execlp("gnuplot", "gnuplot", script, (char *)NULL);
-    _exit(IL_FIGURE_ABSENT);
+    const picture *p = context;
+    return il_gnuplot(p->script, f, p->path, p->absent, err);
 }
 
-/* gnuplot in the script's folder, without a shell. What it complains of, or why it did not run,
- * goes to `words`. Returns its exit status. */
-static int run_gnuplot(const char *folder, const char *script, char *words, size_t size)
+static il_status write_drafts(il_draft draft[DRAFTS], char file[][PATH], const drawing *d,
+                              int *absent, il_error *err)
 {
-    int pipes[2], status = 0;
-    size_t used = 0;
-    snprintf(words, size, "no process for it");
-    if (pipe(pipes)) return 1;
-    pid_t child = fork();
-    if (child == 0) {
-        close(pipes[0]);
-        become_gnuplot(folder, script, pipes[1]);
-    }
-    close(pipes[1]);
-    for (ssize_t got = 1; child > 0 && got > 0;) {
-        char more[256];
-        got = read(pipes[0], more, sizeof more);
-        for (ssize_t i = 0; i < got && used + 1 < size; i++)
-            words[used++] = more[i] < ' ' ? ' ' : more[i];
-    }
-    close(pipes[0]);
-    if (child < 0) return 1;
-    words[used] = 0;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR) return 1;
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ) return IL_FIGURE_FULL;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-}
-
-/* Does the picture have its end? gnuplot itself does not look whether it could write. */
-static int is_whole(const char *svg)
-{
-    static const char end[] = "</svg>";
-    char tail[16] = "";
-    FILE *f = fopen(svg, "rb");
-    if (!f) return 0;
-    if (!fseek(f, -(long)(sizeof tail - 1), SEEK_END))
-        tail[fread(tail, 1, sizeof tail - 1, f)] = 0;
-    fclose(f);
-    return strstr(tail, end) != NULL;
-}
-
-static il_status draw(const char *path, const char *name, int *drawn, il_error *err)
-{
-    char folder[1024], script[1024], svg[1100], words[256];
-    size_t size = (size_t)(name - path);
-    snprintf(folder, sizeof folder, "%.*s", (int)size, size ? path : "./");
-    if (!size) strcpy(folder, ".");
-    snprintf(script, sizeof script, "%s%s.gp", is_word(*name) ? "" : "./", name);
-    snprintf(svg, sizeof svg, "%s.svg", path);
-    unlink(svg); /* a picture of older data must not survive */
-    int status = run_gnuplot(folder, script, words, sizeof words);
-    if (!status && !is_whole(svg)) status = IL_FIGURE_FULL;
-    *drawn = !status;
-    if (!status || status == IL_FIGURE_ABSENT) return IL_OK;
-    unlink(svg);
-    if (status == IL_FIGURE_FULL)
-        return il_fail(err, IL_EIO, "%s cannot be written: is there room for it?", svg);
-    return il_fail(err, IL_EFAIL, "%s: gnuplot failed: %s", svg, words);
+    IL_TRY(il_draft_write(&draft[CSV], file[CSV], il_table_fill, d->table, err));
+    IL_TRY(il_draft_write(&draft[GP], file[GP], write_script, d, err));
+    drawing beside = *d;
+    beside.data = draft[CSV].name;
+    beside.output = NULL;
+    IL_TRY(il_draft_write(&draft[SCRIPT], file[GP], write_script, &beside, err));
+    picture p = { draft[SCRIPT].fd, file[SVG], absent };
+    il_status status = il_draft_write(&draft[SVG], file[SVG], draw, &p, err);
+    return *absent ? IL_OK : status;
 }
 
 il_status il_figure_write(const il_figure *figure, const il_table *table, const char *path,
                           int *drawn, il_error *err)
 {
-    char file[1024];
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    drawing d = { figure, table, name };
-    int lines = 0, there;
-    if (!*name || strlen(path) + 8 > sizeof file)
+    static const char *const suffix[SCRIPT] = { ".csv", ".gp", ".svg" };
+    char file[SCRIPT][PATH];
+    const char *slash = strrchr(path, '/');
+    size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
+    int lines = 0, absent = 0;
+    if (!path[folder] || strlen(path) + 8 > PATH)
         return il_fail(err, IL_EUSAGE, "'%s': not a path for a figure", il_show(path).text);
     for (int c = 1; c < il_table_cols(table); c++) lines += is_line(table, c);
     if (!lines || il_table_is_text(table, 0))
         return il_fail(err, IL_ECONFIG, "table %s: no numbers to draw a figure of",
                        il_table_name(table));
-    snprintf(file, sizeof file, "%s.csv", path);
-    IL_TRY(il_table_save(table, file, err));
-    snprintf(file, sizeof file, "%s.gp", path);
-    IL_TRY(il_file_write_atomic(file, write_script, &d, err));
-    return draw(path, name, drawn ? drawn : &there, err);
+    for (int i = 0; i < SCRIPT; i++) snprintf(file[i], PATH, "%s%s", path, suffix[i]);
+    drawing d = { figure, table, path + folder, file[CSV] + folder, file[SVG] + folder };
+    il_draft draft[DRAFTS] = { 0 };
+    il_status status = write_drafts(draft, file, &d, &absent, err);
+    if (status == IL_OK && absent) unlink(file[SVG]); /* of older data */
+    for (int i = 0; i < SCRIPT; i++)
+        if (status == IL_OK && draft[i].path) status = il_draft_keep(&draft[i], err);
+    for (int i = 0; i < DRAFTS; i++) il_draft_drop(&draft[i]);
+    if (drawn) *drawn = status == IL_OK && !absent;
+    return status;
 }

@@ -13,6 +13,16 @@ void il_table_take_lines(il_table *table, int *line);
 il_status il_table_note(il_table *table, il_error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* il_table_write_csv of an il_table, as an il_fill */
+il_status il_table_fill(const void *table, FILE *f, il_error *err);
+
+/* ---- gnuplot ------------------------------------------------------------------------------------ */
+
+/* Draws a script of an open file to `picture`, an SVG that is whole or an error; `path` stands for it in
+ * sentences. *absent: there is no gnuplot. Errors: IL_EFAIL with its own words, IL_EIO without room. */
+il_status il_gnuplot(int script, FILE *picture, const char *path, int *absent,
+                     il_error *err);
+
 /* ---- a drawing that a page may take in ---------------------------------------------------------- */
 
 /* Is `text`, from its <svg on, one drawing that runs nothing and loads nothing? */

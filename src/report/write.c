@@ -52,7 +52,7 @@ void il_table_write_csv(const il_table *table, FILE *f)
     }
 }
 
-static il_status fill(const void *table, FILE *f, il_error *err)
+il_status il_table_fill(const void *table, FILE *f, il_error *err)
 {
     (void)err;
     il_table_write_csv(table, f);
@@ -61,7 +61,7 @@ static il_status fill(const void *table, FILE *f, il_error *err)
 
 il_status il_table_save(const il_table *table, const char *path, il_error *err)
 {
-    return il_file_write_atomic(path, fill, table, err);
+    return il_file_write_atomic(path, il_table_fill, table, err);
 }
 
 /* ---- a terminal ------------------------------------------------------------------------------- */

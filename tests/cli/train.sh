@@ -184,6 +184,33 @@ expect 0 '' il eval whole --prompts 64 --by loops --loops 5 --csv
 check 'loops 1 to 5' test "$(wc -l <.stdout)" = 6
 expect 0 '' il eval whole --prompts 64 --figure fig.svg
 check 'the figure has data and script' test -s fig.csv -a -s fig.gp
+
+# a figure is whole or not there, whatever becomes of gnuplot or of us
+mkdir fake
+printf '#!/bin/sh\necho "<svg><g>"\nkill -KILL $PPID\n' >fake/gnuplot
+chmod +x fake/gnuplot
+(PATH=$WORK/fake:$PATH il eval whole --prompts 64 --figure torn) >/dev/null 2>&1
+check 'killed while it draws' test $? = 137
+check 'no file of the figure is in its place' bash -c '! ls torn.csv torn.gp torn.svg 2>/dev/null'
+check 'what it left has the names of what is not finished' bash -c '! ls -A | grep "^torn" | grep -v "^torn\.[a-z]*\.[0-9]*-[0-9]*\.tmp$"'
+expect 0 '' il eval whole --prompts 64 --figure torn
+check 'the next one is whole' cmp <(cat fig.csv fig.gp) <(sed "s/'torn/'fig/" torn.csv torn.gp)
+if command -v gnuplot >/dev/null; then
+    check 'and nothing else is left' test "$(echo torn*)" = 'torn.csv torn.gp torn.svg'
+    (ulimit -f 8 && exec "$INNERLOOP" eval whole --prompts 64 --figure full) >out 2>err
+    check 'no room for the picture: 5' test $? = 5
+    check 'and said' grep -q 'full.svg cannot be written: is there room for it?' err
+    check 'the table is printed, no file is left' test "$(grep -c . out)-$(echo full*)" = '8-full*'
+    echo older >full.csv
+    (ulimit -f 8 && exec "$INNERLOOP" eval whole --prompts 64 --figure full) >out 2>err
+    check 'what was there stays' test "$(cat full.csv)-$(echo full*)" = older-full.csv
+    (ulimit -f 8 && exec "$INNERLOOP" report whole) >out 2>err
+    check 'a report without room for its figures: 5' test $? = 5
+    check 'and no half figure' bash -c '! ls -A whole/figures/* 2>/dev/null | grep .'
+else
+    skip 'and nothing else is left' 'no gnuplot'
+    skip 'no room for the picture: 5' 'no gnuplot'
+fi
 expect 3 "olss" il eval whole --against olss
 expect 3 'task' il eval whole --task linear_regresion
 expect 3 'scaled' il eval whole --shift scaledx=2

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[64];
@@ -142,26 +143,81 @@ static void draws_under_any_name(void **state)
     il_table_free(t);
 }
 
-/* A gnuplot that fails, or that had no room for the picture, leaves none. */
+/* The names in the folder that begin with `half`, in any order, as their number */
+static int halves(void)
+{
+    char command[256];
+    snprintf(command, sizeof command, "exit $(ls -A '%s' | grep -c '^half')", folder);
+    int status = system(command);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* A gnuplot that fails half-way, however it does, leaves nothing where nothing was, and else all three files
+ * of the figure as they were. */
 static void no_half_picture(void **state)
 {
     (void)state;
-    il_error why;
-    char *path = strdup(getenv("PATH"));
-    il_table *t = sample("half");
-    put("gnuplot", "#!/bin/sh\necho '<svg><g>' > half.svg\n");
-    CHECK(!chmod(in_folder("gnuplot"), 0700), "chmod");
-    char with[4096];
+    static const struct {
+        const char *script;
+        il_status status;
+        const char *says;
+    } fakes[] = {
+        { "echo '<svg><g>'", IL_EIO, "half.svg cannot be written: is there room for it" },
+        { "exit 0", IL_EIO, "half.svg cannot be written" },
+        { "echo '<svg><g>'; echo 'no ink' >&2; exit 3", IL_EFAIL,
+          "half.svg: gnuplot failed: no ink" },
+        { "echo '<svg></svg>'; exit 1", IL_EFAIL, "half.svg: gnuplot failed" },
+        { "echo '<svg><g>'; kill -KILL $$", IL_EFAIL,
+          "half.svg: gnuplot failed: signal 9" },
+        { "echo '<svg><g>'; kill -XFSZ $$", IL_EIO, "half.svg cannot be written" },
+    };
+    char *path = strdup(getenv("PATH")), with[4096], script[256];
     snprintf(with, sizeof with, "%s:%s", folder, path);
-    setenv("PATH", with, 1);
-    il_status status = il_figure_write(&plain, t, in_folder("half"), NULL, &why);
-    setenv("PATH", path, 1);
+    for (int there = 0; there < 2; there++) {
+        for (int i = 0; there && i < 3; i++)
+            put((const char *[]){ "half.csv", "half.gp", "half.svg" }[i], "older");
+        for (size_t i = 0; i < sizeof fakes / sizeof *fakes; i++) {
+            il_error why;
+            int drawn = 1;
+            il_table *t = sample("half");
+            snprintf(script, sizeof script, "#!/bin/sh\n%s\n", fakes[i].script);
+            put("gnuplot", script);
+            CHECK(!chmod(in_folder("gnuplot"), 0700), "chmod");
+            setenv("PATH", with, 1);
+            il_status status = il_figure_write(&plain, t, in_folder("half"), &drawn, &why);
+            setenv("PATH", path, 1);
+            CHECK(status == fakes[i].status && !drawn, "%s: %d", fakes[i].script, status);
+            CHECK(strstr(why.text, fakes[i].says), "%s", why.text);
+            CHECK(halves() == 3 * there, "%s: %d files", fakes[i].script, halves());
+            il_table_free(t);
+        }
+    }
+    char *svg = text_of("half.svg"), *csv = text_of("half.csv"), *gp = text_of("half.gp");
+    CHECK(!strcmp(svg, "older") && !strcmp(csv, svg) && !strcmp(gp, svg), "replaced");
+    free(svg);
+    free(csv);
+    free(gp);
     free(path);
-    assert_int_equal(status, IL_EIO);
-    CHECK(strstr(why.text, "half.svg cannot be written"), "%s", why.text);
-    assert_true(exists("half.csv") && exists("half.gp") && !exists("half.svg"));
     unlink(in_folder("gnuplot"));
-    il_table_free(t);
+}
+
+/* Each of the three files may be the one for which there is no place. */
+static void all_of_a_figure_or_nothing(void **state)
+{
+    (void)state;
+    static const char *const taken[] = { "half.csv", "half.gp", "half.svg" };
+    for (int i = 0; i < 3; i++) {
+        il_error why;
+        il_table *t = sample("half");
+        for (int j = 0; j < 3; j++) unlink(in_folder(taken[j]));
+        CHECK(!mkdir(in_folder(taken[i]), 0700), "mkdir");
+        assert_int_equal(il_figure_write(&plain, t, in_folder("half"), NULL, &why), IL_EIO);
+        CHECK(strstr(why.text, taken[i]) && strstr(why.text, "it is a folder"), "%s",
+              why.text);
+        CHECK(halves() == 1, "%d files", halves());
+        CHECK(!rmdir(in_folder(taken[i])), "rmdir");
+        il_table_free(t);
+    }
 }
 
 static void reports_in_one_escaped_page(void **state)
@@ -263,6 +319,7 @@ int main(void)
         cmocka_unit_test(lives_without_gnuplot),
         cmocka_unit_test(draws_under_any_name),
         cmocka_unit_test(no_half_picture),
+        cmocka_unit_test(all_of_a_figure_or_nothing),
         cmocka_unit_test(refuses_what_it_cannot_draw),
         cmocka_unit_test(only_drawings_are_taken_in),
         cmocka_unit_test(reports_in_one_escaped_page),
