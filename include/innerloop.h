@@ -6,6 +6,9 @@
  *   - A function that can fail returns il_status and writes one sentence into `err`
  *     (which may be NULL). On failure its outputs are as they were.
  *   - The library never prints, exits or aborts. A child of fork() may use it.
+ *   - Wrong arguments (NULL where something is needed, a place that is not there, a negative number, a size that
+ *     overflows) make a function with a status fail, most with IL_ECONFIG; any other answers nothing:
+ *     0, NAN, "", NULL or a struct of zeros, -1 where 0 is a place.
  *   - What a `_new`, `_load` or `_read` hands out, the matching `_free` takes back (NULL is fine).
  *   - Letters for sizes: B prompts, N points, D dimensions, T tokens, C width, R loops.
  *   - Arrays are dense and row-major; (B,N,D) means x[(b * N + n) * D + d].
@@ -268,7 +271,7 @@ void il_batch_free(il_batch *batch);
 /* Fills a batch that was made for the task's O. `opts` is the task's options struct
  * (il_config.training.task_opts); `shift` NULL or "standard" for none, or a row of
  * il_list("shifts"), as "scaled_x=2" where it has a parameter. Cost O(B N D).
- * Errors: IL_ECONFIG for an unknown shift, or for dims outside 1..D. */
+ * Errors: IL_ECONFIG for an unknown shift, for dims outside 1..D, or options out of their range. */
 il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
                         const char *shift, int dims, il_draw at, il_error *err);
 
@@ -380,7 +383,7 @@ il_status il_context_ask(il_context *context, const il_real *x, il_real *yhat,
 il_status il_context_next(il_context *context, int id, const il_real **scores,
                           il_error *err);
 /* A class with probability proportional to exp(score / temperature); 0: the likeliest. Which one
- * is a function of the scores, the seed and the index. */
+ * is a function of the scores, the seed and the index; -1: there is none. */
 int il_scores_draw(const il_real *scores, int n, double temperature, uint64_t seed,
                    uint32_t index);
 
@@ -787,7 +790,8 @@ void il_claim_free(il_claim *claim);
 il_claim_facts il_claim_about(const il_claim *claim);
 il_claim_model il_claim_model_at(const il_claim *claim, int i);
 
-/* Model i as run 0 .. runs-1 trains it: the seed is the run's, all else the recipe's. */
+/* Model i as run 0 .. runs-1 trains it: the seed is the run's, all else the recipe's. Zeros where
+ * there is no such model or run. */
 il_config il_claim_config(const il_claim *claim, int i, int run);
 
 /* Measures the claim on trained models, run by run: folders[run * models + i] names the run folder of

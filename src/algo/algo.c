@@ -1,5 +1,6 @@
 /* algo.c - the list of algorithms, and how one answers a batch of prompts */
 #include "algo/algo.h"
+#include "task/task.h"
 
 #include <stdlib.h>
 
@@ -65,6 +66,7 @@ static void divide(char *text, char *mine)
 
 il_status il_algo_new(il_algo **algo, const char *text, il_error *err)
 {
+    IL_GIVEN(err, "algo text", algo, text);
     il_algo made = { 0 };
     text += strspn(text, " ");
     if (strlen(text) >= sizeof made.text)
@@ -92,12 +94,12 @@ il_status il_algo_new(il_algo **algo, const char *text, il_error *err)
 }
 
 void il_algo_free(il_algo *algo) { free(algo); }
-const char *il_algo_text(const il_algo *algo) { return algo->text; }
+const char *il_algo_text(const il_algo *algo) { return algo ? algo->text : ""; }
 
 int il_algo_steps(const il_algo *algo)
 {
     int steps = 0;
-    if (algo->kind->iterates) memcpy(&steps, algo->opts, sizeof steps);
+    if (algo && algo->kind->iterates) memcpy(&steps, algo->opts, sizeof steps);
     return steps;
 }
 
@@ -198,7 +200,10 @@ static void answer_prompt(void *context, int b, int worker)
 il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int first, int last,
                           il_real *yhat, il_real *what, il_error *err)
 {
-    if (first < 0 || last < first)
+    IL_GIVEN(err, "algo yhat", algo, yhat);
+    IL_TRY(il_batch_check(batch, err));
+    IL_WITHIN(err, IL_MOST, "first last", first, last);
+    if (last < first)
         return il_fail(err, IL_ECONFIG, "%s has no steps from %d to %d", algo->text, first,
                        last);
     if (what && algo->kind->weightless)

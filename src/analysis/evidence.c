@@ -102,7 +102,8 @@ static il_status fill(il_evidence *e, il_cell *cell, const il_evidence_options *
 {
     il_batch *drawn = NULL;
     int D = e->D, Q = e->Q, O = e->outs, standard = !strcmp(cell->data, "isotropic");
-    double *work = malloc(sizeof *work * (size_t)(D * (2 * D + Q + O) + 3 * D + Q + O));
+    double *work = malloc(sizeof *work *
+                          ((size_t)D * (size_t)(2 * D + Q + O) + (size_t)(3 * D + Q + O)));
     il_status status = work ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for prompts");
     il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL, .step = o->step };
     if (!status) status = il_batch_new_outs(&drawn, e->B, cell->n + Q, D, O, err);
@@ -150,6 +151,9 @@ il_status il_evidence_new(il_evidence **out, const il_evidence_options *o, il_er
     if (o->task->sequence && o->queries != 1)
         return il_fail(err, IL_ECONFIG,
                        "a sequence asks one query, what comes next: not %d", o->queries);
+    if ((double)o->prompts * o->queries > IL_MOST)
+        return il_fail(err, IL_ECONFIG, "%d prompts of %d queries each are more than %d",
+                       o->prompts, o->queries, IL_MOST);
     il_evidence *e = calloc(1, sizeof *e);
     if (!e) return il_fail(err, IL_EFAIL, "out of memory for prompts");
     e->B = o->prompts;

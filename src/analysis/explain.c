@@ -89,6 +89,7 @@ il_status il_explain_readings(const il_evidence *evidence, const il_readings *re
 il_status il_explain(const il_model *model, const il_explain_options *options,
                      il_explanation *out, il_error *err)
 {
+    IL_GIVEN(err, "model options explanation", model, options, out);
     il_subject s;
     il_explanation made = { 0 };
     il_status status = il_subject_new(&s, model, options, err);

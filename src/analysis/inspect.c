@@ -70,6 +70,7 @@ static il_status check_option(const il_analysis *analysis, const char *option,
 
 il_status il_inspect_reads(const char *name, const char *option, il_error *err)
 {
+    IL_GIVEN(err, "analysis option", name, option);
     const il_analysis *analysis;
     IL_TRY(find(&analysis, name, err));
     return check_option(analysis, option, err);
@@ -107,6 +108,8 @@ static il_status check_options(const il_analysis *analysis, const il_inspect_opt
 il_status il_inspect(const il_model *model, const char *name,
                      const il_inspect_options *options, il_table **out, il_error *err)
 {
+    IL_GIVEN(err, "model analysis options table", model, name, options, out);
+    IL_WITHIN(err, 65536, "hidden", options->hidden);
     const il_analysis *analysis;
     il_subject s;
     il_table *t = NULL;

@@ -55,6 +55,8 @@ static il_status set_up(il_subject *s, il_error *err)
     const il_explain_options *o = s->o;
     const char *how = o->reading ? o->reading : "auto";
     int dims = o->dims ? o->dims : c->training.curriculum.dims.end;
+    IL_WITHIN(err, IL_MOST, "prompts queries dims loops", o->prompts, o->queries, o->dims,
+              o->loops);
     s->probe = !strcmp(how, "probe");
     if (!s->probe && strcmp(how, "auto") && strcmp(how, "lens"))
         return il_fail(err, IL_ECONFIG, "reading = '%s' is not auto, lens or probe",

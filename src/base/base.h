@@ -16,6 +16,19 @@
         if (try_status_ != IL_OK) return try_status_;                                      \
     } while (0)
 
+/* What a public function was handed, looked at before anything else: fails where one of these pointers is
+ * NULL. `names` are theirs in innerloop.h, between blanks. */
+#define IL_GIVEN(err, names, ...)                                                          \
+    IL_TRY(il_given((err), __func__, (names), (const void *const[]){ __VA_ARGS__ }))
+il_status il_given(il_error *err, const char *function, const char *names,
+                   const void *const *given);
+
+/* The same for counts: fails where one is not from 0 to `most`, which no product of sizes overflows. */
+#define IL_WITHIN(err, most, names, ...)                                                   \
+    IL_TRY(il_within((err), (most), (names), (const int[]){ __VA_ARGS__ }))
+il_status il_within(il_error *err, int most, const char *names, const int *counts);
+enum { IL_MOST = 1 << 24 };
+
 /* ---- memory: one arena per owner ----------------------------------------------------------- */
 
 /* An arena without memory measures; with memory it carves. Layout code runs once for each. */
@@ -66,6 +79,9 @@ il_status il_opt_set(const il_opt *opt, void *target, const char *name, const ch
                      il_error *err);
 void il_opt_print(const il_opt *opt, const void *target, char *text, size_t size);
 int il_opt_equal(const il_opt *opt, const void *a, const void *b);
+/* A struct that was filled in by hand keeps to its table. Errors: IL_ECONFIG naming `prefix` and option. */
+il_status il_opt_check(const il_opt *table, const void *target, const char *prefix,
+                       il_error *err);
 /* Applies "a=1 b=2" (spaces between). `what` names the owner in errors. */
 il_status il_opt_parse(const il_opt *table, void *target, const char *text,
                        const char *what, il_error *err);

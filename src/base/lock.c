@@ -75,6 +75,7 @@ static il_status open_lock(il_lock *lock, const char *what, il_error *err)
 
 il_status il_lock_take(il_lock **lock, const char *path, il_error *err)
 {
+    IL_GIVEN(err, "lock path", lock, path);
     char *whole = realpath(path, NULL); /* one lock, however the name is spelt */
     const char *name = whole ? whole : path;
     struct stat info;

@@ -104,7 +104,7 @@ void il_opt_print(const il_opt *o, const void *target, char *text, size_t size)
     const char *field = (const char *)target + o->offset;
     int number = 0;
     if (o->type == IL_OPT_TEXT) {
-        snprintf(text, size, "%s", field);
+        snprintf(text, size, "%.*s", IL_TEXT - 1, field);
     } else if (o->type == IL_OPT_REAL) {
         double real;
         memcpy(&real, field, sizeof real);
@@ -129,6 +129,45 @@ int il_opt_equal(const il_opt *o, const void *a, const void *b)
     il_opt_print(o, a, x, sizeof x);
     il_opt_print(o, b, y, sizeof y);
     return !strcmp(x, y);
+}
+
+static int count_words(const char *words)
+{
+    int n = 1;
+    while ((words = strchr(words, '|'))) {
+        words++;
+        n++;
+    }
+    return n;
+}
+
+/* Keys that were not set through their table (a struct filled in by hand) keep to it too. */
+il_status il_opt_check(const il_opt *table, const void *target, const char *prefix,
+                       il_error *err)
+{
+    for (const il_opt *o = table; o && o->type != IL_OPT_END; o++) {
+        const char *field = (const char *)target + o->offset;
+        double value = 0, min = o->min, max = o->max;
+        int number;
+        if (o->type == IL_OPT_TEXT) {
+            if (memchr(field, 0, IL_TEXT)) continue;
+            return il_fail(err, IL_ECONFIG, "%s%s does not end within its %d bytes", prefix,
+                           o->name, IL_TEXT);
+        }
+        if (o->type == IL_OPT_REAL) {
+            memcpy(&value, field, sizeof value);
+        } else {
+            memcpy(&number, field, sizeof number);
+            value = number;
+        }
+        if (o->type == IL_OPT_BOOL) max = 1;
+        if (o->type == IL_OPT_CHOICE) max = count_words(o->words) - 1;
+        if (!(value >= min && value <= max))
+            return il_fail(err, IL_ECONFIG, "%s%s = %s is out of its range %s to %s (%s)",
+                           prefix, o->name, il_digits(value).text, il_digits(min).text,
+                           il_digits(max).text, o->help);
+    }
+    return IL_OK;
 }
 
 il_status il_opt_parse(const il_opt *table, void *target, const char *text,

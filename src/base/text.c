@@ -23,11 +23,12 @@ static int distance(const char *a, const char *b)
 
 const char *il_nearest(const char *word, const char *const *words, int n)
 {
+    if (!word || !words) return NULL;
     const char *best = NULL;
     int least =
         1 + il_max(1, (int)strlen(word) / 3); /* a third of the letters may be wrong */
     for (int i = 0; i < n; i++) {
-        int d = distance(word, words[i]);
+        int d = words[i] ? distance(word, words[i]) : least;
         if (d < least) {
             least = d;
             best = words[i];

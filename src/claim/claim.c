@@ -102,6 +102,7 @@ static il_status make(il_claim **claim, il_yaml *yaml, const char *path, int fro
 
 il_status il_claim_read(il_claim **claim, const char *path, il_error *err)
 {
+    IL_GIVEN(err, "claim path", claim, path);
     il_yaml *yaml;
     IL_TRY(il_yaml_read(&yaml, path, NULL, err));
     return make(claim, yaml, path, 1, err);
@@ -110,6 +111,7 @@ il_status il_claim_read(il_claim **claim, const char *path, il_error *err)
 il_status il_claim_parse(il_claim **claim, const char *text, size_t bytes, const char *name,
                          il_error *err)
 {
+    IL_GIVEN(err, "claim text name", claim, text, name);
     il_yaml *yaml;
     IL_TRY(il_yaml_parse(&yaml, text, bytes, name, NULL, err));
     return make(claim, yaml, name, 0, err);
@@ -131,6 +133,7 @@ void il_claim_free(il_claim *c)
 
 il_claim_facts il_claim_about(const il_claim *c)
 {
+    if (!c) return (il_claim_facts){ 0 };
     return (il_claim_facts){ .name = c->name,
                              .title = c->head.title,
                              .paper = c->head.paper,
@@ -153,6 +156,8 @@ il_claim_model il_claim_model_at(const il_claim *c, int i)
 
 il_config il_claim_config(const il_claim *c, int i, int run)
 {
+    if (!il_claim_model_at(c, i).config || run < 0 || run >= il_claim_about(c).runs)
+        return (il_config){ 0 };
     il_config config = c->model[i].config;
     if (c->seeds) config.training.seed = c->seed[run];
     return config;

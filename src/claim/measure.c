@@ -119,6 +119,7 @@ il_status il_claim_measure(il_claim *c, const char *const *folders,
                            void (*say)(void *context, const char *name), void *context,
                            il_table **rows, int *failed, il_error *err)
 {
+    IL_GIVEN(err, "claim folders rows failed", c, folders, rows, failed);
     listener to = { say, context };
     for (int i = 0; i < il_claim_about(c).runs; i++)
         IL_TRY(measure_run(c, i, folders, &to, err));
@@ -127,8 +128,8 @@ il_status il_claim_measure(il_claim *c, const char *const *folders,
 
 const il_table *il_claim_table(const il_claim *c, int i, il_figure *figure)
 {
-    *figure = (il_figure){ 0 };
-    if (i < 0 || i >= il_claim_about(c).tables) return NULL;
+    if (figure) *figure = (il_figure){ 0 };
+    if (!figure || i < 0 || i >= il_claim_about(c).tables) return NULL;
     const il_claim_measured *t = &c->table[i];
     const il_claim_common *o = &t->common;
     *figure = (il_figure){ .title = o->title[0] ? o->title : c->head.title,

@@ -70,6 +70,7 @@ il_status il_construct_new(il_model **model, il_layers *layers, const char *text
 
 il_status il_build(il_model **model, const char *text, il_error *err)
 {
+    IL_GIVEN(err, "model text", model, text);
     return il_construct_new(model, NULL, text, err);
 }
 
@@ -126,6 +127,7 @@ static il_status verify(il_check *c, const il_construct *row, const void *opts)
 
 il_status il_build_verify(il_table **table, int *failed, const char *text, il_error *err)
 {
+    IL_GIVEN(err, "table failed text", table, failed, text);
     double opts[IL_CONSTRUCT_OPTS / sizeof(double)];
     const il_construct *row;
     il_model *model;

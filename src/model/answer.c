@@ -102,8 +102,14 @@ static void run_shard(void *context, int i, int worker)
             run(j, j->states[worker], v);
 }
 
-int il_model_points(const il_model *m) { return m->config.training.curriculum.points.end; }
-int il_model_dims(const il_model *m) { return m->config.training.curriculum.dims.end; }
+int il_model_points(const il_model *m)
+{
+    return m ? m->config.training.curriculum.points.end : 0;
+}
+int il_model_dims(const il_model *m)
+{
+    return m ? m->config.training.curriculum.dims.end : 0;
+}
 
 int il_model_beyond(const il_model *m, int points, int dims, char *note, size_t size)
 {
@@ -125,7 +131,7 @@ int il_model_beyond(const il_model *m, int points, int dims, char *note, size_t 
 
 il_status il_model_check_loops(const il_model *m, int first, int last, il_error *err)
 {
-    if (first < 1 || last < first)
+    if (first < 1 || last < first || last > IL_MOST)
         return il_fail(err, IL_ECONFIG, "there are no loops from %d to %d", first, last);
     if (last > 1 && m->plan.carry == IL_CARRY_NONE)
         return il_fail(err, IL_ECONFIG, "the model has no loop, so it cannot run %d", last);
@@ -148,9 +154,7 @@ static il_status check(const il_model *m, const il_batch *batch, int first, int 
 {
     const il_config *c = &m->config;
     IL_TRY(il_model_check_prompts(m, err));
-    if (!batch || batch->prompts < 1 || batch->points < 1 || batch->dim < 1 || !batch->x ||
-        !batch->y)
-        return il_fail(err, IL_ECONFIG, "there are no prompts to answer");
+    IL_TRY(il_batch_check(batch, err));
     if (il_model_classes(m))
         return il_fail(err, IL_ECONFIG,
                        "the model answers with scores of %d classes, not with numbers: use "
@@ -175,8 +179,9 @@ static il_status check(const il_model *m, const il_batch *batch, int first, int 
 il_status il_model_answer(const il_model *m, const il_batch *batch, int first, int last,
                           il_real *yhat, il_error *err)
 {
+    IL_GIVEN(err, "model yhat", m, yhat);
     IL_TRY(check(m, batch, first, last, err));
-    int shards = (batch->prompts + SHARD - 1) / SHARD, n = il_min(il_threads(), shards);
+    int shards = (batch->prompts - 1) / SHARD + 1, n = il_min(il_threads(), shards);
     job j = { .model = m, .batch = batch, .first = first, .last = last, .yhat = yhat };
     j.states = calloc((size_t)il_max(n, 1), sizeof(il_state *));
     il_status status =

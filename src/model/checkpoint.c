@@ -118,6 +118,7 @@ il_status il_checkpoint_write(const char *path, const il_model *model, il_moment
 
 il_status il_model_save(const il_model *model, const char *path, il_error *err)
 {
+    IL_GIVEN(err, "model path", model, path);
     return il_checkpoint_write(path, model, (il_moments){ 0 }, err);
 }
 
@@ -339,6 +340,7 @@ static il_status load(il_model **out, const il_tensors *file, const char *path,
 
 il_status il_model_load(il_model **out, const char *path, il_error *err)
 {
+    IL_GIVEN(err, "model path", out, path);
     char newest[4096];
     struct stat info;
     if (!stat(path, &info) && S_ISDIR(info.st_mode)) {

@@ -107,6 +107,7 @@ static void init_task(il_config *c)
 
 void il_config_init(il_config *config)
 {
+    if (!config) return;
     memset(config, 0, sizeof *config);
     il_opt_init(il_config_opts(), config);
     init_task(config);
@@ -169,6 +170,7 @@ static il_status key_of(char path[IL_YAML_PATH], const char **value, const char 
 
 il_status il_config_set(il_config *config, const char *assignment, il_error *err)
 {
+    IL_GIVEN(err, "config assignment", config, assignment);
     char path[IL_YAML_PATH];
     const char *value = "";
     IL_TRY(key_of(path, &value, assignment, err));
@@ -193,6 +195,10 @@ static il_status check_once(const char *const *assignments, int i, il_error *err
 il_status il_config_override(il_config *config, const char *const *assignments, int n,
                              il_error *err)
 {
+    IL_GIVEN(err, "config", config);
+    IL_WITHIN(err, IL_MOST, "n", n);
+    for (int i = 0; i < n; i++)
+        IL_GIVEN(err, "assignments", assignments ? assignments[i] : NULL);
     static const char task[] = "training.task_name=";
     for (int i = 0; i < n; i++) IL_TRY(check_once(assignments, i, err));
     for (int first = 1; first >= 0; first--) /* what others stand on */
@@ -270,6 +276,7 @@ static il_status finish(il_config *config, il_yaml *yaml, char *notes, size_t si
 il_status il_config_read(il_config *config, const char *path, char *notes, size_t size,
                          il_error *err)
 {
+    IL_GIVEN(err, "config path", config, path);
     il_yaml *yaml;
     IL_TRY(il_yaml_read(&yaml, path, respell, err));
     return finish(config, yaml, notes, size, err);
@@ -278,6 +285,7 @@ il_status il_config_read(il_config *config, const char *path, char *notes, size_
 il_status il_config_parse(il_config *config, const char *text, size_t bytes,
                           const char *name, il_error *err)
 {
+    IL_GIVEN(err, "config text name", config, text, name);
     il_yaml *yaml;
     IL_TRY(il_yaml_parse(&yaml, text, bytes, name, respell, err));
     return finish(config, yaml, NULL, 0, err);
@@ -349,6 +357,7 @@ static void write_option(const il_opt *o, const void *target, const char *path,
 
 void il_config_write(const il_config *config, FILE *f)
 {
+    if (!config || !f) return;
     const char *open = "";
     for (const il_opt *o = il_config_opts(); o->type != IL_OPT_END; o++) {
         write_option(o, config, o->name, open, f);

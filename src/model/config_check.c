@@ -4,50 +4,12 @@
 
 int il_ramp_at(const il_ramp *ramp, int64_t step)
 {
-    int64_t rises = step < 0 ? 0 : step / ramp->interval;
-    if (!rises) return ramp->start;
+    if (!ramp) return 0;
+    int64_t rises = step < 0 || ramp->interval < 1 ? 0 : step / ramp->interval;
+    if (!rises || ramp->inc < 0) return ramp->start;
     int64_t room = (int64_t)ramp->end - ramp->start;
     if (room <= 0 || (ramp->inc > 0 && rises > room / ramp->inc)) return ramp->end;
     return ramp->start + (int)(rises * ramp->inc);
-}
-
-static int count_words(const char *words)
-{
-    int n = 1;
-    while ((words = strchr(words, '|'))) {
-        words++;
-        n++;
-    }
-    return n;
-}
-
-/* Keys that were not set through their table (a struct filled in by hand) keep to it too. */
-static il_status check_ranges(const il_opt *table, const void *target, const char *prefix,
-                              il_error *err)
-{
-    for (const il_opt *o = table; o->type != IL_OPT_END; o++) {
-        const char *field = (const char *)target + o->offset;
-        double value = 0, min = o->min, max = o->max;
-        int number;
-        if (o->type == IL_OPT_TEXT) {
-            if (memchr(field, 0, IL_TEXT)) continue;
-            return il_fail(err, IL_ECONFIG, "%s%s does not end within its %d bytes", prefix,
-                           o->name, IL_TEXT);
-        }
-        if (o->type == IL_OPT_REAL) {
-            memcpy(&value, field, sizeof value);
-        } else {
-            memcpy(&number, field, sizeof number);
-            value = number;
-        }
-        if (o->type == IL_OPT_BOOL) max = 1;
-        if (o->type == IL_OPT_CHOICE) max = count_words(o->words) - 1;
-        if (!(value >= min && value <= max))
-            return il_fail(err, IL_ECONFIG, "%s%s = %s is out of its range %s to %s (%s)",
-                           prefix, o->name, il_digits(value).text, il_digits(min).text,
-                           il_digits(max).text, o->help);
-    }
-    return IL_OK;
 }
 
 /* `limit` is the largest end, the value of `key`; 0: none. */
@@ -71,12 +33,13 @@ static il_status check_ramp(const il_ramp *r, const char *name, int limit, const
 
 il_status il_config_check(const il_config *c, il_error *err)
 {
-    IL_TRY(check_ranges(il_config_opts(), c, "", err));
+    IL_GIVEN(err, "config", c);
+    IL_TRY(il_opt_check(il_config_opts(), c, "", err));
     const il_task *task = il_task_find(c->training.task_name);
     if (!task)
         return il_fail(err, IL_ECONFIG, "training.task_name = '%s' is no task",
                        il_show(c->training.task_name).text);
-    IL_TRY(check_ranges(task->opts, c->training.task_opts, "training.", err));
+    IL_TRY(il_opt_check(task->opts, c->training.task_opts, "training.", err));
 
     const il_layout *layout = il_layout_at(c->model.tokens);
     if (!layout->fill && c->model.family != IL_BUILT)

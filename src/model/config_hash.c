@@ -30,6 +30,7 @@ static uint64_t hash_options(uint64_t hash, const il_opt *table, const void *tar
 
 uint64_t il_config_hash(const il_config *config)
 {
+    if (!config) return 0;
     const il_task *task = il_task_find(config->training.task_name);
     il_config start;
     double opts[IL_TASK_OPTS];

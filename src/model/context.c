@@ -69,6 +69,8 @@ static il_status fill(il_context *c, int tokens, il_error *err)
 
 il_status il_context_new(il_context **out, const il_model *model, int loops, il_error *err)
 {
+    IL_GIVEN(err, "context model", out, model);
+    IL_WITHIN(err, IL_MOST, "loops", loops);
     il_context *c = calloc(1, sizeof *c);
     if (!c) return il_fail(err, IL_EFAIL, "out of memory for a context");
     c->model = model;
@@ -94,11 +96,16 @@ void il_context_free(il_context *c)
     free(c);
 }
 
-void il_context_clear(il_context *c) { c->points = 0; }
-int il_context_points(const il_context *c) { return c->points; }
+void il_context_clear(il_context *c)
+{
+    if (c) c->points = 0;
+}
+
+int il_context_points(const il_context *c) { return c ? c->points : 0; }
 
 const char *il_context_note(il_context *c)
 {
+    if (!c) return NULL;
     int query = !il_model_layout(c->model)->sequences && !il_model_classes(c->model);
     return il_model_beyond(c->model, c->points + query, 0, c->note, sizeof c->note)
                ? c->note
@@ -130,7 +137,6 @@ static il_status run(il_context *c, const il_real *x, const il_real *y, il_real 
         return il_fail(
             err, IL_ECONFIG,
             "the model's prompts are sequences: il_context_observe, not examples");
-    if (!x) return il_fail(err, IL_ECONFIG, "the context is given no example");
     IL_TRY(check_room(c, err));
     il_state *s = c->state;
     il_state_shape(s, 1, y ? 2 : 1);
@@ -152,6 +158,7 @@ static il_status run(il_context *c, const il_real *x, const il_real *y, il_real 
 
 il_status il_context_add(il_context *c, const il_real *x, il_real y, il_error *err)
 {
+    IL_GIVEN(err, "context x", c, x);
     IL_TRY(run(c, x, &y, NULL, err));
     c->points++;
     return IL_OK;
@@ -159,11 +166,13 @@ il_status il_context_add(il_context *c, const il_real *x, il_real y, il_error *e
 
 il_status il_context_ask(il_context *c, const il_real *x, il_real *yhat, il_error *err)
 {
+    IL_GIVEN(err, "context x yhat", c, x, yhat);
     return run(c, x, NULL, yhat, err);
 }
 
 il_status il_context_next(il_context *c, int id, const il_real **scores, il_error *err)
 {
+    IL_GIVEN(err, "context", c);
     int classes = il_model_classes(c->model);
     if (!classes)
         return il_fail(err, IL_ECONFIG, "the model's prompts are no ids of classes");
@@ -187,6 +196,7 @@ il_status il_context_next(il_context *c, int id, const il_real **scores, il_erro
 int il_scores_draw(const il_real *scores, int n, double temperature, uint64_t seed,
                    uint32_t index)
 {
+    if (!scores || n < 1) return -1;
     enum { PIECE = 64 };
     il_rng rng = il_rng_at(seed, IL_STREAM_USER, 0, index);
     int best = 0;
@@ -236,13 +246,13 @@ static void write_token(const il_context *c, int kept)
 
 il_status il_context_observe(il_context *c, const il_real *x, il_real *yhat, il_error *err)
 {
+    IL_GIVEN(err, "context x yhat", c, x, yhat);
     il_state *s = c->state;
     size_t D = (size_t)c->model->config.model.n_dims;
     if (!observes(c->model))
         return il_fail(
             err, IL_ECONFIG,
             "the model's prompts are examples or ids, not observations of a sequence");
-    if (!x || !yhat) return il_fail(err, IL_ECONFIG, "the context is given no observation");
     IL_TRY(check_room(c, err));
     int kept = il_min(c->points, c->slots - 1);
     if (c->points > kept) /* forget the oldest */

@@ -52,6 +52,7 @@ il_status il_model_plan(il_plan *plan, const il_config *config, il_error *err)
 
 il_status il_model_new(il_model **out, const il_config *config, il_error *err)
 {
+    IL_GIVEN(err, "model config", out, config);
     il_plan plan;
     IL_TRY(il_model_plan(&plan, config, err));
     IL_TRY(il_model_from_plan(out, &plan, err));
@@ -95,17 +96,17 @@ static void pack_one(void *context, int i, int worker)
 
 void il_model_pack(il_model *m) { il_parallel(2 * m->plan.n_ops, pack_one, m); }
 
-const il_config *il_model_config(const il_model *m) { return &m->config; }
-const char *il_model_program(const il_model *m) { return m->program; }
-int64_t il_model_step(const il_model *m) { return m->step; }
-int il_model_loops(const il_model *m) { return m->plan.loops; }
+const il_config *il_model_config(const il_model *m) { return m ? &m->config : NULL; }
+const char *il_model_program(const il_model *m) { return m ? m->program : NULL; }
+int64_t il_model_step(const il_model *m) { return m ? m->step : 0; }
+int il_model_loops(const il_model *m) { return m ? m->plan.loops : 0; }
 int il_model_classes(const il_model *m)
 {
-    const il_task *task = il_task_find(m->config.training.task_name);
+    const il_task *task = m ? il_task_find(m->config.training.task_name) : NULL;
     return task ? il_task_classes(task, m->config.training.task_opts) : 0;
 }
 
-int il_model_weights(const il_model *m) { return m->plan.n_params; }
+int il_model_weights(const il_model *m) { return m ? m->plan.n_params : 0; }
 
 void il_model_weight(const il_model *m, int i, const char **name, const il_real **data,
                      int *rows, int *cols)
@@ -127,7 +128,7 @@ static int starts_with(const char *text, const char *start)
 il_counts il_model_counts(const il_model *m)
 {
     il_counts n = { 0 };
-    for (int i = 0; i < m->plan.n_params; i++) {
+    for (int i = 0; i < il_model_weights(m); i++) {
         const il_param *w = &m->plan.params[i];
         int embedding = starts_with(w->name, "wpe.") || starts_with(w->name, "read_");
         *(embedding ? &n.embedding : &n.backbone) += (int64_t)il_param_size(w);
@@ -155,7 +156,7 @@ uint64_t il_hash_weight(uint64_t hash, const il_param *w, const void *data, size
 uint64_t il_model_hash(const il_model *m)
 {
     uint64_t hash = IL_HASH_START;
-    for (int i = 0; i < m->plan.n_params; i++) {
+    for (int i = 0; i < il_model_weights(m); i++) {
         const il_param *w = &m->plan.params[i];
         hash = il_hash_weight(hash, w, m->weights + w->offset, sizeof *m->weights);
     }

@@ -25,6 +25,7 @@ static int is_missing(const char *cell)
 
 int il_cell_number(const char *cell, double *value)
 {
+    if (!cell || !value) return 0;
     *value = NAN;
     return is_missing(cell) || il_number_parse(cell, value);
 }

@@ -352,6 +352,7 @@ static il_status read_all(reader *in, il_table *table, il_error *err)
 
 il_status il_table_read_from(il_table **table, FILE *f, const char *name, il_error *err)
 {
+    IL_GIVEN(err, "table f name", table, f, name);
     reader in = { .f = f, .path = name, .line = 1 };
     il_table *t = NULL;
     const char *slash = strrchr(name, '/');
@@ -374,6 +375,7 @@ il_status il_table_read_from(il_table **table, FILE *f, const char *name, il_err
 
 il_status il_table_read(il_table **table, const char *path, il_error *err)
 {
+    IL_GIVEN(err, "table path", table, path);
     FILE *f = fopen(path, "rb");
     if (!f) return il_fail(err, IL_EIO, "%s: cannot be read: %s", path, strerror(errno));
     il_status status = il_table_read_from(table, f, path, err);
@@ -401,6 +403,7 @@ static il_status open_csv(il_csv *r, il_error *err)
 
 il_status il_csv_new(il_csv **csv, FILE *f, const char *name, il_error *err)
 {
+    IL_GIVEN(err, "csv f name", csv, f, name);
     il_csv *r = calloc(1, sizeof *r);
     if (!r) return il_fail(err, IL_EFAIL, "%s: out of memory", name);
     r->in = (reader){ .f = f, .path = name, .line = 1, .endless = 1 };
@@ -421,19 +424,20 @@ void il_csv_free(il_csv *r)
     free(r);
 }
 
-int il_csv_cols(const il_csv *r) { return r->in.cols; }
-int il_csv_line(const il_csv *r) { return r->in.row_line; }
+int il_csv_cols(const il_csv *r) { return r ? r->in.cols : 0; }
+int il_csv_line(const il_csv *r) { return r ? r->in.row_line : 0; }
 
 const char *il_csv_col(const il_csv *r, int col)
 {
-    const char *at = r->in.cells;
     if (col < 0 || col >= il_csv_cols(r)) return "";
+    const char *at = r->in.cells;
     while (col--) at += strlen(at) + 1;
     return at;
 }
 
 il_status il_csv_next(il_csv *r, const char **cell, int *more, il_error *err)
 {
+    IL_GIVEN(err, "csv cell more", r, cell, more);
     r->in.cells_size = r->header;
     IL_TRY(next_row(&r->in, more, err));
     const char *at = r->in.cells + r->header;

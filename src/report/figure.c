@@ -288,6 +288,7 @@ static il_status write_drafts(il_draft draft[DRAFTS], char file[][PATH], const d
 il_status il_figure_write(const il_figure *figure, const il_table *table, const char *path,
                           int *drawn, il_error *err)
 {
+    IL_GIVEN(err, "figure table path", figure, table, path);
     static const char *const suffix[SCRIPT] = { ".csv", ".gp", ".svg" };
     char file[SCRIPT][PATH];
     const char *slash = strrchr(path, '/');

@@ -302,6 +302,9 @@ static void read_parts(page *p)
 il_status il_report_write(const char *folder, const il_table *const *tables, int n,
                           il_error *err)
 {
+    IL_GIVEN(err, "folder", folder);
+    IL_WITHIN(err, IL_MOST, "n", n);
+    for (int i = 0; i < n; i++) IL_GIVEN(err, "tables", tables ? tables[i] : NULL);
     char path[1100], whole[1024], *real = realpath(folder, NULL);
     if (!real || strlen(real) >= sizeof whole) {
         free(real);

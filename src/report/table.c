@@ -39,6 +39,7 @@ static char *copy(const char *text)
 
 il_status il_table_new(il_table **table, const char *name, il_error *err)
 {
+    IL_GIVEN(err, "table name", table, name);
     il_table *t = calloc(1, sizeof *t);
     if (!t || !(t->name = copy(name))) {
         free(t);
@@ -67,17 +68,18 @@ void il_table_free(il_table *table)
     free(table);
 }
 
-int il_table_rows(const il_table *table) { return table->nrow; }
-int il_table_cols(const il_table *table) { return table->ncol; }
-const char *il_table_name(const il_table *table) { return table->name; }
+int il_table_rows(const il_table *table) { return table ? table->nrow : 0; }
+int il_table_cols(const il_table *table) { return table ? table->ncol : 0; }
+const char *il_table_name(const il_table *table) { return table ? table->name : ""; }
 
 const char *il_table_caption(const il_table *table)
 {
-    return table->caption ? table->caption : "";
+    return table && table->caption ? table->caption : "";
 }
 
 il_status il_table_set_caption(il_table *table, const char *caption, il_error *err)
 {
+    IL_GIVEN(err, "table caption", table, caption);
     char *own = copy(caption);
     if (!own) return no_memory(table, err);
     free(table->caption);
@@ -87,7 +89,7 @@ il_status il_table_set_caption(il_table *table, const char *caption, il_error *e
 
 const char *il_table_notes(const il_table *table)
 {
-    return table->notes ? table->notes : "";
+    return table && table->notes ? table->notes : "";
 }
 
 il_status il_table_note(il_table *table, il_error *err, const char *format, ...)
@@ -109,7 +111,7 @@ void il_table_take_lines(il_table *table, int *line) { table->line = line; }
 
 int il_table_line(const il_table *table, int row)
 {
-    return table->line && row >= 0 && row < table->nrow ? table->line[row] : 0;
+    return table && table->line && row >= 0 && row < table->nrow ? table->line[row] : 0;
 }
 
 /* The column that has this cell; NULL where there is none. */
@@ -131,7 +133,7 @@ int il_table_is_text(const il_table *table, int col)
 
 int il_table_find(const il_table *table, const char *col)
 {
-    for (int c = 0; c < table->ncol; c++)
+    for (int c = 0; col && c < il_table_cols(table); c++)
         if (!strcmp(table->cols[c].name, col)) return c;
     return -1;
 }
@@ -174,6 +176,7 @@ static void clear(column *c, int row)
 
 il_status il_table_add_col(il_table *table, const char *name, int is_text, il_error *err)
 {
+    IL_GIVEN(err, "table name", table, name);
     column *cols = realloc(table->cols, sizeof *cols * (size_t)(table->ncol + 1));
     if (!cols) return no_memory(table, err);
     table->cols = cols;
@@ -189,6 +192,7 @@ il_status il_table_add_col(il_table *table, const char *name, int is_text, il_er
 
 il_status il_table_add_row(il_table *table, il_error *err)
 {
+    IL_GIVEN(err, "table", table);
     if (table->nrow == table->room) {
         if (table->room > INT32_MAX / 2) return no_memory(table, err);
         int room = il_max(16, 2 * table->room);
@@ -210,6 +214,7 @@ void il_table_set(il_table *table, int row, int col, double value)
 il_status il_table_set_text(il_table *table, int row, int col, const char *text,
                             il_error *err)
 {
+    IL_GIVEN(err, "table text", table, text);
     const column *c = at(table, row, col);
     if (!c || !c->is_text)
         return il_fail(err, IL_EFAIL,

@@ -30,6 +30,7 @@ static void csv_text(FILE *f, const char *text)
 
 void il_table_write_csv(const il_table *table, FILE *f)
 {
+    if (!table || !f) return;
     int cols = il_table_cols(table), rows = il_table_rows(table);
     for (int c = 0; c < cols; c++) {
         if (c) fputc(',', f);
@@ -61,6 +62,7 @@ il_status il_table_fill(const void *table, FILE *f, il_error *err)
 
 il_status il_table_save(const il_table *table, const char *path, il_error *err)
 {
+    IL_GIVEN(err, "table path", table, path);
     return il_file_write_atomic(path, il_table_fill, table, err);
 }
 
@@ -91,6 +93,7 @@ static void pad(FILE *f, int n)
 
 void il_table_write_text(const il_table *table, FILE *f)
 {
+    if (!table || !f) return;
     int cols = il_table_cols(table), rows = il_table_rows(table);
     il_number number;
     int *wide =
@@ -151,6 +154,7 @@ static void json_cell(FILE *f, const il_table *table, int r, int c)
 
 void il_table_write_json(const il_table *table, FILE *f)
 {
+    if (!table || !f) return;
     int cols = il_table_cols(table), rows = il_table_rows(table);
     fputs("{\"name\": ", f);
     json_text(f, il_table_name(table));

@@ -25,9 +25,9 @@ static owned *layout(il_arena *memory, int B, int N, int D, int O)
 {
     owned *own = il_take(memory, owned, 1);
     size_t points = (size_t)B * (size_t)N;
-    il_real *x = il_take(memory, il_real, points * (size_t)D);
-    il_real *y = il_take(memory, il_real, points * (size_t)O);
-    il_real *w = il_take(memory, il_real, (size_t)B * (size_t)O * (size_t)D);
+    il_real *x = il_take(memory, il_real, il_product(points, (size_t)D));
+    il_real *y = il_take(memory, il_real, il_product(points, (size_t)O));
+    il_real *w = il_take(memory, il_real, il_product((size_t)B * (size_t)O, (size_t)D));
     il_real *noise = il_take(memory, il_real, B);
     if (own) own->batch = (il_batch){ B, N, D, O, x, y, w, NULL, NULL, noise };
     return own;
@@ -36,11 +36,18 @@ static owned *layout(il_arena *memory, int B, int N, int D, int O)
 il_status il_batch_new_outs(il_batch **batch, int prompts, int points, int dim, int outs,
                             il_error *err)
 {
+    IL_GIVEN(err, "batch", batch);
     if (prompts < 1 || points < 1 || dim < 1 || outs < 1)
         return il_fail(err, IL_ECONFIG,
                        "a batch needs prompts, points, dimensions and answers of at least "
                        "1, not %d, %d, %d and %d",
                        prompts, points, dim, outs);
+    if ((double)points * il_max(dim, outs) > INT32_MAX)
+        return il_fail(
+            err, IL_ECONFIG,
+            "a prompt of %d points in %d dimensions, with answers of %d numbers, "
+            "is too large",
+            points, dim, outs);
     il_arena memory = { 0 };
     layout(&memory, prompts, points, dim, outs);
     IL_TRY(il_arena_fill(&memory, err));
@@ -48,6 +55,15 @@ il_status il_batch_new_outs(il_batch **batch, int prompts, int points, int dim, 
     own->memory = memory;
     *batch = &own->batch;
     return IL_OK;
+}
+
+il_status il_batch_check(const il_batch *batch, il_error *err)
+{
+    IL_GIVEN(err, "batch", batch);
+    if (batch->prompts > 0 && batch->points > 0 && batch->dim > 0 && batch->outs > 0 &&
+        batch->x && batch->y)
+        return IL_OK;
+    return il_fail(err, IL_ECONFIG, "the batch has no prompts");
 }
 
 il_status il_batch_new(il_batch **batch, int prompts, int points, int dim, il_error *err)
@@ -241,11 +257,10 @@ static il_status draw_ids(il_batch *batch, const il_task *task, const void *opts
 il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
                         const char *shift, int dims, il_draw at, il_error *err)
 {
-    if (!batch || !task || !opts)
-        return il_fail(err, IL_ECONFIG, "no prompts are drawn without a %s",
-                       !batch  ? "batch"
-                       : !task ? "task"
-                               : "task's options");
+    IL_GIVEN(err, "batch task opts", batch, task, opts);
+    IL_TRY(il_batch_check(batch, err));
+    IL_GIVEN(err, "batch->w batch->noise", batch->w, batch->noise);
+    IL_TRY(il_opt_check(task->opts, opts, "training.", err));
     if (dims < 1 || dims > batch->dim)
         return il_fail(err, IL_ECONFIG, "dims = %d is not between 1 and the batch's %d",
                        dims, batch->dim);

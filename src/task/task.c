@@ -13,24 +13,27 @@ const il_task *il_task_at(int i) { return i >= 0 && i < IL_COUNT(rows) ? rows[i]
 
 const il_task *il_task_find(const char *name)
 {
-    for (int i = 0; i < IL_COUNT(rows); i++)
+    for (int i = 0; name && i < IL_COUNT(rows); i++)
         if (!strcmp(rows[i]->name, name)) return rows[i];
     return NULL;
 }
 
 double il_task_scale(const il_task *task, const void *opts, int dims)
 {
+    if (!task || dims < 1) return NAN;
+    if (task->opts && (!opts || il_opt_check(task->opts, opts, "", NULL))) return NAN;
     return task->scale ? task->scale(opts, dims) : 1;
 }
 
 int il_task_outs(const il_task *task, const void *opts, int dim)
 {
     (void)opts;
-    return task->sequence ? dim : 1;
+    return task ? task->sequence ? dim : 1 : 0;
 }
 
 const char *il_task_metric(const il_task *task)
 {
+    if (!task) return "";
     if (task->sequence) return "half squared error, summed over components";
     if (task->ids) return "nats";
     return strcmp(task->loss, "mse") ? "share of wrong signs"

@@ -100,6 +100,9 @@ static inline double il_prompt_dot(const il_real *w, const il_real *x, int D)
 /* w ~ scale N(0, I) on the inputs that are alive, y = w . x: the core of every linear task */
 void il_prompt_linear(double scale, il_rng *rng, il_prompt *p);
 
+/* Errors: IL_ECONFIG when there is no batch, or a hand-made one without prompts. */
+il_status il_batch_check(const il_batch *batch, il_error *err);
+
 /* ---- shifts ------------------------------------------------------------------------------- */
 
 /* A shift in use */

@@ -192,6 +192,8 @@ static il_status fill(const bench *b, il_error *err)
 il_status il_bench(const il_bench_options *options, il_peaks *peaks, il_table **table,
                    il_error *err)
 {
+    IL_GIVEN(err, "options peaks table", options, peaks, table);
+    IL_WITHIN(err, IL_MOST, "repeats threads", options->repeats, options->threads);
     int had = il_threads();
     il_peaks p = { NAN, NAN, NAN, NAN,
                    il_min(had, options->threads ? options->threads : 2) };

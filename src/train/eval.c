@@ -99,7 +99,7 @@ il_status il_eval_check_against(const char *text, il_error *err)
     return status;
 }
 
-static int positive(int value, int otherwise) { return value > 0 ? value : otherwise; }
+static int given(int value, int otherwise) { return value ? value : otherwise; }
 
 /* The loops to read, which cost memory by the table. */
 static il_status find_loops(setting *s, const il_eval_options *o, il_error *err)
@@ -108,11 +108,11 @@ static il_status find_loops(setting *s, const il_eval_options *o, il_error *err)
         s->loops = s->loops_to = 1;
         return IL_OK;
     }
-    s->loops = positive(o->loops, s->model->plan.loops);
+    s->loops = given(o->loops, s->model->plan.loops);
     int most = il_max(s->loops, o->loops_to);
     if (most > MOST_LOOPS)
         return il_fail(err, IL_ECONFIG, "loops = %d is more than %d", most, MOST_LOOPS);
-    s->loops_to = positive(o->loops_to, il_min(4 * s->loops, MOST_LOOPS));
+    s->loops_to = given(o->loops_to, il_min(4 * s->loops, MOST_LOOPS));
     return IL_OK;
 }
 
@@ -133,14 +133,17 @@ static il_status find(setting *s, const il_model *model, const il_eval_options *
                       il_error *err)
 {
     const il_config *c = model ? &model->config : NULL;
-    int points = positive(o->points, c ? c->training.curriculum.points.end : 0);
-    int dims = positive(o->dims, c ? c->training.curriculum.dims.end : 0);
+    int points = given(o->points, c ? c->training.curriculum.points.end : 0);
+    int dims = given(o->dims, c ? c->training.curriculum.dims.end : 0);
     *s = (setting){ .model = model,
                     .seed = o->seed,
                     .by_loops = by == BY_LOOPS,
                     .over_points = by == MEAN,
                     .points = points,
                     .dims = dims };
+    IL_WITHIN(err, IL_MOST, "prompts", o->prompts);
+    IL_WITHIN(err, INT32_MAX, "points dims loops loops_to", o->points, o->dims, o->loops,
+              o->loops_to);
     if (!c && (!o->task || !points || !dims || by == BY_LOOPS))
         return il_fail(err, IL_ECONFIG,
                        "without a model, an evaluation needs task, points and dims");
@@ -161,7 +164,7 @@ static il_status find(setting *s, const il_model *model, const il_eval_options *
 static il_status draw(setting *s, const il_eval_options *o, il_error *err)
 {
     int dim = s->model ? s->model->config.model.n_dims : s->dims;
-    IL_TRY(il_batch_new_outs(&s->batch, positive(o->prompts, 1280), s->points, dim,
+    IL_TRY(il_batch_new_outs(&s->batch, given(o->prompts, 1280), s->points, dim,
                              il_task_outs(s->task, s->opts, dim), err));
     il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL };
     IL_TRY(il_batch_draw(s->batch, s->task, s->opts, o->shift, s->dims, at, err));
@@ -435,17 +438,20 @@ il_status il_eval_outline(const il_model *model, const il_eval_options *options,
 il_status il_eval_points(const il_model *model, const il_eval_options *options,
                          il_table **table, il_error *err)
 {
+    IL_GIVEN(err, "options table", options, table);
     return evaluate(model, options, BY_POINTS, 0, table, err);
 }
 
 il_status il_eval_loops(const il_model *model, const il_eval_options *options,
                         il_table **table, il_error *err)
 {
+    IL_GIVEN(err, "options table", options, table);
     return evaluate(model, options, BY_LOOPS, 0, table, err);
 }
 
 il_status il_eval_mean(const il_model *model, const il_eval_options *options,
                        il_table **table, il_error *err)
 {
+    IL_GIVEN(err, "options table", options, table);
     return evaluate(model, options, MEAN, 0, table, err);
 }

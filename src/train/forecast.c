@@ -20,6 +20,7 @@ static const il_forecaster_kind *const kinds[] = {
 
 void il_forecast_defaults(il_forecast_options *options)
 {
+    if (!options) return;
     *options = (il_forecast_options){ .lags = 12, .horizon = 1, .forget = 0.999 };
 }
 
@@ -173,6 +174,7 @@ static il_status set_up(il_forecast *f, const char *const *names, il_error *err)
 il_status il_forecast_new(il_forecast **forecast, int columns, const char *const *names,
                           const il_forecast_options *options, il_error *err)
 {
+    IL_GIVEN(err, "forecast options", forecast, options);
     IL_TRY(check(options, columns, err));
     il_forecast *f = calloc(1, sizeof *f);
     if (!f) return il_fail(err, IL_EFAIL, "out of memory for a forecast");
@@ -197,13 +199,16 @@ void il_forecast_free(il_forecast *f)
     free(f);
 }
 
-int il_forecast_columns(const il_forecast *f) { return f->C; }
+int il_forecast_columns(const il_forecast *f) { return f ? f->C : 0; }
 const char *il_forecast_name(const il_forecast *f, int column)
 {
-    return column >= 0 && column < f->C ? f->name[column] : "";
+    return column >= 0 && column < il_forecast_columns(f) ? f->name[column] : "";
 }
-int64_t il_forecast_rows(const il_forecast *f) { return (int64_t)*f->rows; }
-const il_forecast_options *il_forecast_opts(const il_forecast *f) { return &f->o; }
+int64_t il_forecast_rows(const il_forecast *f) { return f ? (int64_t)*f->rows : 0; }
+const il_forecast_options *il_forecast_opts(const il_forecast *f)
+{
+    return f ? &f->o : NULL;
+}
 
 /* ---- a step --------------------------------------------------------------------------------------------- */
 
@@ -322,6 +327,7 @@ static il_status check_row(const il_forecast *f, const double *y, il_error *err)
 il_status il_forecast_step(il_forecast *f, const double *y, il_forecast_value *out,
                            il_error *err)
 {
+    IL_GIVEN(err, "forecast y out", f, y, out);
     static const il_forecast_value nothing = { NAN, NAN, NAN, NAN, NAN };
     IL_TRY(check_row(f, y, err));
     int64_t t = (int64_t)*f->rows;

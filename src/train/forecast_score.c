@@ -95,6 +95,7 @@ static il_status fill(il_table *t, const il_forecast *f, il_error *err)
 
 il_status il_forecast_scores(const il_forecast *f, il_table **table, il_error *err)
 {
+    IL_GIVEN(err, "forecast table", f, table);
     il_table *t;
     IL_TRY(il_table_new(&t, "scores", err));
     il_status status = fill(t, f, err);

@@ -76,6 +76,7 @@ static void describe(notes *m, const il_forecast *f)
 
 il_status il_forecast_save(const il_forecast *f, const char *path, il_error *err)
 {
+    IL_GIVEN(err, "forecast path", f, path);
     il_tensor tensors[IL_FORECAST_SECTIONS] = { 0 };
     notes *m = calloc(1, sizeof *m);
     if (!m) return il_fail(err, IL_EFAIL, "out of memory while writing %s", path);
@@ -235,6 +236,7 @@ static il_status load(il_forecast **forecast, const il_tensors *t, const char *p
 il_status il_forecast_load(il_forecast **forecast, const char *path, const il_model *model,
                            il_error *err)
 {
+    IL_GIVEN(err, "forecast path", forecast, path);
     il_tensors *t;
     IL_TRY(il_tensors_read(&t, path, err));
     il_status status = load(forecast, t, path, model, err);

@@ -104,6 +104,7 @@ static il_status fill(il_table *table, row (*at)(int i), const il_opt *common,
 
 il_status il_list(il_table **out, const char *kind, il_error *err)
 {
+    IL_GIVEN(err, "table kind", out, kind);
     for (int i = 0; i < IL_COUNT(kinds); i++) {
         if (strcmp(kind, kinds[i].name)) continue;
         il_table *table;

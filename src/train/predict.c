@@ -363,6 +363,10 @@ il_status il_predict(const il_model *model, const il_table *examples,
                      const il_table *queries, const il_predict_options *options,
                      il_table **answers, il_prediction *summary, il_error *err)
 {
+    IL_GIVEN(err, "model examples queries options options->target answers summary", model,
+             examples, queries, options, options ? options->target : NULL, answers,
+             summary);
+    IL_WITHIN(err, IL_MOST, "loops prompts", options->loops, options->prompts);
     il_prediction s = { 0 };
     il_table *table = NULL;
     size_t size;

@@ -394,6 +394,7 @@ static il_status run(runner *r, const il_config *c, il_trained *result, il_error
 il_status il_train(const il_config *config, const char *folder, int resume,
                    const il_watch *watch, il_trained *result, il_error *err)
 {
+    IL_GIVEN(err, "config folder result", config, folder, result);
     runner r = { .folder = folder, .watch = watch, .per_second = NAN, .loss = NAN };
     IL_TRY(il_trainer_new(&r.t, config, err));
     il_status status = prepare(&r, config, resume, err);

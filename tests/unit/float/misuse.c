@@ -1,10 +1,57 @@
-/* misuse.c - wrong arguments of public calls give a status and a sentence, or nothing: never a crash */
+/* misuse.c - wrong arguments of every public call: a status and a sentence, or nothing, never a crash
+ *
+ * The calls are a table, by the parts of innerloop.h; the last test reads that header and wants each of
+ * its functions in it. Every call that can fail is made twice, the second time without an il_error.
+ */
 #include "check.h"
 #include "innerloop.h"
 
+#include <ctype.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+static char called[1 << 16]; /* all calls so far, as they are written below */
+
+static void note_call(const char *call)
+{
+    size_t used = strlen(called);
+    CHECK(used + strlen(call) + 2 < sizeof called, "no room for more calls");
+    snprintf(called + used, sizeof called - used, "%s\n", call);
+}
+
+/* The call failed with one sentence, which says `part`. */
+static void failed(il_status status, const il_error *why, const char *part,
+                   const char *call)
+{
+    CHECK(status == IL_ECONFIG || (!*part && status != IL_OK && status <= IL_EIO),
+          "%s: status %d", call, status);
+    CHECK(why->text[0] && !strchr(why->text, '\n') && strstr(why->text, part),
+          "%s: no such sentence: '%s'", call, why->text);
+}
+
+#define FAILS_SAYING(part, call)                                                           \
+    do {                                                                                   \
+        il_error why = { 0 }, *err = &why;                                                 \
+        note_call(#call);                                                                  \
+        failed(call, &why, part, #call);                                                   \
+        err = NULL;                                                                        \
+        CHECK((call) != IL_OK, "%s: without an il_error it did not fail", #call);          \
+    } while (0)
+#define FAILS(call) FAILS_SAYING("", call)        /* for a reason of its own */
+#define NEEDS(call) FAILS_SAYING("is NULL", call) /* what it was not handed */
+/* What is not there is answered with nothing. */
+#define GIVES(call, answer)                                                                \
+    do {                                                                                   \
+        note_call(#call);                                                                  \
+        CHECK((call)answer, "%s: not %s", #call, #answer);                                 \
+    } while (0)
+#define SAFE(call)                                                                         \
+    do {                                                                                   \
+        note_call(#call);                                                                  \
+        call;                                                                              \
+    } while (0)
 
 static il_model *new_model(const char *const *set, int n)
 {
@@ -31,106 +78,697 @@ static il_model *of_numbers(void)
     return new_model(set, sizeof set / sizeof *set);
 }
 
-static il_model *of_bytes(void)
+static il_model *of_recipe(const char *path)
 {
     il_config c;
     il_model *m;
-    CHECK_OK(il_config_read(&c, "recipes/recall.yaml", NULL, 0, &err));
+    CHECK_OK(il_config_read(&c, path, NULL, 0, &err));
     CHECK_OK(il_model_new(&m, &c, &err));
     return m;
 }
 
-/* The call fails with a sentence. */
-static void fails(il_status status, const il_error *why, const char *call)
-{
-    CHECK(status == IL_ECONFIG || status == IL_EFAIL || status == IL_EUSAGE,
-          "%s: status %d", call, status);
-    CHECK(why->text[0] && !strchr(why->text, '\n'), "%s: no sentence: '%s'", call,
-          why->text);
-}
-#define FAILS(call)                                                                        \
-    do {                                                                                   \
-        why.text[0] = 0;                                                                   \
-        il_status status_ = call;                                                          \
-        fails(status_, &why, #call);                                                       \
-    } while (0)
+static const char *const nowhere = "/nonexistent/folder/file";
 
-static void models_of_another_kind(void **state)
+static void errors_and_options(void **state)
 {
     (void)state;
-    il_error why;
-    il_model *numbers = of_numbers(), *bytes = of_bytes();
-    il_batch *batch, none = { 0 };
-    il_context *c;
-    il_real yhat[64], x[3] = { 0 };
-    const il_real *scores;
-    CHECK_OK(il_batch_new(&batch, 1, 5, 1, &err));
-    FAILS(il_model_answer(bytes, batch, 1, 1, yhat, &why));
-    FAILS(il_model_answer(numbers, NULL, 1, 1, yhat, &why));
-    FAILS(il_model_answer(numbers, &none, 1, 1, yhat, &why));
-    FAILS(il_model_answer(numbers, batch, 0, 1, yhat, &why));
-    FAILS(il_model_answer(numbers, batch, 2, 1, yhat, &why));
-    FAILS(il_batch_draw(batch, NULL, NULL, NULL, 1, (il_draw){ 0 }, &why));
-    FAILS(il_batch_draw(NULL, NULL, NULL, NULL, 1, (il_draw){ 0 }, &why));
-    FAILS(il_batch_draw(batch, il_task_find("linear_regression"),
-                        il_model_config(numbers)->training.task_opts, NULL, 2,
-                        (il_draw){ 0 }, &why));
-    il_batch_free(batch);
-    FAILS(il_batch_new(&batch, 0, 5, 1, &why));
-    FAILS(il_batch_new(&batch, 1, -5, 1, &why));
-    CHECK_OK(il_context_new(&c, numbers, 0, &err));
-    FAILS(il_context_next(c, 0, &scores, &why));
-    FAILS(il_context_observe(c, x, yhat, &why));
-    FAILS(il_context_add(c, NULL, 0, &why));
-    FAILS(il_context_ask(c, NULL, yhat, &why));
-    il_context_free(c);
-    CHECK_OK(il_context_new(&c, bytes, 0, &err));
-    FAILS(il_context_add(c, x, 0, &why));
-    FAILS(il_context_observe(c, x, yhat, &why));
-    FAILS(il_context_next(c, -1, &scores, &why));
-    FAILS(il_context_next(c, il_model_classes(bytes), &scores, &why));
-    il_context_free(c);
-    il_model_free(numbers);
-    il_model_free(bytes);
+    const char *const words[] = { "one", NULL };
+    GIVES(il_fail(NULL, IL_EIO, "%s", "x"), == IL_EIO);
+    GIVES(il_version(), != NULL);
+    GIVES(il_kernel_name(), != NULL);
+    GIVES(il_threads(), > 0);
+    SAFE(il_kernel_check(NULL));
+    SAFE(il_threads_check(NULL));
+    GIVES(il_nearest(NULL, words, 1), == NULL);
+    GIVES(il_nearest("one", NULL, 1), == NULL);
+    GIVES(il_nearest("one", words, -1), == NULL);
+    GIVES(strcmp(il_nearest("onne", words, 2), "one"), == 0);
 }
 
-static void places_that_are_not_there(void **state)
+static void recipes(void **state)
 {
     (void)state;
-    il_error why;
-    il_table *t;
-    il_model *m = of_numbers();
+    il_config c, bad;
+    il_model *m = NULL;
+    const char *const none[] = { "training.seed=1", NULL };
+    SAFE(il_config_init(NULL));
+    il_config_init(&c);
+    NEEDS(il_config_read(NULL, "recipes/quick.yaml", NULL, 0, err));
+    NEEDS(il_config_read(&c, NULL, NULL, 0, err));
+    FAILS(il_config_read(&c, nowhere, NULL, 0, err));
+    NEEDS(il_config_parse(NULL, "", 0, "x", err));
+    NEEDS(il_config_parse(&c, NULL, 0, "x", err));
+    NEEDS(il_config_parse(&c, "", 0, NULL, err));
+    NEEDS(il_config_set(NULL, "training.seed=1", err));
+    NEEDS(il_config_set(&c, NULL, err));
+    NEEDS(il_config_override(NULL, none, 1, err));
+    NEEDS(il_config_override(&c, NULL, 1, err));
+    NEEDS(il_config_override(&c, none, 2, err));
+    FAILS(il_config_override(&c, none, -1, err));
+    NEEDS(il_config_check(NULL, err));
+    SAFE(il_config_write(NULL, stdout));
+    SAFE(il_config_write(&c, NULL));
+    GIVES(il_config_hash(NULL), == 0);
+    GIVES(il_config_opts(), != NULL);
+    GIVES(il_ramp_at(NULL, 1), == 0);
+    GIVES(il_ramp_at(&(il_ramp){ 3, 9, 1, 0 }, 5), == 3);
+    GIVES(il_ramp_at(&(il_ramp){ 3, 9, -1, 1 }, INT64_MAX), == 3);
+    GIVES(il_ramp_at(&(il_ramp){ 3, INT_MAX, INT_MAX, 1 }, INT64_MAX), == INT_MAX);
+
+    /* structs that were filled in by hand */
+    FILE *f = tmpfile();
+    assert_non_null(f);
+    for (int i = 0; i < 8; i++) {
+        bad = c;
+        int *number = i == 0   ? &bad.model.family
+                      : i == 1 ? &bad.model.tokens
+                      : i == 2 ? &bad.model.n_embd
+                      : i == 3 ? &bad.model.n_head
+                      : i == 4 ? &bad.training.curriculum.points.interval
+                      : i == 5 ? &bad.training.batch_size
+                               : NULL;
+        if (number) *number = i < 3 ? 99999999 : -1;
+        if (i == 6) memset(bad.training.task_name, 'x', IL_TEXT);
+        if (i == 7) memset(&bad, 0xff, sizeof bad);
+        FAILS(il_config_check(&bad, err));
+        FAILS(il_model_new(&m, &bad, err));
+        FAILS(il_train(&bad, nowhere, 0, NULL, &(il_trained){ 0 }, err));
+        il_config_write(&bad, f);
+        il_config_hash(&bad);
+    }
+    assert_null(m);
+    fclose(f);
+}
+
+static void prompts(void **state)
+{
+    (void)state;
+    il_config c;
+    il_config_init(&c);
+    const il_task *t = il_task_find("linear_regression"),
+                  *d = il_task_find("linear_dynamics");
+    const void *o = c.training.task_opts;
+    il_draw at = { 0 };
+    il_batch *b, none = { 0 }, half;
+    double wild[IL_TASK_OPTS];
+    memset(wild, 0xff, sizeof wild);
+    GIVES(il_task_find(NULL), == NULL);
+    GIVES(il_task_outs(NULL, o, 2), == 0);
+    GIVES(isnan(il_task_scale(NULL, o, 2)), != 0);
+    GIVES(isnan(il_task_scale(t, NULL, 2)), != 0);
+    GIVES(isnan(il_task_scale(t, wild, 2)), != 0);
+    GIVES(isnan(il_task_scale(t, o, 0)), != 0);
+    GIVES(strlen(il_task_metric(NULL)), == 0);
+    NEEDS(il_batch_new(NULL, 1, 1, 1, err));
+    FAILS(il_batch_new(&b, 0, 5, 1, err));
+    FAILS(il_batch_new(&b, 1, -5, 1, err));
+    FAILS(il_batch_new(&b, 1, 5, INT_MIN, err));
+    FAILS(il_batch_new(&b, INT_MAX, INT_MAX, INT_MAX, err));
+    NEEDS(il_batch_new_outs(NULL, 1, 1, 1, 1, err));
+    FAILS(il_batch_new_outs(&b, 1, 5, 1, 0, err));
+    FAILS(il_batch_new_outs(&b, INT_MAX, 5, 1, INT_MAX, err));
+    SAFE(il_batch_free(NULL));
+    CHECK_OK(il_batch_new(&b, 1, 5, 2, &err));
+    NEEDS(il_batch_draw(NULL, t, o, NULL, 1, at, err));
+    NEEDS(il_batch_draw(b, NULL, o, NULL, 1, at, err));
+    NEEDS(il_batch_draw(b, t, NULL, NULL, 1, at, err));
+    FAILS(il_batch_draw(&none, t, o, NULL, 1, at, err));
+    half = *b;
+    half.w = NULL;
+    NEEDS(il_batch_draw(&half, t, o, NULL, 1, at, err));
+    half.x = NULL;
+    FAILS(il_batch_draw(&half, t, o, NULL, 1, at, err));
+    FAILS(il_batch_draw(b, t, wild, NULL, 1, at, err));
+    FAILS(il_batch_draw(b, t, o, "no such shift", 1, at, err));
+    FAILS(il_batch_draw(b, t, o, NULL, 0, at, err));
+    FAILS(il_batch_draw(b, t, o, NULL, 3, at, err));
+    FAILS(il_batch_draw(b, d, o, NULL, 1, at, err));
+    il_batch_free(b);
+}
+
+static void algorithms(void **state)
+{
+    (void)state;
+    il_algo *a;
+    il_batch *b, none = { 0 };
+    il_real yhat[64];
+    NEEDS(il_algo_new(NULL, "gd", err));
+    NEEDS(il_algo_new(&a, NULL, err));
+    FAILS(il_algo_new(&a, "", err));
+    FAILS(il_algo_new(&a, "gd steps=-1", err));
+    SAFE(il_algo_free(NULL));
+    GIVES(strlen(il_algo_text(NULL)), == 0);
+    GIVES(il_algo_steps(NULL), == 0);
+    CHECK_OK(il_algo_new(&a, "gd", &err));
+    CHECK_OK(il_batch_new(&b, 1, 5, 2, &err));
+    NEEDS(il_algo_predict(NULL, b, 1, 1, yhat, NULL, err));
+    NEEDS(il_algo_predict(a, NULL, 1, 1, yhat, NULL, err));
+    NEEDS(il_algo_predict(a, b, 1, 1, NULL, NULL, err));
+    FAILS(il_algo_predict(a, &none, 1, 1, yhat, NULL, err));
+    FAILS(il_algo_predict(a, b, -1, 1, yhat, NULL, err));
+    FAILS(il_algo_predict(a, b, 2, 1, yhat, NULL, err));
+    FAILS(il_algo_predict(a, b, INT_MAX, INT_MAX, yhat, NULL, err));
+    FAILS(il_algo_predict(a, b, 0, INT_MAX, yhat, NULL, err));
+    il_algo_free(a);
+    il_batch_free(b);
+}
+
+static void models(void **state)
+{
+    (void)state;
+    il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml"), *none = NULL;
+    il_batch *b, empty = { 0 };
+    il_real yhat[64];
     const char *name;
     const il_real *data;
     int rows, cols;
+    NEEDS(il_model_new(NULL, il_model_config(m), err));
+    NEEDS(il_model_new(&none, NULL, err));
+    NEEDS(il_model_load(NULL, nowhere, err));
+    NEEDS(il_model_load(&none, NULL, err));
+    FAILS(il_model_load(&none, nowhere, err));
+    FAILS(il_model_load(&none, "recipes", err));
+    NEEDS(il_model_save(NULL, nowhere, err));
+    NEEDS(il_model_save(m, NULL, err));
+    FAILS(il_model_save(m, nowhere, err));
+    assert_null(none);
+    SAFE(il_model_free(NULL));
+    GIVES(il_model_config(NULL), == NULL);
+    GIVES(il_model_counts(NULL).all, == 0);
+    GIVES(il_model_step(NULL), == 0);
+    SAFE(il_model_hash(NULL));
+    GIVES(il_model_classes(NULL), == 0);
+    GIVES(il_model_loops(NULL), == 0);
+    GIVES(il_model_points(NULL), == 0);
+    GIVES(il_model_dims(NULL), == 0);
+    GIVES(il_model_weights(NULL), == 0);
+    GIVES(il_model_program(NULL), == NULL);
+    SAFE(il_model_weight(NULL, 0, &name, &data, &rows, &cols));
+    assert_null(data);
+    SAFE(il_model_weight(m, 0, NULL, NULL, NULL, NULL));
+    for (int i = -1; i <= il_model_weights(m); i += il_model_weights(m) + 1) {
+        il_model_weight(m, i, &name, &data, &rows, &cols);
+        assert_null(data);
+        assert_string_equal(name, "");
+        assert_int_equal(rows + cols, 0);
+    }
+    CHECK_OK(il_batch_new(&b, 1, 5, 1, &err));
+    NEEDS(il_model_answer(NULL, b, 1, 1, yhat, err));
+    NEEDS(il_model_answer(m, NULL, 1, 1, yhat, err));
+    NEEDS(il_model_answer(m, b, 1, 1, NULL, err));
+    FAILS(il_model_answer(m, &empty, 1, 1, yhat, err));
+    FAILS(il_model_answer(m, b, 0, 1, yhat, err));
+    FAILS(il_model_answer(m, b, 2, 1, yhat, err));
+    FAILS(il_model_answer(m, b, 1, INT_MAX, yhat, err));
+    FAILS(il_model_answer(bytes, b, 1, 1, yhat, err));
+    il_batch_free(b);
+    il_model_free(m);
+    il_model_free(bytes);
+}
+
+static void contexts(void **state)
+{
+    (void)state;
+    il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml");
+    il_context *c = NULL;
+    il_real x[3] = { 0 }, yhat[64];
+    const il_real *scores;
+    NEEDS(il_context_new(NULL, m, 0, err));
+    NEEDS(il_context_new(&c, NULL, 0, err));
+    FAILS(il_context_new(&c, m, -1, err));
+    FAILS(il_context_new(&c, m, INT_MAX, err));
+    assert_null(c);
+    SAFE(il_context_free(NULL));
+    SAFE(il_context_clear(NULL));
+    GIVES(il_context_points(NULL), == 0);
+    GIVES(il_context_note(NULL), == NULL);
+    NEEDS(il_context_add(NULL, x, 0, err));
+    NEEDS(il_context_observe(NULL, x, yhat, err));
+    NEEDS(il_context_ask(NULL, x, yhat, err));
+    NEEDS(il_context_next(NULL, 0, &scores, err));
+    CHECK_OK(il_context_new(&c, m, 0, &err));
+    NEEDS(il_context_add(c, NULL, 0, err));
+    NEEDS(il_context_observe(c, NULL, yhat, err));
+    NEEDS(il_context_observe(c, x, NULL, err));
+    NEEDS(il_context_ask(c, NULL, yhat, err));
+    NEEDS(il_context_ask(c, x, NULL, err));
+    FAILS(il_context_next(c, 0, &scores, err));
+    FAILS(il_context_observe(c, x, yhat, err));
+    assert_int_equal(il_context_points(c), 0);
+    il_context_free(c);
+    CHECK_OK(il_context_new(&c, bytes, 0, &err));
+    FAILS(il_context_add(c, x, 0, err));
+    FAILS(il_context_ask(c, x, yhat, err));
+    FAILS(il_context_observe(c, x, yhat, err));
+    FAILS(il_context_next(c, -1, &scores, err));
+    FAILS(il_context_next(c, il_model_classes(bytes), &scores, err));
+    il_context_free(c);
+    GIVES(il_scores_draw(NULL, 3, 1, 1, 1), == -1);
+    GIVES(il_scores_draw(x, 0, 1, 1, 1), == -1);
+    GIVES(il_scores_draw(x, -7, 0, 1, 1), == -1);
+    SAFE(il_scores_draw(x, 3, -1, 1, 1));
+    SAFE(il_scores_draw(x, 3, (double)NAN, 1, 1));
+    il_model_free(m);
+    il_model_free(bytes);
+}
+
+static void training(void **state)
+{
+    (void)state;
+    il_config c;
+    il_trained r;
+    il_lock *lock;
+    il_config_init(&c);
+    NEEDS(il_train(NULL, nowhere, 0, NULL, &r, err));
+    NEEDS(il_train(&c, NULL, 0, NULL, &r, err));
+    NEEDS(il_train(&c, nowhere, 0, NULL, NULL, err));
+    NEEDS(il_lock_take(NULL, nowhere, err));
+    NEEDS(il_lock_take(&lock, NULL, err));
+    FAILS(il_lock_take(&lock, nowhere, err));
+    SAFE(il_lock_give(NULL));
+}
+
+static il_table *a_table(void)
+{
+    il_table *t;
     CHECK_OK(il_table_new(&t, "t", &err));
     CHECK_OK(il_table_add_col(t, "k", 0, &err));
     CHECK_OK(il_table_add_col(t, "word", 1, &err));
     CHECK_OK(il_table_add_row(t, &err));
     il_table_set(t, 0, 0, 3);
-    static const int at[][2] = { { -1, 0 }, { 1, 0 }, { 0, -1 }, { 0, 2 }, { 0, 1 } };
+    return t;
+}
+
+static void tables(void **state)
+{
+    (void)state;
+    il_table *t = a_table(), *none = NULL;
+    FILE *f = tmpfile();
+    assert_non_null(f);
+    NEEDS(il_table_new(NULL, "t", err));
+    NEEDS(il_table_new(&none, NULL, err));
+    SAFE(il_table_free(NULL));
+    GIVES(il_table_rows(NULL), == 0);
+    GIVES(il_table_cols(NULL), == 0);
+    GIVES(strlen(il_table_name(NULL)), == 0);
+    GIVES(strlen(il_table_caption(NULL)), == 0);
+    GIVES(strlen(il_table_notes(NULL)), == 0);
+    GIVES(strlen(il_table_notes(t)), == 0);
+    GIVES(strlen(il_table_col(NULL, 0)), == 0);
+    GIVES(strlen(il_table_col(t, 2)), == 0);
+    GIVES(il_table_find(NULL, "k"), == -1);
+    GIVES(il_table_find(t, NULL), == -1);
+    GIVES(il_table_is_text(NULL, 0), == 0);
+    GIVES(il_table_is_text(t, -1), == 0);
+    GIVES(il_table_line(NULL, 0), == 0);
+    GIVES(il_table_line(t, 9), == 0);
+    NEEDS(il_table_set_caption(NULL, "x", err));
+    NEEDS(il_table_set_caption(t, NULL, err));
+    NEEDS(il_table_add_col(NULL, "x", 0, err));
+    NEEDS(il_table_add_col(t, NULL, 0, err));
+    NEEDS(il_table_add_row(NULL, err));
+    NEEDS(il_table_set_text(NULL, 0, 1, "x", err));
+    NEEDS(il_table_set_text(t, 0, 1, NULL, err));
+    static const int at[][2] = { { -1, 0 }, { 1, 0 },       { 0, -1 },     { 0, 2 },
+                                 { 0, 1 },  { INT_MIN, 1 }, { INT_MAX, 1 } };
     for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
-        assert_true(isnan(il_table_number(t, at[i][0], at[i][1])));
-        assert_string_equal(il_table_text(t, at[i][0], at[i][1]), "");
-        il_table_set(t, at[i][0], at[i][1], 7);
-        if (i < 4) FAILS(il_table_set_text(t, at[i][0], at[i][1], "x", &why));
+        GIVES(isnan(il_table_number(t, at[i][0], at[i][1])), != 0);
+        GIVES(strlen(il_table_text(t, at[i][0], at[i][1])), == 0);
+        SAFE(il_table_set(t, at[i][0], at[i][1], 7));
+        if (i != 4) FAILS(il_table_set_text(t, at[i][0], at[i][1], "x", err));
     }
-    FAILS(il_table_set_text(t, 0, 0, "x", &why));
+    GIVES(isnan(il_table_number(NULL, 0, 0)), != 0);
+    GIVES(strlen(il_table_text(NULL, 0, 0)), == 0);
+    SAFE(il_table_set(NULL, 0, 0, 7));
+    FAILS(il_table_set_text(t, 0, 0, "x", err));
     assert_true(il_table_number(t, 0, 0) == 3);
-    assert_string_equal(il_table_col(t, 2), "");
-    assert_false(il_table_is_text(t, -1));
-    assert_int_equal(il_table_line(t, 9), 0);
-    assert_string_equal(il_table_notes(t), "");
+    NEEDS(il_table_read(NULL, nowhere, err));
+    NEEDS(il_table_read(&none, NULL, err));
+    FAILS(il_table_read(&none, nowhere, err));
+    NEEDS(il_table_read_from(NULL, f, "f", err));
+    NEEDS(il_table_read_from(&none, NULL, "f", err));
+    NEEDS(il_table_read_from(&none, f, NULL, err));
+    assert_null(none);
+    SAFE(il_table_write_csv(NULL, f));
+    SAFE(il_table_write_csv(t, NULL));
+    SAFE(il_table_write_text(NULL, f));
+    SAFE(il_table_write_text(t, NULL));
+    SAFE(il_table_write_json(NULL, f));
+    SAFE(il_table_write_json(t, NULL));
+    NEEDS(il_table_save(NULL, nowhere, err));
+    NEEDS(il_table_save(t, NULL, err));
+    FAILS(il_table_save(t, nowhere, err));
+    fclose(f);
     il_table_free(t);
-    for (int i = -1; i <= il_model_weights(m); i += il_model_weights(m) + 1) {
-        il_model_weight(m, i, &name, &data, &rows, &cols);
-        assert_null(data);
-        assert_string_equal(name, "");
+}
+
+static void rows_as_they_come(void **state)
+{
+    (void)state;
+    il_csv *csv;
+    const char *cell[2];
+    double value;
+    int more;
+    FILE *f = tmpfile();
+    assert_non_null(f);
+    fputs("a,b\n1,2\n", f);
+    rewind(f);
+    NEEDS(il_csv_new(NULL, f, "f", err));
+    NEEDS(il_csv_new(&csv, NULL, "f", err));
+    NEEDS(il_csv_new(&csv, f, NULL, err));
+    CHECK_OK(il_csv_new(&csv, f, "f", &err));
+    NEEDS(il_csv_next(NULL, cell, &more, err));
+    NEEDS(il_csv_next(csv, NULL, &more, err));
+    NEEDS(il_csv_next(csv, cell, NULL, err));
+    GIVES(il_csv_cols(NULL), == 0);
+    GIVES(strlen(il_csv_col(NULL, 0)), == 0);
+    GIVES(strlen(il_csv_col(csv, -1)), == 0);
+    GIVES(strlen(il_csv_col(csv, 2)), == 0);
+    GIVES(il_csv_line(NULL), == 0);
+    SAFE(il_csv_free(NULL));
+    CHECK_OK(il_csv_next(csv, cell, &more, &err));
+    assert_string_equal(cell[1], "2");
+    GIVES(il_cell_number(NULL, &value), == 0);
+    GIVES(il_cell_number("1", NULL), == 0);
+    char hint[8];
+    GIVES(il_cell_hint(NULL, hint, sizeof hint), == 0);
+    GIVES(il_cell_hint("1,5", NULL, 8), == 0);
+    GIVES(il_cell_hint("1,5", hint, 0), == 0);
+    GIVES(il_cell_hint("1,5", hint, sizeof hint), == 1); /* cut to fit */
+    il_csv_free(csv);
+    fclose(f);
+}
+
+static void construction(void **state)
+{
+    (void)state;
+    il_model *m;
+    il_table *t;
+    int wrong;
+    NEEDS(il_build(NULL, "newton", err));
+    NEEDS(il_build(&m, NULL, err));
+    FAILS(il_build(&m, "", err));
+    FAILS(il_build(&m, "newton dims=0", err));
+    NEEDS(il_build_verify(NULL, &wrong, "newton", err));
+    NEEDS(il_build_verify(&t, NULL, "newton", err));
+    NEEDS(il_build_verify(&t, &wrong, NULL, err));
+    FAILS(il_build_verify(&t, &wrong, "newton dims=0", err));
+}
+
+static void evaluation(void **state)
+{
+    (void)state;
+    typedef il_status evaluate(const il_model *, const il_eval_options *, il_table **,
+                               il_error *);
+    evaluate *all[] = { il_eval_points, il_eval_mean, il_eval_loops };
+    il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml");
+    il_table *t = NULL;
+    const il_eval_options o = { .prompts = 2 };
+    static const il_eval_options wrong[] = {
+        { .prompts = -1 },
+        { .prompts = INT_MAX },
+        { .prompts = 2, .points = -1 },
+        { .prompts = 2, .points = INT_MAX },
+        { .prompts = 2, .dims = INT_MIN },
+        { .prompts = 2, .dims = 4 },
+        { .prompts = 2, .loops = -1 },
+        { .prompts = 2, .loops_to = -1 },
+        { .prompts = 2, .task = "no such task" },
+        { .prompts = 2, .task = "linear_dynamics" },
+        { .prompts = 2, .shift = "no such shift" },
+        { .prompts = 2, .against = "no such algorithm" },
+        { .prompts = 2, .against = "ols@3" },
+    };
+    NEEDS(il_eval_points(m, NULL, &t, err));
+    NEEDS(il_eval_points(m, &o, NULL, err));
+    NEEDS(il_eval_mean(m, NULL, &t, err));
+    NEEDS(il_eval_mean(m, &o, NULL, err));
+    NEEDS(il_eval_loops(m, NULL, &t, err));
+    NEEDS(il_eval_loops(m, &o, NULL, err));
+    for (int by = 0; by < 3; by++) {
+        FAILS(all[by](NULL, &o, &t, err));
+        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+            FAILS(all[by](m, &wrong[i], &t, err));
     }
-    FAILS(il_list(&t, "nothing", &why));
-    FAILS(il_inspect(m, "nothing", &(il_inspect_options){ 0 }, &t, &why));
-    FAILS(il_build(&m, "newton dims=0", &why));
+    FAILS(il_eval_loops(bytes, &o, &t, err));
+    FAILS(il_eval_points(NULL,
+                         &(il_eval_options){ .task = "linear_regression",
+                                             .prompts = 1 << 24,
+                                             .points = 1 << 24,
+                                             .dims = 1 << 24 },
+                         &t, err));
+    assert_null(t);
     il_model_free(m);
+    il_model_free(bytes);
+}
+
+static void explanation(void **state)
+{
+    (void)state;
+    il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml");
+    il_table *t = NULL;
+    il_explanation e;
+    const il_explain_options o = { .prompts = 2 };
+    const il_inspect_options look = { .ask = o };
+    static const il_explain_options wrong[] = {
+        { .prompts = -1 },
+        { .prompts = INT_MAX },
+        { .prompts = 1 << 20, .queries = 1 << 20 },
+        { .prompts = 2, .queries = -1 },
+        { .prompts = 2, .dims = -1 },
+        { .prompts = 2, .dims = 4 },
+        { .prompts = 2, .loops = -1 },
+        { .prompts = 2, .loops = 3 },
+        { .prompts = 2, .task = "" },
+        { .prompts = 2, .data = "no such data" },
+        { .prompts = 2, .examples = "0" },
+        { .prompts = 2, .examples = "60000" },
+        { .prompts = 2, .reading = "no such reading" },
+    };
+    static const char *const looks[] = { "similarity",  "lens",  "probe",      "weights",
+                                         "interpolate", "patch", "sensitivity" };
+    static const il_inspect_options wrong_look[] = {
+        { .hidden = -1 },    { .hidden = INT_MAX },     { .target = "nothing" },
+        { .to = "nothing" }, { .each = "nothing" },     { .at = "nothing" },
+        { .by = "nothing" }, { .tokens = "nothing" },   { .ask = { .prompts = -1 } },
+        { .pool = -1 },      { .ask = { .loops = -1 } }
+    };
+    NEEDS(il_explain(NULL, &o, &e, err));
+    NEEDS(il_explain(m, NULL, &e, err));
+    NEEDS(il_explain(m, &o, NULL, err));
+    FAILS(il_explain(bytes, &o, &e, err));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        FAILS(il_explain(m, &wrong[i], &e, err));
+    SAFE(il_explanation_free(NULL));
+    NEEDS(il_inspect(NULL, "lens", &look, &t, err));
+    NEEDS(il_inspect(m, NULL, &look, &t, err));
+    NEEDS(il_inspect(m, "lens", NULL, &t, err));
+    NEEDS(il_inspect(m, "lens", &look, NULL, err));
+    FAILS(il_inspect(m, "nothing", &look, &t, err));
+    for (size_t k = 0; k < sizeof looks / sizeof *looks; k++) {
+        const char *name = looks[k];
+        for (size_t i = 0; i < sizeof wrong_look / sizeof *wrong_look; i++)
+            if (strcmp(name, "probe") || wrong_look[i].pool == 0)
+                FAILS(il_inspect(m, name, &wrong_look[i], &t, err));
+    }
+    assert_null(t);
+    NEEDS(il_inspect_reads(NULL, "seed", err));
+    NEEDS(il_inspect_reads("lens", NULL, err));
+    FAILS(il_inspect_reads("lens", "nothing", err));
+    FAILS(il_inspect_reads("nothing", "seed", err));
+    il_model_free(m);
+    il_model_free(bytes);
+}
+
+static void prediction(void **state)
+{
+    (void)state;
+    il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml");
+    il_table *t = a_table(), *empty, *out = NULL;
+    il_prediction s;
+    const il_predict_options o = { .target = "k" };
+    CHECK_OK(il_table_new(&empty, "empty", &err));
+    NEEDS(il_predict(NULL, t, t, &o, &out, &s, err));
+    NEEDS(il_predict(m, NULL, t, &o, &out, &s, err));
+    NEEDS(il_predict(m, t, NULL, &o, &out, &s, err));
+    NEEDS(il_predict(m, t, t, NULL, &out, &s, err));
+    NEEDS(il_predict(m, t, t, &(il_predict_options){ 0 }, &out, &s, err));
+    NEEDS(il_predict(m, t, t, &o, NULL, &s, err));
+    NEEDS(il_predict(m, t, t, &o, &out, NULL, err));
+    FAILS(il_predict(m, empty, empty, &o, &out, &s, err));
+    FAILS(il_predict(m, t, empty, &o, &out, &s, err));
+    FAILS(il_predict(bytes, t, t, &o, &out, &s, err));
+    FAILS(il_predict(m, t, t, &(il_predict_options){ "k", .loops = -1 }, &out, &s, err));
+    FAILS(il_predict(m, t, t, &(il_predict_options){ "k", .prompts = -1 }, &out, &s, err));
+    FAILS(il_predict(m, t, t, &(il_predict_options){ "none" }, &out, &s, err));
+    SAFE(il_prediction_free(NULL));
+    assert_null(out);
+    il_table_free(t);
+    il_table_free(empty);
+    il_model_free(m);
+    il_model_free(bytes);
+}
+
+static void forecasts(void **state)
+{
+    (void)state;
+    il_model *m = of_numbers();
+    il_forecast_options o, bad;
+    il_forecast *f = NULL;
+    il_forecast_value out[2];
+    il_table *t = NULL;
+    const double y[2] = { 1, (double)INFINITY };
+    const char *const names[] = { "a", NULL };
+    SAFE(il_forecast_defaults(NULL));
+    il_forecast_defaults(&o);
+    NEEDS(il_forecast_new(NULL, 1, NULL, &o, err));
+    NEEDS(il_forecast_new(&f, 1, NULL, NULL, err));
+    FAILS(il_forecast_new(&f, 0, NULL, &o, err));
+    FAILS(il_forecast_new(&f, INT_MAX, NULL, &o, err));
+    for (int i = 0; i < 9; i++) {
+        bad = o;
+        if (i == 0) bad.lags = -1;
+        if (i == 1) bad.others = INT_MAX;
+        if (i == 2) bad.horizon = 0;
+        if (i == 3) bad.period[0] = -2;
+        if (i == 4) bad.forget = (double)NAN;
+        if (i == 5) bad.ridge = (double)INFINITY;
+        if (i == 6) memset(bad.against, 'x', sizeof bad.against);
+        if (i == 7) bad.model = m;
+        if (i == 8) memset(&bad, 0, sizeof bad);
+        FAILS(il_forecast_new(&f, 1, NULL, &bad, err));
+    }
+    assert_null(f);
+    SAFE(il_forecast_free(NULL));
+    CHECK_OK(il_forecast_new(&f, 2, names, &o, &err));
+    NEEDS(il_forecast_step(NULL, y, out, err));
+    NEEDS(il_forecast_step(f, NULL, out, err));
+    NEEDS(il_forecast_step(f, y, NULL, err));
+    FAILS(il_forecast_step(f, y, out, err));
+    GIVES(il_forecast_columns(NULL), == 0);
+    GIVES(strlen(il_forecast_name(NULL, 0)), == 0);
+    GIVES(strlen(il_forecast_name(f, 2)), == 0);
+    GIVES(il_forecast_rows(NULL), == 0);
+    GIVES(il_forecast_rows(f), == 0);
+    GIVES(il_forecast_opts(NULL), == NULL);
+    NEEDS(il_forecast_scores(NULL, &t, err));
+    NEEDS(il_forecast_scores(f, NULL, err));
+    NEEDS(il_forecast_save(NULL, nowhere, err));
+    NEEDS(il_forecast_save(f, NULL, err));
+    FAILS(il_forecast_save(f, nowhere, err));
+    il_forecast_free(f);
+    NEEDS(il_forecast_load(NULL, nowhere, NULL, err));
+    NEEDS(il_forecast_load(&f, NULL, NULL, err));
+    FAILS(il_forecast_load(&f, nowhere, NULL, err));
+    il_model_free(m);
+}
+
+static void reports(void **state)
+{
+    (void)state;
+    il_table *t = a_table(), *empty;
+    il_peaks peaks;
+    il_table *out = NULL;
+    const il_table *const some[] = { t, NULL };
+    const il_bench_options o = { .only = "no such row" };
+    CHECK_OK(il_table_new(&empty, "empty", &err));
+    NEEDS(il_figure_write(NULL, t, nowhere, NULL, err));
+    NEEDS(il_figure_write(&(il_figure){ 0 }, NULL, nowhere, NULL, err));
+    NEEDS(il_figure_write(&(il_figure){ 0 }, t, NULL, NULL, err));
+    FAILS(il_figure_write(&(il_figure){ 0 }, t, nowhere, NULL, err));
+    FAILS(il_figure_write(&(il_figure){ 0 }, empty, nowhere, NULL, err));
+    FAILS(il_figure_write(&(il_figure){ .kind = 99 }, t, "", NULL, err));
+    NEEDS(il_report_write(NULL, some, 1, err));
+    NEEDS(il_report_write(".", NULL, 1, err));
+    NEEDS(il_report_write(".", some, 2, err));
+    FAILS(il_report_write(".", some, -1, err));
+    FAILS(il_report_write(nowhere, some, 1, err));
+    NEEDS(il_bench(NULL, &peaks, &out, err));
+    NEEDS(il_bench(&o, NULL, &out, err));
+    NEEDS(il_bench(&o, &peaks, NULL, err));
+    FAILS(il_bench(&o, &peaks, &out, err));
+    FAILS(il_bench(&(il_bench_options){ .repeats = -1 }, &peaks, &out, err));
+    FAILS(il_bench(&(il_bench_options){ .threads = -1 }, &peaks, &out, err));
+    NEEDS(il_list(NULL, "tasks", err));
+    NEEDS(il_list(&out, NULL, err));
+    FAILS(il_list(&out, "nothing", err));
+    assert_null(out);
+    il_table_free(t);
+    il_table_free(empty);
+}
+
+static void claims(void **state)
+{
+    (void)state;
+    il_claim *c = NULL;
+    il_table *rows = NULL;
+    il_figure figure;
+    int wrong;
+    const char *const folders[64] = { NULL };
+    NEEDS(il_claim_read(NULL, nowhere, err));
+    NEEDS(il_claim_read(&c, NULL, err));
+    FAILS(il_claim_read(&c, nowhere, err));
+    NEEDS(il_claim_parse(NULL, "", 0, "x", err));
+    NEEDS(il_claim_parse(&c, NULL, 0, "x", err));
+    NEEDS(il_claim_parse(&c, "", 0, NULL, err));
+    FAILS(il_claim_parse(&c, "", 0, "x", err));
+    assert_null(c);
+    SAFE(il_claim_free(NULL));
+    GIVES(il_claim_about(NULL).name, == NULL);
+    GIVES(il_claim_model_at(NULL, 0).name, == NULL);
+    GIVES(il_claim_config(NULL, 0, 0).model.n_dims, == 0);
+    GIVES(il_claim_table(NULL, 0, &figure), == NULL);
+    CHECK_OK(il_claim_read(&c, "recipes/claims/looped-quick.yaml", &err));
+    int runs = il_claim_about(c).runs, models_ = il_claim_about(c).models;
+    GIVES(il_claim_model_at(c, -1).name, == NULL);
+    GIVES(il_claim_model_at(c, models_).name, == NULL);
+    GIVES(il_claim_config(c, 0, runs).model.n_dims, == 0);
+    GIVES(il_claim_config(c, models_, 0).model.n_dims, == 0);
+    GIVES(il_claim_config(c, 0, -1).model.n_dims, == 0);
+    GIVES(il_claim_table(c, -1, &figure), == NULL);
+    GIVES(il_claim_table(c, INT_MAX, &figure), == NULL);
+    GIVES(il_claim_table(c, 0, NULL), == NULL);
+    NEEDS(il_claim_measure(NULL, folders, NULL, NULL, &rows, &wrong, err));
+    NEEDS(il_claim_measure(c, NULL, NULL, NULL, &rows, &wrong, err));
+    NEEDS(il_claim_measure(c, folders, NULL, NULL, NULL, &wrong, err));
+    NEEDS(il_claim_measure(c, folders, NULL, NULL, &rows, NULL, err));
+    NEEDS(il_claim_measure(c, folders, NULL, NULL, &rows, &wrong, err));
+    assert_null(rows);
+    il_claim_free(c);
+}
+
+/* Is the name at `at` in the table, as a call? */
+static int is_called(const char *at, size_t size)
+{
+    char call[128];
+    snprintf(call, sizeof call, "%.*s(", (int)size, at);
+    for (const char *found = called; (found = strstr(found, call)); found++)
+        if (found == called || !(isalnum((unsigned char)found[-1]) || found[-1] == '_'))
+            return 1;
+    return 0;
+}
+
+/* Every function of innerloop.h is in the table; comments are left out. */
+static void every_function(void **state)
+{
+    (void)state;
+    static char text[1 << 17];
+    FILE *f = fopen("include/innerloop.h", "rb");
+    assert_non_null(f);
+    size_t size = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    assert_true(size > 10000 && size < sizeof text - 1);
+    for (char *from = text, *end;
+         (from = strstr(from, "/*")) && (end = strstr(from, "*/"));)
+        memset(from, ' ', (size_t)(end + 2 - from));
+    int functions = 0;
+    for (const char *at = text; (at = strstr(at, "il_")); at += 3) {
+        size_t name = strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789_");
+        if (at[name] != '(' || isalnum((unsigned char)at[-1]) || at[-1] == '_') continue;
+        CHECK(is_called(at, name), "%.*s is in no call of this test", (int)name, at);
+        functions++;
+    }
+    assert_true(functions > 100);
 }
 
 /* What a model was trained on is known, and a context that holds more says so. */
@@ -170,8 +808,23 @@ static void beyond_training(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(models_of_another_kind),
-        cmocka_unit_test(places_that_are_not_there),
+        cmocka_unit_test(errors_and_options),
+        cmocka_unit_test(recipes),
+        cmocka_unit_test(prompts),
+        cmocka_unit_test(algorithms),
+        cmocka_unit_test(models),
+        cmocka_unit_test(contexts),
+        cmocka_unit_test(training),
+        cmocka_unit_test(tables),
+        cmocka_unit_test(rows_as_they_come),
+        cmocka_unit_test(construction),
+        cmocka_unit_test(evaluation),
+        cmocka_unit_test(explanation),
+        cmocka_unit_test(prediction),
+        cmocka_unit_test(forecasts),
+        cmocka_unit_test(reports),
+        cmocka_unit_test(claims),
+        cmocka_unit_test(every_function),
         cmocka_unit_test(beyond_training),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
