@@ -1,24 +1,31 @@
 #!/usr/bin/python3
-"""claims_table.py - what claims measured, in docs/claims.csv and in a table of docs/papers.md
+"""claims_table.py - what claims measured, in docs/claims.csv, a table of docs/papers.md and figures of every page
 
     innerloop reproduce all ...; tools/claims_table.py runs/reproduce     takes the results in
-    innerloop reproduce --list --json | tools/claims_table.py --check     is the page what they say?
+    tools/claims_table.py --write                                         the pages anew from docs/claims.csv
+    innerloop reproduce --list --json | tools/claims_table.py --check     are the pages what it says?
 
 Takes the claim.csv of every claim that was measured over seeds (or trains nothing) into docs/claims.csv, with the
-day, and writes the table between the two marks of docs/papers.md anew. --check fails, a line each, where the page
-is not what docs/claims.csv gives, and where a claim's recipes, measures or bounds are no longer those that were
-measured (their hash differs).
+day, and writes anew the table between the two marks of docs/papers.md and every figure, in README.md and docs/, that a
+mark follows:
+
+    9,477,632<!-- claim looped-parameters.standard -->        the median, in as many digits as stand there
+    .6<!-- claim layers-newton.slope least -->                or the least, or the most
+
+--check fails, a line each, where a page is not what docs/claims.csv gives, and where a claim's recipes, measures or
+bounds are no longer those that were measured (their hash differs).
 """
 
 import csv
 import datetime
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
-STORE, PAGE = DOCS / "claims.csv", DOCS / "papers.md"
+ROOT = Path(__file__).resolve().parent.parent
+STORE, PAGE = ROOT / "docs/claims.csv", ROOT / "docs/papers.md"
 FIELDS = ["name", "row", "claim", "paper", "measured", "least", "most", "held", "runs", "wanted", "verdict",
           "short", "hash", "date"]
 BEGIN, END = "<!-- claims.csv by tools/claims_table.py -->\n", "<!-- end of claims.csv -->\n"
@@ -47,11 +54,43 @@ def table(rows):
     return "\n".join(out) + "\n"
 
 
-def page_with(rows):
-    text = PAGE.read_text()
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return before + BEGIN + table(rows) + END + after
+# a figure and its mark; a mark in backquotes is an example of one
+FIGURE = re.compile(r"(?<!`)(-?[\d.,]*\d(?:e-?\d+)?)?<!-- claim +(.*?) *-->")
+
+
+def like(old, value):
+    """A value with the digits, the commas and the point of the figure that it replaces."""
+    mantissa, _, power = old.partition("e")
+    places = len(mantissa.partition(".")[2])
+    if power:
+        new, _, exponent = f"{value:.{places}e}".partition("e")
+        return f"{new}e{int(exponent)}"
+    new = f"{value:,.{places}f}" if "," in old else f"{value:.{places}f}"
+    return new if mantissa.lstrip("-")[0] != "." else new.replace("0.", ".", 1)
+
+
+def pages(rows):
+    """Every page as docs/claims.csv gives it: (path, text as it is, text as it should be, faults)."""
+    values = {}
+    for r in rows:
+        for word, key in (("", "measured"), (" least", "least"), (" most", "most")):
+            values[f"{r['name']}.{r['row']}{word}"] = float(r[key])
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        text, faults = path.read_text(), []
+
+        def figure(found):
+            old, what = found.group(1, 2)
+            if old and what in values:
+                return like(old, values[what]) + found.group()[len(old):]
+            faults.append(f"{path.relative_to(ROOT)}: " + (f"docs/claims.csv has no {what}" if old
+                          else f"no figure stands before the mark of {what}"))
+            return found.group()
+
+        new = FIGURE.sub(figure, text)
+        if path == PAGE:
+            before, rest = new.split(BEGIN)
+            new = before + BEGIN + table(rows) + END + rest.split(END)[1]
+        yield path, text, new, faults
 
 
 def take(folder):
@@ -76,13 +115,29 @@ def take(folder):
     writer.writeheader()
     writer.writerows(keep)
     STORE.write_text(out.getvalue())
-    PAGE.write_text(page_with(keep))
+    return write()
+
+
+def write():
+    faulty = 0
+    for path, text, new, faults in pages(stored()):
+        for fault in faults:
+            print(fault)
+        faulty |= bool(faults)
+        if new != text:
+            path.write_text(new)
+    return faulty
 
 
 def check():
     rows, faults = stored(), []
-    if PAGE.read_text() != page_with(rows):
-        faults.append("docs/papers.md: its table is not what docs/claims.csv gives: run tools/claims_table.py")
+    for path, text, new, wrong in pages(rows):
+        faults += wrong
+        lines = zip(text.splitlines(), new.splitlines())
+        line = next((n for n, (a, b) in enumerate(lines, 1) if a != b), None)
+        if new != text:
+            faults.append(f"{path.relative_to(ROOT)}:{line or 1}: not what docs/claims.csv gives: "
+                          "run tools/claims_table.py --write")
     listed = json.load(sys.stdin)
     now = {r[0]: r[listed["columns"].index("hash")] for r in listed["rows"]}
     for name, was in sorted({(r["name"], r["hash"]) for r in rows}):
@@ -98,6 +153,8 @@ def check():
 if __name__ == "__main__":
     if sys.argv[1:] == ["--check"]:
         sys.exit(check())
+    if sys.argv[1:] == ["--write"]:
+        sys.exit(write())
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    take(sys.argv[1])
+    sys.exit(take(sys.argv[1]))

@@ -146,6 +146,26 @@ if python3 -c 'import csv' 2>/dev/null; then
     sed 's/"[0-9a-f]\{16\}"/"0123456789abcdef"/' listed.json >other.json
     stale() { "$ROOT/tools/claims_table.py" --check <other.json >said; [ $? = 1 ] && grep -q 'has changed since it was measured' said; }
     check 'and one that changed is found out' stale
+
+    # a figure before a mark is the claim's, on every page, as many digits of it as stand there
+    mkdir -p pages/tools pages/docs
+    cp "$ROOT/tools/claims_table.py" pages/tools
+    { head -n 1 "$ROOT/docs/claims.csv"
+      echo 'own,many,"a, b",2,1234567,1,9,3,3,at most 9,holds,,0123456789abcdef,2026-11-30'
+      echo 'own,few,c,2,-2.0078e-06,0.51249,9,3,3,at most 9,holds,,0123456789abcdef,2026-11-30'; } >pages/docs/claims.csv
+    grep -F -e '<!-- claims.csv by' -e '<!-- end of claims.csv' "$ROOT/docs/papers.md" >pages/docs/papers.md
+    page() { printf '%s\n' "$1" >pages/README.md; }
+    says() { pages/tools/claims_table.py --check <listed.json >said; [ $? = 1 ] && grep -qE "$1" said; }
+    unsaid() { ! says "$1"; }
+    page $'text\n790,272<!-- claim own.many -->, -1.96e-5<!-- claim own.few -->, .52<!-- claim own.few least -->'
+    check 'a stale figure is found out' says '^README.md:2: not what docs/claims.csv gives'
+    check 'and mended' pages/tools/claims_table.py --write
+    check 'which leaves nothing to find' unsaid 'README|papers'
+    check 'in its own digits' grep -q '^1,234,567<!.*, -2.01e-6<!.*, .51<!' pages/README.md
+    page '1<!-- claim own.lots -->'
+    check 'a mark of no claim is found out' says 'README.md: docs/claims.csv has no own.lots'
+    page 'many <!-- claim own.many -->'
+    check 'and one behind no figure' says 'no figure stands before the mark of own.many'
 else
     skip 'the figures of docs/papers.md are those of the claims' 'no python3'
 fi
