@@ -259,14 +259,14 @@ static il_status full_row(reader *in, int *more, il_error *err)
 }
 
 /* The next row's cells go to the end of in->cells. *more = 0 at the end of the file; only there may
- * rows be blank, but for a series of one column, where a blank row between others is a missing value. */
+ * rows be blank, but in a file of one column, where a blank row between others is a missing value. */
 static il_status next_row(reader *in, int *more, il_error *err)
 {
     int cols;
     *more = 1;
     if (!in->held) IL_TRY(full_row(in, more, err));
     if (!*more) return IL_OK;
-    if (in->blanks && !(in->endless && in->cols == 1))
+    if (in->blanks && in->cols > 1)
         return bad(in, in->blank, err, "a blank line between rows; remove it");
     if (in->blanks) {
         if (!in->held) in->held = in->row_line;
