@@ -20,14 +20,14 @@ OPT    ?= -O3
 CFLAGS ?= -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPT) -fno-math-errno -fno-trapping-math -ffp-contract=off \
              -fPIC $(WARN) -Iinclude -Isrc -DIL_VERSION='"$(VERSION)"' $(CFLAGS)
-LDLIBS = -lyaml -ljansson -llapacke -llapack -lblas -lm -lpthread
+LDLIBS = -lyaml -llapacke -llapack -lblas -lm -lpthread
 ifneq ($(SAN),)
 ALL_CFLAGS += -O1 -DIL_SANITIZE -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SAN)
 endif
 ifeq ($(OS),Darwin)
 LAPACK_PREFIX ?= $(shell brew --prefix lapack 2>/dev/null)
-ask_pkg_config = $(shell for p in yaml-0.1 jansson cmocka; do pkg-config $(1) $$p 2>/dev/null; done)
+ask_pkg_config = $(shell for p in yaml-0.1 cmocka; do pkg-config $(1) $$p 2>/dev/null; done)
 FOREIGN_CFLAGS := $(call ask_pkg_config,--cflags) -I$(LAPACK_PREFIX)/include
 ALL_CFLAGS += $(FOREIGN_CFLAGS)
 LDFLAGS += $(call ask_pkg_config,--libs-only-L) -L$(LAPACK_PREFIX)/lib

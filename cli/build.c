@@ -1,8 +1,6 @@
 /* build.c - innerloop build NAME: an algorithm compiled into the weights of a transformer */
 #include "cli.h"
 
-#include <jansson.h>
-
 typedef struct {
     const char *out;
     int verify, json;
@@ -25,36 +23,29 @@ static il_status join(char *text, size_t size, int words, char **argv, il_error 
     return at < size ? IL_OK : cli_fail(err, IL_EUSAGE, "build: too many options");
 }
 
-static il_status print_json(const il_model *model, const il_table *table, il_error *err)
+static void print_json(const il_model *model, const il_table *table)
 {
-    json_t *o = json_pack("{s:s}", "program", il_model_program(model));
-    char *text = NULL;
-    size_t size;
-    FILE *f = table ? open_memstream(&text, &size) : NULL;
-    if (f) {
-        il_table_write_json(table, f);
-        fclose(f);
-        json_object_set_new(o, "verification", text ? json_loads(text, 0, NULL) : NULL);
+    printf("{\n \"program\": ");
+    il_json_write_text(il_model_program(model), stdout);
+    if (table) {
+        printf(",\n \"verification\": ");
+        il_table_write_json(table, stdout);
     }
-    free(text);
-    int failed = !o || json_dumpf(o, stdout, JSON_INDENT(1));
-    json_decref(o);
-    putchar('\n');
-    return failed ? cli_fail(err, IL_EIO, "standard output: the JSON could not be written")
-                  : IL_OK;
+    printf("\n}\n");
 }
 
-static il_status print(const il_model *model, const il_table *table, const options *o,
-                       il_error *err)
+static void print(const il_model *model, const il_table *table, const options *o)
 {
-    if (o->json) return print_json(model, table, err);
+    if (o->json) {
+        print_json(model, table);
+        return;
+    }
     printf("%s", il_model_program(model));
     if (table) {
         printf("\n%s\n", il_table_caption(table));
         il_table_write_text(table, stdout);
     }
     if (o->out) printf("\nwrote %s\n", o->out);
-    return IL_OK;
 }
 
 static il_status build(const options *o, const char *text, il_error *err)
@@ -65,7 +56,7 @@ static il_status build(const options *o, const char *text, il_error *err)
     CLI_TRY(il_build(&model, text, err));
     il_status status = o->verify ? il_build_verify(&table, &failed, text, err) : IL_OK;
     if (!status && o->out) status = il_model_save(model, o->out, err);
-    if (!status) status = print(model, table, o, err);
+    if (!status) print(model, table, o);
     if (!status && failed)
         status = cli_fail(err, IL_ECLAIM, "build: %d of %d errors are above what is stated",
                           failed, il_table_rows(table));

@@ -17,29 +17,17 @@ static const cli_option opts[] = {
     { 0 },
 };
 
-static void print_json_text(const char *text)
-{
-    putchar('"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\') putchar('\\');
-        putchar(*text);
-    }
-    putchar('"');
-}
-
 static void print_number(const char *name, double x)
 {
-    if (isfinite(x))
-        printf(",\"%s\":%.17g", name, x);
-    else
-        printf(",\"%s\":null", name);
+    printf(",\"%s\":", name);
+    il_json_write_number(x, stdout);
 }
 
 static void print_json(const il_explanation *e)
 {
     static const char *const found[] = { "none", "resembles", "runs" };
     printf("{\"found\":\"%s\",\"verdict\":", found[e->found]);
-    print_json_text(e->verdict);
+    il_json_write_text(e->verdict, stdout);
     printf(",\"family\":\"%s\",\"runner_up\":\"%s\",\"reading\":\"%s\",\"tail\":%d",
            e->family, e->runner_up, e->reading, e->tail);
     printf(",\"first\":%d,\"explained\":%d", e->first, e->explained);

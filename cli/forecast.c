@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -242,18 +241,23 @@ static void print_name(const char *name)
     putchar('"');
 }
 
-static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
-
 static void print_json(int64_t row, int ahead, const char *name, const il_forecast_value *v)
 {
-    json_t *o =
-        json_pack("{s:I, s:i, s:s, s:o, s:o, s:o, s:o, s:o}", "row", (json_int_t)row,
-                  "ahead", ahead, "column", name, "forecast", number(v->value), "low_80",
-                  number(v->low_80), "high_80", number(v->high_80), "low_95",
-                  number(v->low_95), "high_95", number(v->high_95));
-    if (o) json_dumpf(o, stdout, JSON_COMPACT);
-    json_decref(o);
-    putchar('\n');
+    const struct {
+        const char *name;
+        double value;
+    } members[] = { { "forecast", v->value },
+                    { "low_80", v->low_80 },
+                    { "high_80", v->high_80 },
+                    { "low_95", v->low_95 },
+                    { "high_95", v->high_95 } };
+    printf("{\"row\":%" PRId64 ",\"ahead\":%d,\"column\":", row, ahead);
+    il_json_write_text(name, stdout);
+    for (int i = 0; i < CLI_COUNT(members); i++) {
+        printf(",\"%s\":", members[i].name);
+        il_json_write_number(members[i].value, stdout);
+    }
+    puts("}");
 }
 
 static void print_csv(int64_t row, int ahead, const char *name, const il_forecast_value *v)

@@ -1,8 +1,6 @@
 /* predict.c - innerloop predict MODEL: the user's own table, in context */
 #include "cli.h"
 
-#include <jansson.h>
-
 typedef struct {
     const char *examples, *queries, *target;
     int score, loops, prompts, json;
@@ -43,40 +41,39 @@ static il_status write_scores(const il_prediction *p, il_error *err)
     return status;
 }
 
-static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
-
-static json_t *lines(const char *notes)
+/* The lines of the notes as a list; each is cut where it ends. */
+static void write_lines(char *notes)
 {
-    json_t *list = json_array();
-    while (*notes) {
-        size_t size = strcspn(notes, "\n");
-        if (size) json_array_append_new(list, json_stringn(notes, size));
-        notes += size + (notes[size] == '\n');
+    int n = 0;
+    putchar('[');
+    for (char *line = strtok(notes, "\n"); line; line = strtok(NULL, "\n")) {
+        if (n++) fputs(", ", stdout);
+        il_json_write_text(line, stdout);
     }
-    return list;
+    putchar(']');
 }
 
 /* The summary and the table of answers in one object. */
-static il_status write_json(const il_table *answers, const il_prediction *p, il_error *err)
+static void write_json(const il_table *answers, il_prediction *p)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *f = open_memstream(&text, &size);
-    if (!f) return cli_fail(err, IL_EFAIL, "out of memory");
-    il_table_write_json(answers, f);
-    fclose(f);
-    json_t *o =
-        json_pack("{s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "features", p->features,
-                  "prompts", p->prompts, "per_prompt", p->per_prompt, "rmse",
-                  number(p->rmse), "rmse_ridge", number(p->rmse_ridge), "rmse_ols",
-                  number(p->rmse_ols), "rmse_mean", number(p->rmse_mean), "notes",
-                  lines(p->notes), "answers", json_loads(text, 0, NULL));
-    free(text);
-    int failed = !o || json_dumpf(o, stdout, 0);
-    json_decref(o);
-    putchar('\n');
-    return failed ? cli_fail(err, IL_EIO, "standard output: the JSON could not be written")
-                  : IL_OK;
+    const struct {
+        const char *name;
+        double value;
+    } errors[] = { { "rmse", p->rmse },
+                   { "rmse_ridge", p->rmse_ridge },
+                   { "rmse_ols", p->rmse_ols },
+                   { "rmse_mean", p->rmse_mean } };
+    printf("{\"features\": %d, \"prompts\": %d, \"per_prompt\": %d", p->features,
+           p->prompts, p->per_prompt);
+    for (int i = 0; i < CLI_COUNT(errors); i++) {
+        printf(", \"%s\": ", errors[i].name);
+        il_json_write_number(errors[i].value, stdout);
+    }
+    printf(", \"notes\": ");
+    write_lines(p->notes);
+    printf(", \"answers\": ");
+    il_table_write_json(answers, stdout);
+    printf("}\n");
 }
 
 static il_status predict(const il_model *model, const il_table *examples,
@@ -110,7 +107,7 @@ static il_status predict(const il_model *model, const il_table *examples,
             summary.not_finite, il_table_rows(answers),
             summary.not_finite == 1 ? "is" : "are", summary.not_finite == 1 ? "" : "s");
     } else if (o->json) {
-        status = write_json(answers, &summary, err);
+        write_json(answers, &summary);
     } else if (o->score) {
         status = write_scores(&summary, err);
     } else {

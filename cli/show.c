@@ -1,8 +1,6 @@
 /* show.c - innerloop show MODEL|RECIPE: what it is, in words and numbers */
 #include "cli.h"
 
-#include <jansson.h>
-
 typedef struct {
     int json;
 } options;
@@ -52,18 +50,6 @@ static void describe(char *text, size_t size, const il_config *c)
              "before it. "
              "Trained on %s: %d steps of %d prompts.",
              c->training.task_name, c->training.train_steps, c->training.batch_size);
-}
-
-/* The resolved recipe as YAML; the caller frees it. NULL without memory. */
-static char *recipe_text(const il_config *config)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *f = open_memstream(&text, &size);
-    if (!f) return NULL;
-    il_config_write(config, f);
-    fclose(f);
-    return text;
 }
 
 /* ---- output ---------------------------------------------------------------------------------- */
@@ -117,38 +103,44 @@ static void show_text(const il_model *model, int trained, const char *recipe,
     }
 }
 
-static il_status show_json(const il_model *model, int trained, const char *recipe,
-                           const char *words, il_error *err)
+static void print_member(const char *name, const char *text)
 {
-    char hash[20];
-    il_counts counts = il_model_counts(model);
-    json_t *o =
-        json_pack("{s:s, s:s, s:s, s:{s:I, s:I, s:I}}", "kind",
-                  trained ? "model" : "recipe", "recipe", recipe, "plan", words,
-                  "parameters", "backbone", (json_int_t)counts.backbone, "embedding",
-                  (json_int_t)counts.embedding, "all", (json_int_t)counts.all);
-    if (il_model_program(model))
-        json_object_set_new(o, "program", json_string(il_model_program(model)));
-    if (trained) {
-        json_t *weights = json_array();
-        for (int i = 0; i < il_model_weights(model); i++) {
-            const char *name;
-            const il_real *data;
-            int rows, cols;
-            il_model_weight(model, i, &name, &data, &rows, &cols);
-            json_array_append_new(weights, json_pack("{s:s, s:i, s:i}", "name", name,
-                                                     "rows", rows, "cols", cols));
-        }
-        snprintf(hash, sizeof hash, "%016" PRIx64, il_model_hash(model));
-        json_object_set_new(o, "step", json_integer((json_int_t)il_model_step(model)));
-        json_object_set_new(o, "hash", json_string(hash));
-        json_object_set_new(o, "weights", weights);
+    printf(",\n \"%s\": ", name);
+    il_json_write_text(text, stdout);
+}
+
+static void print_weights(const il_model *model)
+{
+    printf(",\n \"weights\": [");
+    for (int i = 0; i < il_model_weights(model); i++) {
+        const char *name;
+        const il_real *data;
+        int rows, cols;
+        il_model_weight(model, i, &name, &data, &rows, &cols);
+        printf("%s\n  {\"name\": ", i ? "," : "");
+        il_json_write_text(name, stdout);
+        printf(", \"rows\": %d, \"cols\": %d}", rows, cols);
     }
-    int failed = json_dumpf(o, stdout, JSON_INDENT(1));
-    json_decref(o);
-    putchar('\n');
-    return failed ? cli_fail(err, IL_EIO, "standard output: the JSON could not be written")
-                  : IL_OK;
+    printf("\n ]");
+}
+
+static void show_json(const il_model *model, int trained, const char *recipe,
+                      const char *words)
+{
+    il_counts counts = il_model_counts(model);
+    printf("{\n \"kind\": \"%s\"", trained ? "model" : "recipe");
+    print_member("recipe", recipe);
+    print_member("plan", words);
+    printf(",\n \"parameters\": {\"backbone\": %" PRId64 ", \"embedding\": %" PRId64
+           ", \"all\": %" PRId64 "}",
+           (int64_t)counts.backbone, (int64_t)counts.embedding, (int64_t)counts.all);
+    if (il_model_program(model)) print_member("program", il_model_program(model));
+    if (trained) {
+        printf(",\n \"step\": %" PRId64 ",\n \"hash\": \"%016" PRIx64 "\"",
+               (int64_t)il_model_step(model), il_model_hash(model));
+        print_weights(model);
+    }
+    printf("\n}\n");
 }
 
 /* A checkpoint begins with the size of its header, below 2^32, and a brace. */
@@ -183,15 +175,9 @@ static il_status run(int argc, char **argv, il_error *err)
     CLI_TRY(cli_parse(&cmd_show, argc, argv, &o, 1, 1, &words, err));
     CLI_TRY(open_subject(&model, &trained, argv[1], err));
     describe(plan, sizeof plan, il_model_config(model));
-    char *recipe = recipe_text(il_model_config(model));
-    il_status status = IL_OK;
-    if (!recipe) {
-        status = cli_fail(err, IL_EFAIL, "out of memory");
-    } else if (o.json) {
-        status = show_json(model, trained, recipe, plan, err);
-    } else {
-        show_text(model, trained, recipe, plan);
-    }
+    char *recipe = NULL;
+    il_status status = il_config_text(&recipe, il_model_config(model), err);
+    if (!status) (o.json ? show_json : show_text)(model, trained, recipe, plan);
     free(recipe);
     il_model_free(model);
     return status;

@@ -216,6 +216,8 @@ il_status il_config_check(const il_config *config, il_error *err);
 
 /* The resolved recipe as YAML, which il_config_read reads back to the same struct. */
 void il_config_write(const il_config *config, FILE *f);
+/* The same as a text, to be freed. Errors: IL_EFAIL without memory. */
+il_status il_config_text(char **text, const il_config *config, il_error *err);
 
 /* Of everything in a recipe that a run's weights and checkpoints depend on: two recipes of one hash
  * give the same run. */
@@ -490,6 +492,11 @@ void il_table_write_csv(const il_table *table, FILE *f);
 il_status il_table_save(const il_table *table, const char *path, il_error *err);
 void il_table_write_text(const il_table *table, FILE *f); /* aligned, for a terminal */
 void il_table_write_json(const il_table *table, FILE *f); /* {"name","columns","rows"} */
+
+/* What a table's JSON is made of: a text in quotes, where bytes that are not UTF-8 become U+FFFD; a
+ * number that reads back to every bit, `null` where it is not finite. */
+void il_json_write_text(const char *text, FILE *f);
+void il_json_write_number(double value, FILE *f);
 
 /* ---- constructions: algorithms compiled into weights ---------------------------------------------- */
 

@@ -56,7 +56,6 @@ for what in "$@"; do
         want gcc has "${CC:-cc}"
         want libc6-dev header stdio.h
         want libyaml-dev header yaml.h
-        want libjansson-dev header jansson.h
         want liblapacke-dev header lapacke.h
         wish gnuplot-nox has gnuplot
         ;;
@@ -77,7 +76,7 @@ for what in "$@"; do
         # a foreign architecture's libraries, to run an aarch64 build under emulation
         want gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
         want qemu-user-static has qemu-aarch64-static
-        for package in libyaml-dev libjansson-dev liblapacke-dev; do
+        for package in libyaml-dev liblapacke-dev; do
             want "$package:arm64" sh -c "ls /usr/lib/aarch64-linux-gnu/${package%-dev}.so"
         done
         want python3-torch /usr/bin/python3 -c 'import torch'

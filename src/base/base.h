@@ -164,6 +164,39 @@ int il_temporary_lock(int fd);
 /* Removes the temporary files of processes that died from a folder: those of `name`, or all. */
 void il_temporary_sweep(const char *folder, const char *name);
 
+/* ---- JSON: read where it stands; what is written is in innerloop.h ------------------------------- */
+
+/* A value of a checked text: its first byte and the byte behind its last. {0}: no value. */
+typedef struct {
+    const char *at, *end;
+} il_json;
+
+/* Checks that `text` is one JSON value (RFC 8259; without the escape of the zero character, and at
+ * most 64 lists and objects in each other) and finds it. Returns NULL, or what is wrong, at
+ * *where (may be NULL). Keys may repeat. Takes no memory; the others below need a checked text. */
+const char *il_json_check(il_json *value, const char *text, size_t bytes, size_t *where);
+
+/* Is it `{` an object, `[` a list, `"` a string, `0` a number, `t`, `f` or `n` a word? */
+int il_json_is(il_json value, char kind);
+
+/* The members of an object, or a list's values, which have no key; nothing else has any:
+ * for (il_json_walk w = il_json_open(v); il_json_next(&w, &key, &value);) */
+typedef struct {
+    const char *at, *end;
+    int keyed;
+} il_json_walk;
+il_json_walk il_json_open(il_json value);
+int il_json_next(il_json_walk *walk, il_json *key, il_json *value);
+int il_json_count(il_json value);
+il_json il_json_find(il_json object, const char *name); /* the first of that name, or {0} */
+
+/* A string without quotes and escapes, cut to whole characters and `room` bytes with a zero behind
+ * it. Returns the bytes of the whole string, so that room 0 measures. */
+size_t il_json_text(il_json string, char *out, size_t room);
+int il_json_order(il_json a, il_json b);       /* of two strings, by bytes, as strcmp */
+int il_json_size(il_json value, size_t *size); /* 0: no whole number from 0 up that fits */
+double il_json_number(il_json value);          /* NaN: no finite number */
+
 /* ---- YAML: a flat list of leaves -------------------------------------------------------------------- */
 
 enum {
@@ -240,6 +273,7 @@ typedef struct il_tensors il_tensors;
 
 const char *il_dtype_name(il_dtype dtype); /* as the file has it: "F32" */
 size_t il_dtype_bytes(il_dtype dtype);
+int il_dtype_find(il_dtype *dtype, const char *name); /* 0: there is none of that name */
 /* n elements of `size` bytes between this machine's byte order and little-endian */
 void il_copy_little_endian(void *to, const void *from, size_t n, size_t size);
 

@@ -13,31 +13,21 @@
 #include "base/base.h"
 
 #include <inttypes.h>
-#include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 
 enum { HEADER_BYTES = 1 << 24 }; /* the largest header we parse */
 static const size_t file_bytes = 0xffffffffu;
 
-static const struct {
-    const char *name;
-    size_t size;
-} dtypes[] = {
-    [IL_DTYPE_BOOL] = { "BOOL", 1 },       [IL_DTYPE_U8] = { "U8", 1 },
-    [IL_DTYPE_I8] = { "I8", 1 },           [IL_DTYPE_F8_E5M2] = { "F8_E5M2", 1 },
-    [IL_DTYPE_F8_E4M3] = { "F8_E4M3", 1 }, [IL_DTYPE_I16] = { "I16", 2 },
-    [IL_DTYPE_U16] = { "U16", 2 },         [IL_DTYPE_F16] = { "F16", 2 },
-    [IL_DTYPE_BF16] = { "BF16", 2 },       [IL_DTYPE_I32] = { "I32", 4 },
-    [IL_DTYPE_U32] = { "U32", 4 },         [IL_DTYPE_F32] = { "F32", 4 },
-    [IL_DTYPE_F64] = { "F64", 8 },         [IL_DTYPE_I64] = { "I64", 8 },
-    [IL_DTYPE_U64] = { "U64", 8 },
-};
+/* "key": value of an object */
+typedef struct {
+    il_json key, value;
+    int order; /* in the object */
+} member;
 
 typedef struct {
-    il_tensor tensor; /* its name still belongs to the JSON; no data yet */
+    il_tensor tensor; /* no name and no data yet */
     size_t begin, end;
-    int order; /* in the header */
+    const member *from;
 } span;
 
 struct il_tensors {
@@ -47,142 +37,107 @@ struct il_tensors {
     int count, metas;
 };
 
-/* ---- one tensor ------------------------------------------------------------------------------ */
+/* ---- the header -------------------------------------------------------------------------------- */
 
-size_t il_tensor_count(const il_tensor *t)
+static il_shown shown(il_json string)
 {
-    size_t n = 1;
-    for (int i = 0; i < t->ndim; i++) n *= (size_t)t->shape[i];
-    return n;
+    char text[sizeof(il_shown) + 8];
+    il_json_text(string, text, sizeof text);
+    return il_show(text);
 }
 
-size_t il_dtype_bytes(il_dtype dtype) { return dtypes[dtype].size; }
-const char *il_dtype_name(il_dtype dtype) { return dtypes[dtype].name; }
-
-size_t il_tensor_bytes(const il_tensor *t)
+static il_status complain(il_error *err, const char *file, il_json tensor, const char *what)
 {
-    return il_tensor_count(t) * dtypes[t->dtype].size;
+    return il_fail(err, IL_ECONFIG, "%s: tensor '%s' %s", file, shown(tensor).text, what);
 }
 
-/* Both are exact in a float. */
-static float from_bf16(uint16_t x)
+static il_status read_shape(il_tensor *t, const member *m, il_json shape, const char *file,
+                            il_error *err)
 {
-    uint32_t bits = (uint32_t)x << 16;
-    float y;
-    memcpy(&y, &bits, sizeof y);
-    return y;
-}
-
-static float from_f16(uint16_t x)
-{
-    int exponent = x >> 10 & 31, fraction = x & 1023;
-    float y = exponent == 31 ? fraction ? NAN : INFINITY
-              : exponent     ? ldexpf((float)(1024 + fraction), exponent - 25)
-                             : ldexpf((float)fraction, -24);
-    return x >> 15 ? -y : y;
-}
-
-il_status il_tensor_reals(const il_tensor *t, il_real *y, il_error *err)
-{
-    size_t n = y ? il_tensor_count(t) : 0;
-    if (t->dtype == IL_DTYPE_F32) {
-        const float *x = t->data;
-        for (size_t i = 0; i < n; i++) y[i] = (il_real)x[i];
-    } else if (t->dtype == IL_DTYPE_F64) {
-        const double *x = t->data;
-        for (size_t i = 0; i < n; i++) y[i] = (il_real)x[i];
-    } else if (t->dtype == IL_DTYPE_BF16 || t->dtype == IL_DTYPE_F16) {
-        const uint16_t *x = t->data;
-        for (size_t i = 0; i < n; i++)
-            y[i] = (il_real)(t->dtype == IL_DTYPE_F16 ? from_f16(x[i]) : from_bf16(x[i]));
-    } else {
-        return il_fail(err, IL_ECONFIG,
-                       "tensor '%s' has dtype %s, but F32, F64, BF16 or F16 is needed here",
-                       il_show(t->name).text, dtypes[t->dtype].name);
+    il_json key, value;
+    size_t count = il_dtype_bytes(t->dtype);
+    if (!il_json_is(shape, '[')) return complain(err, file, m->key, "has no shape");
+    for (il_json_walk walk = il_json_open(shape); il_json_next(&walk, &key, &value);) {
+        size_t extent;
+        if (t->ndim == IL_TENSOR_DIMS)
+            return complain(err, file, m->key, "has more than 8 dimensions");
+        if (!il_json_size(value, &extent))
+            return complain(err, file, m->key,
+                            "has a shape that is not made of whole numbers from 0 up");
+        if (extent && count > file_bytes / extent)
+            return complain(err, file, m->key, "has a shape too large for any file");
+        count *= extent;
+        t->shape[t->ndim++] = (int64_t)extent;
     }
     return IL_OK;
 }
 
-void il_copy_little_endian(void *to, const void *from, size_t n, size_t size)
+/* [begin, end] */
+static int read_offsets(span *s, il_json offsets)
 {
-    const uint16_t one = 1;
-    unsigned char *y = to;
-    const unsigned char *x = from;
-    if (*(const unsigned char *)&one || size == 1) {
-        if (n) memcpy(y, x, n * size);
-        return;
-    }
-    for (size_t i = 0; i < n; i++, x += size, y += size)
-        for (size_t j = 0; j < size; j++) y[j] = x[size - 1 - j];
+    il_json key, first, second;
+    il_json_walk walk = il_json_open(offsets);
+    return il_json_is(offsets, '[') && il_json_count(offsets) == 2 &&
+           il_json_next(&walk, &key, &first) && il_json_next(&walk, &key, &second) &&
+           il_json_size(first, &s->begin) && il_json_size(second, &s->end) &&
+           s->begin <= s->end;
 }
 
-/* ---- the header -------------------------------------------------------------------------------- */
-
-static il_status complain(il_error *err, const char *file, const char *tensor,
-                          const char *what)
-{
-    return il_fail(err, IL_ECONFIG, "%s: tensor '%s' %s", file, il_show(tensor).text, what);
-}
-
-/* A JSON number as a size. */
-static int is_size(const json_t *value, size_t *size)
-{
-    json_int_t n = json_integer_value(value);
-    if (!json_is_integer(value) || n < 0 || (uintmax_t)n > SIZE_MAX) return 0;
-    *size = (size_t)n;
-    return 1;
-}
-
-static il_status read_shape(il_tensor *t, const json_t *shape, const char *file,
+static il_status read_dtype(il_tensor *t, const member *m, il_json dtype, const char *file,
                             il_error *err)
 {
-    if (!json_is_array(shape)) return complain(err, file, t->name, "has no shape");
-    if (json_array_size(shape) > IL_TENSOR_DIMS)
-        return complain(err, file, t->name, "has more than 8 dimensions");
-    t->ndim = (int)json_array_size(shape);
-    size_t count = dtypes[t->dtype].size;
-    for (int i = 0; i < t->ndim; i++) {
-        size_t extent;
-        if (!is_size(json_array_get(shape, (size_t)i), &extent))
-            return complain(err, file, t->name,
-                            "has a shape that is not made of whole numbers from 0 up");
-        if (extent && count > file_bytes / extent)
-            return complain(err, file, t->name, "has a shape too large for any file");
-        count *= extent;
-        t->shape[i] = (int64_t)extent;
+    char name[16] = "";
+    if (!il_json_is(dtype, '"')) return complain(err, file, m->key, "has no dtype");
+    il_json_text(dtype, name, sizeof name);
+    if (il_dtype_find(&t->dtype, name)) return IL_OK;
+    return il_fail(err, IL_ECONFIG, "%s: tensor '%s' has the unknown dtype '%s'", file,
+                   shown(m->key).text, shown(dtype).text);
+}
+
+/* The members that a tensor must have */
+enum { DTYPE, SHAPE, OFFSETS, PARTS };
+
+static il_status find_parts(il_json part[PARTS], const member *m, const char *file,
+                            il_error *err)
+{
+    static const char *const names[PARTS] = { "dtype", "shape", "data_offsets" };
+    il_json key, value;
+    char name[16];
+    for (il_json_walk walk = il_json_open(m->value); il_json_next(&walk, &key, &value);) {
+        if (walk.keyed) il_json_text(key, name, sizeof name);
+        for (int i = 0; walk.keyed && i < PARTS; i++) {
+            if (strcmp(name, names[i])) continue;
+            if (part[i].at)
+                return il_fail(err, IL_ECONFIG, "%s: tensor '%s' says '%s' twice", file,
+                               shown(m->key).text, name);
+            part[i] = value;
+        }
     }
     return IL_OK;
 }
 
 /* One "name": {...} of the header, for `data` bytes of data. */
-static il_status read_span(span *s, const char *name, const json_t *entry, size_t data,
-                           const char *file, il_error *err)
+static il_status read_span(span *s, const member *m, size_t data, const char *file,
+                           il_error *err)
 {
-    s->tensor.name = name;
-    if (!*name) return complain(err, file, name, "has no name");
-    const char *dtype = json_string_value(json_object_get(entry, "dtype"));
-    if (!dtype) return complain(err, file, name, "has no dtype");
-    int i = 0;
-    while (i < IL_COUNT(dtypes) && strcmp(dtypes[i].name, dtype)) i++;
-    if (i == IL_COUNT(dtypes))
-        return il_fail(err, IL_ECONFIG, "%s: tensor '%s' has the unknown dtype '%s'", file,
-                       il_show(name).text, il_show(dtype).text);
-    s->tensor.dtype = (il_dtype)i;
-    IL_TRY(read_shape(&s->tensor, json_object_get(entry, "shape"), file, err));
-    const json_t *offsets = json_object_get(entry, "data_offsets");
-    if (json_array_size(offsets) != 2 || !is_size(json_array_get(offsets, 0), &s->begin) ||
-        !is_size(json_array_get(offsets, 1), &s->end) || s->begin > s->end)
-        return complain(err, file, name,
+    il_json part[PARTS] = { 0 };
+    s->from = m;
+    if (!il_json_text(m->key, NULL, 0)) return complain(err, file, m->key, "has no name");
+    IL_TRY(find_parts(part, m, file, err));
+    IL_TRY(read_dtype(&s->tensor, m, part[DTYPE], file, err));
+    IL_TRY(read_shape(&s->tensor, m, part[SHAPE], file, err));
+    if (!read_offsets(s, part[OFFSETS]))
+        return complain(err, file, m->key,
                         "has no data_offsets [begin, end] with begin <= end");
     if (s->end > data)
         return il_fail(err, IL_ECONFIG,
                        "%s: tensor '%s' ends at byte %zu of the data, which has only %zu: "
                        "the file is truncated or damaged",
-                       file, il_show(name).text, s->end, data);
+                       file, shown(m->key).text, s->end, data);
     if (s->end - s->begin != il_tensor_bytes(&s->tensor))
         return il_fail(err, IL_ECONFIG,
                        "%s: tensor '%s' has %zu bytes, but its shape and dtype need %zu",
-                       file, il_show(name).text, s->end - s->begin,
+                       file, shown(m->key).text, s->end - s->begin,
                        il_tensor_bytes(&s->tensor));
     return IL_OK;
 }
@@ -192,7 +147,7 @@ static int by_offset(const void *a, const void *b)
     const span *x = a, *y = b;
     if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
     if (x->end != y->end) return x->end < y->end ? -1 : 1;
-    return x->order - y->order;
+    return x->from->order - y->from->order;
 }
 
 /* Sorts the spans by place. They must tile the data. */
@@ -202,14 +157,14 @@ static il_status check_tiling(span *spans, int n, size_t data, const char *file,
     size_t end = 0;
     qsort(spans, (size_t)n, sizeof *spans, by_offset);
     for (int i = 0; i < n; end = spans[i++].end) {
-        const char *name = spans[i].tensor.name;
+        il_json name = spans[i].from->key;
         if (spans[i].begin < end)
             return il_fail(err, IL_ECONFIG, "%s: tensor '%s' overlaps tensor '%s'", file,
-                           il_show(name).text, il_show(spans[i - 1].tensor.name).text);
+                           shown(name).text, shown(spans[i - 1].from->key).text);
         if (spans[i].begin > end)
             return il_fail(err, IL_ECONFIG,
                            "%s: %zu bytes before tensor '%s' belong to no tensor", file,
-                           spans[i].begin - end, il_show(name).text);
+                           spans[i].begin - end, shown(name).text);
     }
     if (end != data)
         return il_fail(err, IL_ECONFIG,
@@ -218,49 +173,68 @@ static il_status check_tiling(span *spans, int n, size_t data, const char *file,
     return IL_OK;
 }
 
-static il_status check_meta(const json_t *meta, const char *file, il_error *err)
+static int by_key(const void *a, const void *b)
 {
-    const char *key;
-    json_t *value;
-    if (meta && !json_is_object(meta))
-        return il_fail(err, IL_ECONFIG, "%s: __metadata__ is not a JSON object", file);
-    json_object_foreach((json_t *)meta, key, value) if (
-        !json_is_string(value)) return il_fail(err, IL_ECONFIG,
-                                               "%s: __metadata__ key '%s' is not a text",
-                                               file, il_show(key).text);
+    return il_json_order(((const member *)a)->key, ((const member *)b)->key);
+}
+
+static int by_order(const void *a, const void *b)
+{
+    return ((const member *)a)->order - ((const member *)b)->order;
+}
+
+/* The members of an object, of which there are n, in its order. No key may stand there twice. */
+static il_status read_members(member *list, int n, il_json object, const char *file,
+                              il_error *err)
+{
+    il_json_walk walk = il_json_open(object);
+    for (int i = 0; i < n; i++) {
+        il_json_next(&walk, &list[i].key, &list[i].value);
+        list[i].order = i;
+    }
+    qsort(list, (size_t)n, sizeof *list, by_key);
+    for (int i = 1; i < n; i++)
+        if (!by_key(list + i - 1, list + i))
+            return il_fail(err, IL_ECONFIG, "%s: its header says '%s' twice", file,
+                           shown(list[i].key).text);
+    qsort(list, (size_t)n, sizeof *list, by_order);
     return IL_OK;
 }
 
 /* ---- the tensors ------------------------------------------------------------------------------- */
 
-static const char *keep(il_arena *arena, const char *text)
+/* What a header says, in its own words */
+typedef struct {
+    member *entries, *meta;
+    span *spans;
+    int n_entries, n_meta, n; /* n tensors: all entries but __metadata__ */
+} header;
+
+static const char *keep(il_arena *arena, il_json text)
 {
-    size_t bytes = strlen(text) + 1;
+    size_t bytes = il_json_text(text, NULL, 0) + 1;
     char *copy = il_arena_take(arena, bytes);
-    return copy ? memcpy(copy, text, bytes) : NULL;
+    if (copy) il_json_text(text, copy, bytes);
+    return copy;
 }
 
 /* Run twice: to measure, and to copy. */
-static void layout(il_tensors *t, const span *spans, const json_t *meta, const char *data)
+static void layout(il_tensors *t, const header *h, const char *data)
 {
-    const char *key;
-    json_t *value;
-    int i = 0;
     t->tensor = il_take(&t->arena, il_tensor, t->count);
     t->meta = il_take(&t->arena, il_meta, t->metas);
-    json_object_foreach((json_t *)meta, key, value)
-    {
-        il_meta m = { keep(&t->arena, key), keep(&t->arena, json_string_value(value)) };
-        if (t->meta) t->meta[i++] = m;
+    for (int i = 0; i < t->metas; i++) {
+        il_meta m = { keep(&t->arena, h->meta[i].key), keep(&t->arena, h->meta[i].value) };
+        if (t->meta) t->meta[i] = m;
     }
-    for (i = 0; i < t->count; i++) {
-        il_tensor tensor = spans[i].tensor;
-        size_t bytes = spans[i].end - spans[i].begin;
-        tensor.name = keep(&t->arena, tensor.name);
-        void *copy = il_arena_take(&t->arena, bytes);
+    for (int i = 0; i < t->count; i++) {
+        const span *s = h->spans + i;
+        il_tensor tensor = s->tensor;
+        tensor.name = keep(&t->arena, s->from->key);
+        void *copy = il_arena_take(&t->arena, s->end - s->begin);
         if (!copy) continue;
-        il_copy_little_endian(copy, data + spans[i].begin, il_tensor_count(&tensor),
-                              dtypes[tensor.dtype].size);
+        il_copy_little_endian(copy, data + s->begin, il_tensor_count(&tensor),
+                              il_dtype_bytes(tensor.dtype));
         tensor.data = copy;
         t->tensor[i] = tensor;
     }
@@ -282,54 +256,69 @@ static il_status check_digest(const il_tensors *t, const char *file, il_error *e
         file, now, il_show(said).text);
 }
 
-/* From the parsed header and the data behind it. */
-static il_status build(il_tensors **tensors, json_t *header, span *spans, const char *data,
-                       size_t bytes, const char *file, il_error *err)
+static il_status read_meta(header *h, il_json meta, const char *file, il_error *err)
 {
-    const json_t *meta = json_object_get(header, "__metadata__");
-    const char *name;
-    json_t *entry;
-    int n = 0;
-    IL_TRY(check_meta(meta, file, err));
-    json_object_foreach(header, name, entry)
-    {
-        if (entry == meta) continue;
-        spans[n].order = n;
-        IL_TRY(read_span(spans + n++, name, entry, bytes, file, err));
-    }
-    IL_TRY(check_tiling(spans, n, bytes, file, err));
+    if (meta.at && !il_json_is(meta, '{'))
+        return il_fail(err, IL_ECONFIG, "%s: __metadata__ is not a JSON object", file);
+    IL_TRY(read_members(h->meta, h->n_meta, meta, file, err));
+    for (int i = 0; i < h->n_meta; i++)
+        if (!il_json_is(h->meta[i].value, '"'))
+            return il_fail(err, IL_ECONFIG, "%s: __metadata__ key '%s' is not a text", file,
+                           shown(h->meta[i].key).text);
+    return IL_OK;
+}
+
+/* Reads the header of `data` bytes of data, and checks all of it. */
+static il_status read_header(header *h, il_json object, size_t data, const char *file,
+                             il_error *err)
+{
+    il_json meta = il_json_find(object, "__metadata__");
+    h->n_entries = il_json_count(object);
+    h->n_meta = il_json_count(meta);
+    h->entries = calloc((size_t)h->n_entries + 1, sizeof *h->entries);
+    h->meta = calloc((size_t)h->n_meta + 1, sizeof *h->meta);
+    h->spans = calloc((size_t)h->n_entries + 1, sizeof *h->spans);
+    if (!h->entries || !h->meta || !h->spans)
+        return il_fail(err, IL_EFAIL, "%s: out of memory while reading it", file);
+    IL_TRY(read_members(h->entries, h->n_entries, object, file, err));
+    IL_TRY(read_meta(h, meta, file, err));
+    for (int i = 0; i < h->n_entries; i++)
+        if (h->entries[i].value.at != meta.at)
+            IL_TRY(read_span(h->spans + h->n++, h->entries + i, data, file, err));
+    return check_tiling(h->spans, h->n, data, file, err);
+}
+
+static il_status copy_tensors(il_tensors **tensors, const header *h, const char *data,
+                              const char *file, il_error *err)
+{
     il_tensors *t = calloc(1, sizeof *t);
     if (!t) return il_fail(err, IL_EFAIL, "%s: out of memory while reading it", file);
-    t->count = n;
-    t->metas = (int)json_object_size(meta);
-    layout(t, spans, meta, data);
+    t->count = h->n;
+    t->metas = h->n_meta;
+    layout(t, h, data);
     il_status status = il_arena_fill(&t->arena, err);
-    if (status != IL_OK) {
-        free(t);
-        return status;
-    }
-    layout(t, spans, meta, data);
-    status = check_digest(t, file, err);
-    if (status != IL_OK)
+    if (!status) layout(t, h, data);
+    if (!status) status = check_digest(t, file, err);
+    if (status)
         il_tensors_free(t);
     else
         *tensors = t;
     return status;
 }
 
-static il_status parse_header(json_t **header, const char *text, size_t bytes,
-                              const char *file, il_error *err)
+static il_status find_object(il_json *object, const char *text, size_t bytes,
+                             const char *file, il_error *err)
 {
-    json_error_t why;
-    *header = *text == '{' ? json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &why) : NULL;
-    if (*header) return IL_OK;
+    size_t where;
     if (*text != '{')
         return il_fail(err, IL_ECONFIG,
                        "%s: its header does not begin with '{'; is it a "
                        "safetensors file?",
                        file);
-    return il_fail(err, IL_ECONFIG, "%s: its header is not JSON: %s (byte %d)", file,
-                   il_show(why.text).text, why.position);
+    const char *why = il_json_check(object, text, bytes, &where);
+    if (!why) return IL_OK;
+    return il_fail(err, IL_ECONFIG, "%s: its header is not JSON: %s (byte %zu)", file, why,
+                   where);
 }
 
 il_status il_tensors_parse(il_tensors **tensors, const void *file, size_t size,
@@ -353,15 +342,15 @@ il_status il_tensors_parse(il_tensors **tensors, const void *file, size_t size,
                        HEADER_BYTES);
     if (!length) return il_fail(err, IL_ECONFIG, "%s: its header is empty", name);
     const char *text = (const char *)file + 8;
-    json_t *header;
-    IL_TRY(parse_header(&header, text, (size_t)length, name, err));
-    span *spans = calloc(json_object_size(header) + 1, sizeof *spans);
-    il_status status =
-        spans ? build(tensors, header, spans, text + length, size - 8 - (size_t)length,
-                      name, err)
-              : il_fail(err, IL_EFAIL, "%s: out of memory while reading it", name);
-    free(spans);
-    json_decref(header);
+    il_json object;
+    header h = { 0 };
+    IL_TRY(find_object(&object, text, (size_t)length, name, err));
+    const char *data = text + length;
+    il_status status = read_header(&h, object, size - 8 - (size_t)length, name, err);
+    if (!status) status = copy_tensors(tensors, &h, data, name, err);
+    free(h.entries);
+    free(h.meta);
+    free(h.spans);
     return status;
 }
 

@@ -56,13 +56,6 @@ static void describe(il_tensor *t, tensor_name *name, const il_param *w, int kin
     t->shape[1] = w->cols;
 }
 
-static il_status write_config(const void *config, FILE *f, il_error *err)
-{
-    (void)err;
-    il_config_write(config, f);
-    return IL_OK;
-}
-
 /* Everything of a checkpoint in memory, before a file is opened */
 typedef struct {
     il_tensor *tensors;
@@ -77,7 +70,7 @@ static il_status gather(parts *a, const il_model *model, il_error *err)
     a->names = calloc(most + 1, sizeof *a->names);
     if (!a->tensors || !a->names)
         return il_fail(err, IL_EFAIL, "out of memory for a checkpoint");
-    IL_TRY(il_text_write(&a->config, write_config, &model->config, err));
+    IL_TRY(il_config_text(&a->config, &model->config, err));
     IL_TRY(il_plan_text(&a->plan, &model->plan, err));
     snprintf(a->step, sizeof a->step, "%" PRId64, model->step);
     snprintf(a->seed, sizeof a->seed, "%d", model->config.training.seed);

@@ -370,3 +370,15 @@ void il_config_write(const il_config *config, FILE *f)
         }
     }
 }
+
+static il_status fill_text(const void *config, FILE *f, il_error *err)
+{
+    (void)err;
+    il_config_write(config, f);
+    return IL_OK;
+}
+
+il_status il_config_text(char **text, const il_config *config, il_error *err)
+{
+    return il_text_write(text, fill_text, config, err);
+}

@@ -7,7 +7,6 @@
 #include "report/report.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -82,7 +81,8 @@ typedef struct {
     int n;
     il_table *loss; /* NULL: the run has no metrics */
     char *recipe;   /* config.yaml, or NULL */
-    json_t *env;    /* env.json, or NULL */
+    char *env_text; /* env.json, or NULL */
+    il_json env;    /* its object */
 } page;
 
 /* ---- the verdict -------------------------------------------------------------------------- */
@@ -209,25 +209,30 @@ static void write_table(FILE *f, const il_table *t)
     fputs("\n</table></div></details>\n", f);
 }
 
-static il_status write_environment(FILE *f, json_t *env, il_error *err)
+/* A string's text, or another value as it stands */
+static void write_value(FILE *f, il_json v)
 {
-    const char *key;
-    json_t *value;
+    char text[1024];
+    size_t size = (size_t)(v.end - v.at);
+    if (il_json_is(v, '"'))
+        il_json_text(v, text, sizeof text);
+    else
+        snprintf(text, sizeof text, "%.*s", size < sizeof text ? (int)size : 0, v.at);
+    escaped(f, text);
+}
+
+static void write_environment(FILE *f, il_json env)
+{
+    il_json key, value;
     fputs("<h2>Environment</h2>\n<table>\n", f);
-    json_object_foreach(env, key, value)
-    {
-        char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
-        if (!text && !json_is_string(value))
-            return il_fail(err, IL_EFAIL, "out of memory for the report");
+    for (il_json_walk walk = il_json_open(env); il_json_next(&walk, &key, &value);) {
         fputs("<tr><th class=text>", f);
-        escaped(f, key);
+        write_value(f, key);
         fputs("<td class=text>", f);
-        escaped(f, text ? text : json_is_string(value) ? json_string_value(value) : "");
+        write_value(f, value);
         fputc('\n', f);
-        free(text);
     }
     fputs("</table>\n", f);
-    return IL_OK;
 }
 
 /* ---- the page ----------------------------------------------------------------------------------- */
@@ -267,7 +272,7 @@ static il_status write_page(const void *context, FILE *f, il_error *err)
         escaped(f, p->recipe);
         fputs("</pre>\n", f);
     }
-    if (p->env) IL_TRY(write_environment(f, p->env, err));
+    if (il_json_is(p->env, '{')) write_environment(f, p->env);
     fputs("</html>\n", f);
     return IL_OK;
 }
@@ -287,16 +292,37 @@ static il_status draw_loss(const page *p, il_error *err)
     return il_figure_write(&figure, p->loss, path, NULL, err);
 }
 
-/* Every part but the tables is welcome to be missing. */
-static void read_parts(page *p)
+/* One file of the run; *text stays NULL where there is none to read. Errors: IL_EFAIL alone. */
+static il_status read_file(const char *folder, const char *name, char **text, size_t *size,
+                           il_error *err)
 {
     char path[1100];
-    size_t size;
-    snprintf(path, sizeof path, "%s/config.yaml", p->folder);
-    if (il_file_read(&p->recipe, &size, path, 1 << 20, NULL)) p->recipe = NULL;
-    snprintf(path, sizeof path, "%s/env.json", p->folder);
-    p->env = json_load_file(path, 0, NULL);
-    if (il_metrics_read(&p->loss, p->folder, NULL)) p->loss = NULL;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    il_status status = il_file_read(text, size, path, 1 << 20, err);
+    return status == IL_EFAIL ? status : IL_OK;
+}
+
+/* Every part but the tables is welcome to be missing. Errors: IL_EFAIL alone. */
+static il_status read_parts(page *p, il_error *err)
+{
+    size_t size = 0;
+    IL_TRY(read_file(p->folder, "config.yaml", &p->recipe, &size, err));
+    IL_TRY(read_file(p->folder, "env.json", &p->env_text, &size, err));
+    if (p->env_text && il_json_check(&p->env, p->env_text, size, NULL))
+        p->env = (il_json){ 0 };
+    il_status status = il_metrics_read(&p->loss, p->folder, err);
+    return status == IL_EFAIL ? status : IL_OK;
+}
+
+static il_status write_report(page *p, il_error *err)
+{
+    char path[1100];
+    il_error why = { 0 };
+    IL_TRY(read_parts(p, err));
+    il_status drawn = p->loss ? draw_loss(p, &why) : IL_OK;
+    snprintf(path, sizeof path, "%s/report.html", p->folder);
+    IL_TRY(il_file_write_atomic(path, write_page, p, err));
+    return drawn ? il_fail(err, drawn, "%s", why.text) : IL_OK;
 }
 
 il_status il_report_write(const char *folder, const il_table *const *tables, int n,
@@ -305,7 +331,9 @@ il_status il_report_write(const char *folder, const il_table *const *tables, int
     IL_GIVEN(err, "folder", folder);
     IL_WITHIN(err, IL_MOST, "n", n);
     for (int i = 0; i < n; i++) IL_GIVEN(err, "tables", tables ? tables[i] : NULL);
-    char path[1100], whole[1024], *real = realpath(folder, NULL);
+    char whole[1024], *real = realpath(folder, NULL);
+    if (!real && errno == ENOMEM)
+        return il_fail(err, IL_EFAIL, "out of memory for a report");
     if (!real || strlen(real) >= sizeof whole) {
         free(real);
         return il_fail(err, IL_EIO, "%s: not a run folder that can be opened", folder);
@@ -317,14 +345,9 @@ il_status il_report_write(const char *folder, const il_table *const *tables, int
                .name = slash && slash[1] ? slash + 1 : whole,
                .tables = tables,
                .n = n };
-    read_parts(&p);
-    il_error why = { 0 };
-    il_status drawn = p.loss ? draw_loss(&p, &why) : IL_OK;
-    snprintf(path, sizeof path, "%s/report.html", whole);
-    il_status status = il_file_write_atomic(path, write_page, &p, err);
-    if (!status && drawn) status = il_fail(err, drawn, "%s", why.text);
+    il_status status = write_report(&p, err);
     il_table_free(p.loss);
     free(p.recipe);
-    json_decref(p.env);
+    free(p.env_text);
     return status;
 }

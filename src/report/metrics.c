@@ -5,7 +5,6 @@
  */
 #include "report/report.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -20,15 +19,13 @@ typedef struct {
 static int read_record(const char *line, size_t size, double *step, double *loss,
                        double *floor)
 {
-    json_t *o = json_loadb(line, size, 0, NULL);
-    const json_t *s = json_object_get(o, "step"), *l = json_object_get(o, "loss"),
-                 *f = json_object_get(o, "floor");
-    int good = json_is_number(s) && json_is_number(l);
-    *step = good ? json_number_value(s) : 0;
-    *loss = good ? json_number_value(l) : 0;
-    *floor = json_is_number(f) ? json_number_value(f) : NAN;
-    json_decref(o);
-    return good;
+    il_json o = { 0 };
+    *step = *loss = *floor = NAN;
+    if (il_json_check(&o, line, size, NULL)) return 0;
+    *step = il_json_number(il_json_find(o, "step"));
+    *loss = il_json_number(il_json_find(o, "loss"));
+    *floor = il_json_number(il_json_find(o, "floor"));
+    return !isnan(*step) && !isnan(*loss);
 }
 
 /* The last step that was logged: the length of the run. */

@@ -119,37 +119,13 @@ void il_table_write_text(const il_table *table, FILE *f)
 
 /* ---- JSON --------------------------------------------------------------------------------------- */
 
-/* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
-static void json_text(FILE *f, const char *text)
-{
-    size_t left = strlen(text);
-    fputc('"', f);
-    while (left) {
-        size_t size = il_utf8_size(text, left);
-        unsigned char c = (unsigned char)*text;
-        if (size == 0) {
-            fputs("\\ufffd", f);
-            size = 1;
-        } else if (c < 0x20 || c == 0x7F) {
-            fprintf(f, "\\u%04x", c);
-        } else {
-            if (c == '"' || c == '\\') fputc('\\', f);
-            fwrite(text, 1, size, f);
-        }
-        text += size;
-        left -= size;
-    }
-    fputc('"', f);
-}
-
 static void json_cell(FILE *f, const il_table *table, int r, int c)
 {
     if (il_table_is_text(table, c)) {
-        json_text(f, il_table_text(table, r, c));
+        il_json_write_text(il_table_text(table, r, c), f);
         return;
     }
-    double v = il_table_number(table, r, c);
-    fputs(isfinite(v) ? il_digits(v).text : "null", f); /* JSON has no infinity either */
+    il_json_write_number(il_table_number(table, r, c), f);
 }
 
 void il_table_write_json(const il_table *table, FILE *f)
@@ -157,11 +133,11 @@ void il_table_write_json(const il_table *table, FILE *f)
     if (!table || !f) return;
     int cols = il_table_cols(table), rows = il_table_rows(table);
     fputs("{\"name\": ", f);
-    json_text(f, il_table_name(table));
+    il_json_write_text(il_table_name(table), f);
     fputs(", \"columns\": [", f);
     for (int c = 0; c < cols; c++) {
         if (c) fputs(", ", f);
-        json_text(f, il_table_col(table, c));
+        il_json_write_text(il_table_col(table, c), f);
     }
     fputs("], \"rows\": [", f);
     for (int r = 0; r < rows; r++) {

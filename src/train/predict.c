@@ -367,17 +367,21 @@ il_status il_predict(const il_model *model, const il_table *examples,
              examples, queries, options, options ? options->target : NULL, answers,
              summary);
     IL_WITHIN(err, IL_MOST, "loops prompts", options->loops, options->prompts);
+    enum { NOTE = 512 }; /* bytes of the longest */
     il_prediction s = { 0 };
     il_table *table = NULL;
-    size_t size;
     IL_TRY(il_model_check_prompts(model, err));
-    FILE *notes = open_memstream(&s.notes, &size);
-    if (!notes) return il_fail(err, IL_EFAIL, "out of memory for a prediction");
-    il_status status = il_table_new(&table, "predictions", err);
+    size_t room =
+        NOTE * (16 + (size_t)il_table_cols(examples) + (size_t)il_table_cols(queries));
+    s.notes = calloc(room, 1);
+    FILE *notes = s.notes ? fmemopen(s.notes, room, "w") : NULL;
+    il_status status = notes ? il_table_new(&table, "predictions", err)
+                             : il_fail(err, IL_EFAIL, "out of memory for a prediction");
     if (!status)
         status = predict_tables(model, examples, queries, options, table, &s, notes, err);
-    int lost = ferror(notes);
-    if ((fclose(notes) || lost) && !status)
+    int lost = notes && (fflush(notes) || ferror(notes));
+    if (notes) fclose(notes);
+    if (lost && !status)
         status = il_fail(err, IL_EFAIL, "out of memory for a prediction's notes");
     if (status) {
         il_table_free(table);
