@@ -352,6 +352,7 @@ double il_json_number(il_json v)
 
 void il_json_write_text(const char *text, FILE *f)
 {
+    if (!text || !f) return;
     size_t left = strlen(text);
     fputc('"', f);
     while (left) {
@@ -375,5 +376,7 @@ void il_json_write_text(const char *text, FILE *f)
 
 void il_json_write_number(double value, FILE *f)
 {
-    fputs(isfinite(value) ? il_digits(value).text : "null", f); /* JSON has no infinity */
+    if (f)
+        fputs(isfinite(value) ? il_digits(value).text : "null",
+              f); /* JSON has no infinity */
 }

@@ -380,5 +380,6 @@ static il_status fill_text(const void *config, FILE *f, il_error *err)
 
 il_status il_config_text(char **text, const il_config *config, il_error *err)
 {
+    IL_GIVEN(err, "text config", text, config);
     return il_text_write(text, fill_text, config, err);
 }

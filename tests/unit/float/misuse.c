@@ -128,6 +128,8 @@ static void recipes(void **state)
     NEEDS(il_config_check(NULL, err));
     SAFE(il_config_write(NULL, stdout));
     SAFE(il_config_write(&c, NULL));
+    NEEDS(il_config_text(NULL, &c, err));
+    NEEDS(il_config_text(&(char *){ NULL }, NULL, err));
     GIVES(il_config_hash(NULL), == 0);
     GIVES(il_config_opts(), != NULL);
     GIVES(il_ramp_at(NULL, 1), == 0);
@@ -415,6 +417,9 @@ static void tables(void **state)
     SAFE(il_table_write_text(t, NULL));
     SAFE(il_table_write_json(NULL, f));
     SAFE(il_table_write_json(t, NULL));
+    SAFE(il_json_write_text(NULL, f));
+    SAFE(il_json_write_text("", NULL));
+    SAFE(il_json_write_number(1, NULL));
     NEEDS(il_table_save(NULL, nowhere, err));
     NEEDS(il_table_save(t, NULL, err));
     FAILS(il_table_save(t, nowhere, err));
