@@ -97,6 +97,7 @@ static il_status run(int argc, char **argv, il_error *err)
         print_json(&e);
     else
         print(&e);
+    cli_notes(il_table_notes(e.layers));
     if (o.figures) status = draw(&e, o.figures, err);
     il_explanation_free(&e);
     return status;

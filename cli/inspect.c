@@ -103,6 +103,7 @@ static il_status run(int argc, char **argv, il_error *err)
     il_model_free(with);
     if (status) return status;
     cli_write(table, o.json ? CLI_AS_JSON : o.csv ? CLI_AS_CSV : CLI_AS_TEXT);
+    cli_notes(il_table_notes(table));
     il_table_free(table);
     return IL_OK;
 }

@@ -55,6 +55,8 @@ static il_status read_text(writer *w, int from, const il_real **scores, il_error
             i -= w->room / 2;
         }
         CLI_TRY(il_context_next(w->context, w->text[i], scores, err));
+        const char *note = il_context_note(w->context);
+        if (note) cli_note("%s", note);
         w->read++;
     }
     return IL_OK;

@@ -365,8 +365,9 @@ il_status il_context_new(il_context **context, const il_model *model, int loops,
 void il_context_free(il_context *context);
 void il_context_clear(il_context *context);
 int il_context_points(const il_context *context);
-/* A sentence when the context holds more than the model was trained on, so that what it answers is
- * not learnt; NULL when it does not. Borrowed; valid until the next call. */
+/* A sentence when the context has come to hold more points, dimensions or loops than the model was trained
+ * on, so that what it answers is not learnt: once, for a warning, and NULL from then on, as before.
+ * il_model_points, il_model_dims and il_model_loops say it at any time. Borrowed; valid until the next call. */
 const char *il_context_note(il_context *context);
 /* x: (n_dims). Errors: IL_ECONFIG when the context is full. */
 il_status il_context_add(il_context *context, const il_real *x, il_real y, il_error *err);
@@ -573,7 +574,8 @@ typedef struct {
     int tail;               /* lens: so many of the last blocks count as the model's end */
     double steps_per_layer; /* of a layer or loop; NaN if the layers do not say */
     double score, runner_up_score; /* part of the readings that is left unexplained */
-    il_table *layers;   /* by layer: the best step, similarities, the runner-up */
+    il_table *layers;   /* by layer: the best step, similarities, the runner-up; its notes
+                           say when the prompts leave what the model was trained on */
     il_table *families; /* all families, the best first */
     il_table
         *steps; /* layer, step, similarity of errors, is it the best, row: IL_FIGURE_HEAT */
@@ -607,7 +609,8 @@ typedef struct {
 } il_inspect_options;
 
 /* One look inside a model: "similarity", "lens", "probe", "weights", "interpolate", "patch" or
- * "sensitivity". The table's caption says what it shows. Errors: IL_EUSAGE with the nearest name;
+ * "sensitivity". The table's caption says what it shows, its notes when its prompts leave what the
+ * model was trained on. Errors: IL_EUSAGE with the nearest name;
  * IL_ECONFIG. */
 il_status il_inspect(const il_model *model, const char *analysis,
                      const il_inspect_options *options, il_table **table, il_error *err);

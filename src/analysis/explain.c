@@ -94,6 +94,7 @@ il_status il_explain(const il_model *model, const il_explain_options *options,
     il_explanation made = { 0 };
     il_status status = il_subject_new(&s, model, options, err);
     if (!status) status = s.probe ? read_probe(&s, &made, err) : read_lens(&s, &made, err);
+    if (!status) status = il_subject_note(&s, made.layers, err);
     il_subject_free(&s);
     if (status)
         il_explanation_free(&made);

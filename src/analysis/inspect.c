@@ -120,6 +120,7 @@ il_status il_inspect(const il_model *model, const char *name,
     if (!status) status = il_table_new(&t, analysis->name, err);
     if (!status) status = il_table_set_caption(t, analysis->summary, err);
     if (!status) status = analysis->run(&s, t, err);
+    if (!status) status = il_subject_note(&s, t, err);
     il_subject_free(&s);
     if (status)
         il_table_free(t);

@@ -1,5 +1,6 @@
 /* subject.c - see subject.h */
 #include "analysis/subject.h"
+#include "report/report.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -87,10 +88,12 @@ il_status il_subject_begin(il_subject *s, const il_model *model,
     return set_up(s, err);
 }
 
-/* Can prompts be shown to the model, and are their answers numbers? */
-static il_status check_prompts(const il_subject *s, il_error *err)
+/* Can prompts be shown to the model, and are their answers numbers? Then they are. */
+static il_status check_prompts(il_subject *s, il_error *err)
 {
     IL_TRY(il_model_check_prompts(s->model, err));
+    for (int i = 0; i < s->draw.n_sizes; i++)
+        s->points = il_max(s->points, s->draw.sizes[i] + 1);
     if (!s->draw.task->ids) return IL_OK;
     return il_fail(err, IL_ECONFIG,
                    "models of classes are not read by this analysis; innerloop inspect "
@@ -139,6 +142,16 @@ il_status il_subject_fit(il_subject *s, il_error *err)
     return il_evidence_new(&s->fit, &fit, err);
 }
 
+il_status il_subject_note(const il_subject *s, il_table *table, il_error *err)
+{
+    char note[256];
+    int loops = s->layers->loops ? s->layers->n : 0;
+    if (!s->points ||
+        !il_model_beyond(s->model, s->points, s->draw.dims, loops, note, sizeof note))
+        return IL_OK;
+    return il_table_note(table, err, "%s", note);
+}
+
 /* ---- whole prompts ------------------------------------------------------------------------- */
 
 int il_subject_passages(const il_subject *s)
@@ -165,8 +178,8 @@ static il_status draw(il_passage *p, const il_subject *s, int prompts, int point
     return IL_OK;
 }
 
-il_status il_passage_new(il_passage *p, const il_subject *s, int i, int prompts,
-                         uint32_t step, il_error *err)
+il_status il_passage_new(il_passage *p, il_subject *s, int i, int prompts, uint32_t step,
+                         il_error *err)
 {
     int last = il_model_layout(s->model)->last, most = 0;
     *p = (il_passage){ .P = last ? 1 : s->draw.n_sizes };

@@ -111,22 +111,33 @@ int il_model_dims(const il_model *m)
     return m ? m->config.training.curriculum.dims.end : 0;
 }
 
-int il_model_beyond(const il_model *m, int points, int dims, char *note, size_t size)
+int il_model_beyond(const il_model *m, int points, int dims, int loops, char *note,
+                    size_t size)
 {
-    int most = il_model_points(m), alive = il_model_dims(m);
-    const char *where = m->config.model.family == IL_BUILT ? "made for" : "trained on";
-    if (points > most)
+    int built = m->config.model.family == IL_BUILT, beyond = 0;
+    const struct {
+        const char *name;
+        int here, most;
+    } all[] = { { "point", points, il_model_points(m) },
+                { "dimension", dims, il_model_dims(m) },
+                { "loop", built ? 0 : loops, il_model_loops(m) } };
+    char most[128] = "", here[64] = "";
+    for (int i = 0; i < IL_COUNT(all); i++) {
+        if (all[i].here <= all[i].most) continue;
+        size_t m_used = strlen(most), h_used = strlen(here);
+        snprintf(most + m_used, sizeof most - m_used, "%s%d %s%s", beyond ? " and " : "",
+                 all[i].most, all[i].name, all[i].most == 1 ? "" : "s");
+        snprintf(here + h_used, sizeof here - h_used, "%s%d", beyond ? " and " : "",
+                 all[i].here);
+        beyond |= 1 << i;
+    }
+    if (beyond)
         snprintf(
             note, size,
-            "the model was %s prompts of up to %d points, and here they have %d: beyond "
-            "that its answers may be far off",
-            where, most, points);
-    else if (dims > alive)
-        snprintf(note, size,
-                 "the model was %s prompts of up to %d dimensions, and here they have %d: "
-                 "beyond that its answers may be far off",
-                 where, alive, dims);
-    return points > most || dims > alive;
+            "the model was %s at most %s, and here there are %s: beyond that its answers "
+            "may be far off",
+            built ? "made for" : "trained on", most, here);
+    return beyond;
 }
 
 il_status il_model_check_loops(const il_model *m, int first, int last, il_error *err)

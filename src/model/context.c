@@ -19,7 +19,8 @@ struct il_context {
     il_real
         *last; /* sequences: (slots+1,D) observations, oldest first; the others' targets */
     int slots; /* observations in a token */
-    int loops, points;
+    int loops, points, dims; /* dims: inputs that were not always 0 */
+    int told;                /* what il_context_note has said: bits of il_model_beyond */
     char note[256];
 };
 
@@ -98,7 +99,7 @@ void il_context_free(il_context *c)
 
 void il_context_clear(il_context *c)
 {
-    if (c) c->points = 0;
+    if (c) c->points = c->dims = 0;
 }
 
 int il_context_points(const il_context *c) { return c ? c->points : 0; }
@@ -107,9 +108,17 @@ const char *il_context_note(il_context *c)
 {
     if (!c) return NULL;
     int query = !il_model_layout(c->model)->sequences && !il_model_classes(c->model);
-    return il_model_beyond(c->model, c->points + query, 0, c->note, sizeof c->note)
-               ? c->note
-               : NULL;
+    int beyond = il_model_beyond(c->model, c->points + query, c->dims, c->loops, c->note,
+                                 sizeof c->note);
+    int news = beyond & ~c->told;
+    c->told |= beyond;
+    return news ? c->note : NULL;
+}
+
+static void see_dims(il_context *c, const il_real *x)
+{
+    for (int d = c->dims; d < c->model->config.model.n_dims; d++)
+        if (x[d] != 0) c->dims = d + 1;
 }
 
 /* Is there room for one more? A model that keeps nothing of every token has some for ever, unless
@@ -142,6 +151,7 @@ static il_status run(il_context *c, const il_real *x, const il_real *y, il_real 
     il_state_shape(s, 1, y ? 2 : 1);
     s->past = 2 * c->points;
     il_real *tokens = s->value[s->plan->tokens];
+    see_dims(c, x);
     memcpy(tokens, x, sizeof *x * (size_t)D);
     if (y) {
         memset(tokens + D, 0, sizeof *x * (size_t)D);
@@ -254,6 +264,7 @@ il_status il_context_observe(il_context *c, const il_real *x, il_real *yhat, il_
             err, IL_ECONFIG,
             "the model's prompts are examples or ids, not observations of a sequence");
     IL_TRY(check_room(c, err));
+    see_dims(c, x);
     int kept = il_min(c->points, c->slots - 1);
     if (c->points > kept) /* forget the oldest */
         memmove(c->last, c->last + D, sizeof *x * D * (size_t)kept);

@@ -67,9 +67,11 @@ void il_state_ask(il_state *s, const il_batch *batch, int first, int prompts, in
 const il_layout *il_model_layout(const il_model *model);
 int il_model_tokens(const il_model *model, int points);
 
+/* Is any of these more than it was trained on, or made for? Then `note` says so. 0: not asked. Returns a bit
+ * for each that is. */
+int il_model_beyond(const il_model *model, int points, int dims, int loops, char *note,
+                    size_t size);
 /* Errors: IL_ECONFIG where no prompt becomes the tokens of a built model (the layout `own`). */
-/* Are prompts so large more than it was trained on? Then `note` says so. dims 0: any */
-int il_model_beyond(const il_model *model, int points, int dims, char *note, size_t size);
 il_status il_model_check_prompts(const il_model *model, il_error *err);
 
 /* Forward adds the loss to s->loss. Backward, after a forward with the same run, adds the

@@ -401,7 +401,9 @@ static il_status fill(il_table *table, const setting *s, il_error *err)
 static il_status note_beyond(il_table *table, const setting *s, il_error *err)
 {
     char note[256];
-    if (!il_model_beyond(s->model, s->points, s->dims, note, sizeof note)) return IL_OK;
+    int loops = s->by_loops ? 0 : s->loops; /* a table by loops goes beyond on purpose */
+    if (!il_model_beyond(s->model, s->points, s->dims, loops, note, sizeof note))
+        return IL_OK;
     return il_table_note(table, err, "%s", note);
 }
 

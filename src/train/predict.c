@@ -305,9 +305,12 @@ static il_status predict(table_run *r, il_table *table, il_prediction *s, FILE *
                          il_error *err)
 {
     const il_frame *f = r->frame;
+    char beyond[256];
     IL_TRY(ask_all(r, err));
     IL_TRY(il_frame_score(f, r->mean, s, notes, err));
     note_shown(r, notes);
+    if (il_model_beyond(r->model, r->per_prompt + 1, f->P, r->loops, beyond, sizeof beyond))
+        fprintf(notes, "%s\n", beyond);
     s->features = f->P;
     s->prompts = r->prompts;
     s->per_prompt = r->per_prompt;

@@ -55,6 +55,12 @@ check 'a sample is a function of its seed' cmp -s one two
 check 'another seed, another sample' bash -c '! cmp -s one three'
 check 'a sample begins with its prompt and has its length' bash -c '
     [ "$(head -c 5 one)" = hello ] && [ "$(wc -c <one)" = 46 ]'
+il sample run --bytes 11 2>&1 >/dev/null | grep 'at most' >said
+check 'a sample within the prompts of training has no note' test ! -s said
+il train bytes.yaml --out narrow training.curriculum.points.start=8 training.curriculum.points.end=8 >/dev/null 2>&1
+il sample narrow --bytes 40 2>&1 >/dev/null | grep 'at most' >said
+check 'a longer one says once that it was trained on less' bash -c '
+    [ "$(wc -l <said)" = 1 ] && grep -q "^note: .* at most 8 points, and here there are 9:" said'
 expect 2 '--temperature takes a number from 0 up' il sample run --temperature warm
 expect 2 '--bytes' il sample run --bytes 0
 sed 's/task_name: bytes/task_name: recall/; /path:/d; /held_out:/d; s/points: .*/points: {start: 16, end: 16}/' \

@@ -776,40 +776,6 @@ static void every_function(void **state)
     assert_true(functions > 100);
 }
 
-/* What a model was trained on is known, and a context that holds more says so. */
-static void beyond_training(void **state)
-{
-    (void)state;
-    il_model *m = of_numbers();
-    il_context *c;
-    il_table *t;
-    il_real x[3] = { 0 };
-    assert_int_equal(il_model_points(m), 5);
-    assert_int_equal(il_model_dims(m), 2);
-    CHECK_OK(il_context_new(&c, m, 0, &err));
-    for (int n = 0; n < 7; n++) { /* n examples and a query are n + 1 points */
-        assert_true(!il_context_note(c) == (n + 1 <= 5));
-        CHECK_OK(il_context_add(c, x, 0, &err));
-    }
-    assert_non_null(strstr(il_context_note(c), "up to 5 points, and here they have 8"));
-    il_context_clear(c);
-    assert_null(il_context_note(c));
-    il_context_free(c);
-    il_eval_options o = { .prompts = 4 };
-    CHECK_OK(il_eval_points(m, &o, &t, &err));
-    assert_string_equal(il_table_notes(t), "");
-    il_table_free(t);
-    o.points = 9;
-    CHECK_OK(il_eval_points(m, &o, &t, &err));
-    assert_non_null(strstr(il_table_notes(t), "up to 5 points, and here they have 9"));
-    il_table_free(t);
-    o = (il_eval_options){ .prompts = 4, .dims = 3 };
-    CHECK_OK(il_eval_mean(m, &o, &t, &err));
-    assert_non_null(strstr(il_table_notes(t), "up to 2 dimensions, and here they have 3"));
-    il_table_free(t);
-    il_model_free(m);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -830,7 +796,6 @@ int main(void)
         cmocka_unit_test(reports),
         cmocka_unit_test(claims),
         cmocka_unit_test(every_function),
-        cmocka_unit_test(beyond_training),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
