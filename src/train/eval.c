@@ -218,7 +218,8 @@ static il_batch block_at(const il_batch *batch, int first)
 static double error_of(const setting *s, const il_real *yhat, const il_real *y)
 {
     double sum = 0;
-    if (strcmp(s->task->loss, "mse")) return (*yhat > 0) != (*y > 0);
+    if (strcmp(s->task->loss, "mse"))
+        return isfinite(*yhat) ? (*yhat > 0) != (*y > 0) : NAN; /* NaN has no sign */
     for (int o = 0; o < s->batch->outs; o++) {
         double d = (double)yhat[o] - (double)y[o];
         sum += d * d;
@@ -344,8 +345,8 @@ static il_status fill_model(il_table *table, const setting *s, errors *to, il_er
     if (!bad) return IL_OK;
     return il_table_note(
         table, err,
-        "%d of %lld errors of the model are no finite number: where one is, "
-        "there is no mean and no band",
+        "%d of %lld errors of the model are no finite number: where one is none, there is "
+        "no mean and no band",
         bad, (long long)rows * B);
 }
 

@@ -49,7 +49,9 @@ static void count(const job *j, const il_state *s, int first)
             (size_t)(first + m / T);
         j->asked[at] += 1;
         j->loss[at] += (double)loss[m];
-        j->wrong[at] += largest(z + (size_t)m * (size_t)V, V) != (int)target[m];
+        j->wrong[at] += !isfinite(loss[m])
+                            ? NAN /* of no scores none is the largest */
+                            : largest(z + (size_t)m * (size_t)V, V) != (int)target[m];
     }
 }
 
@@ -133,7 +135,7 @@ static il_status fill(il_table *table, const job *j, uint64_t seed, il_error *er
     if (bad)
         return il_table_note(table, err,
                              "%d losses of a prompt's positions are no finite number: what "
-                             "holds one has no mean and no band",
+                             "holds one has no mean, no band and no share of wrong answers",
                              bad);
     return IL_OK;
 }
@@ -150,8 +152,9 @@ il_status il_eval_classes(const il_model *model, const il_batch *batch, int whol
     j.asked = j.wrong + size;
     il_status status = run(&j, err);
     double asked = sum(j.asked, (int)size);
+    double nats = sum(j.loss, (int)size) / asked;
     if (status == IL_OK)
-        status = new_table(&table, sum(j.loss, (int)size) / asked,
+        status = new_table(&table, isfinite(nats) ? nats : NAN,
                            sum(j.wrong, (int)size) / asked, err);
     if (status == IL_OK) status = fill(table, &j, seed, err);
     free(j.loss);

@@ -48,6 +48,19 @@ expect 3 'bytes asks for classes' il eval run --by loops
 expect 3 'which no shift changes' il eval run --shift scaled_x=2
 expect 3 'the task has 128 classes and the model 256' il eval run --task 'recall pairs=2' --points 12 --prompts 4
 
+# weights so large that scores overflow
+il train bytes.yaml --out wild training.train_steps=1 training.learning_rate=1e25 >/dev/null 2>&1
+expect 0 '' il eval wild --prompts 20 --json
+json 'what holds a loss that is no number is null' .stdout 'all(v is None for r in o["rows"] for v in r[1:5])'
+check 'and noted' grep -q '^note: .*no finite number' .stderr
+expect 0 '' il eval wild --prompts 20 --by mean
+check 'also over all positions' grep -qE '^ *16( +-){4} +16' .stdout
+il train "$ROOT/recipes/quick.yaml" --out signs training.task_name=linear_classification training.train_steps=1 \
+    training.learning_rate=1e25 training.warmup_steps=0 >/dev/null 2>&1
+expect 0 '' il eval signs --prompts 20 --json
+json 'an answer that is no number has no sign' .stdout 'all(v is None for r in o["rows"] for v in r[1:])'
+check 'which is noted, too' grep -q '^note: .*no finite number' .stderr
+
 il sample run --bytes 40 --prompt hello --seed 7 >one 2>/dev/null
 il sample run --bytes 40 --prompt hello --seed 7 >two 2>/dev/null
 il sample run --bytes 40 --prompt hello --seed 8 >three 2>/dev/null
