@@ -43,6 +43,9 @@ static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
     series s = il_series_chebyshev(o->layers, o->lo, hi(o), o->ridge);
+    if (o->lo >= hi(o))
+        il_refuse(p, "lo = %g: it must be below hi = %s", o->lo,
+                  il_digits_short(hi(o)).text);
     il_task_is(p, "linear_regression", "columns", o->dims, o->points);
     il_masked(p);
     il_token(p, "x", o->dims, "the inputs");
@@ -66,7 +69,8 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
     char algo[IL_TEXT];
     snprintf(algo, sizeof algo, "chebyshev ridge=%s lo=%s hi=%s", il_digits(o->ridge).text,
              il_digits(o->lo).text, il_digits(hi(o)).text);
-    il_check_against(c, p, algo, 1, o->layers, o->ridge, size, condition, 1e-12);
+    il_check_against(c, p, algo, 1, o->layers, o->ridge, size, condition,
+                     1e-14 * (10 * o->layers + condition));
 }
 
 static void verify(il_check *c, const void *opt)

@@ -144,7 +144,12 @@ void il_check_against(il_check *c, const il_problem *p, const char *algo, int lo
     double *want = il_check_take(c, (size_t)steps + 1), exact = il_check_ridge(c, p, ridge);
     il_check_algo(c, algo, p, steps, want, NULL);
     want += steps + 1 - loops;
-    il_check_row(c, size, condition, steps, il_check_difference(got, want, (size_t)loops),
+    double error = 0, most = fabs(exact);
+    for (int t = 0; t < loops; t++) {
+        error = il_larger(error, fabs(got[t] - want[t]));
+        most = fmax(most, fabs(want[t]));
+    }
+    il_check_row(c, size, condition, steps, error / most,
                  fabs(got[loops - 1] - exact) / fabs(exact), stated);
 }
 

@@ -65,6 +65,10 @@ void il_refuse(il_program *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Refuses numbers that no connected graph has, which is what every form of a Laplacian asks for. */
 void il_graph_is(il_program *p, int nodes, int edges);
+/* Newton's iteration for the inverse of S + ridge I from M_0 = alpha I, or alpha (S + ridge I): the largest
+ * eigenvalue of S from which it converges; refuses options that leave room for none. */
+double il_newton_most(double alpha, int of_identity, double ridge);
+void il_newton_fits(il_program *p, double alpha, int of_identity, double ridge);
 /* The matrix may be NULL, after which nothing is built. */
 void il_matrix(il_program *p, const char *name, int rows, int cols, const double *matrix);
 
@@ -206,7 +210,7 @@ double *il_check_answers(il_check *c, const struct il_problem *p, int loops);
 /* The answer of ridge regression, or without a ridge of least squares */
 double il_check_ridge(il_check *c, const struct il_problem *p, double ridge);
 /* A row of the table: the model's answers after each of its loops are the algorithm's after the last
- * `loops` of its steps; the exact solution is that of il_check_ridge. */
+ * `loops` of its steps, relative to the largest of them and of the exact one; the exact solution is that of il_check_ridge. */
 void il_check_against(il_check *c, const struct il_problem *p, const char *algo, int loops,
                       int steps, double ridge, const char *size, double condition,
                       double stated);

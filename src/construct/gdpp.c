@@ -59,6 +59,12 @@ static void compose(il_program *p, const void *opt)
     const options *o = opt;
     double nu = largest(o);
     il_task_is(p, "linear_regression", "columns", o->dims, o->points);
+    if (!o->second_order && gamma_of(o) * largest(o) > 2)
+        il_refuse(p,
+                  "gamma = %g: inputs grow without bound where an eigenvalue reaches "
+                  "largest = %s; take at most %s, or another `largest`",
+                  o->gamma, il_digits_short(largest(o)).text,
+                  il_digits_short(2 / largest(o)).text);
     il_masked(p);
     il_token(p, "x", o->dims, "the inputs, transformed");
     il_token(p, "y", 1, "residuals of the examples; minus the answer at the query");

@@ -66,7 +66,13 @@ static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
     double root = sqrt(o->delta), c = 1;
+    static const int most[] = { [CUBING] = 20, [ROOT] = 40, [INVERSE] = 40 };
     il_graph_is(p, o->nodes, o->edges);
+    if (o->form >= CUBING && o->layers > most[o->form])
+        il_refuse(p,
+                  "layers = %d: at most %d with this form, every layer of which multiplies "
+                  "errors by %s",
+                  o->layers, most[o->form], o->form == CUBING ? "3" : "1.5");
     il_token(p, "B", o->edges, "incidence");
     il_token(p, "psi", o->demands, "the demands");
     il_register(p, "phi", o->demands, "the answer");
@@ -207,14 +213,23 @@ static void verify_one(il_check *c, const options *o, int skip)
                 L[i * n + j] += tokens[i * width + e] * tokens[j * width + e];
     }
     il_graph_spectrum(lambda, V, L, n, work);
+    if (o->form != HEAT && o->form != CUBING && o->delta * lambda[n - 1] > 2) {
+        c->status =
+            il_fail(&c->error, IL_ECONFIG,
+                    "delta = %g: this graph has the eigenvalue %g, so take at most %g",
+                    o->delta, lambda[n - 1], 1 / lambda[n - 1]);
+        return;
+    }
     iterate(o, want, L, psi, work);
     il_graph_solve(exact, limits[o->form], o->time, L, psi, n, k, work);
     il_check_run(c, n, tokens, NULL, loops, NULL, got);
     got += (size_t)(loops - 1) * all;
-    /* terms of the Taylor series cancel, up to exp(s lambda); a power of 3^T multiplies errors */
+    /* terms of the Taylor series cancel, up to exp(s lambda); a power of 3^T multiplies errors, and Newton-
+     * Schulz those along the ones, where L is 0, by 3/2 a layer */
     double grows = o->form == HEAT ? il_exp(o->time * lambda[n - 1]) : 1;
-    for (int l = 0; l < o->layers && o->form == CUBING && grows < 1e6; l++) grows *= 3;
-    if (o->form == CUBING) grows = 1 + grows / 100;
+    double times = o->form == CUBING ? 3 : o->form == ROOT || o->form == INVERSE ? 1.5 : 1;
+    for (int l = 0; l < o->layers && times > 1; l++) grows *= times;
+    if (times > 1) grows = 1 + grows / 100;
     char size[48];
     snprintf(size, sizeof size, E < n * (n - 1) / 2 ? "n=%d skip=%d" : "n=%d all", n, skip);
     il_check_row(c, size, lambda[n - 1] / lambda[1], o->layers,

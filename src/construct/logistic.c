@@ -33,7 +33,7 @@ static const il_opt opts[] = {
     { "mu", IL_OPT_REAL, offsetof(options, mu), 0.1, 1e-6, 1e3, "weight of |w|^2 / 2" },
     { "inverse", IL_OPT_INT, offsetof(options, inverse), 0, 0, 64,
       "steps k for the inverse; 0: until it is right to 1e-15" },
-    { "knots", IL_OPT_INT, offsetof(options, knots), 128, 2, 16384,
+    { "knots", IL_OPT_INT, offsetof(options, knots), 128, 16, 16384,
       "pieces M of a function" },
     { "range", IL_OPT_REAL, offsetof(options, range), 0, 0, 1e3,
       "w.a is in +- range; 0: what mu allows" },
@@ -218,6 +218,11 @@ static void paper_program(il_program *p, const options *o)
 static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
+    if (o->examples < o->dims)
+        il_refuse(
+            p,
+            "examples = %d: at least dims = %d, for columns of the Hessian stand in them",
+            o->examples, o->dims);
     if (o->paper)
         paper_program(p, o);
     else

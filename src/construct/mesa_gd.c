@@ -54,6 +54,8 @@ static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
     series s = coefficients(o);
+    if (o->chebyshev && !(o->hi > 0))
+        il_refuse(p, "hi = 0: the largest eigenvalue is above that");
     il_task_is(p, "linear_dynamics", "constructed", o->dims, o->points);
     il_causal(p);
     il_token(p, "p", o->dims, "the prediction of s_{t+1}");

@@ -73,13 +73,29 @@ static double smooth(const il_problem *p, double beta)
     return above / below;
 }
 
+/* A problem whose inputs keep the bound */
+static il_problem within(il_check *c, const options *o, int seed)
+{
+    double most = 0;
+    il_problem p = il_problem_normal(c, o->examples, o->dims, 1, 0, seed);
+    for (int i = 0; i <= p.n; i++) { /* the query, too */
+        const double *x = p.x + i * p.d;
+        double square = 0;
+        for (int j = 0; j < p.d; j++) square += x[j] * x[j];
+        most = fmax(most, square);
+    }
+    if (most <= o->bound) return p;
+    return il_problem_normal(c, o->examples, o->dims, sqrt(o->bound / most) * 0.999, 0,
+                             seed);
+}
+
 static void verify(il_check *c, const void *opt)
 {
     const options *o = opt;
     for (int seed = 1; seed <= 3; seed++) {
         size_t used = c->used;
         char size[IL_TEXT];
-        il_problem p = il_problem_normal(c, o->examples, o->dims, 1, 0, seed);
+        il_problem p = within(c, o, seed);
         double *got = il_check_take(c, (size_t)o->examples + 1), nearest;
         double want = smooth(&p, o->sharpness), scale = 0;
         for (int i = 0; i < p.n; i++) scale = fmax(scale, fabs(p.y[i]));
@@ -87,7 +103,8 @@ static void verify(il_check *c, const void *opt)
         il_check_run(c, o->examples + 1, p.tokens, NULL, 1, NULL, got);
         snprintf(size, sizeof size, "prompt %d", seed);
         il_check_row(c, size, NAN, 1, fabs(got[o->examples] - want) / scale,
-                     fabs(got[o->examples] - nearest) / scale, 1e-12);
+                     fabs(got[o->examples] - nearest) / scale,
+                     fmax(1e-12, 0x1p-53 * o->sharpness * o->bound));
         c->used = used;
     }
 }

@@ -60,6 +60,23 @@ static double alpha(const options *o)
     return o->alpha > 0 ? o->alpha : 1 / (o->start ? usual : usual * usual);
 }
 
+double il_newton_most(double alpha, int of_identity, double ridge)
+{
+    double most = 1.9 / alpha; /* below 2, where R = I - M S is of norm 1 */
+    return (of_identity ? most : sqrt(most)) - ridge;
+}
+
+void il_newton_fits(il_program *p, double alpha, int of_identity, double ridge)
+{
+    if (il_newton_most(alpha, of_identity, ridge) > 0) return;
+    il_refuse(p,
+              "alpha = %g: with ridge = %g Newton's iteration diverges whatever it is "
+              "shown; take "
+              "less than %s",
+              alpha, ridge,
+              il_digits_short(of_identity ? 1.9 / ridge : 1.9 / ridge / ridge).text);
+}
+
 /* The register gets `value` e_c in token c < d. */
 static void add_virtual(il_program *p, const char *name, int d, double value)
 {
@@ -72,6 +89,7 @@ static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
     int d = o->dims;
+    il_newton_fits(p, alpha(o), o->start, o->ridge);
     il_task_is(p, "linear_regression", o->ridge > 0 ? "led" : "columns", d, o->points);
     il_masked(p);
     il_token(p, "x", d, "the inputs");
@@ -117,9 +135,8 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
 static void verify(il_check *c, const void *opt)
 {
     const options *o = opt;
-    double largest = 1.9 / alpha(o);
-    il_check_regression(c, o->dims, o->points,
-                        (o->start ? largest : sqrt(largest)) - o->ridge, verify_one, o);
+    il_check_regression(c, o->dims, o->points, il_newton_most(alpha(o), o->start, o->ridge),
+                        verify_one, o);
 }
 
 const il_construct il_construct_newton = {

@@ -21,6 +21,7 @@
 #include <math.h>
 
 enum { START_S, START_I, START_TRACE };
+enum { TRACE = 1 << 16 }; /* the largest trace that start=trace knows */
 
 typedef struct {
     int dims, points, loops, start, mask;
@@ -81,6 +82,16 @@ static void compose(il_program *p, const void *opt)
     const options *o = opt;
     int d = o->dims;
     const char *key = o->mask ? "a" : "q";
+    double most =
+        fmin(TRACE / 2 / d, TRACE / 8); /* of the ridge, and as much of the examples */
+    if (o->points <= d)
+        il_refuse(p, "points = %d: with dims = %d at least %d examples and the query",
+                  o->points, d, d);
+    if (o->start != START_TRACE)
+        il_newton_fits(p, alpha(o), o->start == START_I, o->ridge);
+    else if (o->ridge > most)
+        il_refuse(p, "ridge = %g: with start=trace and dims = %d at most %g", o->ridge, d,
+                  most);
     il_task_is(p, "linear_regression", "columns", d, o->points);
     il_token(p, "a", d, "the inputs");
     if (o->mask)
@@ -141,18 +152,18 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
     il_check_algo(c, algo, p, R, yhat, NULL);
     for (int t = 0; t < R; t++) all[t] = all[t * T + T - 1];
     double error = il_check_difference(all, yhat + 1, (size_t)R);
+    double rounding = o->start == START_TRACE ? 0x1p-48 * trace : 0; /* of al + M - M */
     if (o->start == START_TRACE && !(reach > 1 - 1e-6 && reach < 1.125 + 1e-6)) error = 1;
     il_check_row(c, size, condition, R, error, fabs(all[R - 1] - exact) / fabs(exact),
-                 1e-14 * (10 + condition));
+                 1e-14 * (10 + condition) + rounding);
 }
 
 static void verify(il_check *c, const void *opt)
 {
     const options *o = opt;
-    double most = 1.9 / alpha(o);
-    if (o->start == START_S) most = sqrt(most);
+    double most = il_newton_most(alpha(o), o->start == START_I, o->ridge);
     if (o->start == START_TRACE) most = 30;
-    il_check_regression(c, o->dims, o->points, most - o->ridge, verify_one, o);
+    il_check_regression(c, o->dims, o->points, most, verify_one, o);
 }
 
 const il_construct il_construct_newton_gram = {

@@ -23,7 +23,7 @@ static const char *const cases[] = { "dims=8", "dims=16 loops=40", NULL };
 static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
-    il_token(p, "X", o->dims, "tends to the polar factor");
+    il_token(p, "X", o->dims, "tends to the polar factor, of singular values below 1.73");
     il_loop(p, o->loops);
     il_attend(p, "X <- -0.5 X ; X ; X");
     il_also(p, "X <- 0.5 X");

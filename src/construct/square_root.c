@@ -23,7 +23,7 @@ static const char *const cases[] = { "dims=8", "dims=16 loops=30", NULL };
 static void compose(il_program *p, const void *opt)
 {
     const options *o = opt;
-    il_token(p, "Y", o->dims, "A; tends to its square root");
+    il_token(p, "Y", o->dims, "A, of eigenvalues below 3; tends to its square root");
     il_position(p, "Z", o->dims, "I; tends to the inverse of that");
     il_loop(p, o->loops);
     il_attend(p, "Y <- -0.5 Y ; Z ; Y");

@@ -106,8 +106,9 @@ static void exact_functions(void **state)
         char text[128], algo[64];
         il_layers l;
         double got[R * 8], worst = 0;
-        snprintf(text, sizeof text, "logistic dims=%d examples=%d mu=%g inverse=%d knots=2",
-                 d, n, cases[i].mu, k);
+        snprintf(text, sizeof text,
+                 "logistic dims=%d examples=%d mu=%g inverse=%d knots=16", d, n,
+                 cases[i].mu, k);
         il_check c = start(text, &l);
         CHECK(l.layers[IL_BODY] == 6 + k && l.heads == 2 &&
                   l.width == 6 * d + 3 * (n + 1) + 8,
