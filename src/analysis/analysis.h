@@ -164,9 +164,6 @@ typedef struct {
     const double *nodes;
 } il_spot;
 
-/* Chebyshev's K nodes on [-1,1] in Leja's order: each as far from those before as can be */
-void il_leja(double *node, int K);
-
 /* A free parameter. Its values are looked for in low..high, in units that depend on `power`: -1 a
  * step size (unit 1 / largest eigenvalue), -2 its square, 1 a ridge (unit: mean eigenvalue), 0 none. */
 typedef struct {

@@ -89,28 +89,6 @@ static void chebyshev(const double *v, const il_spot *at, int steps, double *f)
     }
 }
 
-void il_leja(double *node, int K)
-{
-    const double pi = 3.14159265358979323846;
-    for (int k = 0; k < K; k++) node[k] = cos((2 * k + 1) * pi / (2 * K));
-    for (int k = 1; k < K; k++) {
-        int best = k;
-        double most = 0;
-        for (int j = k; j < K; j++) {
-            double product = 1;
-            for (int i = 0; i < k; i++) product *= fabs(node[j] - node[i]);
-            /* of equals, of which there are some, the one nearest to the middle, from above */
-            int equal = product > most * (1 - 1e-9) && product < most * (1 + 1e-9);
-            double nearer = fabs(node[best]) - fabs(node[j]);
-            if (equal ? nearer > 1e-9 || (nearer > -1e-9 && node[j] > node[best])
-                      : product > most)
-                most = product, best = j;
-        }
-        double kept = node[k];
-        node[k] = node[best], node[best] = kept;
-    }
-}
-
 static void richardson(const double *v, const il_spot *at, int steps, double *f)
 {
     double mu = v[1];

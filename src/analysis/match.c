@@ -3,6 +3,7 @@
  * Each family is tried under each law, and the best law of each is kept; rank.c puts them in order.
  */
 #include "analysis/match.h"
+#include "algo/leja.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -10,7 +10,8 @@ import json, struct, sys
 data = open(sys.argv[1], 'rb').read()
 n = struct.unpack('<Q', data[:8])[0]
 head = json.loads(data[8:8 + n])
-head['__metadata__'].pop('program', None)
+for word in 'program', 'digest', 'hash':
+    head['__metadata__'].pop(word, None)
 text = json.dumps(head, separators=(',', ':')).encode()
 text += b' ' * (-len(text) % 8)
 open(sys.argv[2], 'wb').write(struct.pack('<Q', len(text)) + text + data[8 + n:])
@@ -48,6 +49,7 @@ identify 'newton order=3' 1 newton order=3 start=I alpha=0.008
 identify 'newton order=3 start=gram' 1 newton order=3 alpha=4e-5
 identify 'gdpp|gdpp layerwise' 1 gdpp
 identify 'chebyshev|chebyshev steps' 1 chebyshev hi=200
+identify 'chebyshev|chebyshev steps' 1 chebyshev hi=130
 identify 'gd preconditioned' 1 preconditioned
 identify 'gd preconditioned' 1 preconditioned scales=0.42,0.685,1.705
 

@@ -3,6 +3,7 @@
  * A row of each form: layers once, in the block, and after it; times the block runs; heads; width.
  */
 #include "built.h"
+#include "construct/series.h"
 
 typedef struct {
     const char *text;
@@ -103,11 +104,40 @@ static void no_construction_is_forgotten(void **state)
     }
 }
 
+/* Chebyshev's nodes are taken in one order, whatever the interval is: of products that are equal, rounding
+ * does not decide. Each is farthest from those before by the product of distances. */
+static void nodes_come_in_one_order(void **state)
+{
+    static const double largest[] = { 200, 135.5, 130, 7.3, 1000, 1e-3 };
+    (void)state;
+    for (int K = 2; K <= 24; K++) {
+        series first = il_series_chebyshev(K, 0, 1, 0);
+        for (int i = 0; i < IL_COUNT(largest); i++) {
+            series s = il_series_chebyshev(K, 0, largest[i], 0);
+            for (int k = 0; k < K; k++) /* a node of 1e-3 at least is a difference of 1 */
+                CHECK_NEAR(s.c[k] * largest[i] / first.c[k], 1, 1e-11, "the same node");
+        }
+        for (int k = 1; k < K; k++) {
+            double chosen = 1, most = 0;
+            for (int j = k; j < K; j++) {
+                double product = 1;
+                for (int i = 0; i < k; i++)
+                    product *= fabs(1 / first.c[j] - 1 / first.c[i]);
+                if (j == k) chosen = product;
+                most = fmax(most, product);
+            }
+            CHECK(chosen >= most * (1 - 1e-8), "node %d of %d: %g of %g", k, K, chosen,
+                  most);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_the_papers_count),
         cmocka_unit_test(no_construction_is_forgotten),
+        cmocka_unit_test(nodes_come_in_one_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,8 @@
+/* leja.h - Chebyshev's nodes in the order that keeps the digits */
+#ifndef IL_LEJA_H
+#define IL_LEJA_H
+
+/* Chebyshev's K nodes on [-1,1] in Leja's order. Cost O(K^3). */
+void il_leja(double *node, int K);
+
+#endif
