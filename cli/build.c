@@ -20,7 +20,7 @@ static il_status join(char *text, size_t size, int words, char **argv, il_error 
     size_t at = 0;
     for (int i = 1; i <= words && at < size; i++)
         at += (size_t)snprintf(text + at, size - at, "%s%s", i > 1 ? " " : "", argv[i]);
-    return at < size ? IL_OK : cli_fail(err, IL_EUSAGE, "build: too many options");
+    return at < size ? IL_OK : il_fail(err, IL_EUSAGE, "build: too many options");
 }
 
 static void print_json(const il_model *model, const il_table *table)
@@ -58,8 +58,8 @@ static il_status build(const options *o, const char *text, il_error *err)
     if (!status && o->out) status = il_model_save(model, o->out, err);
     if (!status) print(model, table, o);
     if (!status && failed)
-        status = cli_fail(err, IL_ECLAIM, "build: %d of %d errors are above what is stated",
-                          failed, il_table_rows(table));
+        status = il_fail(err, IL_ECLAIM, "build: %d of %d errors are above what is stated",
+                         failed, il_table_rows(table));
     il_model_free(model);
     il_table_free(table);
     return status;

@@ -70,8 +70,6 @@ il_status cli_parse(const cli_command *command, int argc, char **argv, void *tar
 
 const char *cli_dashes(const cli_option *option);
 
-#define cli_fail il_fail
-
 /* "note: ..." on stderr, one line that changes no terminal */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What a model is asked when it is explained or looked into: rows of the options of a command whose

@@ -56,10 +56,10 @@ il_status cli_data(char path[CLI_PATH], const char *folder, const char *name, il
         if (snprintf(path, CLI_PATH, "%s/%s/%s", at[i], folder, name) < CLI_PATH &&
             cli_is_file(path))
             return IL_OK;
-    return cli_fail(err, IL_EIO,
-                    "no %s/%.200s here or where the program is installed; set IL_DATA to "
-                    "the folder that holds %s/",
-                    folder, name, folder);
+    return il_fail(err, IL_EIO,
+                   "no %s/%.200s here or where the program is installed; set IL_DATA to "
+                   "the folder that holds %s/",
+                   folder, name, folder);
 }
 
 /* ---- recipes ---------------------------------------------------------------------------------- */
@@ -118,7 +118,7 @@ static il_status find(char path[CLI_PATH], const char *kind, const char *folder,
     char file[256], *names[CLI_NAMES];
     if (cli_is_file(name) || strchr(name, '/')) {
         if (snprintf(path, CLI_PATH, "%s", name) < CLI_PATH) return IL_OK;
-        return cli_fail(err, IL_EIO, "%.64s...: the path is too long", name);
+        return il_fail(err, IL_EIO, "%.64s...: the path is too long", name);
     }
     snprintf(file, sizeof file, "%.200s%s", name,
              cli_ends_with(name, ".yaml") ? "" : ".yaml");
@@ -126,9 +126,9 @@ static il_status find(char path[CLI_PATH], const char *kind, const char *folder,
     int n = cli_names(names, folder);
     const char *near = il_nearest(name, (const char *const *)names, n);
     if (n)
-        cli_fail(err, IL_EIO, "no %s '%.64s': neither a file nor a name in %s/%s%s%s", kind,
-                 name, folder, near ? "; did you mean '" : "", near ? near : "",
-                 near ? "'?" : "");
+        il_fail(err, IL_EIO, "no %s '%.64s': neither a file nor a name in %s/%s%s%s", kind,
+                name, folder, near ? "; did you mean '" : "", near ? near : "",
+                near ? "'?" : "");
     cli_free_names(names, n);
     return IL_EIO;
 }

@@ -115,8 +115,8 @@ static il_status run(int argc, char **argv, il_error *err)
     say("1. Training recipes/quick.yaml: a transformer that learns to regress in context.");
     il_status status = train(folder, o.out, &trained, err);
     if (status == IL_EINTERRUPT)
-        return cli_fail(err, status,
-                        "stopped and saved in %s; `innerloop demo` continues it", folder);
+        return il_fail(err, status,
+                       "stopped and saved in %s; `innerloop demo` continues it", folder);
     CLI_TRY(status);
     printf("weights %016" PRIx64 "\n", trained.hash);
     CLI_TRY(il_model_load(&model, folder, err));

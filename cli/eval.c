@@ -41,13 +41,13 @@ static il_status check(const options *o, measure *how, il_error *err)
            : !strcmp(by, "mean")  ? il_eval_mean
                                   : NULL;
     if (!*how)
-        return cli_fail(err, IL_EUSAGE,
-                        "eval: --by takes points, loops or mean, not '%.64s'", by);
+        return il_fail(err, IL_EUSAGE,
+                       "eval: --by takes points, loops or mean, not '%.64s'", by);
     if (o->figure && *how == il_eval_mean)
-        return cli_fail(err, IL_EUSAGE,
-                        "eval: one row makes no figure: --figure goes with "
-                        "--by points or loops");
-    if (o->json && o->csv) return cli_fail(err, IL_EUSAGE, "eval: either --json or --csv");
+        return il_fail(err, IL_EUSAGE,
+                       "eval: one row makes no figure: --figure goes with "
+                       "--by points or loops");
+    if (o->json && o->csv) return il_fail(err, IL_EUSAGE, "eval: either --json or --csv");
     return IL_OK;
 }
 
@@ -56,7 +56,7 @@ static il_status draw(const il_model *model, const il_table *table, const option
 {
     char path[CLI_PATH];
     if (snprintf(path, sizeof path, "%s", o->figure) >= CLI_PATH)
-        return cli_fail(err, IL_EUSAGE, "eval: --figure: the path is too long");
+        return il_fail(err, IL_EUSAGE, "eval: --figure: the path is too long");
     if (cli_ends_with(path, ".svg")) path[strlen(path) - strlen(".svg")] = 0;
     return cli_draw(model, table, path, by_loops, o->dims, err);
 }

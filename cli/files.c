@@ -24,5 +24,5 @@ int cli_ends_with(const char *text, const char *tail)
 il_status cli_join(char path[CLI_PATH], const char *folder, const char *name, il_error *err)
 {
     if (snprintf(path, CLI_PATH, "%s/%s", folder, name) < CLI_PATH) return IL_OK;
-    return cli_fail(err, IL_EIO, "%.64s...: the path is too long", folder);
+    return il_fail(err, IL_EIO, "%.64s...: the path is too long", folder);
 }

@@ -101,13 +101,13 @@ static il_status read_periods(const char *text, int period[IL_PERIODS], il_error
         long v = strtol(at, &end, 10);
         if (end == at || (*end && *end != ',') || errno || v < 2 || v > 10080 ||
             !isdigit((unsigned char)*at))
-            return cli_fail(err, IL_EUSAGE,
-                            "forecast: --period takes whole numbers from 2 to 10080, not "
-                            "'%.64s'",
-                            text);
+            return il_fail(err, IL_EUSAGE,
+                           "forecast: --period takes whole numbers from 2 to 10080, not "
+                           "'%.64s'",
+                           text);
         if (p == IL_PERIODS)
-            return cli_fail(err, IL_EUSAGE, "forecast: --period takes at most %d periods",
-                            IL_PERIODS);
+            return il_fail(err, IL_EUSAGE, "forecast: --period takes at most %d periods",
+                           IL_PERIODS);
         period[p] = (int)v;
         if (!*end) return IL_OK;
         at = end + 1;
@@ -125,13 +125,13 @@ static int find_column(const il_csv *rows, const char *name, size_t size)
 static il_status add_column(session *s, int cell, il_error *err)
 {
     if (s->n == MOST_COLUMNS)
-        return cli_fail(err, IL_ECONFIG,
-                        "%s: more than %d columns of numbers; choose some with --column",
-                        s->path, MOST_COLUMNS);
+        return il_fail(err, IL_ECONFIG,
+                       "%s: more than %d columns of numbers; choose some with --column",
+                       s->path, MOST_COLUMNS);
     for (int c = 0; c < s->n; c++)
         if (s->cell[c] == cell)
-            return cli_fail(err, IL_EUSAGE, "forecast: --column names '%.64s' twice",
-                            il_csv_col(s->rows, cell));
+            return il_fail(err, IL_EUSAGE, "forecast: --column names '%.64s' twice",
+                           il_csv_col(s->rows, cell));
     s->cell[s->n++] = cell;
     return IL_OK;
 }
@@ -140,8 +140,8 @@ static il_status add_named(session *s, const char *name, size_t size, il_error *
 {
     int cell = find_column(s->rows, name, size);
     if (cell < 0)
-        return cli_fail(err, IL_ECONFIG, "%s: no column '%.*s'", s->path,
-                        (int)(size < 64 ? size : 64), name);
+        return il_fail(err, IL_ECONFIG, "%s: no column '%.*s'", s->path,
+                       (int)(size < 64 ? size : 64), name);
     return add_column(s, cell, err);
 }
 
@@ -176,7 +176,7 @@ static il_status choose_columns(session *s, il_error *err)
             note_text(s, c);
     }
     if (s->n) return IL_OK;
-    return cli_fail(err, IL_ECONFIG, "%s: no column of numbers", s->path);
+    return il_fail(err, IL_ECONFIG, "%s: no column of numbers", s->path);
 }
 
 static il_status make(session *s, il_error *err)
@@ -197,7 +197,7 @@ static il_status make(session *s, il_error *err)
         : o->score ? o->period ? "persistence,seasonal,ar,nlms" : "persistence,ar,nlms"
                    : "";
     if (snprintf(f.against, sizeof f.against, "%s", against) >= (int)sizeof f.against)
-        return cli_fail(err, IL_EUSAGE, "forecast: --against is too long");
+        return il_fail(err, IL_EUSAGE, "forecast: --against is too long");
     CLI_TRY(choose_columns(s, err));
     for (int c = 0; c < s->n; c++) names[c] = il_csv_col(s->rows, s->cell[c]);
     return il_forecast_new(&s->forecast, s->n, names, &f, err);
@@ -290,8 +290,8 @@ static il_status print_forecasts(session *s, il_error *err)
                                                   il_forecast_name(s->forecast, c),
                                                   s->out + (size_t)c * (size_t)H + (h - 1));
     if (fflush(stdout) || ferror(stdout))
-        return cli_fail(err, IL_EIO, "standard output: cannot be written: %s",
-                        strerror(errno));
+        return il_fail(err, IL_EIO, "standard output: cannot be written: %s",
+                       strerror(errno));
     return IL_OK;
 }
 
@@ -313,15 +313,15 @@ static il_status step(session *s, il_error *err)
     il_error why = { 0 };
     for (int c = 0; c < s->n; c++)
         if (!il_cell_number(s->cells[s->cell[c]], y + c))
-            return cli_fail(err, IL_ECONFIG,
-                            "%s:%d: column '%.64s' holds '%.64s'; a finite number or a "
-                            "missing one (NA) is expected%s",
-                            s->path, il_csv_line(s->rows), il_csv_col(s->rows, s->cell[c]),
-                            s->cells[s->cell[c]],
-                            hint(s->cells[s->cell[c]], how, sizeof how));
+            return il_fail(err, IL_ECONFIG,
+                           "%s:%d: column '%.64s' holds '%.64s'; a finite number or a "
+                           "missing one (NA) is expected%s",
+                           s->path, il_csv_line(s->rows), il_csv_col(s->rows, s->cell[c]),
+                           s->cells[s->cell[c]],
+                           hint(s->cells[s->cell[c]], how, sizeof how));
     il_status status = il_forecast_step(s->forecast, y, s->out, &why);
     if (status)
-        return cli_fail(err, status, "%s:%d: %s", s->path, il_csv_line(s->rows), why.text);
+        return il_fail(err, status, "%s:%d: %s", s->path, il_csv_line(s->rows), why.text);
     return IL_OK;
 }
 
@@ -357,7 +357,7 @@ static il_status begin(session *s, il_error *err)
     CLI_TRY(s->o->resume ? match(s, err) : make(s, err));
     int H = il_forecast_opts(s->forecast)->horizon;
     s->out = calloc((size_t)s->n * (size_t)H, sizeof *s->out);
-    if (!s->out) return cli_fail(err, IL_EFAIL, "out of memory for a forecast");
+    if (!s->out) return il_fail(err, IL_EFAIL, "out of memory for a forecast");
     return IL_OK;
 }
 
@@ -385,7 +385,7 @@ static il_status read_rows(session *s, il_error *err)
     int more;
     CLI_TRY(next(s, &more, err));
     if (!more && !stop)
-        return cli_fail(err, IL_ECONFIG, "%s: no rows below the header", s->path);
+        return il_fail(err, IL_ECONFIG, "%s: no rows below the header", s->path);
     if (!more) return IL_OK;
     CLI_TRY(begin(s, err));
     il_status status = follow(s, err);
@@ -405,7 +405,7 @@ static il_status open_series(session *s, FILE *f, il_error *err)
     if (stop) return IL_OK;
     CLI_TRY(il_csv_new(&s->rows, f, s->path, err));
     s->cells = calloc((size_t)il_csv_cols(s->rows), sizeof *s->cells);
-    return s->cells ? IL_OK : cli_fail(err, IL_EFAIL, "out of memory for a forecast");
+    return s->cells ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for a forecast");
 }
 
 static il_status read_series(session *s, FILE *f, il_error *err)
@@ -414,8 +414,8 @@ static il_status read_series(session *s, FILE *f, il_error *err)
     if (!status && !stop) status = read_rows(s, err);
     if (!stop || (status && s->out)) return status;
     int kept = s->o->state && s->out;
-    return cli_fail(err, IL_EINTERRUPT, "interrupted%s%.256s",
-                    kept ? "; go on with --resume --state " : "", kept ? s->o->state : "");
+    return il_fail(err, IL_EINTERRUPT, "interrupted%s%.256s",
+                   kept ? "; go on with --resume --state " : "", kept ? s->o->state : "");
 }
 
 static il_status check(const options *o, il_error *err)
@@ -430,17 +430,17 @@ static il_status check(const options *o, il_error *err)
                         : o->against        ? "against"
                                             : NULL;
     if (o->resume && fixed)
-        return cli_fail(err, IL_EUSAGE, "forecast: --resume takes --%s from the state",
-                        fixed);
+        return il_fail(err, IL_EUSAGE, "forecast: --resume takes --%s from the state",
+                       fixed);
     if ((o->resume || o->save_every) && !o->state)
-        return cli_fail(err, IL_EUSAGE, "forecast: --%s needs --state FILE",
-                        o->resume ? "resume" : "save-every");
+        return il_fail(err, IL_EUSAGE, "forecast: --%s needs --state FILE",
+                       o->resume ? "resume" : "save-every");
     if (o->json && o->csv)
-        return cli_fail(err, IL_EUSAGE, "forecast: either --json or --csv");
+        return il_fail(err, IL_EUSAGE, "forecast: either --json or --csv");
     if (o->state && !o->resume && cli_is_file(o->state))
-        return cli_fail(
-            err, IL_EUSAGE,
-            "forecast: %.256s exists; go on from it with --resume, or remove it", o->state);
+        return il_fail(err, IL_EUSAGE,
+                       "forecast: %.256s exists; go on from it with --resume, or remove it",
+                       o->state);
     return IL_OK;
 }
 
@@ -454,10 +454,9 @@ static il_status run(int argc, char **argv, il_error *err)
     session s = { .o = &o, .path = piped ? "standard input" : argv[1] };
     watch_signals();
     FILE *f = piped ? stdin : fopen(argv[1], "rb");
-    if (!f && stop) return cli_fail(err, IL_EINTERRUPT, "interrupted");
+    if (!f && stop) return il_fail(err, IL_EINTERRUPT, "interrupted");
     if (!f)
-        return cli_fail(err, IL_EIO, "%.256s: cannot be read: %s", argv[1],
-                        strerror(errno));
+        return il_fail(err, IL_EIO, "%.256s: cannot be read: %s", argv[1], strerror(errno));
     il_lock *lock = NULL;
     il_status status = o.state ? il_lock_take(&lock, o.state, err) : IL_OK;
     if (!status) status = read_series(&s, f, err);

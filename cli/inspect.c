@@ -42,7 +42,7 @@ static il_status read_probe(options *o, il_error *err)
     long n = strncmp(kind, "mlp=", 4) ? 0 : strtol(kind + 4, &end, 10);
     o->look.hidden = (int)n;
     if (n >= 1 && n <= 65536 && !*end) return IL_OK;
-    return cli_fail(err, IL_EUSAGE, "--probe %s is not ridge, mlp or mlp=UNITS", kind);
+    return il_fail(err, IL_EUSAGE, "--probe %s is not ridge, mlp or mlp=UNITS", kind);
 }
 
 /* One that is given is one that the analysis reads. */
@@ -59,13 +59,13 @@ static il_status read_construction(options *o, char text[CLI_PATH], char **words
 {
     int at = snprintf(text, CLI_PATH, "%s", o->look.to ? o->look.to : "");
     if (n && !o->look.to)
-        return cli_fail(err, IL_EUSAGE,
-                        "'%.60s': what is it of? Options of a construction "
-                        "follow MODEL with --to NAME",
-                        words[0]);
+        return il_fail(err, IL_EUSAGE,
+                       "'%.60s': what is it of? Options of a construction "
+                       "follow MODEL with --to NAME",
+                       words[0]);
     for (int i = 0; i < n && at < CLI_PATH; i++)
         at += snprintf(text + at, (size_t)(CLI_PATH - at), " %s", words[i]);
-    if (at >= CLI_PATH) return cli_fail(err, IL_EUSAGE, "--to: too many options");
+    if (at >= CLI_PATH) return il_fail(err, IL_EUSAGE, "--to: too many options");
     if (o->look.to) o->look.to = text;
     return IL_OK;
 }
@@ -77,9 +77,9 @@ static il_status load(il_model **model, const char *name, const char *path, il_e
     il_status status = il_model_load(model, path, err);
     if (!status || il_model_load(&first, name, NULL)) return status;
     il_model_free(first);
-    return cli_fail(err, IL_EUSAGE,
-                    "inspect: the analysis comes first: innerloop inspect %.60s %.200s",
-                    path, name);
+    return il_fail(err, IL_EUSAGE,
+                   "inspect: the analysis comes first: innerloop inspect %.60s %.200s",
+                   path, name);
 }
 
 static il_status run(int argc, char **argv, il_error *err)
@@ -90,7 +90,7 @@ static il_status run(int argc, char **argv, il_error *err)
     il_table *table;
     int words;
     CLI_TRY(cli_parse(&cmd_inspect, argc, argv, &o, 2, 64, &words, err));
-    if (o.json && o.csv) return cli_fail(err, IL_EUSAGE, "inspect: either --json or --csv");
+    if (o.json && o.csv) return il_fail(err, IL_EUSAGE, "inspect: either --json or --csv");
     CLI_TRY(read_probe(&o, err));
     CLI_TRY(read_construction(&o, construction, argv + 3, words - 2, err));
     CLI_TRY(load(&model, argv[1], argv[2], err));

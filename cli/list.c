@@ -43,8 +43,8 @@ static il_status list(il_table **table, const char *kind, il_error *err)
     for (int i = 0; i < CLI_COUNT(kinds); i++) known |= !strcmp(kind, kinds[i]);
     if (!known) {
         const char *near = il_nearest(kind, kinds, CLI_COUNT(kinds));
-        return cli_fail(err, IL_EUSAGE, "list: unknown kind '%.64s'%s%s%s", kind,
-                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        return il_fail(err, IL_EUSAGE, "list: unknown kind '%.64s'%s%s%s", kind,
+                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     if (!strcmp(kind, "recipes")) return cli_list_recipes(table, err);
     if (!strcmp(kind, "commands")) return list_commands(table, err);

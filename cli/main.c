@@ -20,9 +20,9 @@ const cli_row *cli_command_find(const char *name, il_error *err)
         names[n] = cli_commands[n].name;
     }
     const char *near = il_nearest(name, names, n);
-    cli_fail(err, IL_EUSAGE,
-             "unknown command '%.64s'%s%s%s; `innerloop help` lists them all", name,
-             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    il_fail(err, IL_EUSAGE,
+            "unknown command '%.64s'%s%s%s; `innerloop help` lists them all", name,
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return NULL;
 }
 
@@ -32,8 +32,8 @@ static il_status finish(il_status status, il_error *err)
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout)) return status;
     if (status) return status;
-    return cli_fail(err, IL_EIO, "standard output: cannot be written: %s",
-                    errno ? strerror(errno) : "an earlier write failed");
+    return il_fail(err, IL_EIO, "standard output: cannot be written: %s",
+                   errno ? strerror(errno) : "an earlier write failed");
 }
 
 /* Is one of the words --help, before a -- that ends the options? */

@@ -68,8 +68,8 @@ il_status cli_report(char path[CLI_PATH], const char *folder, const il_model *mo
     char figures[CLI_PATH], name[CLI_PATH];
     CLI_TRY(cli_join(figures, folder, "figures", err));
     if (mkdir(figures, 0777) && errno != EEXIST)
-        return cli_fail(err, IL_EIO, "%s: the folder cannot be made: %s", figures,
-                        strerror(errno));
+        return il_fail(err, IL_EIO, "%s: the folder cannot be made: %s", figures,
+                       strerror(errno));
     il_status drawn = IL_OK;
     il_error why = { 0 };
     for (int i = 0; i < n && !drawn; i++) {
@@ -78,5 +78,5 @@ il_status cli_report(char path[CLI_PATH], const char *folder, const il_model *mo
     }
     CLI_TRY(cli_join(path, folder, "report.html", err));
     CLI_TRY(il_report_write(folder, tables, n, err)); /* also without a picture */
-    return drawn ? cli_fail(err, drawn, "%s", why.text) : IL_OK;
+    return drawn ? il_fail(err, drawn, "%s", why.text) : IL_OK;
 }

@@ -21,8 +21,8 @@ static il_status unknown(const parser *p, const char *name, size_t size, il_erro
         names[n++] = o->name;
     snprintf(word, sizeof word, "%.*s", (int)(size < 60 ? size : 60), name);
     const char *near = il_nearest(word, names, n);
-    return cli_fail(err, IL_EUSAGE, "%s: unknown option '--%s'%s%s%s", p->command, word,
-                    near ? "; did you mean '--" : "", near ? near : "", near ? "'?" : "");
+    return il_fail(err, IL_EUSAGE, "%s: unknown option '--%s'%s%s%s", p->command, word,
+                   near ? "; did you mean '--" : "", near ? near : "", near ? "'?" : "");
 }
 
 static il_status set(const parser *p, const cli_option *option, const char *value,
@@ -37,24 +37,24 @@ static il_status set(const parser *p, const cli_option *option, const char *valu
     if (option->kind == CLI_SEED) {
         unsigned long long v = strtoull(value, &end, 10);
         if (errno || *end || *value < '0' || *value > '9' || v >= CLI_NO_SEED)
-            return cli_fail(err, IL_EUSAGE, "%s: --%s takes a whole number, not '%.64s'",
-                            p->command, option->name, value);
+            return il_fail(err, IL_EUSAGE, "%s: --%s takes a whole number, not '%.64s'",
+                           p->command, option->name, value);
         *(uint64_t *)(void *)field = v;
         return IL_OK;
     }
     if (option->kind == CLI_REAL) {
         double v = strtod(value, &end);
         if (*end || end == value || !isfinite(v))
-            return cli_fail(err, IL_EUSAGE, "%s: --%s takes a number, not '%.64s'",
-                            p->command, option->name, value);
+            return il_fail(err, IL_EUSAGE, "%s: --%s takes a number, not '%.64s'",
+                           p->command, option->name, value);
         *(double *)(void *)field = v;
         return IL_OK;
     }
     long v = strtol(value, &end, 10);
     if (errno || *end || end == value || v < option->min || v > 1000000000)
-        return cli_fail(err, IL_EUSAGE,
-                        "%s: --%s takes a whole number from %d up, not '%.64s'", p->command,
-                        option->name, option->min, value);
+        return il_fail(err, IL_EUSAGE,
+                       "%s: --%s takes a whole number from %d up, not '%.64s'", p->command,
+                       option->name, option->min, value);
     *(int *)(void *)field = (int)v;
     return IL_OK;
 }
@@ -78,14 +78,14 @@ static il_status take(const parser *p, int argc, char **argv, int *i, il_error *
     if (!o || !o->kind) return unknown(p, name, size, err);
     if (o->kind == CLI_FLAG) {
         if (equals)
-            return cli_fail(err, IL_EUSAGE, "%s: --%s takes no value", p->command, o->name);
+            return il_fail(err, IL_EUSAGE, "%s: --%s takes no value", p->command, o->name);
         *(int *)(void *)((char *)p->target + o->offset) = 1;
         return IL_OK;
     }
     if (equals) return set(p, o, equals + 1, err);
     if (*i + 1 >= argc)
-        return cli_fail(err, IL_EUSAGE, "%s: %s%s needs a value", p->command, cli_dashes(o),
-                        o->name);
+        return il_fail(err, IL_EUSAGE, "%s: %s%s needs a value", p->command, cli_dashes(o),
+                       o->name);
     return set(p, o, argv[++*i], err);
 }
 
@@ -101,18 +101,17 @@ il_status cli_parse(const cli_command *command, int argc, char **argv, void *tar
         } else if (!strcmp(word, "--")) {
             literal = 1; /* what follows is no option, whatever it looks like */
         } else if (word[1] != '-' && !is_letter(p, word)) {
-            return cli_fail(err, IL_EUSAGE,
-                            "%s: unknown option '%.64s'; options begin with '--'",
-                            p->command, word);
+            return il_fail(err, IL_EUSAGE,
+                           "%s: unknown option '%.64s'; options begin with '--'",
+                           p->command, word);
         } else {
             CLI_TRY(take(p, argc, argv, &i, err));
         }
     }
-    if (n < least)
-        return cli_fail(err, IL_EUSAGE, "%s: an argument is missing", p->command);
+    if (n < least) return il_fail(err, IL_EUSAGE, "%s: an argument is missing", p->command);
     if (n > most)
-        return cli_fail(err, IL_EUSAGE, "%s: one argument too many: '%.64s'", p->command,
-                        argv[most + 1]);
+        return il_fail(err, IL_EUSAGE, "%s: one argument too many: '%.64s'", p->command,
+                       argv[most + 1]);
     *words = n;
     return IL_OK;
 }

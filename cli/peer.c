@@ -147,7 +147,7 @@ double cli_peer_run(cli_peer *p, const char *row, int threads, char name[IL_TEXT
 il_status cli_peer_new(cli_peer **out, const char *python, il_error *err)
 {
     cli_peer *p = calloc(1, sizeof *p);
-    if (!p) return cli_fail(err, IL_EFAIL, "out of memory for a peer");
+    if (!p) return il_fail(err, IL_EFAIL, "out of memory for a peer");
     p->python = python                             ? python
                 : access("/usr/bin/python3", X_OK) ? "python3"
                                                    : "/usr/bin/python3";

@@ -93,19 +93,19 @@ static il_status predict(const il_model *model, const il_table *examples,
                 summary.prompts, summary.prompts == 1 ? "" : "s");
     }
     if (o->score && !summary.targets) {
-        status = cli_fail(err, IL_ECONFIG,
-                          il_table_find(queries, o->target) < 0
-                              ? "--score: the queries hold no '%.64s' to score against"
-                              : "--score: the queries' column '%.64s' holds no value to "
-                                "score against",
-                          o->target);
+        status = il_fail(err, IL_ECONFIG,
+                         il_table_find(queries, o->target) < 0
+                             ? "--score: the queries hold no '%.64s' to score against"
+                             : "--score: the queries' column '%.64s' holds no value to "
+                               "score against",
+                         o->target);
     } else if (o->score && summary.not_finite && !isfinite(summary.rmse) && !o->json) {
-        status = cli_fail(
-            err, IL_ENUMERIC,
-            "--score: %d of the %d answers %s no finite number%s, so there is "
-            "no score; without --score the rows are printed",
-            summary.not_finite, il_table_rows(answers),
-            summary.not_finite == 1 ? "is" : "are", summary.not_finite == 1 ? "" : "s");
+        status = il_fail(err, IL_ENUMERIC,
+                         "--score: %d of the %d answers %s no finite number%s, so there is "
+                         "no score; without --score the rows are printed",
+                         summary.not_finite, il_table_rows(answers),
+                         summary.not_finite == 1 ? "is" : "are",
+                         summary.not_finite == 1 ? "" : "s");
     } else if (o->json) {
         write_json(answers, &summary);
     } else if (o->score) {
@@ -133,10 +133,10 @@ static il_status run(int argc, char **argv, il_error *err)
     CLI_TRY(cli_parse(&cmd_predict, argc, argv, &o, 1, 1, &words, err));
     const char *missing = !o.examples ? "examples" : !o.queries ? "queries" : NULL;
     if (!missing && !o.target) missing = "target";
-    if (missing) return cli_fail(err, IL_EUSAGE, "predict: --%s is missing", missing);
+    if (missing) return il_fail(err, IL_EUSAGE, "predict: --%s is missing", missing);
     if (!strcmp(o.examples, "-") && !strcmp(o.queries, "-"))
-        return cli_fail(err, IL_EUSAGE,
-                        "predict: --examples and --queries cannot both be standard input");
+        return il_fail(err, IL_EUSAGE,
+                       "predict: --examples and --queries cannot both be standard input");
     il_status status = read_table(&examples, o.examples, err);
     if (!status) status = read_table(&queries, o.queries, err);
     if (!status) status = il_model_load(&model, argv[1], err);

@@ -7,8 +7,8 @@ static il_status report(const char *folder, il_error *err)
     il_table *points, *loops;
     char path[CLI_PATH];
     if (!cli_is_folder(folder))
-        return cli_fail(err, IL_EIO, "%s: not a run folder; `innerloop train` makes one",
-                        folder);
+        return il_fail(err, IL_EIO, "%s: not a run folder; `innerloop train` makes one",
+                       folder);
     CLI_TRY(il_model_load(&model, folder, err));
     il_status status = cli_measure(model, &points, &loops, err);
     if (!status) {

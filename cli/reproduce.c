@@ -123,8 +123,8 @@ static il_status make_folders(const char *path, il_error *err)
         if (end && end != '/') continue;
         *at = 0;
         if (mkdir(part, 0777) && errno != EEXIST)
-            return cli_fail(err, IL_EIO, "%.200s: the folder cannot be made: %s", part,
-                            strerror(errno));
+            return il_fail(err, IL_EIO, "%.200s: the folder cannot be made: %s", part,
+                           strerror(errno));
         *at = end;
         if (!end) return IL_OK;
     }
@@ -135,8 +135,8 @@ static il_status train(const il_config *config, const char *folder, il_error *er
     il_trained trained;
     il_status status = cli_train_in(config, folder, 1, &trained, err);
     if (status != IL_EINTERRUPT) return status;
-    return cli_fail(err, status, "%.300s in %.120s; the same command goes on", err->text,
-                    folder);
+    return il_fail(err, status, "%.300s in %.120s; the same command goes on", err->text,
+                   folder);
 }
 
 /* "quick", "quick of seed 2" */
@@ -185,7 +185,7 @@ static il_status provide_all(folders *f, const il_claim *claim, const char *out,
     il_claim_facts c = il_claim_about(claim);
     size_t n = (size_t)(c.runs * c.models) + 1;
     *f = (folders){ calloc(n, sizeof *f->path), calloc(n, sizeof *f->folder) };
-    if (!f->path || !f->folder) return cli_fail(err, IL_EFAIL, "out of memory");
+    if (!f->path || !f->folder) return il_fail(err, IL_EFAIL, "out of memory");
     for (int run = 0, k = 0; run < c.runs; run++)
         for (int i = 0; i < c.models; i++, k++) {
             if (!il_claim_model_at(claim, i).trained) continue;
@@ -354,7 +354,7 @@ static il_status measure(il_claim *claim, const options *o, il_table *all, int *
         il_status written = write_results(claim, rows, folder, &why);
         status = o->json ? gather(all, &c, rows, err)
                          : print_text(&c, rows, *failed, folder, err);
-        if (!status && written) status = cli_fail(err, written, "%s", why.text);
+        if (!status && written) status = il_fail(err, written, "%s", why.text);
     }
     il_table_free(rows);
     free_folders(&trained);
@@ -403,20 +403,20 @@ static il_status run(int argc, char **argv, il_error *err)
     CLI_TRY(cli_parse(&cmd_reproduce, argc, argv, &o, 0, 1, &words, err));
     if (o.list && !words) return list(&o, err);
     if (o.list || !words)
-        return cli_fail(err, IL_EUSAGE, "reproduce: %s",
-                        words ? "--list takes no claim" : "a claim is missing, or --list");
+        return il_fail(err, IL_EUSAGE, "reproduce: %s",
+                       words ? "--list takes no claim" : "a claim is missing, or --list");
     int every = !strcmp(argv[1], "all");
     if (o.minutes && !every)
-        return cli_fail(err, IL_EUSAGE, "reproduce: --minutes goes with `all`");
+        return il_fail(err, IL_EUSAGE, "reproduce: --minutes goes with `all`");
     CLI_TRY(il_table_new(&all, "claims", err));
     il_status status = every ? reproduce_all(&o, all, &claims, &out, err)
                              : reproduce(argv[1], &o, all, &claims, &out, err);
     if (!status && o.json) cli_write(all, CLI_AS_JSON);
     il_table_free(all);
     if (status || !out) return status;
-    return every ? cli_fail(err, IL_ECLAIM, "%d of %d claims are out of tolerance", out,
-                            claims)
-                 : cli_fail(err, IL_ECLAIM, "%.100s is out of tolerance", argv[1]);
+    return every ? il_fail(err, IL_ECLAIM, "%d of %d claims are out of tolerance", out,
+                           claims)
+                 : il_fail(err, IL_ECLAIM, "%.100s is out of tolerance", argv[1]);
 }
 
 const cli_command cmd_reproduce = {

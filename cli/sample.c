@@ -32,9 +32,8 @@ static il_status read_temperature(const char *text, double *temperature, il_erro
     char *end;
     *temperature = text ? strtod(text, &end) : 1;
     if (text && (end == text || *end || !(*temperature >= 0 && *temperature <= 1e6)))
-        return cli_fail(err, IL_EUSAGE,
-                        "sample: --temperature takes a number from 0 up, not '%.64s'",
-                        text);
+        return il_fail(err, IL_EUSAGE,
+                       "sample: --temperature takes a number from 0 up, not '%.64s'", text);
     return IL_OK;
 }
 
@@ -90,11 +89,10 @@ static il_status sample(const il_model *model, const options *o, il_error *err)
                  .room = il_model_config(model)->model.n_positions };
     CLI_TRY(read_temperature(o->temperature, &temperature, err));
     if (il_model_classes(model) != BYTES)
-        return cli_fail(err, IL_ECONFIG,
-                        "sample: the model was trained on %s, not on bytes",
-                        il_model_config(model)->training.task_name);
+        return il_fail(err, IL_ECONFIG, "sample: the model was trained on %s, not on bytes",
+                       il_model_config(model)->training.task_name);
     w.text = malloc((size_t)w.length + (size_t)o->bytes);
-    if (!w.text) return cli_fail(err, IL_EFAIL, "out of memory for %d bytes", o->bytes);
+    if (!w.text) return il_fail(err, IL_EFAIL, "out of memory for %d bytes", o->bytes);
     memcpy(w.text, prompt, (size_t)w.length);
     il_status status = il_context_new(&w.context, model, 0, err);
     if (status == IL_OK) status = write_bytes(&w, o, temperature, err);

@@ -43,8 +43,8 @@ static il_status choose_folder(char folder[CLI_PATH], const cli_training *traini
     recipe_name(name, training->recipe);
     if (training->folder) {
         if (snprintf(folder, CLI_PATH, "%s", training->folder) >= CLI_PATH || !*folder)
-            return cli_fail(err, IL_EUSAGE, "--out: '%.64s' is no usable path",
-                            training->folder);
+            return il_fail(err, IL_EUSAGE, "--out: '%.64s' is no usable path",
+                           training->folder);
     } else if (config->out_dir[0]) {
         snprintf(folder, CLI_PATH, "%s", config->out_dir);
     } else {
@@ -81,8 +81,8 @@ il_status cli_read_recipe(il_config *config, const cli_training *training, il_er
     cli_notes(notes);
     for (int i = 0; i < training->n_assignments; i++)
         if (!strchr(training->assignments[i], '='))
-            return cli_fail(err, IL_EUSAGE, "'%.64s': expected key=value after the recipe",
-                            training->assignments[i]);
+            return il_fail(err, IL_EUSAGE, "'%.64s': expected key=value after the recipe",
+                           training->assignments[i]);
     CLI_TRY(il_config_override(config, (const char *const *)training->assignments,
                                training->n_assignments, err));
     return il_config_check(config, err);
@@ -155,8 +155,8 @@ static il_status run(int argc, char **argv, il_error *err)
                               .resume = o.resume };
     il_status status = cli_train(&training, folder, &result, err);
     if (status == IL_EINTERRUPT)
-        return cli_fail(err, status, "%s in %s; the same command with --resume goes on",
-                        err->text, folder);
+        return il_fail(err, status, "%s in %s; the same command with --resume goes on",
+                       err->text, folder);
     CLI_TRY(status);
     if (isnan(result.loss)) {
         fprintf(stderr, "%s: trained to step %" PRId64 " already; nothing was left to do\n",

@@ -16,13 +16,13 @@ il_status cli_become_double(char **argv, il_error *err)
     int length = self ? snprintf(path, sizeof path, "%s%s", self, name) : CLI_PATH;
     free(self);
     if (length >= CLI_PATH)
-        return cli_fail(err, IL_EFAIL,
-                        "where the program lies is unknown, so %s beside it "
-                        "cannot be found; call it by its path",
-                        name);
+        return il_fail(err, IL_EFAIL,
+                       "where the program lies is unknown, so %s beside it "
+                       "cannot be found; call it by its path",
+                       name);
     execv(path, argv);
-    return cli_fail(err, IL_EFAIL,
-                    "%.300s, which computes in double, cannot be run: %s; it "
-                    "is made by `make` and belongs beside innerloop",
-                    path, strerror(errno));
+    return il_fail(err, IL_EFAIL,
+                   "%.300s, which computes in double, cannot be run: %s; it "
+                   "is made by `make` and belongs beside innerloop",
+                   path, strerror(errno));
 }
