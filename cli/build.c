@@ -3,13 +3,15 @@
 
 typedef struct {
     const char *out;
-    int verify, json;
+    int verify, json, f32;
 } options;
 static const cli_option opts[] = {
     { "o", CLI_TEXT, offsetof(options, out), 0, "FILE", "the checkpoint" },
     { "verify", CLI_FLAG, offsetof(options, verify), 0, NULL,
       "measure it against its algorithm; exit code 6 when an error is above what is "
       "stated" },
+    { "f32", CLI_FLAG, offsetof(options, f32), 0, NULL,
+      "weights in single precision, for readers without F64; not with --verify" },
     { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
     { 0 },
 };
@@ -72,16 +74,20 @@ static il_status run(int argc, char **argv, il_error *err)
     char text[1024];
     CLI_TRY(cli_parse(&cmd_build, argc, argv, &o, 1, 40, &words, err));
     CLI_TRY(join(text, sizeof text, words, argv, err));
+    if (o.f32 && o.verify)
+        return il_fail(err, IL_EUSAGE,
+                       "build: --verify measures in double precision; leave --f32 out");
     return build(&o, text, err);
 }
 
 const cli_command cmd_build = {
-    .usage = "NAME [key=value ...] [-o FILE] [--verify] [--json]",
+    .usage = "NAME [key=value ...] [-o FILE] [--verify] [--f32] [--json]",
     .help =
         "NAME is a row of `innerloop list constructions`, which names the keys too. Prints "
         "the program:\n"
         "registers of the residual stream, and the instructions of every layer.",
     .options = opts,
     .in_double = 1,
+    .but = "--f32",
     .run = run,
 };

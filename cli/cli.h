@@ -48,6 +48,7 @@ typedef struct {
     const char *help;          /* a paragraph, or NULL */
     const cli_option *options; /* up to CLI_END, or NULL */
     int in_double;             /* runs in the twin program that computes in double */
+    const char *but;           /* except with this option; NULL: always */
     il_status (*run)(int argc, char **argv,
                      il_error *err); /* argv[0]: the command's name */
 } cli_command;

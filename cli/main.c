@@ -60,6 +60,14 @@ static void show_plain(char *text)
         if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
 }
 
+static int computes_in_double(const cli_command *command, char **argv)
+{
+    int in_double = command->in_double;
+    for (int i = 1; argv[i] && command->but; i++)
+        if (!strcmp(argv[i], command->but)) in_double = 0;
+    return in_double;
+}
+
 int main(int argc, char **argv)
 {
     fill_streams();
@@ -79,7 +87,8 @@ int main(int argc, char **argv)
     }
     const cli_row *row = cli_command_find(argv[0], &err);
     il_status status = row ? il_kernel_check(&err) : IL_EUSAGE;
-    if (!status && row->command->in_double && sizeof(il_real) < sizeof(double))
+    if (!status && computes_in_double(row->command, argv) &&
+        sizeof(il_real) < sizeof(double))
         status = cli_become_double(whole, &err);
     if (!status) status = il_threads_check(&err);
     if (!status) status = row->command->run(argc, argv, &err);

@@ -84,3 +84,33 @@ expect 0 '' il predict cheb.safetensors --examples "$ROOT/examples/penguins_exam
     --queries "$ROOT/examples/penguins_queries.csv" --target body_mass_g --score
 check 'a table beyond the range is noted' grep -q '^note: the model makes nothing of these examples' .stderr
 expect 3 'edges = 5: a connected graph of 10 nodes has at least 9' il build graph nodes=10 edges=5 --verify
+
+# for readers that lack F64: the same program, every weight rounded
+cat >rounded.py <<'END'
+import json, struct, sys
+
+
+def weights(path, dtype, code):
+    data = open(path, "rb").read()
+    size = struct.unpack("<Q", data[:8])[0]
+    head = json.loads(data[8 : 8 + size])
+    head.pop("__metadata__")
+    assert {t["dtype"] for t in head.values()} == {dtype}, path
+    at = {name: [8 + size + end for end in t["data_offsets"]] for name, t in head.items()}
+    return {name: [w for w, in struct.iter_unpack("<" + code, data[a:b])] for name, (a, b) in at.items()}
+
+
+wide, narrow = weights("wide.safetensors", "F64", "d"), weights("narrow.safetensors", "F32", "f")
+assert {n: [struct.unpack("f", struct.pack("f", w))[0] for w in ws] for n, ws in wide.items()} == narrow
+END
+for name in gd newton chebyshev logistic; do
+    il build $name -o wide.safetensors >/dev/null 2>&1
+    expect 0 '' il build $name --f32 -o narrow.safetensors
+    if command -v python3 >/dev/null; then
+        check "$name in single precision is the same, rounded" python3 rounded.py
+    else
+        skip "$name in single precision is the same, rounded" 'no python3'
+    fi
+done
+expect 0 '' il show narrow.safetensors
+expect 2 'verify measures in double precision; leave --f32 out' il build gd --f32 --verify
