@@ -148,6 +148,7 @@ il_status cli_train_in(const il_config *config, const char *folder, int resume,
 typedef struct cli_progress cli_progress;
 cli_progress *cli_progress_new(void); /* NULL without memory, which the others accept */
 void cli_progress_show(cli_progress *progress, const il_progress *p);
+void cli_progress_end(cli_progress *progress);  /* the line, for what is said beside it */
 void cli_progress_free(cli_progress *progress); /* ends the line */
 
 /* ---- text ------------------------------------------------------------------------------------ */

@@ -113,7 +113,9 @@ const cli_command cmd_eval = {
             "quantiles\n"
             "of the mean over prompts. For a model of classes the table is of loss, in "
             "nats, by "
-            "position.",
+            "position.\n"
+            "A model that is no better than always answering zero (the commoner sign, the "
+            "classes' frequencies) is noted.",
     .options = opts,
     .run = run,
 };

@@ -132,8 +132,14 @@ void cli_progress_show(cli_progress *p, const il_progress *now)
     print_line(p);
 }
 
-void cli_progress_free(cli_progress *p)
+void cli_progress_end(cli_progress *p)
 {
     if (p && p->shown) fputc('\n', stderr);
+    if (p) p->shown = 0;
+}
+
+void cli_progress_free(cli_progress *p)
+{
+    cli_progress_end(p);
     free(p);
 }

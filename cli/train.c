@@ -109,7 +109,8 @@ static void on_progress(void *context, const il_progress *p)
 
 static void on_note(void *context, const char *text)
 {
-    (void)context;
+    watcher *w = context;
+    cli_progress_end(w->line);
     cli_note("%s", text);
 }
 

@@ -409,7 +409,8 @@ typedef struct {
     void (*progress)(void *context, const il_progress *p); /* after every step; or NULL */
     void *context;
     volatile sig_atomic_t *stop; /* set to 1 to save and stop; may be NULL */
-    /* A sentence, without its end, of what was met and survived, as a damaged checkpoint; or NULL */
+    /* A sentence, without its end, of what was met and survived, as a damaged checkpoint, and at the end
+     * what an evaluation of 256 prompts notes, as a model that is no better than zero; or NULL */
     void (*note)(void *context, const char *text);
 } il_watch;
 
@@ -429,7 +430,7 @@ void il_lock_give(il_lock *lock); /* NULL is fine */
 
 /* Trains a recipe in a run folder (made if missing): config.yaml, env.json, metrics.jsonl,
  * checkpoints/. `resume` continues the folder's newest checkpoint that is whole, bit for bit, and
- * notes one that is not.
+ * notes one that is not. `watch` and `result` may be NULL.
  * Errors: IL_ENUMERIC when the loss is not finite (the last good checkpoint stays),
  * IL_EINTERRUPT after saving on request, IL_ECONFIG when resuming with another recipe or
  * starting where a model is already, IL_EFAIL when another process trains there. */
@@ -530,7 +531,9 @@ typedef struct {
  * algorithm. Without a model (NULL) the options name task, points and dims, and the table has no
  * columns of one. For a task of classes: loss in nats, its band, and the share of wrong answers at
  * positions 1, 2, 3-4, 5-8, ...: columns k (the last of the range), loss, loss_low, loss_high,
- * wrong, asked (answers in a prompt's range); no algorithms. */
+ * wrong, asked (answers in a prompt's range); no algorithms. The table's notes say where answers are no
+ * finite numbers, where prompts leave what the model was trained on, and when a model is no better than
+ * one that looks at nothing: zero, the commoner sign, or the frequencies of the classes. */
 il_status il_eval_points(const il_model *model, const il_eval_options *options,
                          il_table **table, il_error *err);
 

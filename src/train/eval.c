@@ -2,7 +2,7 @@
  *
  * Per point, e = (yhat - y)^2 / scale, so that predicting zero scores 1 (for classification: the
  * share of wrong signs); the mean over prompts, with a band of 5 % and 95 % quantiles of the
- * means of 1000 bootstrap resamples of the prompts.
+ * means of 1000 bootstrap resamples of the prompts (eval_worth.c).
  * Source of metric and band: Garg et al. 2022, arXiv:2208.01066.
  */
 #include "report/report.h"
@@ -13,7 +13,7 @@
 
 typedef enum { BY_POINTS, BY_LOOPS, MEAN } kind;
 
-enum { RESAMPLES = 1000, MOST = 32, MOST_LOOPS = 10000, BLOCK = 256 };
+enum { MOST = 32, MOST_LOOPS = 10000, BLOCK = 256 };
 
 typedef struct {
     const il_model *model;
@@ -227,10 +227,11 @@ static double error_of(const setting *s, const il_real *yhat, const il_real *y)
     return sum * il_task_unit(s->task) / s->scale;
 }
 
-/* (N, B) errors become (1, B): each prompt's mean over its points. */
-static void mean_over_points(double *e, int N, int B)
+/* Where that is asked, (N, B) errors become (1, B): each prompt's mean over its points. */
+static void mean_over_points(const setting *s, double *e)
 {
-    for (int b = 0; b < B; b++) {
+    int N = s->over_points ? s->batch->points : 0, B = s->batch->prompts;
+    for (int b = 0; b < B && N; b++) {
         double sum = 0;
         for (int n = 0; n < N; n++) sum += e[(size_t)n * (size_t)B + (size_t)b];
         e[b] = sum / N;
@@ -257,7 +258,6 @@ static il_status measure(errors *to, const setting *s, const il_algo *algo, int 
                     s, yhat + (size_t)(b * N + n) * O, y + (size_t)(b * N + n) * O);
         }
     }
-    if (s->over_points) mean_over_points(to->e, N, (int)B);
     return IL_OK;
 }
 
@@ -266,26 +266,6 @@ static double mean(const double *e, int B)
     double sum = 0;
     for (int b = 0; b < B; b++) sum += e[b];
     return sum / B;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-void il_mean_band(const double *e, int B, uint64_t seed, double *low, double *high)
-{
-    double means[RESAMPLES];
-    for (int r = 0; r < RESAMPLES; r++) {
-        il_rng rng = il_rng_at(seed, IL_STREAM_BOOTSTRAP, 0, (uint32_t)r);
-        double sum = 0;
-        for (int b = 0; b < B; b++) sum += e[il_below(&rng, B)];
-        means[r] = sum / B;
-    }
-    qsort(means, RESAMPLES, sizeof *means, compare);
-    *low = means[RESAMPLES / 20];
-    *high = means[RESAMPLES - 1 - RESAMPLES / 20];
 }
 
 /* ---- tables ---------------------------------------------------------------------------------------------- */
@@ -338,6 +318,10 @@ static il_status fill_model(il_table *table, const setting *s, errors *to, il_er
     int B = s->batch->prompts;
     IL_TRY(measure(to, s, NULL, s->by_loops ? 1 : s->loops,
                    s->by_loops ? s->loops_to : s->loops, err));
+    const double *judged = to->e + (s->by_loops ? (size_t)(s->loops - 1) * (size_t)B : 0);
+    IL_TRY(il_note_worth(table, s->task, s->batch, il_task_unit(s->task) / s->scale, judged,
+                         s->by_loops ? 1 : s->points, s->seed, err));
+    mean_over_points(s, to->e);
     int rows = il_table_rows(table), bad = 0;
     for (int row = 0; row < rows; row++)
         bad +=
@@ -360,6 +344,7 @@ static il_status fill_algo(il_table *table, const setting *s, int i, errors *to,
     int bad = 0, moves = s->by_loops && !given && most > 0;
     int last = given ? s->steps[i] : moves ? il_min(rows, most) : most;
     IL_TRY(measure(to, s, s->algos[i], moves ? 1 : last, last, err));
+    mean_over_points(s, to->e);
     int col = (s->model ? COL_ALGO : COL_MODEL) + i;
     for (int row = 0; row < (moves ? last : rows); row++) {
         size_t from = s->by_loops && !moves ? 0 : (size_t)row;

@@ -143,7 +143,7 @@ static il_status fill(il_table *table, const job *j, uint64_t seed, il_error *er
 il_status il_eval_classes(const il_model *model, const il_batch *batch, int whole,
                           uint64_t seed, il_table **out, il_error *err)
 {
-    size_t size = RANGES * (size_t)batch->prompts;
+    size_t B = (size_t)batch->prompts, size = RANGES * B;
     il_table *table = NULL;
     job j = { .model = model, .batch = batch, .whole = whole };
     j.loss = calloc(3 * size, sizeof *j.loss);
@@ -157,6 +157,9 @@ il_status il_eval_classes(const il_model *model, const il_batch *batch, int whol
         status = new_table(&table, isfinite(nats) ? nats : NAN,
                            sum(j.wrong, (int)size) / asked, err);
     if (status == IL_OK) status = fill(table, &j, seed, err);
+    for (size_t at = B; at < size; at++) j.loss[at % B] += j.loss[at]; /* over all ranges */
+    if (status == IL_OK)
+        status = il_note_prior(table, batch, il_model_classes(model), j.loss, seed, err);
     free(j.loss);
     if (status == IL_OK)
         *out = table;

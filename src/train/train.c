@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATH = 4096 };
+enum { PATH = 4096, JUDGED = 256 }; /* JUDGED: prompts of the last evaluation */
 
 typedef struct {
     il_trainer *t;
@@ -367,6 +367,30 @@ static il_status one_step(runner *r, const il_config *c, il_error *err)
     return IL_OK;
 }
 
+/* What an evaluation has to note of the model that was saved last, as that it is no better than zero: a
+ * courtesy, which costs about a step and fails nothing. */
+static void note_worth(const runner *r)
+{
+    const il_eval_options o = { .prompts = JUDGED, .seed = 1 };
+    char path[PATH];
+    il_model *m;
+    il_table *t;
+    if (!r->watch || !r->watch->note) return;
+    il_checkpoint_path(path, sizeof path, r->folder);
+    if (il_model_load(&m, path, NULL)) return;
+    if (il_eval_mean(m, &o, &t, NULL) == IL_OK) {
+        const char *at = il_table_notes(t);
+        for (size_t n; *at; at += n + 1) {
+            il_error line;
+            n = strcspn(at, "\n");
+            il_fail(&line, IL_OK, "%.*s", (int)n, at);
+            r->watch->note(r->watch->context, line.text);
+        }
+        il_table_free(t);
+    }
+    il_model_free(m);
+}
+
 static il_status run(runner *r, const il_config *c, il_trained *result, il_error *err)
 {
     il_model *m = il_trainer_model(r->t);
@@ -388,13 +412,14 @@ static il_status run(runner *r, const il_config *c, il_trained *result, il_error
                                 .seconds = now() - r->started,
                                 .bytes = il_trainer_bytes(r->t),
                                 .hash = il_model_hash(m) };
+    if (isfinite(r->loss)) note_worth(r);
     return IL_OK;
 }
 
 il_status il_train(const il_config *config, const char *folder, int resume,
                    const il_watch *watch, il_trained *result, il_error *err)
 {
-    IL_GIVEN(err, "config folder result", config, folder, result);
+    IL_GIVEN(err, "config folder", config, folder);
     runner r = { .folder = folder, .watch = watch, .per_second = NAN, .loss = NAN };
     IL_TRY(il_trainer_new(&r.t, config, err));
     il_status status = prepare(&r, config, resume, err);

@@ -44,6 +44,15 @@ il_status il_trainer_step(il_trainer *trainer, int norm, il_progress *p, il_erro
 /* Quantiles (5 % and 95 %) of the mean of e (B) under 1000 resamples of its prompts. */
 void il_mean_band(const double *e, int B, uint64_t seed, double *low, double *high);
 
+/* A note in a table when a model is no better than an answer that looks at nothing: e (points, B) are its
+ * errors at the batch's last `points` points, `unit` is what one squared error counts. */
+il_status il_note_worth(il_table *table, const il_task *task, const il_batch *batch,
+                        double unit, const double *e, int points, uint64_t seed,
+                        il_error *err);
+/* The same for classes: `loss` (B) sums over what a prompt asks. */
+il_status il_note_prior(il_table *table, const il_batch *batch, int classes,
+                        const double *loss, uint64_t seed, il_error *err);
+
 /* Errors: IL_ECONFIG of il_eval_options.against that is no list of algorithms. */
 il_status il_eval_check_against(const char *text, il_error *err);
 

@@ -42,6 +42,7 @@ check "the same weights" test -n "$(hash_of run)" -a "$(hash_of run)" = "$(hash_
 il eval run --prompts 20 --json >eval.json
 json 'loss by position: 1, 2, 3-4, 5-8, 9-16' eval.json \
     '[r[0] for r in o["rows"]] == [1, 2, 4, 8, 16] and o["columns"][:2] == ["k", "loss"]'
+check 'better than the frequencies of bytes' bash -c '"$0" eval run --prompts 20 2>&1 | grep -c "no better" | grep -qx 0' "$INNERLOOP"
 json 'which it has learnt some of' eval.json '0 < o["rows"][4][1] < 2'
 expect 3 'bytes asks for classes' il eval run --against ols
 expect 3 'bytes asks for classes' il eval run --by loops

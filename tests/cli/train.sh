@@ -6,6 +6,8 @@ tiny_recipe >tiny.yaml
 expect 0 '' il train ./tiny.yaml training.keep_every_steps=10 --out whole
 check 'the last line is the hash' bash -c 'tail -n 1 .stdout | grep -qE "^weights [0-9a-f]{16}$"'
 HASH=$(tail -n 1 .stdout)
+check 'twenty steps taught it nothing, which is noted once' bash -c '
+    [ "$(grep -c "^note: .*no better here than always answering zero" .stderr)" = 1 ]'
 for file in config.yaml env.json metrics.jsonl checkpoints; do check "whole/$file" test -e whole/$file; done
 check 'no temporary file is left' bash -c '! find whole | grep -E "tmp|part"'
 
@@ -97,7 +99,7 @@ for how in cut empty noise weight moment recipe; do
     cp -r kept hurt
     damage $how hurt/checkpoints/last.safetensors
     expect 0 '' il train ./tiny.yaml training.keep_every_steps=5 training.train_steps=18 --out hurt --resume
-    check "$how: one note says what is damaged, and what goes on" bash -c '[ "$(grep -c "^note:" .stderr)" = 1 ] &&
+    check "$how: one note says what is damaged, and what goes on" bash -c '[ "$(grep -c "^note:.* damaged" .stderr)" = 1 ] &&
         grep -q "^note: step-000000015.safetensors goes on, .* damaged: hurt/checkpoints/last.safetensors:" .stderr'
     check "$how: from there" grep -q '^hurt: from step 15,' .stderr
     check "$how: the same files in the end" cmp hurt/checkpoints/last.safetensors kept/checkpoints/last.safetensors
