@@ -35,14 +35,14 @@ static il_model *looped(void)
     return trained_on("model.family=gpt2_loop", "training.curriculum.loops.end=3");
 }
 
-/* A table's notes say `part`, or nothing where it is NULL; frees it */
+/* A table's notes say `part`, or nothing of training where it is NULL; frees it */
 static void notes(il_table *t, const char *part, const char *where)
 {
     const char *text = il_table_notes(t);
     if (part)
         CHECK(strstr(text, part), "%s: '%s' lacks '%s'", where, text, part);
     else
-        CHECK(!*text, "%s: '%s'", where, text);
+        CHECK(!strstr(text, "at most"), "%s: '%s'", where, text);
     il_table_free(t);
 }
 

@@ -1,0 +1,156 @@
+/* kinds.c - every public call that takes a model works for a model of any kind, or says why it does not
+ *
+ * Models of numbers, of ids, of sequences, and built ones whose tokens are no prompts.
+ */
+#include "check.h"
+#include "innerloop.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static il_model *new_model(const char *const *set, int n)
+{
+    il_config c;
+    il_model *m;
+    il_config_init(&c);
+    CHECK_OK(il_config_override(&c, set, n, &err));
+    CHECK_OK(il_model_new(&m, &c, &err));
+    return m;
+}
+
+static il_model *of_numbers(void)
+{
+    static const char *const set[] = { "model.family=gpt2",
+                                       "model.n_layer=1",
+                                       "model.n_embd=8",
+                                       "model.n_head=2",
+                                       "model.n_dims=3",
+                                       "model.n_positions=9",
+                                       "training.curriculum.dims.start=2",
+                                       "training.curriculum.dims.end=2",
+                                       "training.curriculum.points.start=5",
+                                       "training.curriculum.points.end=5" };
+    return new_model(set, sizeof set / sizeof *set);
+}
+
+static il_model *of_recipe(const char *path)
+{
+    il_config c;
+    il_model *m;
+    CHECK_OK(il_config_read(&c, path, NULL, 0, &err));
+    CHECK_OK(il_model_new(&m, &c, &err));
+    return m;
+}
+
+static il_table *a_table(void)
+{
+    il_table *t;
+    CHECK_OK(il_table_new(&t, "t", &err));
+    CHECK_OK(il_table_add_col(t, "k", 0, &err));
+    CHECK_OK(il_table_add_col(t, "word", 1, &err));
+    CHECK_OK(il_table_add_row(t, &err));
+    il_table_set(t, 0, 0, 3);
+    return t;
+}
+
+/* A call works, or says in a sentence why it does not. */
+static void or_says(il_status status, const il_error *why, const char *what)
+{
+    CHECK(status == IL_OK || (why->text[0] && !strchr(why->text, '\n')), "%s: %d '%s'",
+          what, status, why->text);
+}
+
+/* Everything that takes a model is asked of it, whatever kind it is. */
+static void ask_everything(const il_model *m, const char *what)
+{
+    static const char *const looks[] = { "similarity",  "lens",  "probe",      "weights",
+                                         "interpolate", "patch", "sensitivity" };
+    il_table *t = a_table(), *out;
+    il_batch *b;
+    il_context *c;
+    il_real *room = calloc(1 << 16, sizeof *room);
+    const il_real *scores;
+    assert_non_null(room);
+    for (int outs = 1; outs <= 10; outs += 9) {
+        il_error why = { 0 };
+        CHECK_OK(il_batch_new_outs(&b, 2, 4, outs > 1 ? outs : 3, outs, &err));
+        or_says(il_model_answer(m, b, 1, 1, room, &why), &why, what);
+        il_batch_free(b);
+    }
+    il_error why = { 0 };
+    il_status status = il_context_new(&c, m, 0, &why);
+    or_says(status, &why, what);
+    if (status == IL_OK) {
+        or_says(il_context_add(c, room, 1, &why), &why, what);
+        or_says(il_context_ask(c, room, room + 4096, &why), &why, what);
+        or_says(il_context_observe(c, room, room + 4096, &why), &why, what);
+        or_says(il_context_next(c, 1, &scores, &why), &why, what);
+        il_context_free(c);
+    }
+    il_eval_options o = { .prompts = 4 };
+    il_status (*const evals[])(const il_model *, const il_eval_options *, il_table **,
+                               il_error *) = { il_eval_points, il_eval_mean,
+                                               il_eval_loops };
+    for (int i = 0; i < 3; i++) {
+        status = evals[i](m, &o, &out, &why);
+        or_says(status, &why, what);
+        if (status == IL_OK) il_table_free(out);
+    }
+    il_inspect_options look = { 0 };
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
+        look.ask.prompts = strcmp(looks[i], "weights") ? 4 : 0;
+        status = il_inspect(m, looks[i], &look, &out, &why);
+        or_says(status, &why, looks[i]);
+        if (status == IL_OK) il_table_free(out);
+    }
+    il_explanation e;
+    status = il_explain(m, &(il_explain_options){ .prompts = 4, .queries = 2 }, &e, &why);
+    or_says(status, &why, what);
+    if (status == IL_OK) il_explanation_free(&e);
+    il_prediction s;
+    status = il_predict(m, t, t, &(il_predict_options){ "k" }, &out, &s, &why);
+    or_says(status, &why, what);
+    if (status == IL_OK) {
+        il_table_free(out);
+        il_prediction_free(&s);
+    }
+    il_forecast_options f;
+    il_forecast *forecast;
+    il_forecast_defaults(&f);
+    f.model = m;
+    status = il_forecast_new(&forecast, 1, NULL, &f, &why);
+    or_says(status, &why, what);
+    if (status == IL_OK) il_forecast_free(forecast);
+    il_table_free(t);
+    free(room);
+}
+
+static void every_kind_of_model(void **state)
+{
+    (void)state;
+    static const char *const built[] = { "graph nodes=6 edges=8 layers=4", "inverse dims=3",
+                                         "gd dims=3 points=5 loops=2",
+                                         "copy dims=3 points=6" };
+    static const char *const recipes[] = { "recipes/recall.yaml",
+                                           "recipes/small_lsa1.yaml" };
+    for (size_t i = 0; i < sizeof built / sizeof *built; i++) {
+        il_model *m;
+        CHECK_OK(il_build(&m, built[i], &err));
+        ask_everything(m, built[i]);
+        il_model_free(m);
+    }
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
+        il_model *m = of_recipe(recipes[i]);
+        ask_everything(m, recipes[i]);
+        il_model_free(m);
+    }
+    il_model *m = of_numbers();
+    ask_everything(m, "numbers");
+    il_model_free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_kind_of_model) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
