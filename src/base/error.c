@@ -4,10 +4,10 @@
 il_status il_fail(il_error *err, il_status status, const char *format, ...)
 {
     if (err) {
-        char text[2 * sizeof err->text]; /* the arguments may point into err itself */
+        char text[2 * sizeof err->text] = ""; /* the arguments may point into err itself */
         va_list args;
         va_start(args, format);
-        vsnprintf(text, sizeof text, format ? format : "", args);
+        if (format) vsnprintf(text, sizeof text, format, args);
         va_end(args);
         err->status = status;
         il_utf8_show(err->text, sizeof err->text - 4, text);
