@@ -97,6 +97,10 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
     "[--task T] [--data A,B] [--examples N,M] [--reading auto|lens|probe] [--prompts N] "  \
     "[--queries N] [--dims D] [--loops R] [--seed S]"
 
+/* What SIGINT and SIGTERM call from here on; NULL: the program says so and ends with 130, unless they were
+ * ignored when it began. */
+void cli_at_signal(void (*handler)(int number));
+
 /* ---- files ---------------------------------------------------------------------------------- */
 
 /* The executable's path without links, to be freed; NULL: unknown. */

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -71,6 +72,24 @@ static void cut(int fd)
     close(null);
 }
 
+static int takes(int fd) /* something at once */
+{
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+    return poll(&p, 1, 0) != 0;
+}
+
+/* Once interrupted: output that waits is given up, also where the signal came just before the write. */
+static void on_alarm(int number)
+{
+    int before = errno;
+    (void)number;
+    if (takes(STDOUT_FILENO))
+        alarm(1);
+    else
+        cut(STDOUT_FILENO);
+    errno = before;
+}
+
 /* The series ends here, for a read that waits and for one that is about to. */
 static void on_signal(int number)
 {
@@ -78,15 +97,16 @@ static void on_signal(int number)
     stop = 1;
     if (source >= 0) cut(source);
     signal(number, SIG_DFL); /* the second request is not ours to refuse */
+    alarm(1);
     errno = before;
 }
 
 /* A signal ends a read or a write that waits. */
 static void watch_signals(void)
 {
-    struct sigaction action = { .sa_handler = on_signal };
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    struct sigaction action = { .sa_handler = on_alarm };
+    sigaction(SIGALRM, &action, NULL);
+    cli_at_signal(on_signal);
 }
 
 /* ---- what is forecast ------------------------------------------------------------------------ */

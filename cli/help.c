@@ -25,7 +25,7 @@ static void all(void)
     printf("\n`innerloop help COMMAND` says more.\n"
            "Exit codes: 0 fine, 1 failure, 2 usage, 3 recipe, checkpoint or table, 4 not "
            "finite,\n"
-           "5 files, 6 out of its tolerance, 130 interrupted after saving.\n"
+           "5 files, 6 out of its tolerance, 130 interrupted.\n"
            "Environment: IL_THREADS, IL_KERNEL, IL_DATA (where recipes/ and examples/ "
            "are).\n");
 }

@@ -124,11 +124,9 @@ il_status cli_train_in(const il_config *config, const char *folder, int resume,
                        .stop = &stop,
                        .note = on_note };
     stop = 0;
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
+    cli_at_signal(on_signal);
     il_status status = il_train(config, folder, resume, &watch, result, err);
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
+    cli_at_signal(NULL);
     cli_progress_free(w.line);
     return status;
 }

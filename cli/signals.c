@@ -1,0 +1,28 @@
+/* signals.c - SIGINT and SIGTERM: a command that has something to save says what happens, others end at once */
+#include "cli.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+/* Nothing of ours is half-written: files get their names when they are whole. */
+static void end_at_once(int number)
+{
+    static const char said[] = "innerloop: interrupted\n";
+    (void)number;
+    if (write(STDERR_FILENO, said, sizeof said - 1) < 0) _exit(IL_EINTERRUPT);
+    _exit(IL_EINTERRUPT);
+}
+
+void cli_at_signal(void (*handler)(int number))
+{
+    static const int numbers[] = { SIGINT, SIGTERM };
+    for (int i = 0; i < CLI_COUNT(numbers); i++) {
+        static int asked[2], ignored[2]; /* as a shell has it for what runs behind it */
+        struct sigaction action;
+        if (!asked[i]++ && !sigaction(numbers[i], NULL, &action))
+            ignored[i] = action.sa_handler == SIG_IGN;
+        action = (struct sigaction){ .sa_handler = handler ? handler : end_at_once };
+        if (!handler && ignored[i]) action.sa_handler = SIG_IGN;
+        sigaction(numbers[i], &action, NULL); /* waits end, and are not taken up again */
+    }
+}
