@@ -10,7 +10,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -109,8 +108,8 @@ int il_temporary_lock(int fd)
     return take(fd) > 0 && !fstat(fd, &info) && info.st_nlink > 0;
 }
 
-/* The process in "NAME.PROCESS-I.tmp", 0 if `file` is no such name; `name` NULL: any */
-static long owner_of(const char *file, const char *name)
+/* Is it "NAME.PROCESS-I.tmp"? `name` NULL: any */
+static int is_temporary(const char *file, const char *name)
 {
     size_t size = strlen(file), used = name ? strlen(name) : 0;
     if (size < 9 || strcmp(file + size - 4, ".tmp")) return 0;
@@ -122,18 +121,18 @@ static long owner_of(const char *file, const char *name)
     while (at > file && isdigit((unsigned char)*at)) at--;
     if (at == file || *at != '.') return 0;
     if (name && (used != (size_t)(at - file) || memcmp(name, file, used))) return 0;
-    return strtol(at + 1, NULL, 10);
+    return 1;
 }
 
 void il_temporary_sweep(const char *folder, const char *name)
 {
     DIR *dir = opendir(folder);
     for (struct dirent *e; dir && (e = readdir(dir));) {
-        long id = owner_of(e->d_name, name);
-        if (id <= 0 || !kill((pid_t)id, 0) || errno != ESRCH) continue;
+        if (!is_temporary(e->d_name, name)) continue;
         int fd =
             openat(dirfd(dir), e->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        struct stat info; /* a process of another container holds its lock */
+        struct stat
+            info; /* its writer holds its lock; the process's number may be reused */
         if (fd >= 0 && !fstat(fd, &info) && S_ISREG(info.st_mode) &&
             !flock(fd, LOCK_EX | LOCK_NB))
             unlinkat(dirfd(dir), e->d_name, 0);

@@ -47,7 +47,9 @@ expect 0 '' il show runs/busy
 : >"runs/busy/checkpoints/last.safetensors.$PID-7.tmp"
 kill -KILL $PID
 wait $PID 2>/dev/null
-: >"runs/busy/checkpoints/last.safetensors.$$-7.tmp"
+exec 9>"runs/busy/checkpoints/last.safetensors.$$-7.tmp" # of the living, who hold a lock on it
+python3 -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' || flock 9
+: >"runs/busy/checkpoints/last.safetensors.$$-8.tmp" # of a number that another has by now
 (exec "$INNERLOOP" train ./tiny.yaml training.train_steps=200000 --out runs/busy --resume >out 2>err) &
 PID=$!
 for _ in $(seq 100); do grep -q 'from step' err && break; sleep 0.1; done
@@ -56,7 +58,52 @@ wait $PID
 check 'a killed run is resumed' test $? = 130
 check 'what it left is gone, what is of the living stays' bash -c \
     '[ "$(ls runs/busy/checkpoints)" = "$(printf "last.safetensors\nlast.safetensors.%s-7.tmp" '$$')" ]'
+exec 9>&-
 check 'no lock is left' test ! -e runs/busy/lock
+
+# the order of syncs: the metrics and the whole file before a checkpoint gets its name, its folder after that
+cat >order.c <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static void say(const char *what, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    FILE *f = fopen(getenv("ORDER"), "a");
+    fprintf(f, "%s %s\n", what, slash ? slash + 1 : path);
+    fclose(f);
+}
+int fsync(int fd)
+{
+    char link[64], path[4096] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    if (readlink(link, path, sizeof path - 1) > 0) say("sync", path);
+    return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd);
+}
+int rename(const char *from, const char *to)
+{
+    say("name", to);
+    return ((int (*)(const char *, const char *))dlsym(RTLD_NEXT, "rename"))(from, to);
+}
+C
+if [ "$(uname)" = Linux ] && ${CC:-cc} -shared -fPIC -o order.so order.c -ldl 2>/dev/null &&
+    ! nm -C "$INNERLOOP" 2>/dev/null | grep -q __asan_init; then
+    (export ORDER=$WORK/order LD_PRELOAD=$WORK/order.so
+        exec "$INNERLOOP" train ./tiny.yaml training.keep_every_steps=10 --out ordered) >out 2>err
+    check 'a run whose syncs are looked at' test $? = 0
+    sed 's/[0-9]*-[0-9]*\.tmp$/tmp/' order | sed -n '/^sync metrics/,$p' >seen
+    for step in 10 20; do
+        printf '%s\n' 'sync metrics.jsonl' 'sync last.safetensors.tmp' 'name last.safetensors' 'sync checkpoints' \
+            "sync step-0000000$step.safetensors.tmp" "name step-0000000$step.safetensors" 'sync checkpoints'
+    done >wanted
+    check 'metrics, file, name, folder, in this order' cmp wanted seen
+    check 'the run folder, too' grep -qx 'sync ordered' order
+else
+    skip 'metrics, file, name, folder, in this order' 'no shim can be loaded'
+fi
 
 # killed between `last` and the checkpoint to be kept; and `last` gone: the same run in the end
 cp -r whole gap
