@@ -131,8 +131,7 @@ void il_temporary_sweep(const char *folder, const char *name)
         if (!is_temporary(e->d_name, name)) continue;
         int fd =
             openat(dirfd(dir), e->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        struct stat
-            info; /* its writer holds its lock; the process's number may be reused */
+        struct stat info; /* a living writer holds the lock */
         if (fd >= 0 && !fstat(fd, &info) && S_ISREG(info.st_mode) &&
             !flock(fd, LOCK_EX | LOCK_NB))
             unlinkat(dirfd(dir), e->d_name, 0);

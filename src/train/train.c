@@ -170,8 +170,10 @@ static void say_damaged(const runner *r, const char *used, const char *why)
     r->watch->note(r->watch->context, line.text);
 }
 
-/* Reads the newest checkpoint that is whole: `last`, or one that was kept. `found` stays 0
- * where there is none, whole or not. */
+enum { LAST = 1, KEPT };
+
+/* Reads the newest checkpoint that is whole, LAST or one that was KEPT: `found`, which stays 0 where there is
+ * none, whole or not. */
 static il_status read_newest(runner *r, const il_config *config, int *found, il_error *err)
 {
     char path[PATH];
@@ -179,12 +181,14 @@ static il_status read_newest(runner *r, const il_config *config, int *found, il_
     il_error first = { 0 }; /* what is wrong with the newest */
     int64_t step = INT64_MAX;
     il_checkpoint_path(path, sizeof path, r->folder);
-    if (stat(path, &info)) step = il_checkpoint_kept(path, sizeof path, r->folder, step);
+    int kept = stat(path, &info) != 0;
+    if (kept) step = il_checkpoint_kept(path, sizeof path, r->folder, step);
     for (; step >= 0; step = il_checkpoint_kept(path, sizeof path, r->folder, step)) {
         int damaged;
         il_error why = { 0 };
         il_status status = read_checkpoint(r, config, path, &damaged, &why);
-        *found = 1;
+        *found = kept ? KEPT : LAST;
+        kept = 1; /* what comes next */
         if (status == IL_OK && *first.text) say_damaged(r, path, first.text);
         if (!damaged) return status ? il_fail(err, status, "%s", why.text) : IL_OK;
         if (!*first.text) first = why;
@@ -195,6 +199,7 @@ static il_status read_newest(runner *r, const il_config *config, int *found, il_
                    first.text);
 }
 
+static il_status save_last(runner *r, il_error *err);
 static il_status save_kept(runner *r, il_error *err);
 
 /* A run that was killed between `last` and the checkpoint to be kept lacks the second. */
@@ -208,6 +213,7 @@ static il_status resume_from(runner *r, const il_config *config, il_error *err)
     il_model *m = il_trainer_model(r->t);
     if (!found) return cut_metrics(metrics, 0, err); /* the start is the same */
     IL_TRY(cut_metrics(metrics, m->step, err));
+    if (found == KEPT) IL_TRY(save_last(r, err));
     if (!keep || !m->step || m->step % keep) return IL_OK;
     return stat(kept_path((char[PATH]){ 0 }, r), &info) ? save_kept(r, err) : IL_OK;
 }
@@ -313,6 +319,13 @@ static il_status check_finite(const runner *r, il_error *err)
     return IL_OK;
 }
 
+static il_status save_last(runner *r, il_error *err)
+{
+    char path[PATH];
+    il_checkpoint_path(path, sizeof path, r->folder);
+    return il_checkpoint_write(path, il_trainer_model(r->t), il_trainer_moments(r->t), err);
+}
+
 static il_status save_kept(runner *r, il_error *err)
 {
     char path[PATH];
@@ -323,14 +336,11 @@ static il_status save_kept(runner *r, il_error *err)
 /* The metrics of a checkpoint's past are on the disk before it is. */
 static il_status save(runner *r, int keep, il_error *err)
 {
-    char path[PATH];
     IL_TRY(check_finite(r, err));
     if (fsync(fileno(r->metrics)) && errno != EINVAL)
         return il_fail(err, IL_EIO, "cannot write %s/metrics.jsonl: %s", r->folder,
                        strerror(errno));
-    il_checkpoint_path(path, sizeof path, r->folder);
-    IL_TRY(
-        il_checkpoint_write(path, il_trainer_model(r->t), il_trainer_moments(r->t), err));
+    IL_TRY(save_last(r, err));
     return keep ? save_kept(r, err) : IL_OK;
 }
 

@@ -157,6 +157,10 @@ damage weight hurt/checkpoints/step-000000015.safetensors
 expect 0 '' il train ./tiny.yaml training.keep_every_steps=5 training.train_steps=18 --out hurt --resume
 check 'two are damaged: the third goes on' grep -q '^hurt: from step 10,' .stderr
 check 'and the second is whole again' cmp hurt/checkpoints/step-000000015.safetensors kept/checkpoints/step-000000015.safetensors
+cp -r whole done
+damage cut done/checkpoints/last.safetensors
+expect 0 '' il train ./tiny.yaml training.keep_every_steps=10 --out done --resume
+check 'also where nothing is left to do, last is whole again' cmp done/checkpoints/last.safetensors whole/checkpoints/last.safetensors
 expect 3 'last.safetensors was trained with training.train_steps = 18' il train ./tiny.yaml \
     training.keep_every_steps=5 --out hurt --resume
 damage cut hurt/checkpoints/last.safetensors
