@@ -69,8 +69,7 @@ static il_status draw(const il_explanation *e, const char *folder, il_error *err
           .kind = IL_FIGURE_POINTS },
     };
     if (mkdir(folder, 0777) && errno != EEXIST)
-        return il_fail(err, IL_EIO, "%s: the folder cannot be made: %s", folder,
-                       strerror(errno));
+        return il_fail_io(err, "%s: the folder cannot be made", folder);
     for (int i = 0; i < CLI_COUNT(figures); i++) {
         char path[CLI_PATH];
         int drawn;

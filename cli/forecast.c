@@ -310,8 +310,7 @@ static il_status print_forecasts(session *s, il_error *err)
                                                   il_forecast_name(s->forecast, c),
                                                   s->out + (size_t)c * (size_t)H + (h - 1));
     if (fflush(stdout) || ferror(stdout))
-        return il_fail(err, IL_EIO, "standard output: cannot be written: %s",
-                       strerror(errno));
+        return il_fail_io(err, "standard output: cannot be written");
     return IL_OK;
 }
 
@@ -475,8 +474,7 @@ static il_status run(int argc, char **argv, il_error *err)
     watch_signals();
     FILE *f = piped ? stdin : fopen(argv[1], "rb");
     if (!f && stop) return il_fail(err, IL_EINTERRUPT, "interrupted");
-    if (!f)
-        return il_fail(err, IL_EIO, "%.256s: cannot be read: %s", argv[1], strerror(errno));
+    if (!f) return il_fail_io(err, "%.256s: cannot be read", argv[1]);
     il_lock *lock = NULL;
     il_status status = o.state ? il_lock_take(&lock, o.state, err) : IL_OK;
     if (!status) status = read_series(&s, f, err);

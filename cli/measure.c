@@ -68,8 +68,7 @@ il_status cli_report(char path[CLI_PATH], const char *folder, const il_model *mo
     char figures[CLI_PATH], name[CLI_PATH];
     CLI_TRY(cli_join(figures, folder, "figures", err));
     if (mkdir(figures, 0777) && errno != EEXIST)
-        return il_fail(err, IL_EIO, "%s: the folder cannot be made: %s", figures,
-                       strerror(errno));
+        return il_fail_io(err, "%s: the folder cannot be made", figures);
     il_status drawn = IL_OK;
     il_error why = { 0 };
     for (int i = 0; i < n && !drawn; i++) {

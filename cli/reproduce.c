@@ -123,8 +123,7 @@ static il_status make_folders(const char *path, il_error *err)
         if (end && end != '/') continue;
         *at = 0;
         if (mkdir(part, 0777) && errno != EEXIST)
-            return il_fail(err, IL_EIO, "%.200s: the folder cannot be made: %s", part,
-                           strerror(errno));
+            return il_fail_io(err, "%.200s: the folder cannot be made", part);
         *at = end;
         if (!end) return IL_OK;
     }

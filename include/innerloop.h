@@ -66,6 +66,10 @@ typedef struct {
  * too long. The arguments may point into `err`. */
 il_status il_fail(il_error *err, il_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same of what the system refused: a colon and errno's reason follow. IL_EIO; IL_EFAIL where
+ * memory ran out, which is no fault of a file. */
+il_status il_fail_io(il_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 const char *il_version(void);     /* "0.1.0" */
 const char *il_kernel_name(void); /* the instruction set in use: "avx512", "avx2", ... */

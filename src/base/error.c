@@ -1,6 +1,8 @@
 /* error.c - a status and one sentence */
 #include "base/base.h"
 
+#include <errno.h>
+
 il_status il_fail(il_error *err, il_status status, const char *format, ...)
 {
     if (err) {
@@ -13,6 +15,18 @@ il_status il_fail(il_error *err, il_status status, const char *format, ...)
         il_utf8_show(err->text, sizeof err->text - 4, text);
     }
     return status;
+}
+
+il_status il_fail_io(il_error *err, const char *format, ...)
+{
+    int reason = errno;
+    il_error what;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what.text, sizeof what.text, format ? format : "", args);
+    va_end(args);
+    if (reason == ENOMEM) return il_fail(err, IL_EFAIL, "%s: out of memory", what.text);
+    return il_fail(err, IL_EIO, "%s: %s", what.text, strerror(reason));
 }
 
 /* The word of `names` at *at, and *at behind it */

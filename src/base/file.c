@@ -26,12 +26,10 @@ static int read_all(FILE *f, char **text, size_t *bytes, size_t room, size_t lim
     }
 }
 
-/* Memory that ran out is no fault of the file. */
 static il_status refuse(il_error *err, const char *path, const char *done, int reason)
 {
-    if (reason == ENOMEM)
-        return il_fail(err, IL_EFAIL, "%s cannot be %s: out of memory", path, done);
-    return il_fail(err, IL_EIO, "%s cannot be %s: %s", path, done, strerror(reason));
+    errno = reason;
+    return il_fail_io(err, "%s cannot be %s", path, done);
 }
 
 il_status il_file_read(char **text, size_t *bytes, const char *path, size_t limit,

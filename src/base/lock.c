@@ -57,9 +57,7 @@ static il_status open_lock(il_lock *lock, const char *what, il_error *err)
         int got = lock->fd < 0 ? -1 : take(lock->fd);
         if (got > 0 && is_named(lock->fd, lock->path)) break;
         il_status status = IL_OK;
-        if (got < 0)
-            status =
-                il_fail(err, IL_EIO, "%s cannot be written: %s", what, strerror(errno));
+        if (got < 0) status = il_fail_io(err, "%s cannot be written", what);
         if (!got) status = in_use(lock->fd, what, err);
         if (lock->fd >= 0) close(lock->fd);
         if (status) return status;

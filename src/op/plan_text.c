@@ -313,6 +313,7 @@ static il_status read_lines(il_plan *p, const char *text, il_error *err)
         memcpy(line, text, size);
         line[size] = 0;
         IL_TRY(read_line(&r, line, err));
+        if (p->failed) return il_fail(err, IL_EFAIL, "out of memory for the plan");
         text += size + (text[size] == '\n');
     }
     return check_parts(p, err);

@@ -46,7 +46,7 @@ static il_status bad(const reader *in, int line, il_error *err, const char *what
 
 static il_status unreadable(const reader *in, il_error *err)
 {
-    return il_fail(err, IL_EIO, "%s: cannot be read: %s", in->path, strerror(errno));
+    return il_fail_io(err, "%s: cannot be read", in->path);
 }
 
 /* The next byte with every kind of line end as '\n'; EOF at the end. */
@@ -377,7 +377,7 @@ il_status il_table_read(il_table **table, const char *path, il_error *err)
 {
     IL_GIVEN(err, "table path", table, path);
     FILE *f = fopen(path, "rb");
-    if (!f) return il_fail(err, IL_EIO, "%s: cannot be read: %s", path, strerror(errno));
+    if (!f) return il_fail_io(err, "%s: cannot be read", path);
     il_status status = il_table_read_from(table, f, path, err);
     fclose(f);
     return status;

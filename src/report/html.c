@@ -286,8 +286,7 @@ static il_status draw_loss(const page *p, il_error *err)
     char path[1100];
     snprintf(path, sizeof path, "%s/figures", p->folder);
     if (mkdir(path, 0777) && errno != EEXIST)
-        return il_fail(err, IL_EIO, "%s: the folder cannot be made: %s", path,
-                       strerror(errno));
+        return il_fail_io(err, "%s: the folder cannot be made", path);
     snprintf(path, sizeof path, "%s/figures/loss", p->folder);
     return il_figure_write(&figure, p->loss, path, NULL, err);
 }

@@ -86,6 +86,16 @@ static const char *cell(const il_table *table, int row, int col, il_number *numb
     return number->text;
 }
 
+/* O(rows): known beforehand, unless there is no memory to know it */
+static int column_width(const il_table *table, int col)
+{
+    il_number number;
+    int wide = width(il_table_col(table, col));
+    for (int r = 0; r < il_table_rows(table); r++)
+        wide = il_max(wide, width(cell(table, r, col, &number)));
+    return wide;
+}
+
 static void pad(FILE *f, int n)
 {
     while (n-- > 0) fputc(' ', f);
@@ -96,17 +106,13 @@ void il_table_write_text(const il_table *table, FILE *f)
     if (!table || !f) return;
     int cols = il_table_cols(table), rows = il_table_rows(table);
     il_number number;
-    int *wide =
-        calloc((size_t)cols + 1, sizeof *wide); /* without memory: true, but ragged */
-    for (int c = 0; wide && c < cols; c++) {
-        wide[c] = width(il_table_col(table, c));
-        for (int r = 0; r < rows; r++)
-            wide[c] = il_max(wide[c], width(cell(table, r, c, &number)));
-    }
+    int *wide = calloc((size_t)cols + 1, sizeof *wide);
+    for (int c = 0; wide && c < cols; c++) wide[c] = column_width(table, c);
     for (int r = -1; r < rows; r++) { /* row -1 holds the names */
         for (int c = 0; c < cols; c++) {
             const char *text = r < 0 ? il_table_col(table, c) : cell(table, r, c, &number);
-            int left = il_table_is_text(table, c), space = wide ? wide[c] - width(text) : 0;
+            int left = il_table_is_text(table, c);
+            int space = (wide ? wide[c] : column_width(table, c)) - width(text);
             if (c) fputs("  ", f);
             if (!left) pad(f, space);
             for (; *text; text++) fputc((unsigned char)*text < ' ' ? ' ' : *text, f);

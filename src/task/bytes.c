@@ -31,7 +31,7 @@ static int classes(const void *opt)
 
 static il_status failed(const char *path, il_error *err)
 {
-    return il_fail(err, IL_EIO, "training.path: cannot read %s: %s", path, strerror(errno));
+    return il_fail_io(err, "training.path: cannot read %s", path);
 }
 
 static il_status open_file(const char *path, int *file, int64_t *size, il_error *err)

@@ -52,8 +52,7 @@ static il_status make_folder(const char *path, il_error *err)
         *at = 0;
         int made = !mkdir(part, 0777);
         if (!made && errno != EEXIST)
-            return il_fail(err, IL_EIO, "cannot make the folder %s: %s", part,
-                           strerror(errno));
+            return il_fail_io(err, "cannot make the folder %s", part);
         if (made) il_file_settle_name(part);
         *at = end;
         if (!end) return IL_OK;
@@ -268,8 +267,7 @@ static il_status prepare(runner *r, const il_config *config, int resume, il_erro
         il_file_write_atomic(in_folder(path, r, "config.yaml"), write_config, config, err));
     IL_TRY(il_file_write_atomic(in_folder(path, r, "env.json"), write_env, r, err));
     r->metrics = fopen(in_folder(path, r, "metrics.jsonl"), resume ? "a" : "w");
-    if (!r->metrics)
-        return il_fail(err, IL_EIO, "cannot write %s: %s", path, strerror(errno));
+    if (!r->metrics) return il_fail_io(err, "cannot write %s", path);
     il_file_settle_name(path);
     return IL_OK;
 }
@@ -295,8 +293,7 @@ static il_status log_metrics(runner *r, const il_progress *p, il_error *err)
     fprintf(f, ", \"dims\": %d, \"points\": %d, \"loops\": %d}\n", p->dims, p->points,
             p->loops);
     if (fflush(f) || ferror(f))
-        return il_fail(err, IL_EIO, "cannot write %s/metrics.jsonl: %s", r->folder,
-                       strerror(errno));
+        return il_fail_io(err, "cannot write %s/metrics.jsonl", r->folder);
     return IL_OK;
 }
 
@@ -338,8 +335,7 @@ static il_status save(runner *r, int keep, il_error *err)
 {
     IL_TRY(check_finite(r, err));
     if (fsync(fileno(r->metrics)) && errno != EINVAL)
-        return il_fail(err, IL_EIO, "cannot write %s/metrics.jsonl: %s", r->folder,
-                       strerror(errno));
+        return il_fail_io(err, "cannot write %s/metrics.jsonl", r->folder);
     IL_TRY(save_last(r, err));
     return keep ? save_kept(r, err) : IL_OK;
 }

@@ -5,6 +5,7 @@
  */
 #include "check.h"
 #include "innerloop.h"
+#include <errno.h>
 
 #include <ctype.h>
 #include <limits.h>
@@ -94,6 +95,10 @@ static void errors_and_options(void **state)
     (void)state;
     const char *const words[] = { "one", NULL };
     GIVES(il_fail(NULL, IL_EIO, "%s", "x"), == IL_EIO);
+    errno = ENOENT;
+    GIVES(il_fail_io(NULL, "%s", "x"), == IL_EIO);
+    errno = ENOMEM;
+    GIVES(il_fail_io(NULL, "%s", "x"), == IL_EFAIL);
     GIVES(il_version(), != NULL);
     GIVES(il_kernel_name(), != NULL);
     GIVES(il_threads(), > 0);
