@@ -1,10 +1,11 @@
-/* failing_memory.c - the n-th allocation of a program fails, once
+/* failing_memory.c - the n-th allocation of a program fails, once; what is never freed is counted
  *
  *   cc -shared -fPIC tests/failing_memory.c -o failing_memory.so
  *   FAIL_AT=120 LD_PRELOAD=./failing_memory.so innerloop ...
  *
- * Counted from where main begins. FAIL_AT=0 fails none and appends the number of allocations to
- * the file $FAIL_COUNT. Programs that the program starts are left alone. glibc's allocator.
+ * Counted from where main begins; FAIL_AT=0 fails none. At its end the numbers of allocations and
+ * of blocks that are still held go to the file $FAIL_COUNT. Programs that the program starts are
+ * left alone. glibc's allocator.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,8 +16,9 @@ void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 void *__libc_memalign(size_t, size_t);
+void __libc_free(void *);
 
-static long count, fail_at;
+static long count, held, fail_at;
 static const char *report;
 static int armed;
 
@@ -29,18 +31,35 @@ static int fails(void)
     return 1;
 }
 
-void *malloc(size_t size) { return fails() ? NULL : __libc_malloc(size); }
-void *calloc(size_t n, size_t size) { return fails() ? NULL : __libc_calloc(n, size); }
-void *realloc(void *p, size_t size) { return fails() ? NULL : __libc_realloc(p, size); }
+/* The block that was got, one more that is held */
+static void *got(void *p)
+{
+    if (armed && p) __atomic_add_fetch(&held, 1, __ATOMIC_RELAXED);
+    return p;
+}
+
+void *malloc(size_t size) { return fails() ? NULL : got(__libc_malloc(size)); }
+void *calloc(size_t n, size_t size) { return fails() ? NULL : got(__libc_calloc(n, size)); }
 void *memalign(size_t align, size_t size)
 {
-    return fails() ? NULL : __libc_memalign(align, size);
+    return fails() ? NULL : got(__libc_memalign(align, size));
 }
 void *aligned_alloc(size_t align, size_t size) { return memalign(align, size); }
 int posix_memalign(void **p, size_t align, size_t size)
 {
     *p = memalign(align, size);
     return *p ? 0 : ENOMEM;
+}
+void *realloc(void *p, size_t size)
+{
+    if (fails()) return NULL;
+    void *moved = __libc_realloc(p, size);
+    return p ? moved : got(moved);
+}
+void free(void *p)
+{
+    if (armed && p) __atomic_sub_fetch(&held, 1, __ATOMIC_RELAXED);
+    __libc_free(p);
 }
 
 __attribute__((constructor)) static void arm(void)
@@ -55,8 +74,8 @@ __attribute__((constructor)) static void arm(void)
 __attribute__((destructor)) static void disarm(void)
 {
     armed = 0;
-    FILE *f = report && !fail_at ? fopen(report, "a") : NULL;
+    FILE *f = report ? fopen(report, "w") : NULL;
     if (!f) return;
-    fprintf(f, "%ld\n", count);
+    fprintf(f, "%ld %ld\n", count, held);
     fclose(f);
 }
