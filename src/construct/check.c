@@ -292,10 +292,10 @@ void il_check_regression(il_check *c, int d, int points, double largest,
 {
     static const double conditions[] = { 1, 10, 100, 1000 };
     if (points <= d)
-        c->status = il_fail(&c->error, IL_ECONFIG,
-                            "to verify it takes as many examples as dimensions: at least "
-                            "%d and the query",
-                            d);
+        il_check_refuse(c,
+                        "to verify it takes as many examples as dimensions: at least "
+                        "%d and the query",
+                        d);
     for (int more = 0; more < 2; more++)
         for (int k = 0; k < IL_COUNT(conditions); k++) {
             int n = more ? il_max(points - 1, d) : 2 * d;

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
 static const il_construct *const rows[] = {
@@ -114,6 +115,17 @@ void il_check_row(il_check *c, const char *size, double condition, int steps, do
     c->status =
         add_row(c->table, size, condition, steps, error, exact, stated, ok, &c->error);
     c->failed += !ok;
+}
+
+void il_check_refuse(il_check *c, const char *format, ...)
+{
+    va_list args;
+    char text[512];
+    if (c->status != IL_OK) return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    c->status = il_fail(&c->error, IL_ECONFIG, "%s", text);
 }
 
 static il_status verify(il_check *c, const il_construct *row, const void *opts)

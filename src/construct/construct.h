@@ -193,6 +193,10 @@ double *il_check_take(il_check *c, size_t n);
 void il_check_row(il_check *c, const char *size, double condition, int steps, double error,
                   double exact, double stated);
 
+/* Refuses to verify options that do not fit the problem it is verified on. */
+void il_check_refuse(il_check *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Runs T tokens (T,width of a token) with a mask (T) or NULL for `loops` loops. After loop i (from
  * 0) the residual stream goes to stream + i T C, unless that is NULL, and the answers to
  * answer + i T O. */

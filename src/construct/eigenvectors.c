@@ -182,10 +182,9 @@ static void verify(il_check *c, const void *opt)
         }
         il_graph_spectrum(lambda, V, L, n, il_check_take(c, il_graph_work(n, o->vectors)));
         if (o->mu < lambda[n - 1]) {
-            c->status =
-                il_fail(&c->error, IL_ECONFIG,
-                        "mu = %g: this graph has the eigenvalue %g; take at least that",
-                        o->mu, lambda[n - 1]);
+            il_check_refuse(c,
+                            "mu = %g: this graph has the eigenvalue %g; take at least that",
+                            o->mu, lambda[n - 1]);
             return;
         }
         il_check_row(c, "ring with skips", loops_to_e(o, lambda), o->loops, error,

@@ -52,6 +52,30 @@ static void one_by_one(void **state)
         }
 }
 
+/* Every choice of every option builds with the defaults of all others, and is right */
+static void choices_have_defaults(void **state)
+{
+    (void)state;
+    const il_construct *c;
+    int choices = 0;
+    for (int i = 0; (c = il_construct_at(i)); i++)
+        for (const il_opt *o = c->opts; o->type != IL_OPT_END; o++) {
+            if (o->type != IL_OPT_CHOICE) continue;
+            for (const char *at = o->words; *at;) {
+                char text[IL_TEXT];
+                int length = (int)strcspn(at, "|"), failed = -1;
+                il_table *table = NULL;
+                snprintf(text, sizeof text, "%s %s=%.*s", c->name, o->name, length, at);
+                CHECK_OK(il_build_verify(&table, &failed, text, &err));
+                CHECK(!failed, "%s: %d errors above what is stated", text, failed);
+                il_table_free(table);
+                at += length + (at[length] == '|');
+                choices++;
+            }
+        }
+    CHECK(choices > 20, "%d choices", choices);
+}
+
 /* Every pair of sizes, each below and above the other */
 static void sizes_in_pairs(void **state)
 {
@@ -90,8 +114,10 @@ static void says_what_does_not_fit(void **state)
         { "chebyshev lo=5 hi=5", "lo = 5: it must be below hi = 5" },
         { "mesa_gd schedule=chebyshev hi=0", "hi = 0: the largest eigenvalue" },
         { "copy beta=1", "beta = 1: too small to tell points = 50 apart" },
-        { "graph form=heat_cubing layers=32", "layers = 32: at most 20 with this form" },
-        { "graph form=root layers=41", "layers = 41: at most 40 with this form" },
+        { "graph form=heat_cubing layers=17", "layers = 17: at most 16 with this form" },
+        { "graph form=root layers=46", "layers = 46: at most 45 with this form" },
+        { "graph form=heat time=100", "time = 100: this graph has the eigenvalue" },
+        { "graph form=heat time=1e6", "time = 1e+06: this graph has the eigenvalue" },
         { "graph delta=1e9", "delta = 1e+09: this graph has the eigenvalue" },
         { "eigenvectors mu=1", "mu = 1: this graph has the eigenvalue" },
         { "rank_one form=ridge dims=9", "examples = 6: at least dims = 9" },
@@ -113,9 +139,12 @@ static void says_what_does_not_fit(void **state)
     }
     static const char *const fine[] = {
         "graph form=root",
-        "graph form=inverse layers=40 nodes=30 edges=60",
-        "graph form=heat_cubing layers=20",
+        "graph form=inverse layers=45 nodes=30 edges=60",
+        "graph form=heat_cubing layers=16 nodes=40 edges=60",
+        "graph form=heat time=0.9 layers=100",
         "chebyshev ridge=0",
+        "chebyshev dims=3 points=7 layers=256 ridge=1e-9 hi=1e6",
+        "chebyshev dims=10 points=11 layers=40 ridge=0 hi=30",
         "chebyshev layers=64 ridge=1e-9",
         "chebyshev hi=1e6",
         "newton_gram start=trace ridge=1000",
@@ -140,6 +169,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_what_does_not_fit),
+        cmocka_unit_test(choices_have_defaults),
         cmocka_unit_test(one_by_one),
         cmocka_unit_test(sizes_in_pairs),
     };
