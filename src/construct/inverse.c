@@ -146,8 +146,9 @@ static void verify_one(il_check *c, const options *o, double condition)
         left = il_larger(left, fabs((i % (d + 1) == 0) - work[i]));
     char size[48];
     snprintf(size, sizeof size, "d=%d", d);
+    /* A X is rounded by 2^-53 |A| |X|, which is 2^-53 times the condition, here and in the reference; twice that */
     il_check_row(c, size, condition, steps, error, left,
-                 o->form == COUPLED ? 1e-13 * condition : 1e-13 + 1e-15 * condition);
+                 o->form == COUPLED ? 1e-13 * condition : fmax(1e-13, 0x1p-51 * condition));
 }
 
 static void verify(il_check *c, const void *opt)

@@ -102,6 +102,8 @@ static void verify(il_check *c, const void *opt)
         il_check_last(c, "knn k=1", &p, &nearest);
         il_check_run(c, o->examples + 1, p.tokens, NULL, 1, NULL, got);
         snprintf(size, sizeof size, "prompt %d", seed);
+        /* the gate rounds |x_i|^2 to a last digit of `bound`, and softmax makes of half of beta times that a
+         * factor of the weight */
         il_check_row(c, size, NAN, 1, fabs(got[o->examples] - want) / scale,
                      fabs(got[o->examples] - nearest) / scale,
                      fmax(1e-12, 0x1p-53 * o->sharpness * o->bound));

@@ -152,7 +152,9 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
     il_check_algo(c, algo, p, R, yhat, NULL);
     for (int t = 0; t < R; t++) all[t] = all[t * T + T - 1];
     double error = il_check_difference(all, yhat + 1, (size_t)R);
-    double rounding = o->start == START_TRACE ? 0x1p-48 * trace : 0; /* of al + M - M */
+    /* al + M - M is rounded to half a last digit of M = 2^5, 2^-48; M_k, of which al is a factor at first, changes
+     * by no larger a part than al, about 1 / trace, does */
+    double rounding = o->start == START_TRACE ? 0x1p-48 * trace : 0;
     if (o->start == START_TRACE && !(reach > 1 - 1e-6 && reach < 1.125 + 1e-6)) error = 1;
     il_check_row(c, size, condition, R, error, fabs(all[R - 1] - exact) / fabs(exact),
                  1e-14 * (10 + condition) + rounding);
