@@ -1,7 +1,7 @@
 /* primitives.c - arithmetic in the layers of an ordinary transformer: GeLU units and LayerNorm
  *
  *   product    x y ~ sqrt(pi/2) (gelu(e x + e y) - gelu(e x) - gelu(e y)) / e^2
- *   affine     x = gelu(x + N) - gelu(N), for x > 8 - N to the last digit
+ *   affine     x = gelu(x + N) - gelu(N), for x > 8 - N to the last digit of N, 2^-53 N
  *   quotient   y/|c| ~ N sqrt(2/n) LN([N c, -N c, y, -y]), n numbers in all
  *
  * gelu''(0) = sqrt(2/pi), so the product's error is of order e^2 (and what rounding leaves is magnified by 1/e).
