@@ -16,6 +16,7 @@
  * s, s' and eta are chords between M + 1 knots: errors fall as M^-2.
  * Source: theorem 5.2 of Giannou et al. 2024, arXiv:2403.03183.
  */
+#include "algo/dense.h"
 #include "construct/construct.h"
 
 #include <math.h>
@@ -57,9 +58,8 @@ static double eta(double x, double mu) { return 2 * sqrt(mu) / (2 * sqrt(mu) + s
 static double falling(double x, double unused) { return il_sigmoid(-x, unused); }
 
 /* 4 mu L^2 where L - ln(1 + L) = ln(2) / (4 mu): f(0) allows no larger decrement */
-static double most(const options *o)
+static double usual_most(const options *o)
 {
-    if (o->most > 0) return o->most;
     double c = 0.6931471805599453 / (4 * o->mu), lo = 0, hi = 2 * c + 2 * sqrt(c) + 2;
     for (int i = 0; i < 100; i++) {
         double L = (lo + hi) / 2;
@@ -67,20 +67,30 @@ static double most(const options *o)
     }
     return 4 * o->mu * hi * hi;
 }
+static double most(const options *o) { return o->most > 0 ? o->most : usual_most(o); }
 
 /* f(0) = ln 2 and damped steps never raise f: mu |w|^2 / 2 <= ln 2, and |a| <= 1 */
-static double range(const options *o)
+static double usual_range(const options *o) { return sqrt(2 * 0.6931471805599453 / o->mu); }
+static double range(const options *o) { return o->range > 0 ? o->range : usual_range(o); }
+
+/* The largest part of the inverse that k steps leave: (1 + 8 mu)^-(2^k) */
+static double left_after(const options *o, int k)
 {
-    return o->range > 0 ? o->range : sqrt(2 * 0.6931471805599453 / o->mu);
+    double r = 1 / (1 + 8 * o->mu);
+    while (k-- && r > 0) r *= r;
+    return r;
 }
 
-/* Steps until (1 + 8 mu)^-(2^k) < 1e-15 */
-static int inverse_steps(const options *o)
+/* Steps until no more than `eps` is left */
+static int steps_until(const options *o, double eps)
 {
     int k = 0;
-    if (o->inverse) return o->inverse;
-    for (double r = 1 / (1 + 8 * o->mu); r > 1e-15; r *= r) k++;
+    while (left_after(o, k) > eps) k++;
     return k;
+}
+static int inverse_steps(const options *o)
+{
+    return o->inverse ? o->inverse : steps_until(o, 1e-15);
 }
 
 static void short_program(il_program *p, const options *o)
@@ -229,13 +239,75 @@ static void compose(il_program *p, const void *opt)
         short_program(p, o);
 }
 
-/* Chords err by at most max|s''| h^2 / 8 with h = 2 range / M. That moves the fixed point by at most
- * 1/mu as much, 0.067 / (mu M)^2 at the default range; on random problems all steps stay within
- * 0.052 mu^-1.5 / M^2, for mu from 0.003 to 10. */
+/* Chords of s and s' err by at most max|s''| h^2 / 8 with h = 2 range / M, which moves the fixed point by at most 1/mu
+ * as much, 0.067 / (mu M)^2 at the usual range; on random problems all steps stay within 0.05 mu^-1.5 / M^2. Those of
+ * eta, whose knots are at 4th powers, err by at most sqrt(most) / (4 sqrt(mu) M^2), and so does the way that w goes, no
+ * further than the usual range and |g| / mu <= 1 / (2 mu). */
+static double chords(const options *o)
+{
+    double wider = range(o) / usual_range(o), root = sqrt(o->mu), M = o->knots;
+    double far = fmin(usual_range(o), 0.5 / o->mu);
+    return (0.05 * wider * wider / (o->mu * root) + sqrt(most(o)) / (4 * root) * far) /
+           (M * M);
+}
+
+/* What is left of the inverse is missing of every step, and steps reach no further than w, the usual range */
 static double stated(const options *o)
 {
-    double wider = range(o) / range(&(options){ .mu = o->mu }), h = wider / o->knots;
-    return 0.1 * h * h / (o->mu * sqrt(o->mu)) + 1e-13;
+    return chords(o) + left_after(o, inverse_steps(o)) * usual_range(o) + 1e-13;
+}
+
+/* How far the iterates w (R+1,d) of a problem go: the largest |w.a|, and the largest squared decrement s, of which
+ * -g.(step) is eta s */
+static void reach(const il_problem *p, const options *o, const double *w, double *range,
+                  double *most)
+{
+    int d = p->d;
+    double a = 2 * sqrt(o->mu);
+    *range = *most = 0;
+    for (int t = 0; t < o->loops; t++, w += d) {
+        double down = 0; /* -g.(step) */
+        for (int j = 0; j < d; j++) down -= o->mu * w[j] * (w[d + j] - w[j]);
+        for (int i = 0; i < p->n; i++) {
+            const double *x = p->x + i * d;
+            double z = il_ddot(w, x, d), next = il_ddot(w + d, x, d);
+            down += ((p->y[i] > 0) - il_sigmoid(z, 0)) * (next - z) / p->n;
+            *range = fmax(*range, fabs(z));
+        }
+        double root = (down + sqrt(down * down + 4 * a * a * fmax(down, 0))) / (2 * a);
+        *most = fmax(*most, root * root);
+    }
+}
+
+/* Options of which nothing can be stated: w is at most the usual range, and an error of a tenth of that says nothing */
+static void check(il_check *c, const options *o)
+{
+    double enough = usual_range(o) / 10, left = left_after(o, inverse_steps(o));
+    if (left > 0.1)
+        il_check_refuse(c,
+                        "inverse = %d: with mu = %g up to %.2g of the inverse is missing; "
+                        "take at least %d",
+                        o->inverse, o->mu, left, steps_until(o, 0.1));
+    if (chords(o) > enough)
+        il_check_refuse(
+            c,
+            "knots = %d: too few for w.a in +- %g and decrements to %g with mu = "
+            "%g; take at least %.0f",
+            o->knots, range(o), most(o), o->mu, ceil(o->knots * sqrt(chords(o) / enough)));
+}
+
+static void check_reach(il_check *c, const options *o, const il_problem *p, const double *w)
+{
+    double far, high;
+    reach(p, o, w, &far, &high);
+    if (far > range(o))
+        il_check_refuse(c, "range = %g: w.a reaches %.4g here; take more, or 0", o->range,
+                        far);
+    if (high > most(o))
+        il_check_refuse(c,
+                        "most = %g: the squared decrement reaches %.4g here; take more, "
+                        "or 0",
+                        o->most, high);
 }
 
 /* The largest difference of w over all steps; the register w is at columns `at`. */
@@ -244,6 +316,7 @@ static void verify(il_check *c, const void *opt)
     const options *o = opt;
     int d = o->dims, n = o->examples, T = o->paper ? n : n + 1, R = o->loops;
     size_t C = (size_t)il_width(&c->model->plan, c->model->plan.carry_out), D = (size_t)d;
+    check(c, o);
     int at = o->paper ? 4 * d + 1 : (o->mask ? d : 2 * d) + 2 + 2 * (n + 1);
     for (int seed = 1; seed <= 3; seed++) {
         size_t mark = c->used;
@@ -256,6 +329,8 @@ static void verify(il_check *c, const void *opt)
                *last = w + (size_t)(R + 50) * D;
         snprintf(algo, sizeof algo, "logistic rule=damped mu=%s", il_digits(o->mu).text);
         il_check_algo(c, algo, &p, R + 50, NULL, w);
+        check_reach(c, o, &p, w);
+        if (c->status != IL_OK) return;
         il_check_run(c, T, tokens, p.mask, R, stream, answer);
         for (int t = 0; t < R; t++)
             for (int j = 0; j < d; j++) {
