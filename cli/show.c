@@ -71,6 +71,15 @@ static void print_wrapped(const char *text)
     putchar('\n');
 }
 
+/* What becomes of the numbers of a file that holds others than we compute with */
+static const char *as_read(const il_model *model)
+{
+    const char *dtype = il_model_dtype(model);
+    if (strstr(dtype, "F16")) return "  (widened to F32, which is exact)";
+    if (!strcmp(dtype, "F64")) return "  (rounded to F32)";
+    return "";
+}
+
 static void show_text(const il_model *model, int trained, const char *recipe,
                       const char *words)
 {
@@ -88,8 +97,9 @@ static void show_text(const il_model *model, int trained, const char *recipe,
            cli_grouped(number, counts.embedding));
     printf("            %12s  all\n", cli_grouped(number, counts.all));
     if (!trained) return;
-    printf("\nstep        %12s\nweights %016" PRIx64 "\n\n",
-           cli_grouped(number, il_model_step(model)), il_model_hash(model));
+    printf("\nstep        %12s\nstored as   %12s%s\nweights %016" PRIx64 "\n\n",
+           cli_grouped(number, il_model_step(model)), il_model_dtype(model), as_read(model),
+           il_model_hash(model));
     for (int i = 0; i < il_model_weights(model); i++) {
         const char *name;
         const il_real *data;
@@ -136,8 +146,9 @@ static void show_json(const il_model *model, int trained, const char *recipe,
            (int64_t)counts.backbone, (int64_t)counts.embedding, (int64_t)counts.all);
     if (il_model_program(model)) print_member("program", il_model_program(model));
     if (trained) {
-        printf(",\n \"step\": %" PRId64 ",\n \"hash\": \"%016" PRIx64 "\"",
-               (int64_t)il_model_step(model), il_model_hash(model));
+        printf(",\n \"step\": %" PRId64 ",\n \"dtype\": \"%s\",\n \"hash\": \"%016" PRIx64
+               "\"",
+               (int64_t)il_model_step(model), il_model_dtype(model), il_model_hash(model));
         print_weights(model);
     }
     printf("\n}\n");

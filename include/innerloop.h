@@ -347,6 +347,10 @@ int il_model_weights(const il_model *model); /* how many */
 void il_model_weight(const il_model *model, int index, const char **name,
                      const il_real **data, int *rows, int *cols);
 
+/* What the weights' numbers are in the file that they were read from: "F32", "F64", "BF16", "F16", or
+ * "mixed". Here they are il_real: F16 and BF16 are widened, which is exact. */
+const char *il_model_dtype(const il_model *model);
+
 /* The program that a built model was assembled from, as text: what it computes, its registers,
  * its layers. NULL for other models. */
 const char *il_model_program(const il_model *model);

@@ -219,6 +219,8 @@ static il_status read_into(const il_tensors *file, const char *path, il_model *m
     for (int i = 0; i < p->n_params; i++) {
         const il_tensor *t = il_tensors_find(file, p->params[i].name);
         stored = il_hash_weight(stored, &p->params[i], t->data, il_dtype_bytes(t->dtype));
+        const char *dtype = il_dtype_name(t->dtype);
+        model->dtype = !i || !strcmp(dtype, model->dtype) ? dtype : "mixed";
     }
     snprintf(now, sizeof now, "%016" PRIx64, stored);
     if (hash && strcmp(hash, now))

@@ -97,6 +97,11 @@ static void pack_one(void *context, int i, int worker)
 void il_model_pack(il_model *m) { il_parallel(2 * m->plan.n_ops, pack_one, m); }
 
 const il_config *il_model_config(const il_model *m) { return m ? &m->config : NULL; }
+const char *il_model_dtype(const il_model *m)
+{
+    return !m ? "" : m->dtype ? m->dtype : il_dtype_name(IL_DTYPE_REAL);
+}
+
 const char *il_model_program(const il_model *m) { return m ? m->program : NULL; }
 int64_t il_model_step(const il_model *m) { return m ? m->step : 0; }
 int il_model_loops(const il_model *m) { return m ? m->plan.loops : 0; }

@@ -166,9 +166,10 @@ const il_op_kind *il_op_find(const char *name);
 struct il_model {
     il_config config;
     il_plan plan;
-    il_real *weights; /* (n_weights) */
-    il_real *packed;  /* (n_packed) */
-    char *program;    /* text of a built model's program, or NULL */
+    il_real *weights;  /* (n_weights) */
+    il_real *packed;   /* (n_packed) */
+    char *program;     /* text of a built model's program, or NULL */
+    const char *dtype; /* of the weights where they were read; NULL: il_real's */
     int64_t step;
     il_arena arena;
     size_t sketched; /* bytes of addresses that il_model_sketch put in place of weights */

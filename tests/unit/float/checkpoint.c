@@ -140,6 +140,7 @@ static void halves_are_widened(void **state)
         memcpy(halves, kind ? bf16 : f16, sizeof f16);
         save_halves(m, kind ? IL_DTYPE_BF16 : IL_DTYPE_F16, halves, config, path);
         CHECK_OK(il_model_load(&got, path, &err));
+        assert_string_equal(il_model_dtype(got), kind ? "BF16" : "F16");
         for (int i = 0; i < IL_COUNT(f16); i++) {
             double w = (double)got->weights[i], want = (kind ? wantb : want16)[i];
             CHECK(w == want && signbit(w) == signbit(want), "%d: %a is not %a", i, w, want);

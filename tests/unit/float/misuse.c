@@ -269,6 +269,7 @@ static void models(void **state)
     GIVES(il_model_points(NULL), == 0);
     GIVES(il_model_dims(NULL), == 0);
     GIVES(il_model_weights(NULL), == 0);
+    GIVES(strlen(il_model_dtype(NULL)), == 0);
     GIVES(il_model_program(NULL), == NULL);
     SAFE(il_model_weight(NULL, 0, &name, &data, &rows, &cols));
     assert_null(data);
