@@ -20,10 +20,10 @@ il_status il_fail(il_error *err, il_status status, const char *format, ...)
 il_status il_fail_io(il_error *err, const char *format, ...)
 {
     int reason = errno;
-    il_error what;
+    il_error what = { 0 };
     va_list args;
     va_start(args, format);
-    vsnprintf(what.text, sizeof what.text, format ? format : "", args);
+    if (format) vsnprintf(what.text, sizeof what.text, format, args);
     va_end(args);
     if (reason == ENOMEM) return il_fail(err, IL_EFAIL, "%s: out of memory", what.text);
     return il_fail(err, IL_EIO, "%s: %s", what.text, strerror(reason));
