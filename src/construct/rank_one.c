@@ -161,11 +161,26 @@ static void compose_primitives(il_program *p, const options *o)
     il_answer(p, "o");
 }
 
+/* 1 + |x|^2 / lambda, what the first c is, on average */
+static double usual_c(const options *o) { return 1 + o->dims / o->lambda; }
+static double most(const options *o)
+{
+    return o->most > 0 ? o->most : 1 + 4 * o->dims / o->lambda;
+}
+
+/* Chords with knots at 1 + (most - 1) (j/M)^3 are within 9/4 most^(2/3) (c - 1)^(4/3) / (c M)^2 of 1/c, relative to it,
+ * and along x an update is wrong by c - 1 times that, 9/4 (most^2 c)^(1/3) / M^2; c is large in the first d of them. Twice
+ * that, for c may be above its average. */
+static double chords(const options *o)
+{
+    double M = o->knots;
+    return 4.5 * o->dims * cbrt(most(o) * most(o) * usual_c(o)) / (M * M);
+}
+
 /* Options of which a pass makes nothing */
 static void check(il_program *p, const options *o)
 {
-    enum { KNOTS = 128 };
-    double least = 1 + o->dims / o->lambda; /* what the first c is, on average */
+    const double enough = 0.2; /* of an error, above which updates no longer shrink P */
     if (!o->ridge && o->alpha * o->lambda > 1)
         il_refuse(
             p, "alpha = %g with lambda = %g: weights grow at every step; take at most %s",
@@ -180,16 +195,15 @@ static void check(il_program *p, const options *o)
     if (o->examples < o->dims)
         il_refuse(p, "examples = %d: at least dims = %d, for columns of P stand in them",
                   o->examples, o->dims);
-    if (o->knots < KNOTS)
-        il_refuse(p, "knots = %d: at least %d with form=ridge", o->knots, KNOTS);
-    if (o->most > 0 && o->most < least)
+    if (o->most > 0 && o->most < usual_c(o))
         il_refuse(p, "most = %g: the first c is %s on average", o->most,
-                  il_digits_short(least).text);
-}
-
-static double most(const options *o)
-{
-    return o->most > 0 ? o->most : 1 + 4 * o->dims / o->lambda;
+                  il_digits_short(usual_c(o)).text);
+    if (chords(o) > enough)
+        il_refuse(p,
+                  "knots = %d: too few for 1/c up to c = %s; take at least %d, or a larger "
+                  "lambda",
+                  o->knots, il_digits_short(most(o)).text,
+                  (int)ceil(o->knots * sqrt(chords(o) / enough)));
 }
 
 static void compose(il_program *p, const void *opt)
@@ -262,36 +276,67 @@ static double *apart(il_check *c, const il_problem *p)
     return tokens;
 }
 
+/* <w, q> after a pass of steps, the algorithm of form=sgd */
+static double descend(il_check *c, const options *o, const il_problem *p)
+{
+    int d = p->d;
+    double *w = il_check_take(c, (size_t)d), answer = 0;
+    for (int i = 0; i < p->n; i++) {
+        double e = -p->y[i];
+        for (int j = 0; j < d; j++) e += w[j] * p->x[i * d + j];
+        for (int j = 0; j < d; j++)
+            w[j] -= 2 * o->alpha * (e * p->x[i * d + j] + o->lambda * w[j]);
+    }
+    for (int j = 0; j < d; j++) answer += w[j] * p->q[j];
+    return answer;
+}
+
+/* The largest c of a pass of updates */
+static double largest_c(il_check *check, const options *o, const il_problem *p)
+{
+    int d = p->d;
+    double *P = il_check_take(check, (size_t)(d * d)), largest = 0;
+    double *u = il_check_take(check, (size_t)d);
+    for (int j = 0; j < d; j++) P[j * d + j] = 1 / o->lambda;
+    for (int i = 0; i < p->n; i++) {
+        const double *x = p->x + i * d;
+        double c = 1;
+        for (int j = 0; j < d; j++) {
+            u[j] = 0;
+            for (int k = 0; k < d; k++) u[j] += P[j * d + k] * x[k];
+            c += x[j] * u[j];
+        }
+        for (int j = 0; j < d * d; j++) P[j] -= u[j / d] * u[j % d] / c;
+        largest = fmax(largest, c);
+    }
+    return largest;
+}
+
+static double stated(const options *o)
+{
+    double from = o->ridge ? 1e-4 : 1e-3; /* e, where the errors are the two's */
+    if (o->primitives)
+        return (o->ridge ? 2e-3 : 1e-5) * fmax(1, o->e * o->e / (from * from));
+    return o->ridge ? chords(o) : 1e-13;
+}
+
 static void verify(il_check *c, const void *opt)
 {
     const options *o = opt;
-    int n = o->examples, d = o->dims;
+    int n = o->examples, d = o->dims, T = o->primitives ? 2 * n + 1 : n + 1;
     for (int seed = 1; seed <= 3; seed++) {
         size_t mark = c->used;
         il_problem p = il_problem_normal(c, n, d, o->ridge ? 1 : 0.5, 0.1, seed);
-        int T = o->primitives ? 2 * n + 1 : n + 1;
-        double *all = il_check_take(c, (size_t)T), want = 0;
-        double *w = il_check_take(c, (size_t)d);
+        double *all = il_check_take(c, (size_t)T), high;
+        if (o->ridge && !o->primitives && (high = largest_c(c, o, &p)) > most(o))
+            il_check_refuse(c, "most = %g: c reaches %s here; take more", most(o),
+                            il_digits_short(high).text);
         il_check_run(c, T, o->primitives ? apart(c, &p) : p.tokens, p.mask, 1, NULL, all);
-        for (int i = 0; i < n && !o->ridge; i++) {
-            double e = -p.y[i];
-            for (int j = 0; j < d; j++) e += w[j] * p.x[i * d + j];
-            for (int j = 0; j < d; j++)
-                w[j] -= 2 * o->alpha * (e * p.x[i * d + j] + o->lambda * w[j]);
-        }
-        for (int j = 0; j < d; j++) want += w[j] * p.q[j];
+        double want = o->ridge ? il_check_ridge(c, &p, o->lambda) : descend(c, o, &p);
         char size[48];
-        if (o->ridge) want = il_check_ridge(c, &p, o->lambda);
         snprintf(size, sizeof size, "d=%d n=%d", d, n);
-        double h = 1024.0 / o->knots;
-        double stated = o->ridge ? 2e-3 * h * h : 1e-13;
-        if (o->ridge) /* chords are longer, as the cube root */
-            stated *= fmax(1, cbrt(most(o) / 161) * cbrt(most(o) / 161));
-        double from = o->ridge ? 1e-4 : 1e-3; /* e, where the errors are the two's */
-        if (o->primitives)
-            stated = (o->ridge ? 2e-3 : 1e-5) * fmax(1, o->e * o->e / (from * from));
         il_check_row(c, size, NAN, n, fabs(all[T - 1] - want) / fmax(fabs(want), 1e-3), NAN,
-                     stated);
+                     stated(o));
         c->used = mark;
     }
 }
