@@ -312,12 +312,24 @@ static double largest_c(il_check *check, const options *o, const il_problem *p)
     return largest;
 }
 
-static double stated(const options *o)
+/* |w| |q| / |w.q|, what an error of the weights w of ridge regression is multiplied by in the answer w.q */
+static double cancels(il_check *c, const options *o, const il_problem *p)
+{
+    int d = p->d;
+    double *w = il_check_take(c, (size_t)d), answer = NAN, ww = 0, qq = 0;
+    char algo[IL_TEXT];
+    snprintf(algo, sizeof algo, "ridge alpha=%s", il_digits(o->lambda).text);
+    il_check_algo(c, algo, p, 0, &answer, w);
+    for (int j = 0; j < d; j++) ww += w[j] * w[j], qq += p->q[j] * p->q[j];
+    return sqrt(ww * qq) / fmax(fabs(answer), 1e-3);
+}
+
+static double stated(il_check *c, const options *o, const il_problem *p)
 {
     double from = o->ridge ? 1e-4 : 1e-3; /* e, where the errors are the two's */
     if (o->primitives)
         return (o->ridge ? 2e-3 : 1e-5) * fmax(1, o->e * o->e / (from * from));
-    return o->ridge ? chords(o) : 1e-13;
+    return o->ridge ? chords(o) * fmax(1, cancels(c, o, p)) : 1e-13;
 }
 
 static void verify(il_check *c, const void *opt)
@@ -336,7 +348,7 @@ static void verify(il_check *c, const void *opt)
         char size[48];
         snprintf(size, sizeof size, "d=%d n=%d", d, n);
         il_check_row(c, size, NAN, n, fabs(all[T - 1] - want) / fmax(fabs(want), 1e-3), NAN,
-                     stated(o));
+                     stated(c, o, &p));
         c->used = mark;
     }
 }

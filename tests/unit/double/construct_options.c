@@ -152,6 +152,8 @@ static void says_what_does_not_fit(void **state)
         "rank_one form=ridge most=1e4",
         "rank_one form=ridge knots=128",
         "rank_one form=ridge lambda=0.001",
+        "rank_one form=ridge dims=2 examples=2 lambda=0.03243 knots=256 most=330.085",
+        "rank_one form=ridge dims=8 examples=8 lambda=0.146 knots=512",
     };
     for (int i = 0; i < IL_COUNT(fine); i++) {
         il_table *table = NULL;
