@@ -327,5 +327,7 @@ void il_threads_use(int n);
 
 #define IL_HASH_START 14695981039346656037ull
 uint64_t il_hash(uint64_t hash, const void *data, size_t bytes); /* FNV-1a, 64 bits */
+/* Of n numbers of `size` <= 8 bytes, as little-endian bytes: the same on every machine */
+uint64_t il_hash_numbers(uint64_t hash, const void *data, size_t n, size_t size);
 
 #endif

@@ -7,9 +7,6 @@
 
 static uint64_t hash_tensor(const il_tensor *t)
 {
-    enum { AT_ONCE = 256 };
-    unsigned char bytes[AT_ONCE * 8];
-    size_t size = il_dtype_bytes(t->dtype), all = il_tensor_count(t);
     uint64_t hash = il_hash(IL_HASH_START, t->name, strlen(t->name) + 1);
     hash = il_hash(hash, il_dtype_name(t->dtype), strlen(il_dtype_name(t->dtype)) + 1);
     for (int i = 0; i < t->ndim; i++) {
@@ -17,12 +14,7 @@ static uint64_t hash_tensor(const il_tensor *t)
         int n = snprintf(extent, sizeof extent, "%lld ", (long long)t->shape[i]);
         hash = il_hash(hash, extent, (size_t)n);
     }
-    for (size_t i = 0; i < all; i += AT_ONCE) {
-        size_t some = all - i < AT_ONCE ? all - i : AT_ONCE;
-        il_copy_little_endian(bytes, (const char *)t->data + i * size, some, size);
-        hash = il_hash(hash, bytes, some * size);
-    }
-    return hash;
+    return il_hash_numbers(hash, t->data, il_tensor_count(t), il_dtype_bytes(t->dtype));
 }
 
 uint64_t il_tensors_digest(const il_tensor *tensors, int n, const il_meta *meta, int nmeta)

@@ -96,3 +96,15 @@ void il_copy_little_endian(void *to, const void *from, size_t n, size_t size)
     for (size_t i = 0; i < n; i++, x += size, y += size)
         for (size_t j = 0; j < size; j++) y[j] = x[size - 1 - j];
 }
+
+uint64_t il_hash_numbers(uint64_t hash, const void *data, size_t n, size_t size)
+{
+    enum { AT_ONCE = 256 };
+    unsigned char bytes[AT_ONCE * 8];
+    for (size_t i = 0; i < n; i += AT_ONCE) {
+        size_t some = n - i < AT_ONCE ? n - i : AT_ONCE;
+        il_copy_little_endian(bytes, (const char *)data + i * size, some, size);
+        hash = il_hash(hash, bytes, some * size);
+    }
+    return hash;
+}

@@ -142,20 +142,12 @@ il_counts il_model_counts(const il_model *m)
     return n;
 }
 
-/* The same on machines of either byte order: values are hashed as little-endian bytes. */
 uint64_t il_hash_weight(uint64_t hash, const il_param *w, const void *data, size_t size)
 {
-    enum { AT_ONCE = 256 };
-    unsigned char bytes[AT_ONCE * 8];
     char shape[IL_NAME + 32];
     int n = snprintf(shape, sizeof shape, "%s %d %d\n", w->name, w->rows, w->cols);
     hash = il_hash(hash, shape, (size_t)n);
-    for (size_t i = 0, all = il_param_size(w); i < all; i += AT_ONCE) {
-        size_t some = all - i < AT_ONCE ? all - i : AT_ONCE;
-        il_copy_little_endian(bytes, (const char *)data + i * size, some, size);
-        hash = il_hash(hash, bytes, some * size);
-    }
-    return hash;
+    return il_hash_numbers(hash, data, il_param_size(w), size);
 }
 
 uint64_t il_model_hash(const il_model *m)

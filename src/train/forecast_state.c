@@ -16,7 +16,7 @@ static uint64_t hash_of(const il_forecast *f)
 {
     uint64_t hash = IL_HASH_START;
     for (int i = 0; i < f->sections; i++)
-        hash = il_hash(hash, f->section[i].data, sizeof(double) * f->section[i].n);
+        hash = il_hash_numbers(hash, f->section[i].data, f->section[i].n, sizeof(double));
     return hash;
 }
 

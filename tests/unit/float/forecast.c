@@ -508,6 +508,38 @@ static void refused(const char *says)
     CHECK(strstr(err.text, says), "'%s' lacks '%s'", err.text, says);
 }
 
+/* The hash is of little-endian bytes, whatever this machine's numbers look like in memory. */
+static void states_are_hashed_alike_everywhere(void **state)
+{
+    il_forecast_options o = rich();
+    il_forecast_value out[6];
+    il_tensors *file;
+    uint64_t hash = IL_HASH_START;
+    char want[24];
+    double y[2];
+    (void)state;
+    il_forecast *f = forecaster(2, &o);
+    for (int t = 0; t < 40; t++) {
+        row_of(y, t);
+        CHECK_OK(il_forecast_step(f, y, out, &err));
+    }
+    for (int i = 0; i < f->sections; i++)
+        for (size_t j = 0; j < f->section[i].n; j++) {
+            const double *numbers = f->section[i].data;
+            unsigned char bytes[8];
+            uint64_t bits;
+            memcpy(&bits, numbers + j, sizeof bits);
+            for (int k = 0; k < 8; k++) bytes[k] = (unsigned char)(bits >> 8 * k);
+            hash = il_hash(hash, bytes, sizeof bytes);
+        }
+    snprintf(want, sizeof want, "%016llx", (unsigned long long)hash);
+    CHECK_OK(il_forecast_save(f, path, &err));
+    CHECK_OK(il_tensors_read(&file, path, &err));
+    assert_string_equal(il_tensors_meta(file, "hash"), want);
+    il_tensors_free(file);
+    il_forecast_free(f);
+}
+
 static void refuses_damaged_files(void **state)
 {
     il_forecast_options o = rich();
@@ -589,6 +621,7 @@ int main(void)
         cmocka_unit_test(resumes_bit_for_bit),
         cmocka_unit_test(refuses_what_it_cannot_do),
         cmocka_unit_test(a_refused_row_leaves_no_trace),
+        cmocka_unit_test(states_are_hashed_alike_everywhere),
         cmocka_unit_test(refuses_damaged_files),
         cmocka_unit_test(recent_values_are_sorted),
     };
