@@ -170,12 +170,28 @@ static void say_values(sentence *to, const il_match *m, const il_matches *all)
     say(to, ")");
 }
 
-static void say_none(sentence *to, const il_matches *all)
+/* The share of readings that are no finite numbers */
+static double wild(const il_judged *s)
 {
+    const il_readings *r = s->readings;
+    size_t n = (size_t)r->layers * il_points(s->evidence) * (size_t)r->outs, sum = 0;
+    for (size_t i = 0; i < n; i++) sum += !isfinite(r->yhat[i]);
+    return n ? (double)sum / (double)n : 0;
+}
+
+static void say_none(sentence *to, const il_judged *s)
+{
+    const il_matches *all = s->matches;
     const il_match *best = &all->match[0];
+    double lost = wild(s);
     say(to, "None of these: ");
+    if (lost > 0) {
+        say(to, "%s %% of the answers after its %ss are not finite numbers: they overflow.",
+            il_digits_short(100 * lost).text, s->unit);
+        return;
+    }
     if (!loud(all))
-        say(to, "there is nothing to read in any layer.");
+        say(to, "its answers after every %s are zero, or nearly so.", s->unit);
     else
         say(to,
             "the nearest, %s, leaves %s %% of the readings unexplained; at most %s %% is "
@@ -294,7 +310,7 @@ void il_verdict(const il_judged *s, il_explanation *out)
     if (out->found)
         say_found(&to, s, out->found);
     else
-        say_none(&to, all);
+        say_none(&to, s);
 }
 
 int il_verdict_settled(const il_matches *all)

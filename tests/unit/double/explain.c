@@ -73,6 +73,31 @@ static il_explanation explain(const il_evidence *e, il_readings *r)
     return x;
 }
 
+/* Answers that say nothing: why, in the verdict */
+static void says_why_nothing_is_read(void **state)
+{
+    static const struct {
+        double value;
+        const char *says;
+    } cases[] = {
+        { NAN, "100 % of the answers after its layers are not finite" },
+        { INFINITY, "100 % of the answers after its layers are not finite" },
+        { 0, "its answers after every layer are zero, or nearly so" },
+    };
+    (void)state;
+    il_evidence *e = evidence(5, "isotropic");
+    for (int i = 0; i < IL_COUNT(cases); i++) {
+        il_readings *r = NULL;
+        CHECK_OK(il_readings_blank(&r, 2, il_answers(e), &err));
+        for (size_t j = 0; j < 2 * il_answers(e); j++) r->yhat[j] = cases[i].value;
+        il_explanation x = explain(e, r);
+        CHECK(x.found == IL_EXPLAINED_NONE, "%g: %s", cases[i].value, x.verdict);
+        CHECK(strstr(x.verdict, cases[i].says), "%g: %s", cases[i].value, x.verdict);
+        il_explanation_free(&x);
+    }
+    il_evidence_free(e);
+}
+
 static void names_what_ran(void **state)
 {
     static const struct {
@@ -375,6 +400,7 @@ static void measures_agree(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(says_why_nothing_is_read),
         cmocka_unit_test(names_what_ran),
         cmocka_unit_test(names_nothing_else),
         cmocka_unit_test(finds_layers_of_their_own),
