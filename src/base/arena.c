@@ -5,8 +5,10 @@
  */
 #include "base/base.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { LINE = 64 };           /* a cache line, and the widest vector */
 enum { HUGE_PAGE = 2 << 20 }; /* a huge page, where there are any */
@@ -23,6 +25,16 @@ void *il_arena_take(il_arena *arena, size_t bytes)
     return arena->base ? arena->base + at : NULL;
 }
 
+il_status il_memory_ask(double bytes, const char *what, const char *lower, il_error *err)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    double most = pages > 0 && page > 0 ? (double)pages * (double)page : INFINITY;
+    if (bytes <= most) return IL_OK;
+    return il_fail(err, IL_EFAIL,
+                   "out of memory: %s needs %.1f MB, and this machine has %.1f%s%s", what,
+                   bytes / 1e6, most / 1e6, *lower ? "; lower " : "", lower);
+}
+
 il_status il_arena_fill(il_arena *arena, il_error *err)
 {
     size_t size = arena->peak ? arena->peak : LINE, align = LINE;
@@ -31,6 +43,7 @@ il_status il_arena_fill(il_arena *arena, il_error *err)
         align = HUGE_PAGE;
         size = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     }
+    IL_TRY(il_memory_ask((double)size, "one block of it", "", err));
     char *base = aligned_alloc(align, size);
     if (!base)
         return il_fail(err, IL_EFAIL, "out of memory: %.1f MB were asked for",

@@ -42,6 +42,9 @@ void *il_arena_take(il_arena *arena,
 il_status il_arena_fill(il_arena *arena,
                         il_error *err); /* after measuring: get the memory, zeroed */
 void il_arena_free(il_arena *arena);
+/* Before anything is taken: more than the machine's memory is refused in a sentence that says what needs
+ * it and, if not "", which keys to lower. Errors: IL_EFAIL. */
+il_status il_memory_ask(double bytes, const char *what, const char *lower, il_error *err);
 static inline size_t il_product(size_t a, size_t b) /* SIZE_MAX where it does not fit */
 {
     return b && a > SIZE_MAX / b ? SIZE_MAX : a * b;

@@ -16,7 +16,8 @@ typedef struct {
 } options;
 static const il_opt opts[] = {
     { "prompts", IL_OPT_INT, offsetof(options, prompts), 100000, 1, 1e9, "how many", NULL },
-    { "loops", IL_OPT_INT, offsetof(options, loops), 0, 0, 1e6, "0: as in training", NULL },
+    { "loops", IL_OPT_INT, offsetof(options, loops), 0, 0, IL_MOST_LOOPS,
+      "0: as in training", NULL },
     { "seed", IL_OPT_INT, offsetof(options, seed), 1, 0, 2147483647, "which prompts",
       NULL },
     { "less", IL_OPT_TEXT, offsetof(options, less), 0, 0, 0,

@@ -4,7 +4,7 @@
  * model of Yang et al. 2024 (arXiv:2311.12424). docs/formats.md shows this table; a test holds
  * the two together.
  */
-#include "base/base.h"
+#include "op/op.h"
 
 #include <limits.h>
 
@@ -18,9 +18,9 @@
 #define TEXT(path, init, help)           KEY(path, TEXT, 0, 0, 0, help, init)
 
 /* clang-format off */
-#define RAMP(ramp, start_, end_, inc_, interval_)                                                \
-    INT(training.curriculum.ramp.start, start_, 1, 1000000, "first value"),                      \
-    INT(training.curriculum.ramp.end, end_, 1, 1000000, "last value"),                           \
+#define RAMP(ramp, most, start_, end_, inc_, interval_)                                          \
+    INT(training.curriculum.ramp.start, start_, 1, most, "first value"),                         \
+    INT(training.curriculum.ramp.end, end_, 1, most, "last value"),                              \
     INT(training.curriculum.ramp.inc, inc_, 0, 1000000, "added after every interval"),           \
     INT(training.curriculum.ramp.interval, interval_, 1, INT_MAX, "steps between two values")
 
@@ -73,7 +73,7 @@ static const il_opt table[] = {
     REAL(training.clip_value, 0, 0, 1e9, "largest magnitude of an element of the gradient; 0 is off"),
     INT(training.train_steps, 500000, 1, INT_MAX, "steps, each with new prompts"),
     INT(training.seed, 42, 0, INT_MAX, "of the initial weights and all prompts"),
-    INT(training.n_loop_window, 20, 1, 1000000, "last loops that carry loss and gradient"),
+    INT(training.n_loop_window, 20, 1, IL_MOST_LOOPS, "last loops that carry loss and gradient"),
     INT(training.save_every_steps, 1000, 1, INT_MAX, "the newest checkpoint is replaced"),
     INT(training.keep_every_steps, 100000, 0, INT_MAX, "a checkpoint is kept for good; 0: none"),
     INT(training.log_every_steps, 100, 1, INT_MAX, "a line is added to metrics.jsonl"),
@@ -81,9 +81,9 @@ static const il_opt table[] = {
     INT(training.slots, 8, 1, 1024, "gradient sums, bound the threads; touches the last bits"),
     INT(training.recompute, 1, 0, 2, "0 keep all, 1 recompute what is cheap, 2 whole loops"),
     CHOICE(training.precision, "fp32|bf16", "of matrix products"),
-    RAMP(dims, 5, 20, 1, 5000),
-    RAMP(points, 11, 41, 2, 5000),
-    RAMP(loops, 1, 1, 2, 500),
+    RAMP(dims, 65536, 5, 20, 1, 5000),
+    RAMP(points, 65536, 11, 41, 2, 5000),
+    RAMP(loops, IL_MOST_LOOPS, 1, 1, 2, 500),
 
     TEXT(out_dir, "", "run folder; empty: runs/ and the recipe's name"),
     { 0 },

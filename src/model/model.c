@@ -55,6 +55,13 @@ il_status il_model_new(il_model **out, const il_config *config, il_error *err)
     IL_GIVEN(err, "model config", out, config);
     il_plan plan;
     IL_TRY(il_model_plan(&plan, config, err));
+    il_status status =
+        il_memory_ask(sizeof(il_real) * (double)(plan.n_weights + plan.n_packed),
+                      "the model", "model.n_embd, n_layer or n_positions", err);
+    if (status != IL_OK) {
+        il_plan_free(&plan);
+        return status;
+    }
     IL_TRY(il_model_from_plan(out, &plan, err));
     (*out)->config = *config;
     il_params_init(&(*out)->plan, (*out)->weights, (uint64_t)config->training.seed);

@@ -128,9 +128,13 @@ int il_plan_carry(il_plan *plan, il_carry start, int slot, int width);
 /* Adds an op; its output slot goes to *out. `opts` as "a=1 b=2". Errors: IL_ECONFIG. */
 il_status il_plan_add(il_plan *plan, il_section section, const char *kind, const char *name,
                       const char *opts, int n_in, const int *in, int *out, il_error *err);
+/* What a file may ask for: loops, and ops of the body times loops in one pass */
+enum { IL_MOST_LOOPS = 10000, IL_MOST_RUNS = 4000000 };
+
 /* Ends the building: which slots are kept, the backward schedule, where everything lies.
  * `recompute`: 0 keeps every slot a backward reads, 1 recomputes what is cheap,
- * 2 recomputes whole loops from their carry. The result's bits do not depend on it. */
+ * 2 recomputes whole loops from their carry. The result's bits do not depend on it.
+ * Errors: IL_ECONFIG when a pass would be longer than IL_MOST_RUNS; IL_EFAIL out of memory. */
 il_status il_plan_finish(il_plan *plan, int recompute, il_error *err);
 
 /* The plan as text, and a plan (uninitialised before, finished after) from text that is checked

@@ -20,7 +20,6 @@ enum {
     WORDS = 64,
     OPS = 8192,
     INPUTS = 8,
-    LOOPS = 1000000,
     COLUMNS = 1 << 24, /* of all slots together */
     MIXED =
         1
@@ -257,9 +256,13 @@ static il_status read_line(reader *r, char *line, il_error *err)
         if (!strcmp(r->word[0], sections[s])) return read_op(r, s, err);
     if (!strcmp(r->word[0], "loops")) {
         IL_TRY(want_words(r, 3, err));
-        if (!number(r->word[1], 1, LOOPS, &r->p->loops) ||
-            !number(r->word[2], 1, r->p->loops, &r->p->loss_loops))
-            return bad(r, err, "these are no loops:", r->word[1]);
+        if (!number(r->word[1], 1, IL_MOST_LOOPS, &r->p->loops))
+            return il_fail(err, IL_ECONFIG,
+                           "plan, line %d: loops '%s' are not a whole number from 1 to %d",
+                           r->line, il_show(r->word[1]).text, IL_MOST_LOOPS);
+        if (!number(r->word[2], 1, r->p->loops, &r->p->loss_loops))
+            return bad(r, err,
+                       "of all loops, this is not how many have a loss:", r->word[2]);
         return IL_OK;
     }
     IL_TRY(read_part(r, &done, err));

@@ -215,9 +215,21 @@ static il_status check_post(const il_plan *p, il_error *err)
     return IL_OK;
 }
 
+static il_status check_length(const il_plan *p, il_error *err)
+{
+    int ops = p->end[IL_BODY] - p->end[IL_PRE];
+    if ((int64_t)ops * p->loops <= IL_MOST_RUNS) return IL_OK;
+    return il_fail(
+        err, IL_ECONFIG,
+        "%d loops of %d ops are more than the %d ops that one pass may have; lower "
+        "the loops or the layers",
+        p->loops, ops, IL_MOST_RUNS);
+}
+
 il_status il_plan_finish(il_plan *p, int recompute, il_error *err)
 {
     if (p->failed) return il_fail(err, IL_EFAIL, "out of memory for the plan");
+    IL_TRY(check_length(p, err));
     IL_TRY(check_post(p, err));
     size_t n = (size_t)p->n_slots, steps = (size_t)(p->n_ops * 2 + p->n_slots * 2);
     life *lives = calloc(2 * n, sizeof *lives);

@@ -13,7 +13,7 @@
 
 typedef enum { BY_POINTS, BY_LOOPS, MEAN } kind;
 
-enum { MOST = 32, MOST_LOOPS = 10000, BLOCK = 256 };
+enum { MOST = 32, BLOCK = 256 };
 
 typedef struct {
     const il_model *model;
@@ -110,9 +110,9 @@ static il_status find_loops(setting *s, const il_eval_options *o, il_error *err)
     }
     s->loops = given(o->loops, s->model->plan.loops);
     int most = il_max(s->loops, o->loops_to);
-    if (most > MOST_LOOPS)
-        return il_fail(err, IL_ECONFIG, "loops = %d is more than %d", most, MOST_LOOPS);
-    s->loops_to = given(o->loops_to, il_min(4 * s->loops, MOST_LOOPS));
+    if (most > IL_MOST_LOOPS)
+        return il_fail(err, IL_ECONFIG, "loops = %d is more than %d", most, IL_MOST_LOOPS);
+    s->loops_to = given(o->loops_to, il_min(4 * s->loops, IL_MOST_LOOPS));
     return IL_OK;
 }
 

@@ -99,6 +99,18 @@ static il_status draw(il_trainer *t, int64_t step, int points, int dims, il_erro
     return il_batch_draw(t->batch, t->task, c->training.task_opts, NULL, dims, at, err);
 }
 
+/* Of all there is by now, and of the states */
+static double bytes_of(const il_trainer *t)
+{
+    const il_config *c = &t->model->config;
+    size_t state =
+        il_state_bytes(t->model, most_prompts(c),
+                       il_model_tokens(t->model, c->training.curriculum.points.end),
+                       most_window(t->model));
+    return (double)t->arena.size + (double)t->model->arena.size +
+           (double)state * t->n_states;
+}
+
 static il_status fill(il_trainer *t, const il_config *c, il_error *err)
 {
     IL_TRY(il_model_new(&t->model, c, err));
@@ -107,6 +119,9 @@ static il_status fill(il_trainer *t, const il_config *c, il_error *err)
     t->n_states = il_min(il_threads(), c->training.slots);
     cut_chunks(t);
     layout(t);
+    IL_TRY(il_memory_ask((double)t->arena.peak + bytes_of(t), "training",
+                         "training.shard, training.n_loop_window, the points or the model",
+                         err));
     IL_TRY(il_arena_fill(&t->arena, err));
     layout(t);
     cut_chunks(t);
@@ -147,15 +162,7 @@ void il_trainer_free(il_trainer *t)
 il_model *il_trainer_model(il_trainer *t) { return t->model; }
 il_moments il_trainer_moments(il_trainer *t) { return (il_moments){ t->m, t->v }; }
 
-size_t il_trainer_bytes(const il_trainer *t)
-{
-    const il_config *c = &t->model->config;
-    size_t state =
-        il_state_bytes(t->model, most_prompts(c),
-                       il_model_tokens(t->model, c->training.curriculum.points.end),
-                       most_window(t->model));
-    return t->arena.size + t->model->arena.size + state * (size_t)t->n_states;
-}
+size_t il_trainer_bytes(const il_trainer *t) { return (size_t)bytes_of(t); }
 
 /* ---- the gradient ---------------------------------------------------------------------------- */
 

@@ -157,6 +157,9 @@ static void hostile_texts(void **state)
     check_refused("out=4 : tokens", "out=4 : tokenz", "no slot 'tokenz'");
     check_refused("out=4 : tokens", "out=4 :", "no inputs of");
     check_refused("out=4 : tokens", "out=5 : tokens", "inputs are 4 and 5 wide");
+    check_refused("loops 3 1", "loops 10001 1",
+                  "line 9: loops '10001' are not a whole number");
+    check_refused("loops 3 1", "loops 3 4", "not how many have a loss: '4'");
     check_refused("carry zeros 4", "carry ones 5", "inputs are 5 and 4 wide");
     check_refused("carry zeros 4", "carry twos 4", "zeros, ones or slot");
     check_refused("carry zeros 4", "carry slot nothing", "no slot 'nothing'");
@@ -170,8 +173,7 @@ static void hostile_texts(void **state)
                   "body linear a out=20000 : carry\nbody linear_attention b : a a a\n"
                   "body add sum : carry read_in",
                   "slots are too wide for 'b'");
-    check_refused("loops 3 1", "loops 0 1", "no loops");
-    check_refused("loops 3 1", "loops 3 4", "no loops");
+    check_refused("loops 3 1", "loops 0 1", "loops '0' are not a whole number");
     check_refused("loops 3 1", "loops 3", "not the words");
     check_refused("tokens tokens", "tokens sum", "tokens are no input");
     check_refused("target target", "target tokens", "the target is no input");

@@ -502,6 +502,39 @@ static const char *row_of(const il_opt *o, char *row, size_t size)
     return row;
 }
 
+/* What a small file could ask for is bounded before anything is allocated. */
+static void what_costs_too_much_is_refused(void **state)
+{
+    static const struct {
+        const char *sets, *says;
+    } cases[] = {
+        { "training.curriculum.loops.end=10001",
+          "training.curriculum.loops.end = 10001 is out of its range 1 to 10000" },
+        { "training.n_loop_window=10001",
+          "training.n_loop_window = 10001 is out of its range" },
+        { "model.family=stack model.loops=4096 model.blocks=linear*500",
+          "lower the loops or the layers" },
+        { "training.curriculum.loops.end=10000 model.n_layer=1024 model.family=gpt2_loop",
+          "10000 loops of" },
+        { "model.n_embd=65536 model.n_layer=64", "lower model.n_embd, n_layer" },
+    };
+    (void)state;
+    for (int i = 0; i < IL_COUNT(cases); i++) {
+        il_config c;
+        il_model *m = NULL;
+        il_error no = { 0 };
+        char text[256];
+        il_config_init(&c);
+        snprintf(text, sizeof text, "%s", cases[i].sets);
+        il_status status = IL_OK;
+        for (char *item = strtok(text, " "); item && !status; item = strtok(NULL, " "))
+            status = il_config_set(&c, item, &no);
+        if (!status) status = il_model_new(&m, &c, &no);
+        CHECK(status != IL_OK, "accepted: %s", cases[i].sets);
+        CHECK(strstr(no.text, cases[i].says), "%s: %s", cases[i].sets, no.text);
+    }
+}
+
 /* The table of keys in docs/formats.md is this one, row by row, and has no other. IL_WRITE_DOCS=1 puts it there. */
 static void documents_show_the_table(void **state)
 {
@@ -546,6 +579,7 @@ int main(void)
         cmocka_unit_test(written_values_keep_their_type),
         cmocka_unit_test(locales_change_nothing),
         cmocka_unit_test(recipes_are_sound),
+        cmocka_unit_test(what_costs_too_much_is_refused),
         cmocka_unit_test(documents_show_the_table),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
