@@ -92,6 +92,9 @@ static void compose(il_program *p, const void *opt)
                   "layers = %d: at most %d with this form, every layer of which multiplies "
                   "errors by %g",
                   T, most[o->form], multiplies(o->form));
+    if (o->form == INVERSE && T < 2)
+        il_refuse(p, "layers = %d: at least 2 with form=inverse, two of which are a step",
+                  T);
     il_token(p, "B", o->edges, "incidence");
     il_token(p, "psi", o->demands, "the demands");
     il_register(p, "phi", o->demands, "the answer");
@@ -210,6 +213,13 @@ static void iterate(const options *o, double *phi, const double *L, const double
     }
 }
 
+static double largest(const double *x, size_t n)
+{
+    double size = 0;
+    for (size_t i = 0; i < n; i++) size = fmax(size, fabs(x[i]));
+    return size;
+}
+
 static void verify_one(il_check *c, const options *o, int skip)
 {
     static const il_graph_function limits[] = { IL_GRAPH_FLOW,      IL_GRAPH_RESISTIVE,
@@ -256,10 +266,21 @@ static void verify_one(il_check *c, const options *o, int skip)
     char size[48];
     snprintf(size, sizeof size, E < n * (n - 1) / 2 ? "n=%d skip=%d" : "n=%d all", n, skip);
     /* every layer of the model and of the algorithm rounds by 2^-53, and the sum of their powers is at most 3
-     * times the last: 6 2^-53 */
+     * times the last: 6 2^-53, relative to the demands; heat leaves less of them */
+    double stated = 1e-13 + 0x1p-50 * grows;
+    if (series) stated *= fmax(1, largest(psi, all) / largest(want, all));
+    if (o->form == CUBING && o->time * lambda[n - 1] > 2 * grows)
+        il_check_refuse(c, "layers = %d: too few for time = %g, of which the power grows",
+                        layers(o), o->time);
+    if (stated > 1e-3)
+        il_check_refuse(
+            c,
+            "time = %g: of the demands %.2g is left, and rounding by layers = %d "
+            "may be as much as %.2g of that; take less time or fewer layers",
+            o->time, largest(want, all) / largest(psi, all), layers(o), stated);
     il_check_row(c, size, lambda[n - 1] / lambda[1], layers(o),
                  il_check_difference(got, want, all), il_check_difference(got, exact, all),
-                 1e-13 + 0x1p-50 * grows);
+                 stated);
 }
 
 static void verify(il_check *c, const void *opt)

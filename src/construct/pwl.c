@@ -76,6 +76,12 @@ const il_pwl *il_pwl_knots(il_program *p, const char *name, double (*f)(double x
         t[j] = at[j];
         v[j] = f(t[j], a);
     }
+    for (int j = 1; j < knots; j++)
+        if (!(t[j] > t[j - 1])) {
+            il_refuse(p, "knots = %d: on %g to %g they do not all differ", knots - 1, t[0],
+                      t[knots - 1]);
+            return NULL;
+        }
     *g = (il_pwl){ .name = name, .knots = knots, .t = t, .v = v };
     for (int j = 0; j < knots - 1; j++)
         for (int i = 1; i < BETWEEN; i++) {
