@@ -138,7 +138,7 @@ static void says_what_does_not_fit(void **state)
         "graph form=inverse layers=45 nodes=30 edges=60",
         "graph form=heat_cubing layers=16 nodes=40 edges=60",
         "graph form=heat time=0.9 layers=100",
-        "graph form=heat_cubing time=10 layers=8",
+        "graph form=heat_cubing time=5 layers=8",
         "graph form=heat_cubing time=2",
         "chebyshev ridge=0",
         "chebyshev dims=3 points=7 layers=256 ridge=1e-9 hi=1e6",
