@@ -31,6 +31,10 @@ il_status il_frame_new(il_frame *frame, const il_table *examples, const il_table
                        const char *target, int limit, FILE *notes, il_error *err);
 void il_frame_free(il_frame *frame);
 
+/* "'-' in line 3 of e.csv is no number: ..." of a text column's first cell that is none; "" if all are. 1 where
+ * that surprises: the column holds numbers as well, or mostly cells that were meant as numbers. */
+int il_frame_first_text(const il_table *t, int col, char *out, size_t size);
+
 /* What ridge regression (alpha chosen by leaving one example out) and least squares, both with
  * an intercept and fitted to all examples, answer to the queries: ridge, ols (Q).
  * Cost O(M P^2). Errors: IL_EFAIL. */

@@ -166,40 +166,6 @@ static il_status encode_numbers(encoder *e, int col)
     return IL_OK;
 }
 
-/* ---- text among numbers --------------------------------------------------------------------- */
-
-static int is_number(const char *cell)
-{
-    double v;
-    return il_number_parse(cell, &v);
-}
-
-/* "'-' in line 3 is no number", of the first cell that makes text of a column which has numbers in it, or
- * mostly cells that were meant as numbers; "" if it is neither. */
-static void explain_text(const il_table *t, int col, char *out, size_t size)
-{
-    int numbers = 0, meant = 0, words = 0, first = -1;
-    char hint[160];
-    for (int r = 0; r < il_table_rows(t); r++) {
-        const char *cell = il_table_text(t, r, col);
-        if (!*cell) continue;
-        if (is_number(cell)) {
-            numbers++;
-            continue;
-        }
-        if (first < 0) first = r;
-        *(il_cell_hint(cell, hint, sizeof hint) ? &meant : &words) += 1;
-    }
-    *out = 0;
-    if (first < 0 || (!numbers && meant <= words)) return;
-    const char *cell = il_table_text(t, first, col);
-    int line = il_table_line(t, first);
-    il_cell_hint(cell, hint, sizeof hint);
-    snprintf(out, size, "'%s' in %s %d of %s is no number: %s", il_show(cell).text,
-             line ? "line" : "row", line ? line : first + 1, il_show(il_table_name(t)).text,
-             hint);
-}
-
 /* ---- text: one indicator for every level but the first ------------------------------------------ */
 
 /* The examples' levels of a text column; more than LEVELS are not counted. */
@@ -233,8 +199,8 @@ static il_status encode_text(encoder *e, int col)
     pair p = pair_at(e, col);
     int n = find_levels(e, p, level), missing = 0;
     char why[400];
-    explain_text(e->examples, p.example, why, sizeof why);
-    if (*why) note(e, "column '%s' is taken as text: %s", il_show(p.name).text, why);
+    if (il_frame_first_text(e->examples, p.example, why, sizeof why))
+        note(e, "column '%s' is taken as text: %s", il_show(p.name).text, why);
     if (n > LEVELS || n < 2) {
         note(e,
              n < 2 ? "column '%s' is the same in all examples and was dropped"
@@ -340,7 +306,8 @@ static il_status kinds_differ(const encoder *e, int c, int q)
 {
     int is_text = il_table_is_text(e->examples, c);
     char why[400];
-    explain_text(is_text ? e->examples : e->queries, is_text ? c : q, why, sizeof why);
+    il_frame_first_text(is_text ? e->examples : e->queries, is_text ? c : q, why,
+                        sizeof why);
     return il_fail(e->err, IL_ECONFIG, "%s: column '%s' is %s here and %s in %s%s%s",
                    il_table_name(e->queries), il_show(il_table_col(e->examples, c)).text,
                    is_text ? "numbers" : "text", is_text ? "text" : "numbers",

@@ -56,6 +56,10 @@ printf 'a,kind\n1,k0\n' >lacks.csv
 expect 3 "lacks.csv: column 'b' of the examples is missing" predict good.csv lacks.csv
 printf 'a,b,kind\nx,1,k0\n' >kind.csv
 expect 3 "kind.csv: column 'a' is text here and numbers in good.csv" predict good.csv kind.csv
+expect 3 "; 'x' in line 2 of kind.csv is no number: a number is written as 1234.5" predict good.csv kind.csv
+printf 'a,b,kind\n2,-,k0\n' >dash.csv
+expect 3 "column 'b' is text here and numbers in good.csv; '-' in line 2 of dash.csv is no number.*empty cell or NA" \
+    predict good.csv dash.csv
 printf 'a,b,kind\n1,1,k0\n' >unknown.csv
 expect 0 '' predict good.csv unknown.csv
 expect 3 "the queries hold no 'y' to score" predict good.csv unknown.csv y --score
