@@ -21,6 +21,18 @@ typedef struct {
     char name[2 * sizeof(il_shown)];
 } feature;
 
+/* Why a column is dropped, the columns it befell, and the first of them */
+enum { SAME, MISSING, MANY_LEVELS, N_DROPS };
+static const char *const drop_why[N_DROPS] = {
+    "the same in all examples",
+    "missing in all examples",
+    "text of more than 6 levels",
+};
+typedef struct {
+    int n;
+    const char *first;
+} drops;
+
 typedef struct {
     const il_table *examples, *queries;
     int *row; /* (M) the examples' rows that have a target */
@@ -28,6 +40,8 @@ typedef struct {
     il_frame *frame;
     feature *kept; /* (limit + 1) in the table's order */
     int limit, offered;
+    drops dropped[N_DROPS];
+    char why_text[512]; /* the first note of a column that is text by some of its cells */
     FILE *notes;
     il_error *err;
 } encoder;
@@ -71,6 +85,13 @@ static const char *text_at(const encoder *e, pair p, int i)
     int M = e->frame->M;
     return i < M ? il_table_text(e->examples, e->row[i], p.example)
                  : il_table_text(e->queries, i - M, p.query);
+}
+
+static void drop(encoder *e, const char *name, int why, const char *but)
+{
+    drops *d = &e->dropped[why];
+    if (!d->n++) d->first = name;
+    note(e, "column '%s' is %s%s and was dropped", il_show(name).text, drop_why[why], but);
 }
 
 /* ---- one feature ---------------------------------------------------------------------------- */
@@ -146,10 +167,11 @@ static il_status encode_numbers(encoder *e, int col)
     for (int i = 0; i < n; i++) x[i] = number_at(e, p, i);
     il_standard examples = il_standard_of(x, NULL, e->frame->M);
     if (!(examples.sd > 0)) {
-        note(e, "column '%s' is %s%s%s and was dropped", il_show(p.name).text,
-             examples.n ? "the same in all examples" : "missing in all examples",
-             examples.n && examples.n < e->frame->M ? " that have it" : "",
-             examples.rounded ? ", but for rounding," : "");
+        char but[64];
+        snprintf(but, sizeof but, "%s%s",
+                 examples.n && examples.n < e->frame->M ? " that have it" : "",
+                 examples.rounded ? ", but for rounding," : "");
+        drop(e, p.name, examples.n ? SAME : MISSING, but);
         free(x);
         return IL_OK;
     }
@@ -198,14 +220,15 @@ static il_status encode_text(encoder *e, int col)
     const char *level[LEVELS + 1];
     pair p = pair_at(e, col);
     int n = find_levels(e, p, level), missing = 0;
-    char why[400];
-    if (il_frame_first_text(e->examples, p.example, why, sizeof why))
-        note(e, "column '%s' is taken as text: %s", il_show(p.name).text, why);
+    char cell[400], why[sizeof e->why_text];
+    if (il_frame_first_text(e->examples, p.example, cell, sizeof cell)) {
+        snprintf(why, sizeof why, "column '%s' is taken as text: %s", il_show(p.name).text,
+                 cell);
+        note(e, "%s", why);
+        if (!*e->why_text) memcpy(e->why_text, why, sizeof why);
+    }
     if (n > LEVELS || n < 2) {
-        note(e,
-             n < 2 ? "column '%s' is the same in all examples and was dropped"
-                   : "column '%s' is text of more than 6 levels and was dropped",
-             il_show(p.name).text);
+        drop(e, p.name, n > LEVELS ? MANY_LEVELS : n ? SAME : MISSING, "");
         return IL_OK;
     }
     for (int l = 1; l < n; l++) {
@@ -296,9 +319,10 @@ static il_status read_targets(encoder *e)
              rows - f->M == 1 ? "was" : "were");
     if (f->M < 2 || f->Q < 1)
         return il_fail(e->err, IL_ECONFIG,
-                       "%s: at least two examples with '%s' and one query are needed",
+                       "%s: at least two examples with '%s' and one query are needed, "
+                       "and there are %d and %d",
                        il_table_name(f->M < 2 ? e->examples : e->queries),
-                       il_show(e->target).text);
+                       il_show(e->target).text, f->M, f->Q);
     return IL_OK;
 }
 
@@ -348,6 +372,29 @@ static void note_selection(encoder *e)
     fputc('\n', e->notes);
 }
 
+/* There is no column to use: what became of those there are. */
+static il_status none_left(const encoder *e)
+{
+    char text[512];
+    int at = 0, left_out = il_table_rows(e->examples) - e->frame->M;
+    for (int i = 0; i < N_DROPS; i++) {
+        const drops *d = &e->dropped[i];
+        if (!d->n) continue;
+        at += snprintf(text + at, sizeof text - (size_t)at, "%s%d %s %s ('%s'%s)",
+                       at ? ", " : "; ", d->n, d->n == 1 ? "is" : "are", drop_why[i],
+                       il_show(d->first).text, d->n == 1 ? "" : " is the first");
+    }
+    if (!at) at = snprintf(text, sizeof text, "; there is no other");
+    if (left_out)
+        snprintf(text + at, sizeof text - (size_t)at, "; %d of the %d examples %s no '%s'",
+                 left_out, e->frame->M + left_out, left_out == 1 ? "has" : "have",
+                 il_show(e->target).text);
+    return il_fail(e->err, IL_ECONFIG,
+                   "%s: no column but '%s' that the model could use%s%s%s",
+                   il_table_name(e->examples), il_show(e->target).text, text,
+                   *e->why_text ? "; " : "", e->why_text);
+}
+
 static il_status encode(encoder *e)
 {
     IL_TRY(read_targets(e));
@@ -359,10 +406,7 @@ static il_status encode(encoder *e)
         if (!strcmp(il_table_col(e->examples, c), e->target)) continue;
         IL_TRY(il_table_is_text(e->examples, c) ? encode_text(e, c) : encode_numbers(e, c));
     }
-    if (!e->frame->P)
-        return il_fail(e->err, IL_ECONFIG,
-                       "%s: no column but '%s' that the model could use",
-                       il_table_name(e->examples), il_show(e->target).text);
+    if (!e->frame->P) return none_left(e);
     note_selection(e);
     return IL_OK;
 }

@@ -60,6 +60,9 @@ expect 3 "; 'x' in line 2 of kind.csv is no number: a number is written as 1234.
 printf 'a,b,kind\n2,-,k0\n' >dash.csv
 expect 3 "column 'b' is text here and numbers in good.csv; '-' in line 2 of dash.csv is no number.*empty cell or NA" \
     predict good.csv dash.csv
+awk 'BEGIN { for (r = 0; r < 9; r++) { for (c = 0; c < 200; c++) printf "%s,", r ? "w" r : "t" c
+    print r ? r : "y" } }' >words.csv
+expect 3 "that the model could use; 200 are text of more than 6 levels .'t0' is the first.$" predict words.csv words.csv
 printf 'a,b,kind\n1,1,k0\n' >unknown.csv
 expect 0 '' predict good.csv unknown.csv
 expect 3 "the queries hold no 'y' to score" predict good.csv unknown.csv y --score

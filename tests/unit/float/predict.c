@@ -482,8 +482,24 @@ static void refuses_what_it_must(void **state)
         { "a,y\n\u0661,2\n\u0662,3\n", "a\n1\n", "; '\u0661' in line 2 of" },
         { "a,y\nNA,1\nred,2\nblue,3\n", "a\n1\n", "; 'red' in line 3 of" },
         { "a,y\n1,2\n2,NA\n", "a\n1\n", "at least two examples" },
-        { "a,y\n1,2\n1,3\n", "a\n1\n", "no column but 'y'" },
-        { "y\n2\n3\n", "a\n1\n", "no column but 'y'" },
+        { "a,y\n1,2\n2,NA\n", "a\n1\n", "needed, and there are 1 and 1" },
+        { "a,y\n1,2\n1,3\n", "a\n1\n",
+          "no column but 'y' that the model could use; 1 is the same in all examples "
+          "('a')" },
+        { "y\n2\n3\n", "a\n1\n",
+          "no column but 'y' that the model could use; there is no" },
+        { "a,c,b,t,n,y\n1,k,p,v,,2\n1,k,q,w,,3\n1,k,r,x,,1\n1,k,s,z,,3\n1,k,t,l,,4\n1,k,u,"
+          "o,,4\n"
+          "1,k,v,m,,4\n",
+          "a,c,b,t,n\n1,k,p,v,\n",
+          "; 2 are the same in all examples ('a' is the first), 1 is missing in all "
+          "examples ('n'), 2 are text of more than 6 levels ('b' is the first)" },
+        { "a,y\n1,1\n2,2\n3,3\n4,4\n5,5\n6,6\n-,7\n", "a\nNA\n",
+          "('a'); column 'a' is taken as text: '-' in line 8 of" },
+        { "a,b,y\n1,red,1\n1,,2\n1,,3\n2,,\n", "a,b\n1,red\n",
+          "; 2 are the same in all examples ('a' is the first); 1 of the 4 examples has no "
+          "'y'" },
+        { "b,y\n,1\n,2\nred,\n", "b\nred\n", "; 1 is missing in all examples ('b')" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
