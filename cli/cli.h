@@ -97,8 +97,8 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
     "[--task T] [--data A,B] [--examples N,M] [--reading auto|lens|probe] [--prompts N] "  \
     "[--queries N] [--dims D] [--loops R] [--seed S]"
 
-/* What SIGINT and SIGTERM call from here on; NULL: the program says so and ends with 130, unless they were
- * ignored when it began. */
+/* What SIGINT, SIGTERM, SIGHUP and SIGXCPU call from here on; NULL: the program says so and ends with 130, unless
+ * they were ignored when it began. SIGHUP stays ignored where it was (nohup). */
 void cli_at_signal(void (*handler)(int number));
 
 /* ---- files ---------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MOST_COLUMNS = 64 };
@@ -437,6 +438,23 @@ static il_status read_series(session *s, FILE *f, il_error *err)
                    kept ? "; go on with --resume --state " : "", kept ? s->o->state : "");
 }
 
+/* A state is a file that goes on, or a name that is free. */
+static il_status check_state(const options *o, il_error *err)
+{
+    struct stat info;
+    int exists = !stat(o->state, &info);
+    if (!*o->state)
+        return il_fail(err, IL_EUSAGE, "forecast: --state takes a file's name, not ''");
+    if (exists && !S_ISREG(info.st_mode))
+        return il_fail(err, IL_EIO, "%.256s cannot hold a state: it is %s", o->state,
+                       S_ISDIR(info.st_mode) ? "a folder" : "not a file");
+    if (exists && !o->resume)
+        return il_fail(err, IL_EUSAGE,
+                       "forecast: %.256s exists; go on from it with --resume, or remove it",
+                       o->state);
+    return IL_OK;
+}
+
 static il_status check(const options *o, il_error *err)
 {
     const char *fixed = o->column           ? "column"
@@ -456,11 +474,7 @@ static il_status check(const options *o, il_error *err)
                        o->resume ? "resume" : "save-every");
     if (o->json && o->csv)
         return il_fail(err, IL_EUSAGE, "forecast: either --json or --csv");
-    if (o->state && !o->resume && cli_is_file(o->state))
-        return il_fail(err, IL_EUSAGE,
-                       "forecast: %.256s exists; go on from it with --resume, or remove it",
-                       o->state);
-    return IL_OK;
+    return o->state ? check_state(o, err) : IL_OK;
 }
 
 static il_status run(int argc, char **argv, il_error *err)

@@ -75,6 +75,7 @@ int main(int argc, char **argv)
     char help[] = "help", version[] = "version", *alone[] = { help, NULL };
     char **whole = argv;
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error we report */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
     cli_at_signal(NULL);
     cli_data_beside(argv[0]);
     argc = argc > 1 ? argc - 1 : 1;

@@ -1,4 +1,4 @@
-/* signals.c - SIGINT and SIGTERM: a command that has something to save says what happens, others end at once */
+/* signals.c - SIGINT, SIGTERM, a terminal that closes and time that is up: a command that has something to save says what happens, others end at once */
 #include "cli.h"
 
 #include <signal.h>
@@ -15,14 +15,17 @@ static void end_at_once(int number)
 
 void cli_at_signal(void (*handler)(int number))
 {
-    static const int numbers[] = { SIGINT, SIGTERM };
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGXCPU };
     for (int i = 0; i < CLI_COUNT(numbers); i++) {
-        static int asked[2], ignored[2]; /* as a shell has it for what runs behind it */
+        static int asked[CLI_COUNT(numbers)],
+            ignored[CLI_COUNT(numbers)]; /* as a shell has it for what runs behind it */
         struct sigaction action;
         if (!asked[i]++ && !sigaction(numbers[i], NULL, &action))
             ignored[i] = action.sa_handler == SIG_IGN;
         action = (struct sigaction){ .sa_handler = handler ? handler : end_at_once };
-        if (!handler && ignored[i]) action.sa_handler = SIG_IGN;
+        int nohup =
+            numbers[i] == SIGHUP; /* what is to outlive its terminal is not ended by it */
+        if (ignored[i] && (!handler || nohup)) action.sa_handler = SIG_IGN;
         sigaction(numbers[i], &action, NULL); /* waits end, and are not taken up again */
     }
 }

@@ -29,7 +29,7 @@ static int read_all(FILE *f, char **text, size_t *bytes, size_t room, size_t lim
 static il_status refuse(il_error *err, const char *path, const char *done, int reason)
 {
     errno = reason;
-    return il_fail_io(err, "%s cannot be %s", path, done);
+    return il_fail_io(err, "%s cannot be %s", *path ? path : "''", done);
 }
 
 il_status il_file_read(char **text, size_t *bytes, const char *path, size_t limit,

@@ -426,6 +426,7 @@ il_status il_train(const il_config *config, const char *folder, int resume,
                    const il_watch *watch, il_trained *result, il_error *err)
 {
     IL_GIVEN(err, "config folder", config, folder);
+    if (!*folder) return il_fail(err, IL_ECONFIG, "il_train needs a folder's name, not ''");
     runner r = { .folder = folder, .watch = watch, .per_second = NAN, .loss = NAN };
     IL_TRY(il_trainer_new(&r.t, config, err));
     il_status status = prepare(&r, config, resume, err);

@@ -1,6 +1,7 @@
 #!/bin/bash
 # forecast.sh - forecast: files, streams, states, and what it refuses
 . "$(dirname "$0")/lib.sh"
+export INNERLOOP
 series() { # series FROM TO : two columns of numbers beside one of text, every 13th row with a gap
     awk -v a="$1" -v b="$2" 'BEGIN { for (t = a; t <= b; t++)
         print "d" t "," (t % 13 ? 10 + t % 7 + t / 50 : "NA") "," t * t % 11 }'
@@ -71,20 +72,21 @@ expect 0 '' rest
 check 'a resumed forecast has the same bits' bash -c 'tail -n +2 .stdout | cat part - | cmp -s all'
 expect 2 'st exists; go on from it with --resume, or remove it' first
 rm st
-signalled() { # ends on SIGTERM with what it had seen
+signalled() { # ends on a signal with what it had seen
+    rm -f pipe st
     mkfifo pipe
     "$INNERLOOP" forecast - --state st <pipe >half 2>.err &
     local i pid=$! ended
     exec 8>pipe
     head -n 101 s.csv >&8
     for i in $(seq 100); do [ "$(wc -l <half)" -ge 201 ] && break; sleep 0.1; done
-    kill -TERM $pid
+    kill -"$1" $pid
     wait $pid
     ended=$?
     exec 8>&-
     [ $ended = 130 ] && grep -q 'interrupted; go on with --resume --state st' .err
 }
-check 'SIGTERM saves the state' signalled
+for signal in HUP XCPU TERM; do check "SIG$signal saves the state" signalled $signal; done
 { echo day,y,z; series 101 300; } >later.csv
 expect 0 '' il forecast later.csv --state st --resume
 cp .stdout second
@@ -332,6 +334,17 @@ expect 0 '' il build gd -o far
 check 'through a chain of links' bash -c '[ -L far ] && [ -L real/hop ] && [ -s other ]'
 ln -s ring ring
 expect 5 'ring cannot be written' il build gd -o ring
+
+# what cannot hold a state is found before the first row, and a file that may not grow ends in a sentence
+mkfifo queue
+for state in real real/ . queue /dev/null; do
+    expect 5 "^innerloop: $state cannot hold a state: it is (a folder|not a file)$" il forecast week.csv --state $state
+done
+expect 5 'queue cannot hold a state' il forecast week.csv --state queue --resume
+expect 2 "takes a file's name, not ''" il forecast week.csv --state ''
+expect 5 'small cannot be written: File too large' bash -c 'ulimit -f 1; exec "$INNERLOOP" build newton -o small'
+expect 5 'small cannot be written: File too large' bash -c 'ulimit -f 1; exec "$INNERLOOP" forecast week.csv --state small --last >/dev/null'
+check 'and leaves nothing' bash -c '! ls | grep -E "^small"'
 
 # whatever comes: constant, missing, huge, jumping; for every way of forgetting
 awk 'BEGIN { srand(1); print "still,gone,huge,jump"; for (t = 0; t < 500; t++)

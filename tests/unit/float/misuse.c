@@ -350,6 +350,7 @@ static void training(void **state)
     NEEDS(il_train(NULL, nowhere, 0, NULL, &r, err));
     NEEDS(il_train(&c, NULL, 0, NULL, &r, err));
     FAILS(il_train(&c, nowhere, 0, NULL, NULL, err));
+    FAILS(il_train(&c, "", 0, NULL, &r, err));
     NEEDS(il_lock_take(NULL, nowhere, err));
     NEEDS(il_lock_take(&lock, NULL, err));
     FAILS(il_lock_take(&lock, nowhere, err));
