@@ -173,6 +173,8 @@ il_status il_opt_check(const il_opt *table, const void *target, const char *pref
 il_status il_opt_parse(const il_opt *table, void *target, const char *text,
                        const char *what, il_error *err)
 {
+    enum { MOST = 128 }; /* options of a table */
+    unsigned char said[MOST] = { 0 };
     while (*(text += strspn(text, " "))) {
         char item[2 * IL_TEXT];
         size_t length = strcspn(text, " ");
@@ -197,6 +199,9 @@ il_status il_opt_parse(const il_opt *table, void *target, const char *text,
                            near ? "; did you mean '" : "", near ? near : "",
                            near ? "'?" : "");
         }
+        if (o - table < MOST && said[o - table]++)
+            return il_fail(err, IL_ECONFIG, "%s: option '%s' is given twice; keep one",
+                           what, item);
         IL_TRY(il_opt_set(o, target, item, value, err));
     }
     return IL_OK;

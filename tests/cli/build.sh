@@ -19,6 +19,7 @@ json 'verification as JSON' gd.json "len(o['verification']['rows']) > 3"
 
 expect 3 "no construction 'newtom'; did you mean 'newton'" il build newtom
 expect 3 "newton has no option 'dimms'; did you mean 'dims'" il build newton dimms=3
+expect 3 "newton: option 'dims' is given twice; keep one" il build newton dims=3 dims=4
 expect 3 "dims = 0 is out of its range" il build newton dims=0
 expect 2 'an argument is missing' il build
 expect 3 'too large to verify' il build gd loops=10000 points=4096 --verify
