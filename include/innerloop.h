@@ -377,11 +377,11 @@ int il_context_points(const il_context *context);
  * on, so that what it answers is not learnt: once, for a warning, and NULL from then on, as before.
  * il_model_points, il_model_dims and il_model_loops say it at any time. Borrowed; valid until the next call. */
 const char *il_context_note(il_context *context);
-/* x: (n_dims). Errors: IL_ECONFIG when the context is full. */
+/* x: (n_dims). Errors: IL_ECONFIG when the context is full, or for what is no finite number. */
 il_status il_context_add(il_context *context, const il_real *x, il_real y, il_error *err);
 /* A sequence's next observation x (n_dims); yhat: what the model expects to come after it. A model
  * whose blocks carry a state, and no position from a table, takes as many as come.
- * Errors: IL_ECONFIG when the context is full. */
+ * Errors: IL_ECONFIG when the context is full, or for what is no finite number. */
 il_status il_context_observe(il_context *context, const il_real *x, il_real *yhat,
                              il_error *err);
 /* Leaves the context as it is. */

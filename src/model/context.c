@@ -9,6 +9,7 @@
 #include "model/model.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 struct il_context {
@@ -134,6 +135,15 @@ static il_status check_room(const il_context *c, il_error *err)
                    config->model.n_positions);
 }
 
+/* What is remembered must be numbers: one that is none would be in every later answer. */
+static il_status check_finite(const il_real *x, int n, const char *name, il_error *err)
+{
+    for (int i = 0; i < n; i++)
+        if (!isfinite(x[i]))
+            return il_fail(err, IL_ECONFIG, "%s[%d] is no finite number", name, i);
+    return IL_OK;
+}
+
 /* Runs the x token and, with `y`, the y token of one point. */
 static il_status run(il_context *c, const il_real *x, const il_real *y, il_real *yhat,
                      il_error *err)
@@ -169,6 +179,8 @@ static il_status run(il_context *c, const il_real *x, const il_real *y, il_real 
 il_status il_context_add(il_context *c, const il_real *x, il_real y, il_error *err)
 {
     IL_GIVEN(err, "context x", c, x);
+    IL_TRY(check_finite(x, c->model->config.model.n_dims, "x", err));
+    IL_TRY(check_finite(&y, 1, "y", err));
     IL_TRY(run(c, x, &y, NULL, err));
     c->points++;
     return IL_OK;
@@ -264,6 +276,7 @@ il_status il_context_observe(il_context *c, const il_real *x, il_real *yhat, il_
             err, IL_ECONFIG,
             "the model's prompts are examples or ids, not observations of a sequence");
     IL_TRY(check_room(c, err));
+    IL_TRY(check_finite(x, (int)D, "x", err));
     see_dims(c, x);
     int kept = il_min(c->points, c->slots - 1);
     if (c->points > kept) /* forget the oldest */

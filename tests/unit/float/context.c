@@ -45,7 +45,11 @@ static void check_family(const char *family, int layers, int loops)
     CHECK_OK(il_context_new(&context, m, 0, &err));
     for (int round = 0; round < 2; round++) {
         for (int n = 0; n < N; n++) {
-            /* a stray question in between must leave no trace */
+            /* a stray question in between must leave no trace, nor what is refused */
+            il_error why;
+            assert_int_equal(il_context_add(context, batch->x + D * n, NAN, &why),
+                             IL_ECONFIG);
+            assert_non_null(strstr(why.text, "y[0] is no finite number"));
             CHECK_OK(il_context_ask(context, batch->x + D * ((n + 3) % N), &got, &err));
             CHECK_OK(il_context_ask(context, batch->x + D * n, &got, &err));
             CHECK(got == want[n], "%s: answer %d is %.9g, in a whole prompt %.9g", family,
@@ -98,6 +102,11 @@ static void check_sequence(const char *more, double tolerance, int goes_on)
     CHECK_OK(il_context_new(&context, m, 0, &err));
     for (int round = 0; round < 2; round++) {
         for (int n = 0; n < N; n++) {
+            il_error why;
+            il_real lost[16] = { 0 };
+            assert_true(D <= 16);
+            lost[D - 1] = (il_real)INFINITY;
+            assert_int_equal(il_context_observe(context, lost, got, &why), IL_ECONFIG);
             CHECK_OK(il_context_observe(context, batch->x + D * n, got, &err));
             for (int d = 0; d < D; d++)
                 CHECK_NEAR(got[d], want[n * D + d],
