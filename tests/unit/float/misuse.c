@@ -3,11 +3,10 @@
  * The calls are a table, by the parts of innerloop.h; the last test reads that header and wants each of
  * its functions in it. Every call that can fail is made twice, the second time without an il_error.
  */
-#include "check.h"
-#include "innerloop.h"
-#include <errno.h>
+#include "models.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -53,40 +52,6 @@ static void failed(il_status status, const il_error *why, const char *part,
         note_call(#call);                                                                  \
         call;                                                                              \
     } while (0)
-
-static il_model *new_model(const char *const *set, int n)
-{
-    il_config c;
-    il_model *m;
-    il_config_init(&c);
-    CHECK_OK(il_config_override(&c, set, n, &err));
-    CHECK_OK(il_model_new(&m, &c, &err));
-    return m;
-}
-
-static il_model *of_numbers(void)
-{
-    static const char *const set[] = { "model.family=gpt2",
-                                       "model.n_layer=1",
-                                       "model.n_embd=8",
-                                       "model.n_head=2",
-                                       "model.n_dims=3",
-                                       "model.n_positions=9",
-                                       "training.curriculum.dims.start=2",
-                                       "training.curriculum.dims.end=2",
-                                       "training.curriculum.points.start=5",
-                                       "training.curriculum.points.end=5" };
-    return new_model(set, sizeof set / sizeof *set);
-}
-
-static il_model *of_recipe(const char *path)
-{
-    il_config c;
-    il_model *m;
-    CHECK_OK(il_config_read(&c, path, NULL, 0, &err));
-    CHECK_OK(il_model_new(&m, &c, &err));
-    return m;
-}
 
 static const char *const nowhere = "/dev/null/file"; /* not even for root */
 
