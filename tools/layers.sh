@@ -1,7 +1,7 @@
 #!/bin/sh
 # layers.sh - a folder may include itself and the folders to its left; cli only innerloop.h
 set -u
-order='base la report op task model algo construct train analysis claim'
+order='base la report op task model algo construct evaluate predict forecast train bench observe explain measure claim'
 status=0
 seen=
 for layer in $order; do

@@ -70,7 +70,7 @@ static const il_opt row_opts[] = {
 
 static const il_measure *const measures[] = {
 #define IL_MEASURE(name) &il_measure_##name,
-#include "claim/measures.def"
+#include "measure/measures.def"
 #undef IL_MEASURE
 };
 

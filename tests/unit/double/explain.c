@@ -3,9 +3,9 @@
  * The readings are the answers of an algorithm of algos.def through its public interface after so many
  * steps a layer, with noise of 1e-4; the families are written down apart, in family.c.
  */
+#include "explain/explain.h"
 #include "algo/algo.h"
 #include "algo/similarity.h"
-#include "analysis/analysis.h"
 #include "check.h"
 
 #include <math.h>

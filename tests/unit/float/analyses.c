@@ -1,6 +1,6 @@
 /* analyses.c - every analysis runs on a small model, fills its table and leaves the model as it was */
-#include "analysis/subject.h"
 #include "check.h"
+#include "measure/inspect.h"
 
 static il_model *small(const char *family)
 {

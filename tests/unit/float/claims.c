@@ -448,7 +448,7 @@ static void every_measure_is_outlined(void **state)
     (void)state;
     static const il_measure *const all[] = {
 #define IL_MEASURE(name) &il_measure_##name,
-#include "claim/measures.def"
+#include "measure/measures.def"
 #undef IL_MEASURE
     };
     il_claim *claim = NULL;

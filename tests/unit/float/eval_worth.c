@@ -1,8 +1,8 @@
 /* eval_worth.c - a model that is no better than an answer that looks at nothing is said to be so */
 #include "check.h"
+#include "evaluate/evaluate.h"
 #include "innerloop.h"
 #include "report/report.h"
-#include "train/train.h"
 
 #include <stdlib.h>
 #include <string.h>

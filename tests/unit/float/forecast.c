@@ -1,5 +1,5 @@
 /* forecast.c - forecasts: the mesa-layer against LAPACK, boundedness, intervals, resuming */
-#include "train/forecast.h"
+#include "forecast/forecast.h"
 #include "check.h"
 
 #include <lapacke.h>

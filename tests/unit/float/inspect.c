@@ -1,8 +1,8 @@
 /* inspect.c - what analyses say of models that are known: probes, the way between two models, distances
  * to constructions */
-#include "analysis/analysis.h"
-#include "analysis/reader.h"
 #include "check.h"
+#include "explain/explain.h"
+#include "observe/reader.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* predict.c - prediction on a table: what the model is shown, and what it is compared with */
-#include "train/predict.h"
+#include "predict/predict.h"
 #include "check.h"
 #include "innerloop.h"
 #include "model/model.h"

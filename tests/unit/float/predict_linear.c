@@ -1,7 +1,7 @@
 /* predict_linear.c - what stands beside a model's predictions: ridge regression and least squares */
 #include "check.h"
 #include "innerloop.h"
-#include "train/predict.h"
+#include "predict/predict.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* products.c - linear attention read by its products: a gradient step written into weights is read
  * back, product form answers alike, probes find what is there and nothing else */
-#include "analysis/products.h"
+#include "observe/products.h"
 #include "claim/claim.h"
 
 #include "check.h"

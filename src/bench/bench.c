@@ -1,0 +1,215 @@
+/* bench.c - seconds, GFLOP/s and the share of the machine's peak, beside another program
+ *
+ * A machine's speed drifts with its load and its clock, so what is compared is interleaved: one
+ * sample of ours, one of the peer on as many threads, one of the peer on one thread, and again.
+ * A sample is the fastest of as many runs as fit in 0.05 seconds, at least one; the result is the
+ * fastest sample, of the peer at whichever setting was faster. The peak is measured again before
+ * every row and the largest counts.
+ */
+#include "bench/bench.h"
+
+#include <math.h>
+#include <time.h>
+
+enum { NAME, SECONDS, GFLOPS, PERCENT, BYTES, PEER, PEER_SECONDS, RATIO, COLUMNS };
+static const char *const columns[COLUMNS] = {
+    "name",         "seconds", "gflops",       "percent_of_peak",
+    "memory_bytes", "peer",    "peer_seconds", "ratio",
+};
+
+typedef struct {
+    const il_bench_options *options;
+    int threads, repeats;
+    il_peaks *peaks;
+    il_table *table;
+} bench;
+
+/* One row as measured */
+typedef struct {
+    int threads;
+    double seconds, peer_seconds;
+    char peer[IL_TEXT];
+} figures;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static il_status sample(double *best, const il_bench_row *row, il_bench_work *w,
+                        il_bench_call *run, il_error *err)
+{
+    for (double spent = 0; spent < 0.05;) {
+        double start = now();
+        IL_TRY(run(row, w, err));
+        double took = now() - start;
+        *best = fmin(*best, took);
+        spent += took;
+    }
+    return IL_OK;
+}
+
+/* The peer on `threads` threads; a faster sample takes over its name too. */
+static void sample_peer(figures *f, const bench *b, const char *row, int threads)
+{
+    char name[IL_TEXT] = "";
+    double took = b->options->peer(b->options->context, row, threads, name);
+    if (!(took > 0) || took >= f->peer_seconds) return;
+    f->peer_seconds = took;
+    snprintf(f->peer, sizeof f->peer, "%.100s, %d thread%s", name, threads,
+             threads == 1 ? "" : "s");
+}
+
+static il_status measure(figures *f, const bench *b, const il_bench_row *row,
+                         il_bench_work *w, il_error *err)
+{
+    double warm_up = INFINITY;
+    IL_TRY(sample(&warm_up, row, w, row->run, err));
+    for (int i = 0; i < b->repeats; i++) {
+        IL_TRY(sample(&f->seconds, row, w, row->run, err));
+        if (row->other) {
+            IL_TRY(sample(&f->peer_seconds, row, w, row->other, err));
+            snprintf(f->peer, sizeof f->peer, "%s", row->other_name);
+        } else if (b->options->peer) {
+            sample_peer(f, b, row->name, f->threads);
+            if (f->threads > 1) sample_peer(f, b, row->name, 1);
+        }
+    }
+    return IL_OK;
+}
+
+static void measure_peaks(il_peaks *p)
+{
+    p->one = fmax(p->one, il_peak(1));
+    p->all = fmax(p->all, il_peak(p->threads));
+    p->bf16_one = fmax(p->bf16_one, il_peak_bf16(1));
+    p->bf16_all = fmax(p->bf16_all, il_peak_bf16(p->threads));
+}
+
+/* GFLOP/s now; the percentages follow when all peaks are in */
+static il_status add_row(const bench *b, const il_bench_row *row, const il_bench_work *w,
+                         const figures *f, il_error *err)
+{
+    il_table *t = b->table;
+    int r = il_table_rows(t);
+    IL_TRY(il_table_add_row(t, err));
+    IL_TRY(il_table_set_text(t, r, NAME, row->name, err));
+    IL_TRY(il_table_set_text(t, r, PEER, f->peer, err));
+    il_table_set(t, r, SECONDS, f->seconds);
+    il_table_set(t, r, GFLOPS, w->flop / f->seconds * 1e-9);
+    il_table_set(t, r, BYTES, w->bytes);
+    if (isfinite(f->peer_seconds)) {
+        il_table_set(t, r, PEER_SECONDS, f->peer_seconds);
+        il_table_set(t, r, RATIO, f->peer_seconds / f->seconds);
+    }
+    return IL_OK;
+}
+
+static il_status run_row(const bench *b, const il_bench_row *row, il_error *err)
+{
+    il_bench_work w = { .flop = NAN, .bytes = NAN };
+    figures f = { .threads = row->one_thread ? 1 : b->threads,
+                  .seconds = INFINITY,
+                  .peer_seconds = INFINITY };
+    il_error reason = { 0 };
+    if (b->options->say) b->options->say(b->options->context, row->name, NULL);
+    measure_peaks(b->peaks);
+    il_threads_use(f.threads);
+    il_status status = row->open(row, &w, &reason);
+    if (status == IL_ECONFIG) { /* this build or machine has no such kernel */
+        if (b->options->say) b->options->say(b->options->context, row->name, reason.text);
+        status = IL_OK;
+    } else if (status == IL_OK) {
+        status = measure(&f, b, row, &w, &reason);
+        if (status == IL_OK) status = add_row(b, row, &w, &f, &reason);
+    }
+    il_bench_close(&w);
+    return status == IL_OK ? IL_OK : il_fail(err, status, "%s: %s", row->name, reason.text);
+}
+
+static const il_bench_row *find_row(const char *name)
+{
+    const il_bench_row *row = il_bench_rows;
+    while (row->name && strcmp(row->name, name)) row++;
+    return row->name ? row : NULL;
+}
+
+static void set_percents(const bench *b)
+{
+    const il_peaks *p = b->peaks;
+    for (int r = 0; r < il_table_rows(b->table); r++) {
+        const il_bench_row *row = find_row(il_table_text(b->table, r, NAME));
+        double one = row->bf16 ? p->bf16_one : p->one,
+               all = row->bf16 ? p->bf16_all : p->all;
+        il_table_set(b->table, r, PERCENT,
+                     100 * il_table_number(b->table, r, GFLOPS) /
+                         (row->one_thread ? one : all));
+    }
+}
+
+/* ---- which rows ------------------------------------------------------------------------------ */
+
+/* Whether `name` is one of the words of "a,b,c". */
+static int among(const char *words, const char *name)
+{
+    size_t size = strlen(name);
+    for (const char *at = words; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (strcspn(at, ",") == size && !strncmp(at, name, size)) return 1;
+    return 0;
+}
+
+static il_status check_only(const char *only, il_error *err)
+{
+    const char *names[64];
+    int n = 0;
+    for (const il_bench_row *row = il_bench_rows; row->name && n < IL_COUNT(names); row++)
+        names[n++] = row->name;
+    for (const char *at = only; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        char word[64];
+        snprintf(word, sizeof word, "%.*s", il_min((int)strcspn(at, ","), 63), at);
+        if (find_row(word)) continue;
+        const char *near = il_nearest(word, names, n);
+        return il_fail(err, IL_EUSAGE, "there is no row '%s' to measure%s%s%s",
+                       il_show(word).text, near ? "; did you mean '" : "", near ? near : "",
+                       near ? "'?" : "");
+    }
+    return IL_OK;
+}
+
+static il_status fill(const bench *b, il_error *err)
+{
+    for (int i = 0; i < COLUMNS; i++)
+        IL_TRY(il_table_add_col(b->table, columns[i], i == NAME || i == PEER, err));
+    const char *only = b->options->only;
+    for (const il_bench_row *row = il_bench_rows; row->name; row++)
+        if (!only || among(only, row->name)) IL_TRY(run_row(b, row, err));
+    set_percents(b);
+    return IL_OK;
+}
+
+il_status il_bench(const il_bench_options *options, il_peaks *peaks, il_table **table,
+                   il_error *err)
+{
+    IL_GIVEN(err, "options peaks table", options, peaks, table);
+    IL_WITHIN(err, IL_MOST, "repeats threads", options->repeats, options->threads);
+    int had = il_threads();
+    il_peaks p = { NAN, NAN, NAN, NAN,
+                   il_min(had, options->threads ? options->threads : 2) };
+    bench b = { .options = options,
+                .threads = p.threads,
+                .repeats = options->repeats ? options->repeats : 5,
+                .peaks = &p };
+    IL_TRY(check_only(options->only, err));
+    IL_TRY(il_table_new(&b.table, "bench", err));
+    il_status status = fill(&b, err);
+    il_threads_use(had);
+    if (status == IL_OK) {
+        *peaks = p;
+        *table = b.table;
+    } else {
+        il_table_free(b.table);
+    }
+    return status;
+}

@@ -1,0 +1,169 @@
+/* classes.c - what a model of classes loses, by position
+ *
+ * Row by row the table widens: position 1, 2, 3-4, 5-8, ... in the prompt, `k` being the last one
+ * of a range; or one row is for all of them. Positions that ask nothing do not count, and neither do ranges of them. The band is
+ * that of eval.c, over prompts.
+ */
+#include "evaluate/evaluate.h"
+#include "report/report.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { RANGES = 24, SHARD = 4 };
+
+typedef struct {
+    const il_model *model;
+    const il_batch *batch;
+    int whole;                    /* one range holds all positions */
+    il_state **states;            /* one a worker */
+    double *loss, *wrong, *asked; /* (ranges, B): sums over a range's positions */
+} job;
+
+/* The range of a position (from 0): 0, 1, 2-3, 4-7, ... */
+static int range_of(int n)
+{
+    int range = 0;
+    while (n >> range) range++;
+    return range;
+}
+
+static int largest(const il_real *z, int n)
+{
+    int best = 0;
+    for (int c = 1; c < n; c++)
+        if (z[c] > z[best]) best = c;
+    return best;
+}
+
+static void count(const job *j, const il_state *s, int first)
+{
+    const il_plan *p = s->plan;
+    int V = il_width(p, p->answer), T = s->tokens;
+    const il_real *z = s->value[p->answer], *weight = s->value[p->weight];
+    const il_real *target = s->value[p->target], *loss = s->value[p->ops[p->n_ops - 1].out];
+    for (int m = 0; m < s->rows; m++) {
+        if (weight[m] == 0) continue;
+        size_t at =
+            (size_t)(j->whole ? RANGES - 1 : range_of(m % T)) * (size_t)j->batch->prompts +
+            (size_t)(first + m / T);
+        j->asked[at] += 1;
+        j->loss[at] += (double)loss[m];
+        j->wrong[at] += !isfinite(loss[m])
+                            ? NAN /* of no scores none is the largest */
+                            : largest(z + (size_t)m * (size_t)V, V) != (int)target[m];
+    }
+}
+
+static void run_shard(void *context, int i, int worker)
+{
+    job *j = context;
+    il_state *s = j->states[worker];
+    int first = i * SHARD, loops = j->model->plan.loops;
+    il_state_fill(s, j->batch, first, il_min(SHARD, j->batch->prompts - first),
+                  j->batch->points);
+    il_forward(s, &(il_run){ .loops = loops, .post = 1 });
+    count(j, s, first);
+}
+
+static il_status run(job *j, il_error *err)
+{
+    const il_batch *batch = j->batch;
+    int shards = (batch->prompts + SHARD - 1) / SHARD, n = il_min(il_threads(), shards);
+    j->states = calloc((size_t)n, sizeof(il_state *));
+    il_status status =
+        j->states ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for an evaluation");
+    for (int i = 0; i < n && status == IL_OK; i++)
+        status = il_state_new(&j->states[i], j->model, il_min(SHARD, batch->prompts),
+                              il_model_tokens(j->model, batch->points), 0, err);
+    if (status == IL_OK) il_parallel(shards, run_shard, j);
+    for (int i = 0; j->states && i < n; i++) il_state_free(j->states[i]);
+    free(j->states);
+    return status;
+}
+
+static double sum(const double *e, int n)
+{
+    double total = 0;
+    for (int i = 0; i < n; i++) total += e[i];
+    return total;
+}
+
+enum { COL_K, COL_LOSS, COL_LOW, COL_HIGH, COL_WRONG, COL_ASKED };
+
+il_status il_eval_classes_outline(il_table **table, il_error *err)
+{
+    static const char *const cols[] = { "k",         "loss",  "loss_low",
+                                        "loss_high", "wrong", "asked" };
+    IL_TRY(il_table_new(table, "positions", err));
+    for (int i = 0; i < IL_COUNT(cols); i++)
+        IL_TRY(il_table_add_col(*table, cols[i], 0, err));
+    return IL_OK;
+}
+
+static il_status new_table(il_table **table, double nats, double wrong, il_error *err)
+{
+    char caption[256];
+    IL_TRY(il_eval_classes_outline(table, err));
+    snprintf(caption, sizeof caption,
+             "nats by position; over all of them %s nats, %s bits, %s of the answers wrong",
+             il_digits_short(nats).text, il_digits_short(nats / 0.69314718055994531).text,
+             il_digits_short(wrong).text);
+    return il_table_set_caption(*table, caption, err);
+}
+
+static il_status fill(il_table *table, const job *j, uint64_t seed, il_error *err)
+{
+    int B = j->batch->prompts, row = 0, bad = 0;
+    for (int range = 0; range < RANGES; range++) {
+        size_t at = (size_t)range * (size_t)B;
+        double asked = sum(j->asked + at, B), low, high, scale;
+        if (asked == 0) continue;
+        IL_TRY(il_table_add_row(table, err));
+        scale = B / asked;
+        il_mean_band(j->loss + at, B, seed, &low, &high);
+        il_table_set(table, row, COL_K, il_min(1 << range, j->batch->points));
+        double cell[] = { sum(j->loss + at, B) / asked, low * scale, high * scale };
+        int finite = isfinite(cell[0]) && isfinite(cell[1]) && isfinite(cell[2]);
+        for (int i = 0; i < 3; i++)
+            il_table_set(table, row, COL_LOSS + i, finite ? cell[i] : NAN);
+        for (int b = 0; b < B; b++) bad += !isfinite(j->loss[at + (size_t)b]);
+        il_table_set(table, row, COL_WRONG, sum(j->wrong + at, B) / asked);
+        il_table_set(table, row, COL_ASKED, asked / B);
+        row++;
+    }
+    if (bad)
+        return il_table_note(table, err,
+                             "%d losses of a prompt's positions are no finite number: what "
+                             "holds one has no mean, no band and no share of wrong answers",
+                             bad);
+    return IL_OK;
+}
+
+il_status il_eval_classes(const il_model *model, const il_batch *batch, int whole,
+                          uint64_t seed, il_table **out, il_error *err)
+{
+    size_t B = (size_t)batch->prompts, size = RANGES * B;
+    il_table *table = NULL;
+    job j = { .model = model, .batch = batch, .whole = whole };
+    j.loss = calloc(3 * size, sizeof *j.loss);
+    if (!j.loss) return il_fail(err, IL_EFAIL, "out of memory for an evaluation");
+    j.wrong = j.loss + size;
+    j.asked = j.wrong + size;
+    il_status status = run(&j, err);
+    double asked = sum(j.asked, (int)size);
+    double nats = sum(j.loss, (int)size) / asked;
+    if (status == IL_OK)
+        status = new_table(&table, isfinite(nats) ? nats : NAN,
+                           sum(j.wrong, (int)size) / asked, err);
+    if (status == IL_OK) status = fill(table, &j, seed, err);
+    for (size_t at = B; at < size; at++) j.loss[at % B] += j.loss[at]; /* over all ranges */
+    if (status == IL_OK)
+        status = il_note_prior(table, batch, il_model_classes(model), j.loss, seed, err);
+    free(j.loss);
+    if (status == IL_OK)
+        *out = table;
+    else
+        il_table_free(table);
+    return status;
+}

@@ -1,0 +1,445 @@
+/* evaluate.c - a model's error beside the classical algorithms
+ *
+ * Per point, e = (yhat - y)^2 / scale, so that predicting zero scores 1 (for classification: the
+ * share of wrong signs); the mean over prompts, with a band of 5 % and 95 % quantiles of the
+ * means of 1000 bootstrap resamples of the prompts (worth.c).
+ * Source of metric and band: Garg et al. 2022, arXiv:2208.01066.
+ */
+#include "evaluate/evaluate.h"
+#include "report/report.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef enum { BY_POINTS, BY_LOOPS, MEAN } kind;
+
+enum { MOST = 32, BLOCK = 256 };
+
+typedef struct {
+    const il_model *model;
+    il_batch *batch;
+    const il_task *task;
+    double opts[IL_TASK_OPTS], scale;
+    int by_loops, over_points, loops, loops_to, n_algos;
+    int points, dims;
+    il_algo *algos[MOST];
+    int steps[MOST]; /* to read; -1: its last */
+    char names[MOST][IL_TEXT];
+    uint64_t seed;
+} setting;
+
+/* ---- setting up ---------------------------------------------------------------------------------- */
+
+static il_status find_task(setting *s, const il_config *c, const char *text, il_error *err)
+{
+    const char *opts = "";
+    char name[IL_TEXT];
+    if (!text) {
+        text = c->training.task_name; /* which a model has */
+    } else {
+        opts = strchr(text, ' ');
+        if (!opts) opts = "";
+    }
+    snprintf(name, sizeof name, "%.*s", (int)(strlen(text) - strlen(opts)), text);
+    s->task = il_task_find(name);
+    if (!s->task) {
+        const char *names[64], *near;
+        int n = 0;
+        while (n < 64 && il_task_at(n)) names[n] = il_task_at(n)->name, n++;
+        near = il_nearest(name, names, n);
+        return il_fail(err, IL_ECONFIG, "there is no task '%s'%s%s%s", il_show(name).text,
+                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    if (c && !strcmp(name, c->training.task_name))
+        memcpy(s->opts, c->training.task_opts, sizeof s->opts);
+    else
+        il_opt_init(s->task->opts, s->opts);
+    return il_opt_parse(s->task->opts, s->opts, opts, name, err);
+}
+
+/* "ols, ridge alpha=0.1, gd@10" */
+static il_status find_algos(setting *s, const char *text, il_error *err)
+{
+    while (text && *text) {
+        char item[IL_TEXT];
+        text += strspn(text, " ");
+        size_t length = strcspn(text, ",");
+        if (length >= sizeof item || s->n_algos == MOST)
+            return il_fail(err, IL_ECONFIG,
+                           "against: at most %d algorithms of %d characters", MOST,
+                           IL_TEXT - 1);
+        snprintf(item, sizeof item, "%.*s", (int)length, text);
+        text += length + (text[length] == ',');
+        snprintf(s->names[s->n_algos], IL_TEXT, "%s", item);
+        char *at = strchr(item, '@'), *end;
+        s->steps[s->n_algos] = -1;
+        if (at) {
+            *at = 0;
+            long steps = strtol(at + 1, &end, 10);
+            if (end == at + 1 || *end || steps < 0 || steps > 100000)
+                return il_fail(err, IL_ECONFIG, "'%s': after @ comes a number of steps",
+                               s->names[s->n_algos]);
+            s->steps[s->n_algos] = (int)steps;
+        }
+        IL_TRY(il_algo_new(&s->algos[s->n_algos], item, err));
+        int steps = s->steps[s->n_algos], last = il_algo_steps(s->algos[s->n_algos]);
+        s->n_algos++;
+        if (steps > 0 && !last)
+            return il_fail(err, IL_ECONFIG,
+                           "%s answers at once, without steps: leave @%d out", item, steps);
+    }
+    return IL_OK;
+}
+
+il_status il_eval_check_against(const char *text, il_error *err)
+{
+    setting s = { 0 };
+    il_status status = find_algos(&s, text, err);
+    for (int i = 0; i < s.n_algos; i++) il_algo_free(s.algos[i]);
+    return status;
+}
+
+static int given(int value, int otherwise) { return value ? value : otherwise; }
+
+/* The loops to read, which cost memory by the table. */
+static il_status find_loops(setting *s, const il_eval_options *o, il_error *err)
+{
+    if (!s->model || s->model->plan.carry == IL_CARRY_NONE) {
+        s->loops = s->loops_to = 1;
+        return IL_OK;
+    }
+    s->loops = given(o->loops, s->model->plan.loops);
+    int most = il_max(s->loops, o->loops_to);
+    if (most > IL_MOST_LOOPS)
+        return il_fail(err, IL_ECONFIG, "loops = %d is more than %d", most, IL_MOST_LOOPS);
+    s->loops_to = given(o->loops_to, il_min(4 * s->loops, IL_MOST_LOOPS));
+    return IL_OK;
+}
+
+/* Do the answers of the task's prompts fit the model's? */
+static il_status check_answers(const setting *s, il_error *err)
+{
+    const il_model *m = s->model;
+    int outs = il_task_outs(s->task, s->opts, m->config.model.n_dims),
+        own = il_width(&m->plan, m->plan.answer);
+    if (s->task->ids || outs == own) return IL_OK;
+    return il_fail(err, IL_ECONFIG,
+                   "prompts whose answers are %d numbers do not fit the model's %d", outs,
+                   own);
+}
+
+/* All but the prompts */
+static il_status find(setting *s, const il_model *model, const il_eval_options *o, kind by,
+                      il_error *err)
+{
+    const il_config *c = model ? &model->config : NULL;
+    int points = given(o->points, c ? c->training.curriculum.points.end : 0);
+    int dims = given(o->dims, c ? c->training.curriculum.dims.end : 0);
+    *s = (setting){ .model = model,
+                    .seed = o->seed,
+                    .by_loops = by == BY_LOOPS,
+                    .over_points = by == MEAN,
+                    .points = points,
+                    .dims = dims };
+    IL_WITHIN(err, IL_MOST, "prompts", o->prompts);
+    IL_WITHIN(err, INT32_MAX, "points dims loops loops_to", o->points, o->dims, o->loops,
+              o->loops_to);
+    if (!c && (!o->task || !points || !dims || by == BY_LOOPS))
+        return il_fail(err, IL_ECONFIG,
+                       "without a model, an evaluation needs task, points and dims");
+    if (c) IL_TRY(il_model_check_prompts(model, err));
+    if (c && dims > c->model.n_dims)
+        return il_fail(err, IL_ECONFIG, "dims = %d is more than the model's n_dims = %d",
+                       dims, c->model.n_dims);
+    if (c && points > c->model.n_positions)
+        return il_fail(err, IL_ECONFIG,
+                       "points = %d is more than the model's n_positions = %d", points,
+                       c->model.n_positions);
+    IL_TRY(find_loops(s, o, err));
+    IL_TRY(find_task(s, c, o->task, err));
+    if (c) IL_TRY(check_answers(s, err));
+    return find_algos(s, o->against, err);
+}
+
+static il_status draw(setting *s, const il_eval_options *o, il_error *err)
+{
+    int dim = s->model ? s->model->config.model.n_dims : s->dims;
+    IL_TRY(il_batch_new_outs(&s->batch, given(o->prompts, 1280), s->points, dim,
+                             il_task_outs(s->task, s->opts, dim), err));
+    il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL };
+    IL_TRY(il_batch_draw(s->batch, s->task, s->opts, o->shift, s->dims, at, err));
+    s->scale = il_task_scale(s->task, s->opts, s->dims);
+    return IL_OK;
+}
+
+static void tear_down(setting *s)
+{
+    il_batch_free(s->batch);
+    for (int i = 0; i < s->n_algos; i++) il_algo_free(s->algos[i]);
+}
+
+/* ---- errors ------------------------------------------------------------------------------------------ */
+
+/* What is measured: (rows, B) errors, a row for each point, or for each loop at the last point;
+ * and room for the answers of one block of prompts. */
+typedef struct {
+    double *e;
+    il_real *yhat;
+} errors;
+
+static il_status new_errors(errors *to, const setting *s, int rows, il_error *err)
+{
+    size_t B = (size_t)s->batch->prompts, N = (size_t)s->batch->points;
+    size_t runs = s->by_loops ? (size_t)rows : 1;
+    to->e = malloc(sizeof *to->e * (size_t)rows * B);
+    to->yhat = malloc(sizeof *to->yhat * runs * N * (size_t)s->batch->outs *
+                      (size_t)il_min(BLOCK, (int)B));
+    if (to->e && to->yhat) return IL_OK;
+    return il_fail(err, IL_EFAIL, "out of memory for the answers to %d prompts",
+                   s->batch->prompts);
+}
+
+static il_batch block_at(const il_batch *batch, int first)
+{
+    il_batch block = *batch;
+    size_t at = (size_t)first * (size_t)batch->points, D = (size_t)batch->dim,
+           O = (size_t)batch->outs;
+    block.prompts = il_min(BLOCK, batch->prompts - first);
+    block.x += at * D;
+    block.y += at * O;
+    block.w += (size_t)first * O * D;
+    if (batch->xq) block.xq += at * D;
+    if (batch->yq) block.yq += at * O;
+    if (batch->noise) block.noise += first;
+    return block;
+}
+
+/* yhat, y (O) */
+static double error_of(const setting *s, const il_real *yhat, const il_real *y)
+{
+    double sum = 0;
+    if (strcmp(s->task->loss, "mse"))
+        return isfinite(*yhat) ? (*yhat > 0) != (*y > 0) : NAN; /* NaN has no sign */
+    for (int o = 0; o < s->batch->outs; o++) {
+        double d = (double)yhat[o] - (double)y[o];
+        sum += d * d;
+    }
+    return sum * il_task_unit(s->task) / s->scale;
+}
+
+/* Where that is asked, (N, B) errors become (1, B): each prompt's mean over its points. */
+static void mean_over_points(const setting *s, double *e)
+{
+    int N = s->over_points ? s->batch->points : 0, B = s->batch->prompts;
+    for (int b = 0; b < B && N; b++) {
+        double sum = 0;
+        for (int n = 0; n < N; n++) sum += e[(size_t)n * (size_t)B + (size_t)b];
+        e[b] = sum / N;
+    }
+}
+
+/* Measures the model (algo NULL) after its loops, or an algorithm after its steps, first..last. */
+static il_status measure(errors *to, const setting *s, const il_algo *algo, int first,
+                         int last, il_error *err)
+{
+    size_t B = (size_t)s->batch->prompts, O = (size_t)s->batch->outs;
+    int N = s->batch->points, rows = s->by_loops ? last - first + 1 : N;
+    for (int at = 0; at < s->batch->prompts; at += BLOCK) {
+        il_batch block = block_at(s->batch, at);
+        const il_real *y = block.yq ? block.yq : block.y;
+        IL_TRY(algo ? il_algo_predict(algo, &block, first, last, to->yhat, NULL, err)
+                    : il_model_answer(s->model, &block, first, last, to->yhat, err));
+        for (int row = 0; row < rows; row++) {
+            int run = s->by_loops ? row : 0, n = s->by_loops ? N - 1 : row;
+            const il_real *yhat =
+                to->yhat + (size_t)run * (size_t)block.prompts * (size_t)N * O;
+            for (int b = 0; b < block.prompts; b++)
+                to->e[(size_t)row * B + (size_t)(at + b)] = error_of(
+                    s, yhat + (size_t)(b * N + n) * O, y + (size_t)(b * N + n) * O);
+        }
+    }
+    return IL_OK;
+}
+
+static double mean(const double *e, int B)
+{
+    double sum = 0;
+    for (int b = 0; b < B; b++) sum += e[b];
+    return sum / B;
+}
+
+/* ---- tables ---------------------------------------------------------------------------------------------- */
+
+/* Columns: points, loop or k, those of a model if there is one, one for each algorithm; all rows. */
+static il_status new_table(il_table **table, const setting *s, il_error *err)
+{
+    const char *first = s->over_points ? "points" : s->by_loops ? "loop" : "k";
+    int rows = s->over_points ? 1 : s->by_loops ? s->loops_to : s->points;
+    IL_TRY(il_table_new(table,
+                        s->over_points ? "mean"
+                        : s->by_loops  ? "loops"
+                                       : "points",
+                        err));
+    IL_TRY(il_table_set_caption(*table, il_task_metric(s->task), err));
+    const char *cols[] = { first, "model", "model_low", "model_high" };
+    for (int i = 0; i < (s->model ? IL_COUNT(cols) : 1); i++)
+        IL_TRY(il_table_add_col(*table, cols[i], 0, err));
+    for (int i = 0; i < s->n_algos; i++)
+        IL_TRY(il_table_add_col(*table, s->names[i], 0, err));
+    for (int row = 0; row < rows; row++) {
+        IL_TRY(il_table_add_row(*table, err));
+        il_table_set(*table, row, 0,
+                     s->over_points ? s->points
+                     : s->by_loops  ? row + 1
+                                    : row);
+    }
+    return IL_OK;
+}
+
+/* A mean and its band, where all answers of the row are finite numbers; NaN for each of them where
+ * one is not. Returns how many are not. */
+static int set_mean(il_table *table, int row, int col, const double *e, int B,
+                    const uint64_t *band)
+{
+    double cell[3] = { mean(e, B), 0, 0 };
+    int bad = 0;
+    for (int b = 0; b < B; b++) bad += !isfinite(e[b]);
+    if (band) il_mean_band(e, B, *band, &cell[1], &cell[2]);
+    int finite = isfinite(cell[0]) && isfinite(cell[1]) && isfinite(cell[2]);
+    for (int i = 0; i < (band ? 3 : 1); i++)
+        il_table_set(table, row, col + i, finite ? cell[i] : NAN);
+    return bad;
+}
+
+enum { COL_MODEL = 1, COL_ALGO = 4 };
+
+static il_status fill_model(il_table *table, const setting *s, errors *to, il_error *err)
+{
+    int B = s->batch->prompts;
+    IL_TRY(measure(to, s, NULL, s->by_loops ? 1 : s->loops,
+                   s->by_loops ? s->loops_to : s->loops, err));
+    const double *judged = to->e + (s->by_loops ? (size_t)(s->loops - 1) * (size_t)B : 0);
+    IL_TRY(il_note_worth(table, s->task, s->batch, il_task_unit(s->task) / s->scale, judged,
+                         s->by_loops ? 1 : s->points, s->seed, err));
+    mean_over_points(s, to->e);
+    int rows = il_table_rows(table), bad = 0;
+    for (int row = 0; row < rows; row++)
+        bad +=
+            set_mean(table, row, COL_MODEL, to->e + (size_t)row * (size_t)B, B, &s->seed);
+    if (!bad) return IL_OK;
+    return il_table_note(
+        table, err,
+        "%d of %lld errors of the model are no finite number: where one is none, there is "
+        "no mean and no band",
+        bad, (long long)rows * B);
+}
+
+/* By loops, an iteration whose steps were not given has a step in every row while it has steps;
+ * anything else is the same in all rows. */
+static il_status fill_algo(il_table *table, const setting *s, int i, errors *to,
+                           il_error *err)
+{
+    int B = s->batch->prompts, rows = il_table_rows(table);
+    int most = il_algo_steps(s->algos[i]), given = s->steps[i] >= 0;
+    int bad = 0, moves = s->by_loops && !given && most > 0;
+    int last = given ? s->steps[i] : moves ? il_min(rows, most) : most;
+    IL_TRY(measure(to, s, s->algos[i], moves ? 1 : last, last, err));
+    mean_over_points(s, to->e);
+    int col = (s->model ? COL_ALGO : COL_MODEL) + i;
+    for (int row = 0; row < (moves ? last : rows); row++) {
+        size_t from = s->by_loops && !moves ? 0 : (size_t)row;
+        bad += set_mean(table, row, col, to->e + from * (size_t)B, B, NULL);
+    }
+    if (bad)
+        return il_table_note(table, err, "%d errors of %s are no finite number", bad,
+                             s->names[i]);
+    return IL_OK;
+}
+
+static il_status check_classes(const setting *s, il_error *err)
+{
+    int classes = il_task_classes(s->task, s->opts);
+    if (s->by_loops || s->n_algos || !s->model)
+        return il_fail(
+            err, IL_ECONFIG,
+            "%s asks for classes: its model is measured by position, and without "
+            "algorithms that answer with numbers",
+            s->task->name);
+    if (il_model_classes(s->model) != classes)
+        return il_fail(err, IL_ECONFIG, "the task has %d classes and the model %d", classes,
+                       il_model_classes(s->model));
+    return IL_OK;
+}
+
+static il_status fill(il_table *table, const setting *s, il_error *err)
+{
+    errors room = { 0 };
+    il_status status =
+        new_errors(&room, s, s->by_loops ? il_table_rows(table) : s->points, err);
+    if (!status && s->model) status = fill_model(table, s, &room, err);
+    for (int i = 0; i < s->n_algos && !status; i++)
+        status = fill_algo(table, s, i, &room, err);
+    free(room.yhat);
+    free(room.e);
+    return status;
+}
+
+static il_status note_beyond(il_table *table, const setting *s, il_error *err)
+{
+    char note[256];
+    int loops = s->by_loops ? 0 : s->loops; /* a table by loops goes beyond on purpose */
+    if (!il_model_beyond(s->model, s->points, s->dims, loops, note, sizeof note))
+        return IL_OK;
+    return il_table_note(table, err, "%s", note);
+}
+
+/* `outline`: the table before it is filled */
+static il_status evaluate(const il_model *model, const il_eval_options *o, kind by,
+                          int outline, il_table **out, il_error *err)
+{
+    setting s;
+    il_table *table = NULL;
+    il_status status = find(&s, model, o, by, err);
+    int classes = !status && s.task->ids;
+    if (classes) status = check_classes(&s, err);
+    if (!status && !outline) status = draw(&s, o, err);
+    if (!status && !classes) status = new_table(&table, &s, err);
+    if (!status && classes && outline) status = il_eval_classes_outline(&table, err);
+    if (!status && classes && !outline)
+        status = il_eval_classes(s.model, s.batch, s.over_points, s.seed, &table, err);
+    if (!status && !classes && !outline) status = fill(table, &s, err);
+    if (!status && model && !outline) status = note_beyond(table, &s, err);
+    tear_down(&s);
+    if (status == IL_OK)
+        *out = table;
+    else
+        il_table_free(table);
+    return status;
+}
+
+il_status il_eval_outline(const il_model *model, const il_eval_options *options,
+                          int by_loops, il_table **table, il_error *err)
+{
+    return evaluate(model, options, by_loops ? BY_LOOPS : BY_POINTS, 1, table, err);
+}
+
+il_status il_eval_points(const il_model *model, const il_eval_options *options,
+                         il_table **table, il_error *err)
+{
+    IL_GIVEN(err, "options table", options, table);
+    return evaluate(model, options, BY_POINTS, 0, table, err);
+}
+
+il_status il_eval_loops(const il_model *model, const il_eval_options *options,
+                        il_table **table, il_error *err)
+{
+    IL_GIVEN(err, "options table", options, table);
+    return evaluate(model, options, BY_LOOPS, 0, table, err);
+}
+
+il_status il_eval_mean(const il_model *model, const il_eval_options *options,
+                       il_table **table, il_error *err)
+{
+    IL_GIVEN(err, "options table", options, table);
+    return evaluate(model, options, MEAN, 0, table, err);
+}

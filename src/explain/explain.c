@@ -1,0 +1,104 @@
+/* explain.c - which algorithm a model's forward pass runs
+ *
+ * Reads a prediction after every layer or loop, fits every family of algorithms to the readings
+ * (match.c) and judges (verdict.c).
+ */
+#include "explain/verdict.h"
+#include "observe/subject.h"
+
+static il_status read_probe(il_subject *s, il_explanation *out, il_error *err)
+{
+    IL_TRY(il_subject_fit(s, err));
+    IL_TRY(il_readings_probe(&s->readings, s->model, s->layers, s->fit, s->evidence, err));
+    IL_TRY(il_explain_readings(s->evidence, s->readings,
+                               s->layers->loops ? "loop" : "layer", out, err));
+    snprintf(out->reading, sizeof out->reading, "probe");
+    return IL_OK;
+}
+
+static int better(const il_explanation *a, const il_explanation *b)
+{
+    if (a->explained != b->explained) return a->explained > b->explained;
+    return a->score < b->score / 2;
+}
+
+/* A construction may answer in its last blocks alone, so these are tried as part of the end; the
+ * reading whose layers are explained most is kept. */
+static il_status read_lens(il_subject *s, il_explanation *out, il_error *err)
+{
+    int most = s->layers->loops ? 0 : il_min(2, s->layers->n - 1);
+    for (int tail = 0; tail <= most; tail++) {
+        il_explanation e = { 0 };
+        il_readings_free(s->readings);
+        s->readings = NULL;
+        IL_TRY(il_readings_lens(&s->readings, s->model, s->layers, tail, s->evidence, err));
+        IL_TRY(il_explain_readings(s->evidence, s->readings,
+                                   s->layers->loops ? "loop" : "layer", &e, err));
+        e.tail = tail;
+        snprintf(e.reading, sizeof e.reading, "lens");
+        if (!tail || better(&e, out)) {
+            il_explanation_free(out);
+            *out = e;
+        } else {
+            il_explanation_free(&e);
+        }
+    }
+    return IL_OK;
+}
+
+void il_explanation_free(il_explanation *e)
+{
+    if (!e) return;
+    il_table_free(e->layers);
+    il_table_free(e->families);
+    il_table_free(e->steps);
+    il_table_free(e->spectrum);
+    il_table_free(e->answers);
+    *e = (il_explanation){ 0 };
+}
+
+/* Matches all layers; if none of these fits, only those after which the answers have settled. */
+static il_status match(il_judged *s, il_error *err)
+{
+    IL_TRY(il_matches_new(&s->matches, s->evidence, s->readings, 0, err));
+    int first = il_verdict_level(s->matches) ? 0 : il_verdict_settled(s->matches);
+    if (!first) return IL_OK;
+    il_matches_free(s->matches);
+    s->matches = NULL;
+    return il_matches_new(&s->matches, s->evidence, s->readings, first, err);
+}
+
+il_status il_explain_readings(const il_evidence *evidence, const il_readings *readings,
+                              const char *unit, il_explanation *out, il_error *err)
+{
+    il_judged s = { .evidence = evidence, .readings = readings, .unit = unit };
+    il_explanation made = { 0 };
+    il_status status = match(&s, err);
+    if (!status) {
+        il_verdict(&s, &made);
+        status = il_verdict_tables(&s, &made, err);
+    }
+    il_matches_free(s.matches);
+    if (status)
+        il_explanation_free(&made);
+    else
+        *out = made;
+    return status;
+}
+
+il_status il_explain(const il_model *model, const il_explain_options *options,
+                     il_explanation *out, il_error *err)
+{
+    IL_GIVEN(err, "model options explanation", model, options, out);
+    il_subject s;
+    il_explanation made = { 0 };
+    il_status status = il_subject_new(&s, model, options, err);
+    if (!status) status = s.probe ? read_probe(&s, &made, err) : read_lens(&s, &made, err);
+    if (!status) status = il_subject_note(&s, made.layers, err);
+    il_subject_free(&s);
+    if (status)
+        il_explanation_free(&made);
+    else
+        *out = made;
+    return status;
+}

@@ -1,0 +1,171 @@
+/* fold.c - readings in the coordinates of their prompt's queries
+ *
+ * X~ = U R by Gram and Schmidt. What is left of a reading outside U no weights reach. The squared
+ * difference of a reading from weights w is then |z - R w|^2 + |rest|^2, exactly, at the cost of D
+ * numbers instead of Q.
+ *
+ * A prompt's squared difference is divided by its reading's own mean square, or by that of the
+ * median prompt where this is more: a prompt on which the model diverges counts as one prompt, and one
+ * that it answers by next to nothing does not count for much.
+ */
+#include "explain/match.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Gram-Schmidt, twice, on the queries' coordinates: U (rank,Q) orthonormal rows, R (rank,D). A
+ * coordinate that adds no direction adds no row. Returns the rank. */
+static int orthogonal(double *U, double *R, const double *q, int Q, int D)
+{
+    int rank = 0;
+    memset(R, 0, sizeof *R * (size_t)D * (size_t)D);
+    for (int j = 0; j < D; j++) {
+        double *u = U + (size_t)rank * (size_t)Q, whole = 0, left = 0;
+        for (int i = 0; i < Q; i++) u[i] = q[i * D + j], whole += u[i] * u[i];
+        for (int pass = 0; pass < 2; pass++)
+            for (int k = 0; k < rank; k++) {
+                const double *other = U + (size_t)k * (size_t)Q;
+                double along = 0;
+                for (int i = 0; i < Q; i++) along += other[i] * u[i];
+                for (int i = 0; i < Q; i++) u[i] -= along * other[i];
+                R[k * D + j] += along;
+            }
+        for (int i = 0; i < Q; i++) left += u[i] * u[i];
+        if (rank == Q || !(left > 1e-20 * whole && left > 0)) continue;
+        R[rank * D + j] = sqrt(left);
+        for (int i = 0; i < Q; i++) u[i] /= R[rank * D + j];
+        rank++;
+    }
+    return rank;
+}
+
+/* z = U yhat, of which `left` becomes what is left */
+static void fold(double *z, double *left, const double *U, int Q, int D, int rank)
+{
+    for (int j = 0; j < D; j++) {
+        const double *u = U + (size_t)j * (size_t)Q;
+        z[j] = 0;
+        if (j >= rank) continue;
+        for (int i = 0; i < Q; i++) z[j] += u[i] * left[i];
+        for (int i = 0; i < Q; i++) left[i] -= z[j] * u[i];
+    }
+}
+
+/* w with R w = z; zeros where R is not square */
+static void solve(double *w, const double *R, const double *z, int D, int rank)
+{
+    for (int i = 0; i < D; i++) w[i] = 0;
+    for (int i = rank < D ? -1 : D - 1; i >= 0; i--) {
+        double sum = z[i];
+        for (int j = i + 1; j < D; j++) sum -= R[i * D + j] * w[j];
+        w[i] = R[i * D + i] > 0 ? sum / R[i * D + i] : 0;
+    }
+}
+
+static double dot(const double *x, const double *y, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += x[i] * y[i];
+    return sum;
+}
+
+size_t il_fold_work(const il_fit *fit)
+{
+    size_t Q = (size_t)fit->e->Q;
+    return ((size_t)fit->e->D + 1) * Q + 2 * Q + (size_t)fit->prompts;
+}
+
+static void fold_prompt(il_fit *fit, const il_readings *r, int p, double *work)
+{
+    const il_evidence *e = fit->e;
+    int Q = e->Q, D = e->D, O = e->outs;
+    size_t each = (size_t)Q * (size_t)O, at = (size_t)(p % e->B);
+    const il_cell *cell = &e->cell[p / e->B];
+    double *U = work, *left_y = U + (size_t)(D + 1) * (size_t)Q, *left = left_y + Q;
+    il_folded *to = &fit->prompt[p];
+    to->rank = orthogonal(U, to->R, cell->q + at * (size_t)Q * (size_t)D, Q, D);
+    to->rest_yy = 0;
+    for (int l = 0; l < fit->layers; l++) to->rest[l] = to->rest_y[l] = to->weight[l] = 0;
+    for (int o = 0; o < O; o++) {
+        for (int i = 0; i < Q; i++) left_y[i] = cell->y[at * each + (size_t)(i * O + o)];
+        fold(to->zy + o * D, left_y, U, Q, D, to->rank);
+        to->rest_yy += dot(left_y, left_y, Q);
+        for (int l = 0; l < fit->layers; l++) {
+            const double *yhat = r->yhat + (size_t)l * il_answers(e) + (size_t)p * each;
+            size_t where = ((size_t)l * (size_t)O + (size_t)o) * (size_t)D;
+            for (int i = 0; i < Q; i++) left[i] = yhat[i * O + o];
+            to->weight[l] += dot(left, left, Q); /* for now: its squares */
+            fold(to->z + where, left, U, Q, D, to->rank);
+            solve(to->w + where, to->R, to->z + where, D, to->rank);
+            to->rest[l] += dot(left, left, Q);
+            to->rest_y[l] += dot(left, left_y, Q);
+        }
+    }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Squares become weights; power gets the mean square. Returns the median prompt's. */
+static double weigh(il_fit *fit, int l, double *squares)
+{
+    const il_evidence *e = fit->e;
+    double answers = (double)e->Q * e->outs;
+    fit->power[l] = 0;
+    for (int p = 0; p < fit->prompts; p++) {
+        squares[p] = fit->prompt[p].weight[l] / answers;
+        fit->power[l] += squares[p] / fit->prompts;
+    }
+    qsort(squares, (size_t)fit->prompts, sizeof *squares, by_size);
+    double median = squares[fit->prompts / 2];
+    for (int p = 0; p < fit->prompts; p++) {
+        double *weight = &fit->prompt[p].weight[l];
+        double square = fmax(*weight / answers, median);
+        *weight = square > 0 ? 1 / (square * answers) : 0;
+    }
+    return median;
+}
+
+void il_fold(il_fit *fit, const il_readings *r, double *work)
+{
+    double *squares = work + (il_fold_work(fit) - (size_t)fit->prompts), truth = 0;
+    const il_evidence *e = fit->e;
+    for (int p = 0; p < fit->prompts; p++) {
+        fold_prompt(fit, r, p, work);
+        squares[p] = (dot(fit->prompt[p].zy, fit->prompt[p].zy, e->outs * e->D) +
+                      fit->prompt[p].rest_yy) /
+                     ((double)e->Q * e->outs);
+    }
+    qsort(squares, (size_t)fit->prompts, sizeof *squares, by_size);
+    truth = squares[fit->prompts / 2];
+    for (int l = 0; l < fit->layers; l++)
+        fit->silent[l] = !(weigh(fit, l, squares) > IL_SILENT * truth);
+}
+
+double il_trimmed(const double *x, int n)
+{
+    enum { MOST = 64 };
+    static const double huge = 1e300;
+    double large[MOST], sum = 0;
+    int leave = il_min(n / 16, MOST), kept = 0;
+    for (int i = 0; i < n; i++) {
+        double v = x[i] < huge ? x[i] : huge; /* NaN too */
+        if (!leave) {
+            sum += v;
+        } else if (kept < leave || v > large[0]) { /* ascending */
+            int at = 0, full = kept == leave;
+            if (full) sum += large[0];
+            for (; at + full < kept && large[at + full] < v; at++)
+                large[at] = large[at + full];
+            if (!full)
+                for (int k = kept++; k > at; k--) large[k] = large[k - 1];
+            large[at] = v;
+        } else {
+            sum += v;
+        }
+    }
+    return sum / (n - leave);
+}

@@ -1,0 +1,112 @@
+/* match.h - readings in their prompts' own coordinates, and the search for parameters (private)
+ *
+ * Weights are (O,D): of each of a prompt's O answers, in the coordinates of A's eigenvectors.
+ */
+#ifndef IL_MATCH_H
+#define IL_MATCH_H
+
+#include "explain/explain.h"
+
+/* Queries of a prompt, X~ (Q,D) = U R with orthonormal U: answers of weights w are U R w, so a linear
+ * algorithm is R w (D numbers), and a reading is z = U^T yhat with a rest that no weights reach. */
+typedef struct {
+    double *R;      /* (rank,D), and room for (D,D); zeros below the diagonal */
+    double *z;      /* (layers,O,D), zeros from `rank` on */
+    double *rest;   /* (layers) |rest|^2, of all answers together */
+    double *rest_y; /* (layers) rest . rest of y */
+    double *w;      /* (layers,O,D) induced weights; of rank D only */
+    double *zy;     /* (O,D) of the true answers */
+    double rest_yy; /* |rest of y|^2 */
+    double *weight; /* (layers) makes a squared difference a share: see fold.c */
+    int rank;       /* of R */
+} il_folded;
+
+struct il_fit {
+    const il_evidence *e;
+    int layers, prompts, n_steps; /* prompts: of all cells */
+    size_t size;                  /* O D: weights of a prompt */
+    const int *steps;
+    il_folded *prompt; /* (cells,B) */
+    double *power;     /* (layers) mean square of the readings */
+    double *nodes;     /* (layers) il_leja's */
+    int *silent;       /* (layers) nothing to read, or left out */
+    double **table;    /* (families) of an algorithm: its weights (steps,cells,B,O,D) */
+};
+
+/* Folds all readings; work: il_fold_work() doubles. */
+void il_fold(il_fit *fit, const il_readings *readings, double *work);
+size_t il_fold_work(const il_fit *fit);
+/* The mean without the largest sixteenth, of which a diverging prompt is one. NaN counts as large. */
+double il_trimmed(const double *x, int n);
+
+/* Where prompt p of all cells' stands: its cell, eigenvalues, X^T Y (D,O) */
+typedef struct {
+    const il_cell *cell;
+    int b;
+    const double *lambda, *V, *rhs;
+} il_place;
+il_place il_place_of(const il_fit *fit, int p);
+
+/* The weights of the first n steps on prompt p: (n,O,D). scratch: il_fit_scratch() doubles. */
+void il_fit_weights(const il_fit *fit, const il_match *m, int n, int p, double *weights,
+                    double *scratch);
+/* How much of every layer every step leaves: share (layers,n). */
+void il_fit_shares(const il_fit *fit, const il_match *m, int n, double *share,
+                   double *scratch);
+/* Squared difference of a reading from weights, over all queries and answers. a: (D) */
+double il_fit_difference(const il_fit *fit, int p, int layer, const double *weights,
+                         double *a);
+/* The steps of the list that are tried of a family */
+int il_fit_steps(const il_fit *fit, const il_family *family);
+/* Fills the table of an algorithm's weights. Errors: IL_ECONFIG, IL_EFAIL. */
+il_status il_fit_table(const il_fit *fit, const il_family *family, double *table,
+                       il_error *err);
+/* y (D) = R x, zeros from the rank on; y may be x */
+void il_triangle(double *y, const il_folded *fold, const double *x, int D);
+size_t il_fit_scratch(const il_fit *fit);
+/* The unit of a step size on prompt p under a law */
+double il_fit_unit(const il_fit *fit, il_law law, int p);
+/* Mean of the layers' shares, each at most 1, silent layers left out; of the match's layers */
+double il_fit_score(const il_fit *fit, const il_match *m);
+
+/* The least of g over a box of logarithms, from a grid and then Nelder-Mead's simplex from the
+ * grid's best places. Deterministic. `across`: places of the
+ * grid along each axis; `given`: x is another start.
+ * Returns the least value; x (n) gets where. */
+double il_least(double (*g)(void *context, const double *x), void *context, int n,
+                const double *low, const double *high, int across, int given, double *x);
+
+/* Parameters of a family on all layers; sets value, score and free. near (IL_FREE): in units, out
+ * for the constant law and a start for the others. scratch: il_search_work() */
+void il_search(const il_fit *fit, il_match *m, double *near, double *scratch);
+size_t il_search_work(const il_fit *fit);
+
+/* Everything that is said of a match, from its weights m->w */
+void il_measure(const il_fit *fit, il_match *m, double *work);
+/* Weights, best steps, their line and the heat of a family with steps */
+void il_measure_steps(const il_fit *fit, il_match *m, double *work);
+size_t il_measure_work(const il_fit *fit);
+/* Sets excess and uneven of all, the floors, and puts the best first. */
+void il_rank(const il_fit *fit, il_matches *all);
+/* A match's score with what its parameters cost: less is better */
+double il_rank_price(const il_match *match);
+
+/* Layerwise families: one step a layer, parameters of its own in each. They set match->w, each layer's
+ * step and values, and free. */
+typedef void il_layerwise(const il_fit *fit, il_law law, il_match *match, double *work);
+il_layerwise il_layerwise_gd, il_layerwise_gdpp, il_layerwise_precondition,
+    il_layerwise_polynomial;
+size_t il_layerwise_work(const il_fit *fit); /* of any of them */
+size_t il_precondition_work(const il_fit *fit);
+size_t il_polynomial_work(const il_fit *fit);
+
+/* Families that go through the examples themselves: w (steps+1,O,D), steps at most 23 */
+typedef struct il_examples {
+    int n, D, O;
+    const il_real *x, *y;         /* (n,D), (n,O) */
+    const double *lambda, *V, *b; /* (D), (D,D), (D,O) */
+} il_examples;
+typedef void il_walk(const double *value, const il_examples *at, int steps, double *w);
+il_walk il_walk_ogd, il_walk_ogd_normalised, il_walk_lasso;
+
+#endif

@@ -1,0 +1,159 @@
+/* precondition.c - gradient steps with a matrix of their own in every layer
+ *
+ *   w <- w + C_l (X^T Y - A w),   C_l (D,D) in the inputs' own coordinates, any matrix
+ *
+ * Given the layers before, a reading is linear in C_l. Its D^2 numbers are fitted on every other prompt
+ * and tried on those between, and the other way round: what is left is left of prompts that were not fitted,
+ * so that a matrix has nothing to pay for its many numbers. Up to twelve dimensions, and where
+ * prompts give three equations a number; else C_l is a diagonal.
+ * Source: Ahn et al. 2023, arXiv:2306.00297.
+ */
+#include "algo/dense.h"
+#include "explain/match.h"
+
+#include <math.h>
+
+enum { WIDE = 12 };
+
+typedef struct {
+    const il_fit *fit;
+    il_law law;
+    int fold, full; /* 0, 1: fits prompts of that parity; 2: all. full: C is no diagonal */
+    int n;          /* numbers of C */
+    double *C;      /* (n) */
+    double *w;      /* (prompts,O,D) after the layers before */
+    double *R, *t, *row, *g, *q;
+} bench;
+
+static int numbers(const il_fit *fit, int *full)
+{
+    int D = fit->e->D, rank = 0;
+    for (int p = 0; p < fit->prompts; p++) rank += fit->prompt[p].rank * fit->e->outs;
+    *full = D <= WIDE && rank / 2 >= 3 * D * D;
+    return *full ? D * D : D;
+}
+
+size_t il_precondition_work(const il_fit *fit)
+{
+    size_t D = (size_t)fit->e->D, n = D <= WIDE ? D * D : D; /* at most */
+    return n * n + 4 * n + (size_t)fit->prompts * fit->size + 2 * D * D + 4 * D;
+}
+
+/* g (D): the gradient of one answer, in the inputs' coordinates, times the law's unit */
+static void gradient(const bench *s, int p, int o, double *g)
+{
+    int D = s->fit->e->D, O = s->fit->e->outs;
+    il_place at = il_place_of(s->fit, p);
+    const double *w = s->w + (size_t)p * s->fit->size + (size_t)(o * D);
+    double unit = il_fit_unit(s->fit, s->law, p);
+    for (int d = 0; d < D; d++) g[d] = 0;
+    for (int i = 0; i < D; i++) {
+        double along = unit * (at.rhs[i * O + o] - at.lambda[i] * w[i]);
+        for (int d = 0; d < D; d++) g[d] += at.V[i * D + d] * along;
+    }
+}
+
+/* The equations of one prompt's reading: R V C g = z - R w */
+static void add(bench *s, int p, int layer)
+{
+    const il_fit *fit = s->fit;
+    const il_folded *fold = &fit->prompt[p];
+    int D = fit->e->D, O = fit->e->outs;
+    double weight = sqrt(fold->weight[layer]), *RV = s->q;
+    const double *V = il_place_of(fit, p).V;
+    for (int i = 0; i < D; i++)
+        for (int d = 0; d < D; d++) {
+            RV[i * D + d] = 0;
+            for (int j = i; j < D; j++) RV[i * D + d] += fold->R[i * D + j] * V[j * D + d];
+        }
+    for (int o = 0; o < O; o++) {
+        const double *w = s->w + (size_t)p * fit->size + (size_t)(o * D);
+        const double *z = fold->z + (size_t)layer * fit->size + (size_t)(o * D);
+        double *a = s->g + D;
+        gradient(s, p, o, s->g);
+        il_triangle(a, fold, w, D);
+        for (int i = 0; i < fold->rank; i++) { /* the others see no query */
+            for (int d = 0; d < D; d++)
+                for (int k = 0; k < D && s->full; k++)
+                    s->row[d * D + k] = weight * RV[i * D + d] * s->g[k];
+            for (int d = 0; d < D && !s->full; d++)
+                s->row[d] = weight * RV[i * D + d] * s->g[d];
+            il_qr_add(s->R, s->n, s->t, s->n, s->row, weight * (z[i] - a[i]));
+        }
+    }
+}
+
+static void fit_layer(bench *s, int layer)
+{
+    memset(s->R, 0, sizeof *s->R * (size_t)s->n * (size_t)s->n);
+    for (int i = 0; i < s->n; i++) s->C[i] = s->t[i] = 0;
+    if (s->fit->silent[layer]) return;
+    for (int i = 0; i < s->n; i++) s->R[i * s->n + i] = 1e-12;
+    for (int p = 0; p < s->fit->prompts; p++)
+        if (s->fold == 2 || p % 2 == s->fold) add(s, p, layer);
+    il_qr_solve(s->C, s->R, s->n, s->t, s->n);
+}
+
+static void take_step(const bench *s)
+{
+    int D = s->fit->e->D;
+    double *step = s->g + D;
+    for (int p = 0; p < s->fit->prompts; p++)
+        for (int o = 0; o < s->fit->e->outs; o++) {
+            const double *V = il_place_of(s->fit, p).V;
+            double *w = s->w + (size_t)p * s->fit->size + (size_t)(o * D);
+            gradient(s, p, o, s->g);
+            for (int d = 0; d < D; d++) {
+                step[d] = s->full ? 0 : s->C[d] * s->g[d];
+                for (int k = 0; k < D && s->full; k++) step[d] += s->C[d * D + k] * s->g[k];
+            }
+            for (int i = 0; i < D; i++)
+                for (int d = 0; d < D; d++) w[i] += V[i * D + d] * step[d];
+        }
+}
+
+/* Least and largest eigenvalue of C's symmetric part */
+static void extremes(const bench *s, double value[IL_FREE])
+{
+    int D = s->fit->e->D;
+    double *A = s->q, *lambda = s->row;
+    if (s->full) {
+        for (int i = 0; i < D; i++)
+            for (int j = 0; j < D; j++)
+                A[i * D + j] = (s->C[i * D + j] + s->C[j * D + i]) / 2;
+        il_eigen(lambda, A, D, A, 0, s->g);
+    } else {
+        for (int i = 0; i < D; i++) lambda[i] = s->C[i];
+    }
+    value[0] = value[1] = lambda[0];
+    for (int i = 1; i < D; i++) {
+        value[0] = fmin(value[0], lambda[i]);
+        value[1] = fmax(value[1], lambda[i]);
+    }
+}
+
+void il_layerwise_precondition(const il_fit *fit, il_law law, il_match *match, double *work)
+{
+    bench s = { .fit = fit, .law = law };
+    size_t D = (size_t)fit->e->D, P = (size_t)fit->prompts;
+    s.n = numbers(fit, &s.full);
+    s.R = work, s.t = s.R + (size_t)s.n * (size_t)s.n, s.row = s.t + s.n;
+    s.C = s.row + s.n + D, s.w = s.C + s.n, s.q = s.w + P * fit->size;
+    s.g = s.q + D * D;
+    match->free = 0;
+    for (s.fold = 0; s.fold < 3; s.fold++) {
+        for (size_t i = 0; i < P * fit->size; i++) s.w[i] = 0;
+        for (int l = 0; l < fit->layers; l++) {
+            fit_layer(&s, l);
+            take_step(&s);
+            for (size_t p = 0; p < P && s.fold < 2; p++)
+                if ((int)(p % 2) != s.fold)
+                    memcpy(match->w + ((size_t)l * P + p) * fit->size, s.w + p * fit->size,
+                           sizeof *s.w * fit->size);
+            if (s.fold < 2) continue;
+            match->layer[l].step = l + 1;
+            extremes(&s, match->layer[l].value);
+            match->free += fit->silent[l] ? 0 : 2;
+        }
+    }
+}

@@ -1,0 +1,63 @@
+/* lens.c - what the model's own end says after every layer
+ *
+ * error: mean squared error divided by the answers' mean square. moved: mean squared change from the
+ * layer before, likewise. The lens: nostalgebraist 2020, "interpreting GPT: the logit lens".
+ */
+#include "measure/inspect.h"
+
+#include <math.h>
+
+enum { PROMPTS = 512 };
+
+static double square(double x) { return x * x; }
+
+/* A row for every layer and number of examples */
+static il_status add_rows(const il_subject *s, const il_passage *p, il_table *t,
+                          il_error *err)
+{
+    const il_batch *batch = p->batch;
+    size_t B = (size_t)batch->prompts, O = (size_t)batch->outs, N = (size_t)batch->points;
+    const il_real *asked = batch->yq ? batch->yq : batch->y;
+    size_t layer = B * (size_t)p->P * O;
+    for (int l = 0; l < s->readings->layers; l++)
+        for (int k = 0; k < p->P; k++) {
+            double error = 0, moved = 0, power = 0;
+            for (size_t i = 0; i < B * O; i++) {
+                size_t b = i / O, c = i % O;
+                const double *now = s->readings->yhat + (size_t)l * layer +
+                                    (b * (size_t)p->P + (size_t)k) * O + c;
+                double y = (double)asked[(b * N + (size_t)p->examples[k]) * O + c];
+                error += square(*now - y);
+                moved += square(*now - (l ? now[-(long)layer] : 0));
+                power += square(y);
+            }
+            double row[] = { p->examples[k], error / power, moved / power };
+            IL_TRY(il_inspect_row(t, s->readings->names[l].text, 1, row, 3, err));
+        }
+    return IL_OK;
+}
+
+static il_status run(il_subject *s, il_table *t, il_error *err)
+{
+    il_status status = il_inspect_columns(t, "layer$ examples error moved", err);
+    for (int i = 0; i < il_subject_passages(s) && !status; i++) {
+        il_passage p;
+        status = il_passage_new(&p, s, i, s->o->prompts ? s->o->prompts : PROMPTS, 1, err);
+        il_readings_free(s->readings);
+        s->readings = NULL;
+        if (!status)
+            status = il_readings_whole(&s->readings, s->model, s->layers, p.batch, p.P,
+                                       p.tokens, err);
+        if (!status) status = add_rows(s, &p, t, err);
+        il_batch_free(p.batch);
+    }
+    return status;
+}
+
+const il_analysis il_analysis_lens = {
+    .name = "lens",
+    .summary = "the model's own end put behind every layer: its error, and what each layer "
+               "changes",
+    .reads = "task data dims loops seed prompts examples",
+    .run = run,
+};

@@ -1,0 +1,13 @@
+/* patch.h - what the two ways of patching share (private) */
+#ifndef IL_PATCH_H
+#define IL_PATCH_H
+
+#include "observe/places.h"
+
+enum { IL_AT_QUERY, IL_AT_EXAMPLES, IL_AT_ALL }; /* which tokens */
+
+/* Makes the stream say what an algorithm says: see by_algorithm.c. Errors: IL_ECONFIG. */
+il_status il_patch_by_algorithm(il_subject *subject, const il_places *places,
+                                il_table *table, int which, il_error *err);
+
+#endif

@@ -1,0 +1,146 @@
+/* probe.c - what can be read from a model's stream
+ *
+ * After every layer a probe (reader.h) is asked for each target (targets.h), at the token of the query, or
+ * from all tokens up to it. Every number is the squared error divided by the target's mean square: 1 says
+ * nothing is read. Fitted on four times as many prompts as it is scored on. Two controls: another prompt's
+ * target (NAME_control), and the same probe on a model of the same recipe with its first weights
+ * (NAME_untrained), which shows how much a reading owes to the probe.
+ * Sources: Yang et al. 2023, arXiv:2311.12424; von Oswald et al. 2024, arXiv:2309.05858; Hewitt & Liang
+ * 2019, arXiv:1909.03368 (controls).
+ */
+#include "measure/inspect.h"
+#include "measure/probing.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { TARGETS = 8, PROMPTS = 1024, POOLED = 256 };
+
+typedef struct {
+    il_target target[TARGETS];
+    int n;
+    il_reader reader;
+} asked;
+
+static il_status find_targets(asked *a, const char *text, il_error *err)
+{
+    while (*(text += strspn(text, " ,"))) {
+        char name[IL_TEXT];
+        size_t n = strcspn(text, " ,");
+        snprintf(name, sizeof name, "%.*s", (int)il_min((int)n, IL_TEXT - 1), text);
+        if (a->n == TARGETS)
+            return il_fail(err, IL_ECONFIG, "a probe has at most %d targets", TARGETS);
+        IL_TRY(il_target_find(&a->target[a->n++], name, err));
+        text += n;
+    }
+    return a->n ? IL_OK : il_fail(err, IL_ECONFIG, "target: no target is named");
+}
+
+static il_status columns(il_table *t, const asked *a, int untrained, il_error *err)
+{
+    IL_TRY(il_inspect_columns(t, "layer$ examples", err));
+    for (int u = 0; u < 2 + untrained; u++)
+        for (int i = 0; i < a->n; i++) {
+            char name[IL_TEXT + 16];
+            snprintf(name, sizeof name, "%s%s", a->target[i].name,
+                     u == 0   ? ""
+                     : u == 1 ? "_control"
+                              : "_untrained");
+            IL_TRY(il_table_add_col(t, name, 0, err));
+        }
+    return IL_OK;
+}
+
+static double part_of(il_score s) { return s.error / s.power; }
+
+static il_status add_rows(il_table *t, const il_probing *p, const il_score *score,
+                          const il_score *fresh, il_error *err)
+{
+    for (int l = 0; l <= p->layers->n; l++)
+        for (int k = 0; k < p->P; k++) {
+            double row[1 + 3 * TARGETS] = { p->examples[k] };
+            int n = p->targets;
+            for (int i = 0; i < n; i++) {
+                row[1 + i] = part_of(score[il_probe_at(p, l, k, i, 0)]);
+                row[1 + n + i] = part_of(score[il_probe_at(p, l, k, i, 1)]);
+                if (fresh) row[1 + 2 * n + i] = part_of(fresh[il_probe_at(p, l, k, i, 0)]);
+            }
+            IL_TRY(il_inspect_row(t, l ? p->layers->names[l - 1].text : "input", 1, row,
+                                  1 + (fresh ? 3 : 2) * n, err));
+        }
+    return IL_OK;
+}
+
+/* What lies further back than the most examples is nothing to read. */
+static il_status within_reach(const asked *a, const il_passage *p, il_error *err)
+{
+    int most = 0;
+    for (int k = 0; k < p->P; k++) most = il_max(most, p->examples[k]);
+    for (int i = 0; i < a->n; i++)
+        if (a->target[i].past > most)
+            return il_fail(err, IL_ECONFIG,
+                           "target: '%s' is before the first of %d examples",
+                           a->target[i].name, most);
+    return IL_OK;
+}
+
+/* Prompts of one passage, through the model and the one that it was at first */
+static il_status probe_passage(il_subject *s, il_table *t, const asked *a, int i,
+                               const il_model *fresh, il_error *err)
+{
+    int prompts = s->o->prompts ? s->o->prompts : s->look->pool ? POOLED : PROMPTS;
+    il_passage fit = { 0 }, test = { 0 };
+    il_status status = il_passage_new(&test, s, i, prompts, 1, err);
+    if (!status) status = within_reach(a, &test, err);
+    if (!status) status = il_passage_new(&fit, s, i, 4 * prompts, 2, err);
+    il_probing p = { .model = s->model,
+                     .layers = s->layers,
+                     .fit = fit.batch,
+                     .test = test.batch,
+                     .P = test.P,
+                     .examples = test.examples,
+                     .tokens = test.tokens,
+                     .pool = s->look->pool,
+                     .target = a->target,
+                     .targets = a->n,
+                     .controls = 1,
+                     .reader = &a->reader };
+    size_t n = il_probe_at(&p, s->layers->n + 1, 0, 0, 0);
+    il_score *score = malloc(sizeof *score * 2 * n);
+    if (!score && !status) status = il_fail(err, IL_EFAIL, "out of memory for probes");
+    if (!status) status = il_probe(score, &p, err);
+    if (!status && fresh) {
+        p.model = fresh;
+        status = il_probe(score + n, &p, err);
+    }
+    if (!status) status = add_rows(t, &p, score, fresh ? score + n : NULL, err);
+    free(score);
+    il_batch_free(fit.batch);
+    il_batch_free(test.batch);
+    return status;
+}
+
+static il_status run(il_subject *s, il_table *t, il_error *err)
+{
+    const il_inspect_options *o = s->look;
+    asked a = { .reader = { .hidden = o->hidden, .shrink = 1e-4, .seed = 1 } };
+    il_model *fresh = NULL;
+    int untrained = s->model->config.model.family != IL_BUILT;
+    IL_TRY(find_targets(&a, o->target ? o->target : "answer,gradient_step,least_squares",
+                        err));
+    IL_TRY(columns(t, &a, untrained, err));
+    if (untrained) IL_TRY(il_model_new(&fresh, &s->model->config, err));
+    il_status status = IL_OK;
+    for (int i = 0; i < il_subject_passages(s) && !status; i++)
+        status = probe_passage(s, t, &a, i, fresh, err);
+    il_model_free(fresh);
+    return status;
+}
+
+const il_analysis il_analysis_probe = {
+    .name = "probe",
+    .summary = "what a probe reads from the stream: its error, beside another prompt's "
+               "target and an untrained model",
+    .reads = "task data dims loops seed prompts examples target hidden pool",
+    .run = run,
+};

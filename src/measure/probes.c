@@ -1,0 +1,282 @@
+/* probes.c - what a probe can read off the stream, layer by layer
+ *
+ * For a number of examples k and a layer, ridge regression (or a network of `hidden` units) from the
+ * stream to a target of targets.h; the error, half the mean squared one, is that on other
+ * prompts. Layer 0 is what the first block reads. `what` is a target's name, next for the answer, or
+ *
+ *   control   the preconditioned input of another prompt, which nothing can read
+ *   answer    the answer from the preconditioned input alone, which does not hold it: one row
+ *
+ * Prompts whose preconditioned input is longer than two deviations above the mean are left out.
+ * Source: von Oswald et al. 2024, arXiv:2309.05858, figures 4E, 4F, 6, 24, 25; fitted and scored
+ * on the same 256 prompts there.
+ */
+#include "measure/measure.h"
+#include "measure/probing.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct {
+    int prompts, stack, hidden, seed;
+    double ridge, shrink;
+    char what[IL_TEXT], at[IL_TEXT];
+} options;
+
+/* clang-format off */
+static const il_opt opts[] = {
+    IL_MEASURE_KEY(TEXT, what, 0, 0, 0, "what is read: next, preconditioned, control, answer, or another target", "next"),
+    IL_MEASURE_KEY(TEXT, at, 0, 0, 0, "positions k, as numbers of examples before", "9 19"),
+    IL_MEASURE_KEY(INT, prompts, 1024, 2, 1e6, "prompts to fit on, and as many to score on", NULL),
+    IL_MEASURE_KEY(INT, stack, 1, 1, 64, "observations in z", NULL),
+    IL_MEASURE_KEY(REAL, ridge, 0.001, 1e-12, 1e12, "of the preconditioned input", NULL),
+    IL_MEASURE_KEY(REAL, shrink, 1e-6, 0, 1e6, "ridge of the probe, of the mean square of the stream", NULL),
+    IL_MEASURE_KEY(INT, hidden, 0, 0, 4096, "units of a network; 0: ridge regression", NULL),
+    IL_MEASURE_KEY(INT, seed, 1, 0, 2147483647, "which prompts", NULL),
+    { 0 },
+};
+/* clang-format on */
+
+enum { MOST_AT = 12 };
+
+/* Prompts, and of each position which of them count and their preconditioned inputs */
+typedef struct {
+    il_batch *batch;
+    char *kept;  /* (P,B) */
+    double *pre; /* (P,B,Z) */
+} sample;
+
+typedef struct {
+    const il_model *model;
+    const options *o;
+    il_target target, pre, next;
+    int P, examples[MOST_AT], tokens[MOST_AT], Z, control, alone;
+    sample fit, test;
+} job;
+
+static il_status find_positions(job *j, il_error *err)
+{
+    const char *text = j->o->at;
+    int N = j->model->config.training.curriculum.points.end;
+    while (*(text += strspn(text, " ,"))) {
+        char *end;
+        long k = strtol(text, &end, 10);
+        if (end == text || k < 1 || k >= N || j->P == MOST_AT)
+            return il_fail(err, IL_ECONFIG,
+                           "at: '%s' is not at most %d positions from 1 to %d",
+                           il_show(text).text, MOST_AT, N - 1);
+        j->tokens[j->P] = il_model_tokens(j->model, (int)k);
+        j->examples[j->P++] = (int)k;
+        text = end;
+    }
+    return j->P ? IL_OK : il_fail(err, IL_ECONFIG, "at: no position is given");
+}
+
+static il_status find_target(job *j, il_error *err)
+{
+    const char *what = j->o->what;
+    j->control = !strcmp(what, "control");
+    j->alone = !strcmp(what, "answer");
+    if (!strcmp(what, "next") || j->alone) what = "answer";
+    IL_TRY(il_target_find(&j->pre, "preconditioned", err));
+    IL_TRY(il_target_find(&j->next, "answer", err));
+    IL_TRY(il_target_find(&j->target, j->control ? "preconditioned" : what, err));
+    j->pre.stack = j->target.stack = j->o->stack;
+    j->pre.ridge = j->target.ridge = j->o->ridge;
+    return IL_OK;
+}
+
+static void drop_long(char *kept, const double *pre, int B, int Z)
+{
+    double sum = 0, square = 0;
+    for (int b = 0; b < B; b++) {
+        double n = 0;
+        for (int i = 0; i < Z; i++) n += pre[b * Z + i] * pre[b * Z + i];
+        sum += sqrt(n) / B;
+        square += n / B;
+    }
+    double most = sum + 2 * sqrt(fmax(0, square - sum * sum));
+    for (int b = 0; b < B; b++) {
+        double n = 0;
+        for (int i = 0; i < Z; i++) n += pre[b * Z + i] * pre[b * Z + i];
+        kept[b] = sqrt(n) < most;
+    }
+}
+
+static il_status draw(job *j, sample *to, int seed, il_error *err)
+{
+    const il_config *c = &j->model->config;
+    const il_task *task = il_task_find(c->training.task_name);
+    int B = j->o->prompts, D = c->model.n_dims;
+    il_draw at = { .seed = (uint64_t)seed, .stream = IL_STREAM_EVAL };
+    IL_TRY(il_batch_new_outs(&to->batch, B, c->training.curriculum.points.end, D,
+                             il_task_outs(task, c->training.task_opts, D), err));
+    IL_TRY(il_batch_draw(to->batch, task, c->training.task_opts, NULL,
+                         c->training.curriculum.dims.end, at, err));
+    j->Z = il_target_outs(&j->pre, to->batch);
+    to->kept = malloc((size_t)j->P * (size_t)B);
+    to->pre = malloc(sizeof *to->pre * (size_t)j->P * (size_t)B * (size_t)j->Z);
+    if (!to->kept || !to->pre) return il_fail(err, IL_EFAIL, "out of memory for probes");
+    for (int p = 0; p < j->P; p++) {
+        double *pre = to->pre + (size_t)p * (size_t)B * (size_t)j->Z;
+        IL_TRY(il_target_fill(pre, &j->pre, to->batch, j->examples[p], err));
+        drop_long(to->kept + (size_t)p * (size_t)B, pre, B, j->Z);
+    }
+    return IL_OK;
+}
+
+static void leave(sample *s)
+{
+    il_batch_free(s->batch);
+    free(s->kept);
+    free(s->pre);
+}
+
+/* ---- the stream ------------------------------------------------------------------------------ */
+
+static void set_row(il_table *table, const job *j, int row, const double *error)
+{
+    double mean = 0;
+    for (int p = 0; p < j->P; p++) {
+        il_table_set(table, row, 1 + p, error[p] / 2);
+        mean += error[p] / 2 / j->P;
+    }
+    il_table_set(table, row, 1 + j->P, mean);
+}
+
+static il_status probe_stream(il_table *table, const job *j, const il_reader *reader,
+                              il_error *err)
+{
+    il_layers *layers;
+    IL_TRY(il_layers_new(&layers, j->model, 0, err));
+    il_probing p = { .model = j->model,
+                     .layers = layers,
+                     .fit = j->fit.batch,
+                     .test = j->test.batch,
+                     .P = j->P,
+                     .examples = j->examples,
+                     .tokens = j->tokens,
+                     .target = &j->target,
+                     .targets = 1,
+                     .controls = j->control,
+                     .reader = reader,
+                     .kept_fit = j->fit.kept,
+                     .kept_test = j->test.kept };
+    il_score *score = malloc(sizeof *score * il_probe_at(&p, layers->n + 1, 0, 0, 0));
+    il_status status =
+        score ? il_probe(score, &p, err) : il_fail(err, IL_EFAIL, "out of memory");
+    for (int l = 0; l <= layers->n && !status; l++) {
+        double error[MOST_AT];
+        for (int i = 0; i < j->P; i++)
+            error[i] = score[il_probe_at(&p, l, i, 0, j->control)].error;
+        set_row(table, j, l, error);
+    }
+    free(score);
+    il_layers_free(layers);
+    return status;
+}
+
+/* ---- the preconditioned input alone ------------------------------------------------------------ */
+
+static il_status pairs_of(il_pairs *to, const job *j, const sample *s, int p, il_error *err)
+{
+    size_t B = (size_t)j->o->prompts, Z = (size_t)j->Z;
+    int O = s->batch->outs;
+    il_real *x = malloc(sizeof *x * B * Z);
+    double *y = malloc(sizeof *y * B * (size_t)O);
+    *to = (il_pairs){ .x = x,
+                      .stride = Z,
+                      .positions = 1,
+                      .width = j->Z,
+                      .y = y,
+                      .kept = s->kept + (size_t)p * B,
+                      .n = j->o->prompts,
+                      .outs = O };
+    if (!x || !y) return il_fail(err, IL_EFAIL, "out of memory for probes");
+    for (size_t i = 0; i < B * Z; i++) x[i] = (il_real)s->pre[(size_t)p * B * Z + i];
+    return il_target_fill(y, &j->next, s->batch, j->examples[p], err);
+}
+
+static void free_pairs(const il_pairs *p)
+{
+    free((void *)p->x);
+    free((void *)p->y);
+}
+
+static il_status probe_alone(il_table *table, const job *j, const il_reader *reader,
+                             il_error *err)
+{
+    double error[MOST_AT];
+    il_status status = IL_OK;
+    for (int p = 0; p < j->P && !status; p++) {
+        il_pairs fit = { 0 }, test = { 0 };
+        il_score score = { 0 };
+        status = pairs_of(&fit, j, &j->fit, p, err);
+        if (!status) status = pairs_of(&test, j, &j->test, p, err);
+        if (!status) status = il_read(&score, reader, &fit, &test, NULL, err);
+        error[p] = score.error;
+        free_pairs(&fit);
+        free_pairs(&test);
+    }
+    if (!status) set_row(table, j, 0, error);
+    return status;
+}
+
+/* ---- the table --------------------------------------------------------------------------------- */
+
+static il_status find(job *j, const options *o, const il_model *model, il_error *err)
+{
+    *j = (job){ .model = model, .o = o };
+    IL_TRY(il_model_check_prompts(model, err));
+    IL_TRY(find_positions(j, err));
+    return find_target(j, err);
+}
+
+static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
+                         il_error *err)
+{
+    job found, *j = &found;
+    il_layers *layers;
+    IL_TRY(il_outline_one("probes", n, err));
+    IL_TRY(find(j, opt, subject->model, err));
+    IL_TRY(il_table_set_caption(table, "half the squared error of a probe", err));
+    IL_TRY(il_table_add_col(table, "layer", 0, err));
+    for (int p = 0; p < j->P; p++) {
+        char name[32];
+        snprintf(name, sizeof name, "k=%d", j->examples[p]);
+        IL_TRY(il_table_add_col(table, name, 0, err));
+    }
+    IL_TRY(il_table_add_col(table, "mean", 0, err));
+    IL_TRY(il_layers_new(&layers, j->model, 0, err));
+    int last = j->alone ? 0 : layers->n;
+    il_layers_free(layers);
+    for (int l = 0; l <= last; l++) IL_TRY(il_outline_number(table, l, err));
+    return IL_OK;
+}
+
+static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
+                      il_error *err)
+{
+    const options *o = opt;
+    (void)n;
+    job j;
+    il_reader reader = { .hidden = o->hidden, .shrink = o->shrink, .seed = 1 };
+    IL_TRY(find(&j, o, subject->model, err));
+    il_status status = draw(&j, &j.fit, o->seed, err);
+    if (!status) status = draw(&j, &j.test, o->seed + 1, err);
+    if (!status)
+        status = j.alone ? probe_alone(table, &j, &reader, err)
+                         : probe_stream(table, &j, &reader, err);
+    leave(&j.fit);
+    leave(&j.test);
+    return status;
+}
+
+const il_measure il_measure_probes = {
+    .name = "probes",
+    .summary = "what a probe can read off the stream, by layer",
+    .opts = opts,
+    .size = sizeof(options),
+    .outline = outline,
+    .fill = fill,
+};

@@ -1,0 +1,39 @@
+/* probing.h - one probe for every layer, number of examples and target
+ *
+ * Each is fitted on `fit` and scored on `test`, other prompts of as many points; beside it, if asked,
+ * a control: the same probe for another prompt's target, which the stream does not hold.
+ */
+#ifndef IL_PROBING_H
+#define IL_PROBING_H
+
+#include "measure/targets.h"
+#include "observe/observe.h"
+#include "observe/reader.h"
+
+typedef struct {
+    const il_model *model;
+    const il_layers *layers;
+    const il_batch *fit, *test;
+    int P;
+    const int *examples,
+        *tokens; /* (P): numbers of examples before, and the token that asks */
+    int pool; /* all tokens up to that one are read, under learnt weights of their positions */
+    const il_target *target;
+    int targets, controls; /* controls: 1, they are fitted too */
+    const il_reader *reader;
+    const char *kept_fit, *kept_test; /* (P,B) which prompts count; NULL: all */
+} il_probing;
+
+/* score (layers+1,P,targets,1+controls); layer 0 is what the first one reads. Errors: IL_EFAIL. */
+il_status il_probe(il_score *score, const il_probing *probing, il_error *err);
+
+/* Its place in `score` */
+static inline size_t il_probe_at(const il_probing *p, int layer, int at, int target,
+                                 int control)
+{
+    size_t row = (size_t)layer * (size_t)p->P + (size_t)at;
+    return (row * (size_t)p->targets + (size_t)target) * (size_t)(1 + p->controls) +
+           (size_t)control;
+}
+
+#endif

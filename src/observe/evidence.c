@@ -1,0 +1,184 @@
+/* evidence.c - prompts with many queries each, and their spectra
+ *
+ * Examples and queries of a prompt are points of one draw, so they share their function and their
+ * distribution. A = X^T X = V diag(lambda) V^T; what is kept of a prompt is lambda, V^T X^T Y and
+ * V^T q for its queries. Queries are many, so that a prediction's linear part can be regressed.
+ *
+ * A sequence s_0..s_n is such a prompt too: the examples are the pairs (s_i, s_{i+1}), i < n, with as many
+ * answers as s has numbers, and s_n is its only query.
+ */
+#include "algo/dense.h"
+#include "observe/observe.h"
+
+#include <stdlib.h>
+
+/* Eigenvalues below this part of the largest are rounding: inputs are floats */
+static const double rounding = 1e-12;
+
+static void layout(il_evidence *e, const il_evidence_options *o)
+{
+    size_t B = (size_t)e->B, Q = (size_t)e->Q, D = (size_t)e->D, O = (size_t)e->outs;
+    for (int c = 0; c < e->cells; c++) {
+        il_cell *cell = &e->cell[c];
+        cell->n = o->sizes[c % o->n_sizes];
+        cell->lambda = il_take(&e->arena, double, B *D);
+        cell->V = il_take(&e->arena, double, B *D *D);
+        cell->b = il_take(&e->arena, double, B *D *O);
+        cell->q = il_take(&e->arena, double, B *Q *D);
+        cell->y = il_take(&e->arena, double, B *Q *O);
+    }
+}
+
+typedef struct {
+    il_evidence *e;
+    il_cell *cell;
+    const il_batch *drawn; /* B prompts of n + Q points */
+} spreading;
+
+/* Q questions of one prompt: the same examples, another last point */
+static void ask(const spreading *s, int b)
+{
+    const il_cell *cell = s->cell;
+    int D = s->drawn->dim, n = cell->n, Q = s->e->Q, O = s->e->outs;
+    const il_real *x = s->drawn->x + (size_t)b * (size_t)s->drawn->points * (size_t)D;
+    const il_real *y = s->drawn->y + (size_t)b * (size_t)s->drawn->points * (size_t)O;
+    for (int j = 0; j < Q; j++) {
+        size_t question = (size_t)b * (size_t)Q + (size_t)j,
+               at = question * (size_t)(n + 1);
+        il_real *to = cell->asked->x + at * (size_t)D,
+                *known = cell->asked->y + at * (size_t)O;
+        memcpy(to, x, sizeof *x * (size_t)n * (size_t)D);
+        memcpy(to + n * D, x + (n + j) * D, sizeof *x * (size_t)D);
+        memcpy(known, y, sizeof *y * (size_t)n * (size_t)O);
+        for (int o = 0; o < O; o++) {
+            known[n * O + o] = 0; /* a model must not see the answer */
+            cell->y[question * (size_t)O + (size_t)o] = (double)y[(n + j) * O + o];
+        }
+    }
+}
+
+/* G (D,O+Q+D): X^T Y, the queries and I as columns, turned into the eigenvectors' coordinates */
+static void gram(const spreading *s, int b, double *A, double *G, int m)
+{
+    int D = s->drawn->dim, n = s->cell->n, Q = s->e->Q, O = s->e->outs;
+    const il_real *x = s->drawn->x + (size_t)b * (size_t)s->drawn->points * (size_t)D;
+    const il_real *y = s->drawn->y + (size_t)b * (size_t)s->drawn->points * (size_t)O;
+    for (int i = 0; i < n; i++, x += D, y += O)
+        for (int a = 0; a < D; a++) {
+            for (int d = 0; d < D; d++) A[a * D + d] += (double)x[a] * (double)x[d];
+            for (int o = 0; o < O; o++) G[a * m + o] += (double)x[a] * (double)y[o];
+        }
+    for (int j = 0; j < Q; j++, x += D)
+        for (int a = 0; a < D; a++) G[a * m + O + j] = (double)x[a];
+    for (int d = 0; d < D; d++) G[d * m + O + Q + d] = 1;
+}
+
+static void spectrum(const spreading *s, int b, double *work)
+{
+    const il_cell *cell = s->cell;
+    int D = s->drawn->dim, Q = s->e->Q, O = s->e->outs, m = Q + O + D;
+    double *lambda = cell->lambda + (size_t)b * (size_t)D, *A = work,
+           *G = A + (size_t)D * (size_t)D, *rest = G + (size_t)D * (size_t)m;
+    memset(work, 0, sizeof *work * (size_t)D * (size_t)(D + m));
+    gram(s, b, A, G, m);
+    il_eigen(lambda, A, D, G, m, rest);
+    double largest = 0;
+    for (int i = 0; i < D; i++) largest = lambda[i] > largest ? lambda[i] : largest;
+    for (int i = 0; i < D; i++) {
+        int counts = lambda[i] > rounding * D * largest;
+        double *to = cell->b + ((size_t)b * (size_t)D + (size_t)i) * (size_t)O;
+        if (!counts) lambda[i] = 0;
+        memcpy(cell->V + ((size_t)b * (size_t)D + (size_t)i) * (size_t)D, G + i * m + O + Q,
+               sizeof *G * (size_t)D);
+        for (int o = 0; o < O; o++) to[o] = counts ? G[i * m + o] : 0;
+        for (int j = 0; j < Q; j++)
+            cell->q[((size_t)b * (size_t)Q + (size_t)j) * (size_t)D + (size_t)i] =
+                G[i * m + O + j];
+    }
+}
+
+static il_status fill(il_evidence *e, il_cell *cell, const il_evidence_options *o,
+                      il_error *err)
+{
+    il_batch *drawn = NULL;
+    int D = e->D, Q = e->Q, O = e->outs, standard = !strcmp(cell->data, "isotropic");
+    double *work = malloc(sizeof *work *
+                          ((size_t)D * (size_t)(2 * D + Q + O) + (size_t)(3 * D + Q + O)));
+    il_status status = work ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for prompts");
+    il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL, .step = o->step };
+    if (!status) status = il_batch_new_outs(&drawn, e->B, cell->n + Q, D, O, err);
+    if (!status)
+        status = il_batch_draw(drawn, o->task, o->task_opts, standard ? NULL : cell->data,
+                               o->dims, at, err);
+    if (!status && drawn->xq)
+        status = il_fail(err, IL_ECONFIG,
+                         "data '%s': a shift of the queries alone cannot be explained with",
+                         cell->data);
+    if (!status) status = il_batch_new_outs(&cell->asked, e->B * Q, cell->n + 1, D, O, err);
+    for (int b = 0; b < e->B && !status; b++) {
+        spreading s = { e, cell, drawn };
+        ask(&s, b);
+        spectrum(&s, b, work);
+    }
+    il_batch_free(drawn);
+    free(work);
+    return status;
+}
+
+/* The i-th of "isotropic,kappa=30"; 0 when there is none */
+static int kind_of_data(char name[IL_TEXT], const char *text, int i)
+{
+    for (; i > 0 && text; i--) {
+        text = strchr(text, ',');
+        if (text) text++;
+    }
+    if (!text) return 0;
+    text += strspn(text, " ");
+    snprintf(name, IL_TEXT, "%.*s", (int)il_min(IL_TEXT - 1, (int)strcspn(text, ",")),
+             text);
+    return 1;
+}
+
+il_status il_evidence_new(il_evidence **out, const il_evidence_options *o, il_error *err)
+{
+    char name[IL_TEXT];
+    int kinds = 0;
+    while (kind_of_data(name, o->data, kinds)) kinds++;
+    if (kinds * o->n_sizes > IL_CELLS)
+        return il_fail(err, IL_ECONFIG,
+                       "%d kinds of data times %d numbers of examples are more than %d",
+                       kinds, o->n_sizes, IL_CELLS);
+    if (o->task->sequence && o->queries != 1)
+        return il_fail(err, IL_ECONFIG,
+                       "a sequence asks one query, what comes next: not %d", o->queries);
+    if ((double)o->prompts * o->queries > IL_MOST)
+        return il_fail(err, IL_ECONFIG, "%d prompts of %d queries each are more than %d",
+                       o->prompts, o->queries, IL_MOST);
+    il_evidence *e = calloc(1, sizeof *e);
+    if (!e) return il_fail(err, IL_EFAIL, "out of memory for prompts");
+    e->B = o->prompts;
+    e->Q = o->queries;
+    e->D = o->dim;
+    e->outs = il_task_outs(o->task, o->task_opts, o->dim);
+    e->cells = kinds * o->n_sizes;
+    layout(e, o);
+    il_status status = il_arena_fill(&e->arena, err);
+    if (!status) layout(e, o);
+    for (int c = 0; c < e->cells && !status; c++) {
+        kind_of_data(e->cell[c].data, o->data, c / o->n_sizes);
+        status = fill(e, &e->cell[c], o, err);
+    }
+    if (status)
+        il_evidence_free(e);
+    else
+        *out = e;
+    return status;
+}
+
+void il_evidence_free(il_evidence *e)
+{
+    if (!e) return;
+    for (int c = 0; c < e->cells; c++) il_batch_free(e->cell[c].asked);
+    il_arena_free(&e->arena);
+    free(e);
+}

@@ -1,0 +1,271 @@
+/* readings.c - what a model would answer if it stopped after a layer
+ *
+ * The lens puts the model's own end (its final norm and read-out, if asked its last blocks too)
+ * behind every layer; after a loop that is what the model itself answers. The probe is a ridge
+ * regression from the stream at the query to the answers of other prompts.
+ * Sources: nostalgebraist 2020, "interpreting GPT: the logit lens"; Fu et al. 2023,
+ * arXiv:2310.17086 (trained linear read-outs).
+ */
+#include "observe/asking.h"
+#include "observe/reader.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static void layout(il_readings *r, size_t points)
+{
+    size_t size = il_product(il_product((size_t)r->layers, points), (size_t)r->outs);
+    r->names = il_take(&r->arena, il_label, r->layers);
+    r->yhat = il_take(&r->arena, double, size);
+}
+
+static il_status blank(il_readings **out, int layers, size_t points, int outs,
+                       il_error *err)
+{
+    il_readings *r = calloc(1, sizeof *r);
+    if (!r) return il_fail(err, IL_EFAIL, "out of memory for readings");
+    r->layers = layers;
+    r->outs = outs;
+    layout(r, points);
+    il_status status = il_arena_fill(&r->arena, err);
+    if (status) {
+        free(r);
+        return status;
+    }
+    layout(r, points);
+    *out = r;
+    return IL_OK;
+}
+
+il_status il_readings_blank(il_readings **out, int layers, size_t answers, il_error *err)
+{
+    return blank(out, layers, answers, 1, err);
+}
+
+void il_readings_free(il_readings *r)
+{
+    if (!r) return;
+    il_arena_free(&r->arena);
+    free(r);
+}
+
+/* ---- the lens ------------------------------------------------------------------------------- */
+
+typedef struct {
+    const il_layers *layers;
+    il_readings *to;
+    size_t points;
+    int P;           /* tokens of a prompt that are read */
+    const int *read; /* (P); NULL: the query's */
+    il_real **kept;  /* one a worker: (readings, rows, width) streams after each layer */
+    size_t rows;     /* of one stream */
+} lens;
+
+static void write_down(const il_question *q, const il_state *s, int layer)
+{
+    const lens *l = q->context;
+    const il_real *answer = s->value[s->plan->answer];
+    int O = l->to->outs;
+    for (int i = 0; i < q->questions; i++)
+        for (int p = 0; p < l->P; p++) {
+            size_t point = (q->first + (size_t)i) * (size_t)l->P + (size_t)p;
+            int row = i * q->stride + (l->read ? l->read[p] : q->row);
+            double *to = l->to->yhat + ((size_t)layer * l->points + point) * (size_t)O;
+            for (int c = 0; c < O; c++) to[c] = (double)answer[row * O + c];
+        }
+}
+
+static void tap(void *context, il_state *s, int op)
+{
+    const il_question *q = context;
+    const lens *l = q->context;
+    size_t size = (size_t)s->rows * (size_t)l->layers->width;
+    if (l->layers->loops) return;
+    for (int i = 0; i < l->to->layers; i++)
+        if (l->layers->op[i] == op)
+            memcpy(l->kept[q->worker] + (size_t)i * l->rows * (size_t)l->layers->width,
+                   s->value[s->plan->ops[op].out], sizeof(il_real) * size);
+}
+
+/* The run is over, so its memory is free: every kept stream goes where the end begins */
+static void visit(void *context, il_state *s, int loop)
+{
+    const il_question *q = context;
+    const lens *l = q->context;
+    const il_plan *p = s->plan;
+    if (l->layers->loops) {
+        write_down(q, s, loop - 1);
+        return;
+    }
+    size_t C = (size_t)l->layers->width;
+    int border = l->layers->op[l->to->layers - 1];
+    for (int i = 0; i < l->to->layers; i++) {
+        memcpy(s->value[p->ops[border].out], l->kept[q->worker] + (size_t)i * l->rows * C,
+               sizeof(il_real) * (size_t)s->rows * C);
+        for (int j = border + 1; j < p->end[IL_POST]; j++)
+            p->ops[j].kind->forward(&p->ops[j], s);
+        write_down(q, s, i);
+    }
+}
+
+static size_t most_rows(const il_model *model, const il_evidence *e)
+{
+    int n = 0;
+    for (int c = 0; c < e->cells; c++) n = il_max(n, e->cell[c].n);
+    return (size_t)IL_QUESTIONS * (size_t)il_model_tokens(model, n + 1);
+}
+
+static il_status room(lens *l, il_error *err)
+{
+    size_t size = (size_t)l->to->layers * l->rows * (size_t)l->layers->width;
+    l->kept = calloc((size_t)il_threads(), sizeof *l->kept);
+    for (int i = 0; l->kept && i < il_threads(); i++)
+        if (!(l->kept[i] = malloc(sizeof(il_real) * size)))
+            return il_fail(err, IL_EFAIL, "out of memory for readings");
+    return l->kept ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for readings");
+}
+
+/* Of evidence, or of whole prompts where there is a batch */
+static il_status look(lens *l, const il_model *model, const il_evidence *e,
+                      const il_batch *batch, il_error *err)
+{
+    int n = l->to->layers, loops = l->layers->loops ? n : 1;
+    memcpy(l->to->names, l->layers->names, sizeof *l->to->names * (size_t)n);
+    il_status status = l->layers->loops ? IL_OK : room(l, err);
+    il_asking a = { .model = model,
+                    .evidence = e,
+                    .loops = loops,
+                    .post = loops,
+                    .visit = visit,
+                    .tap = tap,
+                    .context = l };
+    if (!status) status = batch ? il_ask_whole(&a, batch, err) : il_ask(&a, err);
+    for (int i = 0; l->kept && i < il_threads(); i++) free(l->kept[i]);
+    free(l->kept);
+    if (status) il_readings_free(l->to);
+    return status;
+}
+
+il_status il_readings_lens(il_readings **out, const il_model *model,
+                           const il_layers *layers, int tail, const il_evidence *e,
+                           il_error *err)
+{
+    int n = layers->loops ? layers->n : layers->n - tail;
+    lens l = {
+        .layers = layers, .points = il_points(e), .P = 1, .rows = most_rows(model, e)
+    };
+    if (n < 1)
+        return il_fail(err, IL_ECONFIG, "a tail of %d leaves none of %d layers", tail,
+                       layers->n);
+    IL_TRY(blank(&l.to, n, l.points, e->outs, err));
+    IL_TRY(look(&l, model, e, NULL, err));
+    *out = l.to;
+    return IL_OK;
+}
+
+il_status il_readings_whole(il_readings **out, const il_model *model,
+                            const il_layers *layers, const il_batch *batch, int P,
+                            const int *tokens, il_error *err)
+{
+    size_t T = (size_t)il_model_tokens(model, batch->points);
+    lens l = { .layers = layers,
+               .points = (size_t)batch->prompts * (size_t)P,
+               .P = P,
+               .read = tokens,
+               .rows = (size_t)IL_QUESTIONS * T };
+    IL_TRY(
+        blank(&l.to, layers->n, l.points, il_width(&model->plan, model->plan.answer), err));
+    IL_TRY(look(&l, model, NULL, batch, err));
+    *out = l.to;
+    return IL_OK;
+}
+
+/* ---- the probe --------------------------------------------------------------------------------- */
+
+typedef struct {
+    il_real *seen, *stream; /* (layers,points,C) of both */
+    double *asked, *y;      /* the answers of both */
+    il_arena arena;
+} probe_room;
+
+typedef struct {
+    const probe_room *room;
+    size_t seen, points;
+    int C;
+    il_readings *to;
+    il_status *status; /* (layers) */
+} probes;
+
+static void probe_layout(probe_room *r, const il_layers *l, size_t seen, size_t points,
+                         size_t outs)
+{
+    size_t each = (size_t)l->n * (size_t)l->width;
+    r->seen = il_take(&r->arena, il_real, il_product(each, seen));
+    r->stream = il_take(&r->arena, il_real, il_product(each, points));
+    r->asked = il_take(&r->arena, double, il_product(seen, outs));
+    r->y = il_take(&r->arena, double, il_product(points, outs));
+}
+
+static void copy_answers(double *to, const il_evidence *e)
+{
+    size_t each = (size_t)e->B * (size_t)e->Q * (size_t)e->outs;
+    for (int c = 0; c < e->cells; c++)
+        memcpy(to + (size_t)c * each, e->cell[c].y, sizeof *to * each);
+}
+
+/* A ridge of 1e-4 of the stream's mean square */
+static void probe_layer(void *context, int layer, int worker)
+{
+    const probes *s = context;
+    size_t C = (size_t)s->C, l = (size_t)layer;
+    il_score score;
+    il_pairs fit = { .x = s->room->seen + l * s->seen * C,
+                     .stride = C,
+                     .positions = 1,
+                     .width = s->C,
+                     .y = s->room->asked,
+                     .n = (int)s->seen,
+                     .outs = s->to->outs };
+    il_pairs test = fit;
+    test.x = s->room->stream + l * s->points * C;
+    test.y = s->room->y;
+    test.n = (int)s->points;
+    (void)worker;
+    s->status[layer] = il_read(&score, &(il_reader){ .shrink = 1e-4 }, &fit, &test,
+                               s->to->yhat + l * s->points * (size_t)s->to->outs, NULL);
+}
+
+il_status il_readings_probe(il_readings **out, const il_model *model,
+                            const il_layers *layers, const il_evidence *fit,
+                            const il_evidence *e, il_error *err)
+{
+    il_readings *r;
+    probe_room room = { 0 };
+    size_t seen = il_points(fit), points = il_points(e);
+    il_status done[IL_LAYERS] = { 0 };
+    if (layers->n > IL_LAYERS)
+        return il_fail(err, IL_ECONFIG, "more than %d layers are not probed", IL_LAYERS);
+    IL_TRY(blank(&r, layers->n, points, e->outs, err));
+    memcpy(r->names, layers->names, sizeof *r->names * (size_t)layers->n);
+    probe_layout(&room, layers, seen, points, (size_t)e->outs);
+    il_status status = il_arena_fill(&room.arena, err);
+    if (!status) {
+        probe_layout(&room, layers, seen, points, (size_t)e->outs);
+        copy_answers(room.asked, fit);
+        copy_answers(room.y, e);
+        status = il_layers_stream(layers, model, fit, room.seen, err);
+    }
+    if (!status) status = il_layers_stream(layers, model, e, room.stream, err);
+    if (!status) {
+        probes s = { &room, seen, points, layers->width, r, done };
+        il_parallel(layers->n, probe_layer, &s);
+        for (int i = 0; i < layers->n && !status; i++)
+            if (done[i]) status = il_fail(err, done[i], "out of memory for probes");
+    }
+    il_arena_free(&room.arena);
+    if (status)
+        il_readings_free(r);
+    else
+        *out = r;
+    return status;
+}

@@ -1,0 +1,197 @@
+/* subject.c - see subject.h */
+#include "observe/subject.h"
+#include "report/report.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static il_status find_task(il_subject *s, il_error *err)
+{
+    const il_config *c = &s->model->config;
+    const char *text = s->o->task ? s->o->task : c->training.task_name;
+    const char *opts = strchr(text, ' ');
+    char name[IL_TEXT];
+    snprintf(name, sizeof name, "%.*s",
+             il_min(IL_TEXT - 1, (int)(opts ? opts - text : (long)strlen(text))), text);
+    s->draw.task = il_task_find(name);
+    if (!s->draw.task)
+        return il_fail(err, IL_ECONFIG, "there is no task '%s'; see the list of tasks",
+                       il_show(name).text);
+    if (!strcmp(name, c->training.task_name))
+        memcpy(s->task_opts, c->training.task_opts, sizeof s->task_opts);
+    else
+        il_opt_init(s->draw.task->opts, s->task_opts);
+    s->draw.task_opts = s->task_opts;
+    return opts ? il_opt_parse(s->draw.task->opts, s->task_opts, opts, name, err) : IL_OK;
+}
+
+static il_status find_sizes(il_subject *s, il_error *err)
+{
+    const char *text = s->o->examples;
+    int most = s->model->config.training.curriculum.points.end - 1;
+    s->draw.n_sizes = 0;
+    if (!text) {
+        s->draw.sizes[s->draw.n_sizes++] = il_max(most, 1);
+        if (most / 2 > 1 && !il_model_layout(s->model)->last)
+            s->draw.sizes[s->draw.n_sizes++] = most / 2;
+    }
+    while (text && *text) {
+        char *end;
+        long n = strtol(text, &end, 10);
+        if (end == text || n < 1 || n > 65535 || (*end && *end != ','))
+            return il_fail(err, IL_ECONFIG,
+                           "examples = '%s': numbers of examples, separated by commas",
+                           il_show(s->o->examples).text);
+        if (s->draw.n_sizes == IL_CELLS)
+            return il_fail(err, IL_ECONFIG, "at most %d numbers of examples", IL_CELLS);
+        s->draw.sizes[s->draw.n_sizes++] = (int)n;
+        text = end + (*end == ',');
+    }
+    return IL_OK;
+}
+
+static il_status set_up(il_subject *s, il_error *err)
+{
+    const il_config *c = &s->model->config;
+    const il_explain_options *o = s->o;
+    const char *how = o->reading ? o->reading : "auto";
+    int dims = o->dims ? o->dims : c->training.curriculum.dims.end;
+    IL_WITHIN(err, IL_MOST, "prompts queries dims loops", o->prompts, o->queries, o->dims,
+              o->loops);
+    s->probe = !strcmp(how, "probe");
+    if (!s->probe && strcmp(how, "auto") && strcmp(how, "lens"))
+        return il_fail(err, IL_ECONFIG, "reading = '%s' is not auto, lens or probe",
+                       il_show(how).text);
+    IL_TRY(find_task(s, err));
+    IL_TRY(find_sizes(s, err));
+    s->draw.data = o->data ? o->data : "isotropic";
+    int sequence = s->draw.task->sequence != NULL;
+    int matrix = dims <= 12; /* enough prompts for one of dims x dims (precondition.c) */
+    s->draw.prompts = o->prompts ? o->prompts
+                      : sequence ? il_max(16, 320 / il_max(dims, 1))
+                                 : il_max(32, matrix ? 6 * dims : 0);
+    s->draw.queries = sequence ? 1 : o->queries ? o->queries : il_max(16, 3 * dims);
+    s->draw.dim = c->model.n_dims;
+    s->draw.dims = dims;
+    s->draw.seed = o->seed;
+    s->draw.step = 1;
+    IL_TRY(il_layers_new(&s->layers, s->model, o->loops, err));
+    if (!strcmp(how, "auto") && !s->layers->loops && c->model.family == IL_GPT2)
+        s->probe = 1;
+    return IL_OK;
+}
+
+il_status il_subject_begin(il_subject *s, const il_model *model,
+                           const il_explain_options *options, il_error *err)
+{
+    *s = (il_subject){ .model = model, .o = options };
+    return set_up(s, err);
+}
+
+/* Can prompts be shown to the model, and are their answers numbers? Then they are. */
+static il_status check_prompts(il_subject *s, il_error *err)
+{
+    IL_TRY(il_model_check_prompts(s->model, err));
+    for (int i = 0; i < s->draw.n_sizes; i++)
+        s->points = il_max(s->points, s->draw.sizes[i] + 1);
+    if (!s->draw.task->ids) return IL_OK;
+    return il_fail(err, IL_ECONFIG,
+                   "models of classes are not read by this analysis; innerloop inspect "
+                   "weights and innerloop eval read them");
+}
+
+il_status il_subject_ask(il_subject *s, il_error *err)
+{
+    IL_TRY(check_prompts(s, err));
+    if (il_task_outs(s->draw.task, s->task_opts, s->draw.dim) > 1)
+        return il_fail(err, IL_ECONFIG,
+                       "this asks many queries of the same examples, which %s has none of; "
+                       "for a model of sequences there are innerloop inspect lens, probe, "
+                       "weights, interpolate and sensitivity",
+                       s->draw.task->name);
+    return il_evidence_new(&s->evidence, &s->draw, err);
+}
+
+il_status il_subject_ask_all(il_subject *s, il_error *err)
+{
+    IL_TRY(check_prompts(s, err));
+    return il_evidence_new(&s->evidence, &s->draw, err);
+}
+
+il_status il_subject_new(il_subject *s, const il_model *model,
+                         const il_explain_options *options, il_error *err)
+{
+    IL_TRY(il_subject_begin(s, model, options, err));
+    return il_subject_ask_all(s, err);
+}
+
+void il_subject_free(il_subject *s)
+{
+    il_evidence_free(s->evidence);
+    il_evidence_free(s->fit);
+    il_layers_free(s->layers);
+    il_readings_free(s->readings);
+}
+
+il_status il_subject_fit(il_subject *s, il_error *err)
+{
+    il_evidence_options fit = s->draw;
+    fit.prompts *= 8;
+    fit.queries = fit.queries > 1 ? il_max(4, fit.queries / 4) : 1;
+    fit.step = 2;
+    return il_evidence_new(&s->fit, &fit, err);
+}
+
+il_status il_subject_note(const il_subject *s, il_table *table, il_error *err)
+{
+    char note[256];
+    int loops = s->layers->loops ? s->layers->n : 0;
+    if (!s->points ||
+        !il_model_beyond(s->model, s->points, s->draw.dims, loops, note, sizeof note))
+        return IL_OK;
+    return il_table_note(table, err, "%s", note);
+}
+
+/* ---- whole prompts ------------------------------------------------------------------------- */
+
+int il_subject_passages(const il_subject *s)
+{
+    return il_model_layout(s->model)->last ? s->draw.n_sizes : 1;
+}
+
+static il_status draw(il_passage *p, const il_subject *s, int prompts, int points,
+                      uint32_t step, il_error *err)
+{
+    const il_evidence_options *o = &s->draw;
+    const char *data = strcmp(o->data, "isotropic") ? o->data : NULL;
+    il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL, .step = step };
+    if (strchr(o->data, ','))
+        return il_fail(err, IL_ECONFIG, "data '%s': one kind is asked at a time here",
+                       il_show(o->data).text);
+    IL_TRY(il_batch_new_outs(&p->batch, prompts, points, o->dim,
+                             il_task_outs(o->task, o->task_opts, o->dim), err));
+    IL_TRY(il_batch_draw(p->batch, o->task, o->task_opts, data, o->dims, at, err));
+    if (p->batch->xq)
+        return il_fail(err, IL_ECONFIG,
+                       "data '%s': a shift of the queries alone is not asked here",
+                       il_show(o->data).text);
+    return IL_OK;
+}
+
+il_status il_passage_new(il_passage *p, il_subject *s, int i, int prompts, uint32_t step,
+                         il_error *err)
+{
+    int last = il_model_layout(s->model)->last, most = 0;
+    *p = (il_passage){ .P = last ? 1 : s->draw.n_sizes };
+    IL_TRY(check_prompts(s, err));
+    for (int k = 0; k < p->P; k++) {
+        p->examples[k] = s->draw.sizes[last ? i : k];
+        p->tokens[k] = il_model_tokens(s->model, p->examples[k]);
+        most = il_max(most, p->examples[k]);
+    }
+    il_status status = draw(p, s, prompts, most + 1, step, err);
+    if (!status) return IL_OK;
+    il_batch_free(p->batch);
+    p->batch = NULL;
+    return status;
+}

@@ -1,0 +1,160 @@
+/* linear.c - what ridge regression and least squares make of the same table
+ *
+ * With the centred, scaled examples X = U S V^T and centred targets y, ridge answers
+ * x . V diag(s / (s^2 + alpha)) U^T y. Leaving example i out changes its own residual to
+ *
+ *   e_i / (1 - h_i),   h_i = 1/M + sum_j u_ij^2 s_j^2 / (s_j^2 + alpha)
+ *
+ * exactly, so one decomposition tries every alpha (Golub, Heath & Wahba 1979). Least squares is
+ * alpha = 0 without the directions in which the examples do not vary.
+ *
+ * The decomposition is LAPACK's, whose bits are the installed library's: these figures stand
+ * beside the model's answers and no part of them. Matrices are column-major, as it wants them.
+ * It gets finite numbers, true sizes and the room it asks for, which leaves its error handler,
+ * which prints, nothing to say.
+ */
+#include "predict/predict.h"
+
+#include <float.h>
+#include <lapacke.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* in units of M, the squared length of a column */
+static const double alphas[] = { 1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2,
+                                 0.1,  0.3,  1,    3,    10,   30,   100 };
+
+typedef struct {
+    int M, P, rank;
+    il_standard *x; /* (P) of the examples' columns */
+    il_standard target;
+    double *y;         /* (M) centred, divided by 2^target.exponent */
+    double *X, *U;     /* (P,M), (rank,M): columns of X and U */
+    double *s, *V;     /* (rank), (P,rank): columns of V^T */
+    double *Uy, *gain; /* (rank) */
+    double *weight;    /* (P) */
+} linear;
+
+static int allocate(linear *l)
+{
+    size_t M = (size_t)l->M, P = (size_t)l->P, r = (size_t)l->rank;
+    double *at = calloc(M + M * P + M * r + r + r * P + 2 * r + P, sizeof *at);
+    l->x = calloc(P, sizeof *l->x);
+    l->y = at;
+    if (!at || !l->x) return 0;
+    l->X = at += M;
+    l->U = at += M * P;
+    l->s = at += M * r;
+    l->V = at += r;
+    l->Uy = at += r * P;
+    l->gain = at += r;
+    l->weight = at + r;
+    return 1;
+}
+
+static void centre(linear *l, const il_frame *f)
+{
+    int M = l->M;
+    l->target = il_standard_of(f->y, NULL, M);
+    for (int i = 0; i < M; i++)
+        l->y[i] = ldexp(f->y[i], -l->target.exponent) - l->target.mean;
+    for (int p = 0; p < l->P; p++) {
+        l->x[p] = il_standard_of(f->x[p], NULL, M);
+        double *x = l->X + (size_t)p * (size_t)M;
+        for (int i = 0; i < M; i++) x[i] = il_standard_from(&l->x[p], f->x[p][i]);
+    }
+}
+
+/* X = U diag(s) V^T. Errors: IL_EFAIL. */
+static il_status decompose(linear *l, il_error *err)
+{
+    double size; /* of the work it asks for */
+    int M = l->M, P = l->P, r = l->rank;
+    int *marks = calloc(8 * (size_t)r, sizeof *marks);
+    int info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'S', M, P, l->X, M, l->s, l->U, M,
+                                   l->V, r, &size, -1, marks);
+    double *work = info || size > INT_MAX ? NULL : malloc(sizeof *work * (size_t)size);
+    il_status status =
+        marks && work ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for %d examples", M);
+    if (!status) {
+        info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'S', M, P, l->X, M, l->s, l->U, M,
+                                   l->V, r, work, (int)size, marks);
+        if (info)
+            status =
+                il_fail(err, IL_EFAIL,
+                        "the examples' singular values were not found (dgesdd %d)", info);
+    }
+    free(work);
+    free(marks);
+    return status;
+}
+
+/* The mean squared error of leaving every example out in turn. */
+static double left_out(const linear *l, double alpha)
+{
+    double sum = 0;
+    for (int i = 0; i < l->M; i++) {
+        double h = 1.0 / l->M, e = l->y[i];
+        for (int j = 0; j < l->rank; j++) {
+            double u = l->U[(size_t)j * (size_t)l->M + (size_t)i];
+            double d = l->s[j] * l->s[j] / (l->s[j] * l->s[j] + alpha);
+            h += u * u * d;
+            e -= u * d * l->Uy[j];
+        }
+        if (1 - h < 1e-9) return INFINITY; /* nothing is left to check against */
+        sum += e / (1 - h) * (e / (1 - h));
+    }
+    return sum / l->M;
+}
+
+/* weight = V diag(gain) U^T y, then the answers to the queries */
+static void answer(linear *l, const il_frame *f, double *out)
+{
+    for (int p = 0; p < l->P; p++) {
+        l->weight[p] = 0;
+        for (int j = 0; j < l->rank; j++)
+            l->weight[p] +=
+                l->V[(size_t)p * (size_t)l->rank + (size_t)j] * l->gain[j] * l->Uy[j];
+    }
+    for (int q = 0; q < f->Q; q++) {
+        out[q] = l->target.mean;
+        for (int p = 0; p < l->P; p++)
+            out[q] += l->weight[p] * il_standard_from(&l->x[p], f->x[p][l->M + q]);
+        out[q] = ldexp(out[q], l->target.exponent);
+    }
+}
+
+static void answer_both(linear *l, const il_frame *f, double *ridge, double *ols)
+{
+    double best = alphas[0] * l->M, least = INFINITY;
+    for (int j = 0; j < l->rank; j++)
+        for (int i = 0; i < l->M; i++)
+            l->Uy[j] += l->U[(size_t)j * (size_t)l->M + (size_t)i] * l->y[i];
+    for (int a = 0; a < IL_COUNT(alphas); a++) {
+        double error = left_out(l, alphas[a] * l->M);
+        if (error >= least) continue;
+        least = error;
+        best = alphas[a] * l->M;
+    }
+    for (int j = 0; j < l->rank; j++) l->gain[j] = l->s[j] / (l->s[j] * l->s[j] + best);
+    answer(l, f, ridge);
+    double noise = l->s[0] * il_max(l->M, l->P) * DBL_EPSILON;
+    for (int j = 0; j < l->rank; j++) l->gain[j] = l->s[j] > noise ? 1 / l->s[j] : 0;
+    answer(l, f, ols);
+}
+
+il_status il_frame_linear(const il_frame *f, double *ridge, double *ols, il_error *err)
+{
+    linear l = { .M = f->M, .P = f->P, .rank = il_min(f->M, f->P) };
+    il_status status = IL_OK;
+    if (!allocate(&l))
+        status = il_fail(err, IL_EFAIL, "out of memory for %d examples", f->M);
+    else
+        centre(&l, f);
+    if (!status) status = decompose(&l, err);
+    if (!status) answer_both(&l, f, ridge, ols);
+    free(l.x);
+    free(l.y);
+    return status;
+}

@@ -1,0 +1,404 @@
+/* predict.c - the user's own table, in context
+ *
+ * The examples become the points of a prompt and every query its last point. A model learnt on
+ * inputs of mean 0 and variance 1 and on targets of its task's variance, so each prompt is
+ * brought there and its answer back:
+ *
+ *   x' = (x - mean x) / sd x      y' = (y - mean y) / sd y * sqrt(scale of the task)
+ *
+ * More examples than the model was trained on are dealt into several prompts, whose answers are
+ * averaged. docs/predict.md tells the user.
+ */
+#include "predict/predict.h"
+#include "model/model.h"
+#include "task/task.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum { BATCH = 64, PROMPTS = 32 };
+
+/* One prompt: which examples it holds and how it brings numbers to the model */
+typedef struct {
+    int *hand;      /* (per_prompt) rows of the examples */
+    il_standard *x; /* (P) */
+    il_standard y;
+} prompt;
+
+typedef struct {
+    const il_model *model;
+    const il_frame *frame;
+    int loops, prompts, per_prompt;
+    uint64_t seed;
+    int *deck,
+        dealt;  /* (M) the examples in shuffled order, and how many of them were dealt */
+    int rounds; /* shuffles */
+    prompt *prompt;       /* (prompts) */
+    double y_scale;       /* sd of the task's targets */
+    int asked;            /* of every prompt: the Q queries, then its own examples */
+    double *answers;      /* (prompts,asked) */
+    double *mean;         /* (Q) of the prompts' answers to the queries */
+    il_status *status;    /* of every piece of work */
+    il_error *error;      /* likewise */
+    il_context **context; /* (workers) */
+    int pieces, width;    /* what a prompt is asked is cut into `pieces` of `width` */
+} table_run;
+
+/* ---- which examples go into a prompt ------------------------------------------------------- */
+
+/* Fisher and Yates; the order is a function of the seed and the round. */
+static void shuffle(table_run *r)
+{
+    il_rng rng = il_rng_at(r->seed, IL_STREAM_USER, (uint32_t)r->rounds++, 0);
+    for (int i = 0; i < r->frame->M; i++) r->deck[i] = i;
+    for (int i = r->frame->M - 1; i > 0; i--) {
+        int j = il_below(&rng, i + 1), swap = r->deck[i];
+        r->deck[i] = r->deck[j];
+        r->deck[j] = swap;
+    }
+    r->dealt = 0;
+}
+
+/* The next examples of the deck; across a shuffle none comes twice into the same prompt, so all
+ * are seen once before any is seen again. */
+static void deal(table_run *r, int *hand)
+{
+    int n = 0, M = r->frame->M;
+    if (r->per_prompt == M) { /* all fit: as the table orders them */
+        for (int i = 0; i < M; i++) hand[i] = i;
+        return;
+    }
+    while (n < r->per_prompt) {
+        if (r->dealt == M || !r->rounds) shuffle(r);
+        int next = r->deck[r->dealt++], twice = 0;
+        for (int i = 0; i < n; i++) twice |= hand[i] == next;
+        if (!twice) hand[n++] = next;
+    }
+}
+
+static il_status deal_all(table_run *r, il_error *err)
+{
+    const il_frame *f = r->frame;
+    r->deck = malloc(sizeof *r->deck * (size_t)f->M);
+    r->prompt = calloc((size_t)r->prompts, sizeof *r->prompt);
+    if (!r->deck || !r->prompt)
+        return il_fail(err, IL_EFAIL, "out of memory for %d examples", f->M);
+    for (int i = 0; i < r->prompts; i++) {
+        prompt *p = r->prompt + i;
+        p->hand = malloc(sizeof *p->hand * (size_t)r->per_prompt);
+        p->x = malloc(sizeof *p->x * (size_t)f->P);
+        if (!p->hand || !p->x)
+            return il_fail(err, IL_EFAIL, "out of memory for %d prompts", r->prompts);
+        deal(r, p->hand);
+        p->y = il_standard_of(f->y, p->hand, r->per_prompt);
+        for (int c = 0; c < f->P; c++)
+            p->x[c] = il_standard_of(f->x[c], p->hand, r->per_prompt);
+    }
+    return IL_OK;
+}
+
+/* ---- what the model is shown ------------------------------------------------------------------ */
+
+static void set_point(const il_frame *f, const prompt *p, il_real *x, int row)
+{
+    for (int c = 0; c < f->P; c++) x[c] = (il_real)il_standard_from(&p->x[c], f->x[c][row]);
+}
+
+/* The row that a prompt is asked about: a query, or then one of the examples that it was shown */
+static int row_at(const il_frame *f, const prompt *p, int k)
+{
+    return k < f->Q ? f->M + k : p->hand[k - f->Q];
+}
+
+static il_real target(const table_run *r, const prompt *p, int row)
+{
+    return (il_real)(il_standard_from(&p->y, r->frame->y[row]) * r->y_scale);
+}
+
+static double answer(const table_run *r, const prompt *p, il_real yhat)
+{
+    return il_standard_to(&p->y, (double)yhat / r->y_scale);
+}
+
+/* ---- example by example, then query by query ----------------------------------------------------- */
+
+/* One prompt's examples and a piece of what it is asked, in a worker's context */
+static il_status ask_piece(const table_run *r, il_context *context, int piece,
+                           il_error *err)
+{
+    const il_frame *f = r->frame;
+    const prompt *p = r->prompt + piece / r->pieces;
+    double *out = r->answers + (size_t)(piece / r->pieces) * (size_t)r->asked;
+    int first = piece % r->pieces * r->width;
+    il_real *x = calloc((size_t)il_model_config(r->model)->model.n_dims, sizeof *x), yhat;
+    il_status status = x ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for a prompt");
+    il_context_clear(context);
+    for (int i = 0; i < r->per_prompt && !status; i++) {
+        set_point(f, p, x, p->hand[i]);
+        status = il_context_add(context, x, target(r, p, p->hand[i]), err);
+    }
+    for (int k = first; k < il_min(r->asked, first + r->width) && !status; k++) {
+        set_point(f, p, x, row_at(f, p, k));
+        status = il_context_ask(context, x, &yhat, err);
+        if (!status) out[k] = answer(r, p, yhat);
+    }
+    free(x);
+    return status;
+}
+
+static void work(void *run, int piece, int worker)
+{
+    table_run *r = run;
+    r->status[piece] = ask_piece(r, r->context[worker], piece, &r->error[piece]);
+}
+
+static il_status ask_contexts(table_run *r, int workers, il_error *err)
+{
+    int n = r->prompts * r->pieces;
+    r->status = calloc((size_t)n, sizeof *r->status);
+    r->error = calloc((size_t)n, sizeof *r->error);
+    if (!r->status || !r->error)
+        return il_fail(err, IL_EFAIL, "out of memory for %d prompts", r->prompts);
+    for (int i = 1; i < workers; i++)
+        IL_TRY(il_context_new(&r->context[i], r->model, r->loops, err));
+    il_parallel(n, work, r);
+    for (int i = 0; i < n; i++)
+        if (r->status[i]) return il_fail(err, r->status[i], "%s", r->error[i].text);
+    return IL_OK;
+}
+
+/* ---- whole prompts, for models that cannot run token by token ------------------------------------ */
+
+static il_status ask_whole(table_run *r, const prompt *p, il_batch *batch, il_real *yhat,
+                           double *out, il_error *err)
+{
+    const il_frame *f = r->frame;
+    int N = r->per_prompt + 1, D = batch->dim;
+    for (int b = 0; b < batch->prompts; b++)
+        for (int i = 0; i < r->per_prompt; i++) {
+            set_point(f, p, batch->x + (b * N + i) * D, p->hand[i]);
+            batch->y[b * N + i] = target(r, p, p->hand[i]);
+        }
+    for (int first = 0; first < r->asked; first += BATCH) {
+        il_batch part = *batch;
+        part.prompts = il_min(BATCH, r->asked - first);
+        for (int b = 0; b < part.prompts; b++)
+            set_point(f, p, part.x + (b * N + N - 1) * D, row_at(f, p, first + b));
+        IL_TRY(il_model_answer(r->model, &part, r->loops, r->loops, yhat, err));
+        for (int b = 0; b < part.prompts; b++)
+            out[first + b] = answer(r, p, yhat[b * N + N - 1]);
+    }
+    return IL_OK;
+}
+
+static il_status ask_all_whole(table_run *r, il_error *err)
+{
+    int B = il_min(BATCH, r->asked), N = r->per_prompt + 1;
+    il_batch *batch;
+    IL_TRY(il_batch_new(&batch, B, N, il_model_config(r->model)->model.n_dims, err));
+    il_real *yhat = malloc(sizeof *yhat * (size_t)B * (size_t)N);
+    il_status status =
+        yhat ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for %d queries", B);
+    for (int p = 0; p < r->prompts && !status; p++)
+        status = ask_whole(r, r->prompt + p, batch, yhat,
+                           r->answers + (size_t)p * (size_t)r->asked, err);
+    free(yhat);
+    il_batch_free(batch);
+    return status;
+}
+
+static il_status ask_all(table_run *r, il_error *err)
+{
+    int workers = il_threads(), Q = r->frame->Q;
+    IL_TRY(deal_all(r, err));
+    r->asked = Q + r->per_prompt;
+    r->pieces = il_min(r->asked, (workers + r->prompts - 1) / r->prompts);
+    r->width = (r->asked + r->pieces - 1) / r->pieces;
+    r->answers = calloc((size_t)r->prompts * (size_t)r->asked, sizeof *r->answers);
+    r->mean = calloc((size_t)Q, sizeof *r->mean);
+    r->context = calloc((size_t)workers, sizeof *r->context);
+    if (!r->answers || !r->mean || !r->context)
+        return il_fail(err, IL_EFAIL, "out of memory for %d queries", Q);
+    il_status status = il_context_new(&r->context[0], r->model, r->loops, err);
+    if (status == IL_ECONFIG)
+        IL_TRY(ask_all_whole(r, err));
+    else
+        IL_TRY(status ? status : ask_contexts(r, workers, err));
+    for (int q = 0; q < Q; q++) {
+        for (int p = 0; p < r->prompts; p++)
+            r->mean[q] += r->answers[(size_t)p * (size_t)r->asked + (size_t)q];
+        r->mean[q] /= r->prompts;
+        if (isfinite(r->mean[q])) continue;
+        r->mean[q] = 0; /* it was the sum that is too large, or an answer */
+        for (int p = 0; p < r->prompts; p++)
+            r->mean[q] += r->answers[(size_t)p * (size_t)r->asked + (size_t)q] / r->prompts;
+    }
+    return IL_OK;
+}
+
+static void free_run(table_run *r)
+{
+    for (int p = 0; r->prompt && p < r->prompts; p++) {
+        free(r->prompt[p].hand);
+        free(r->prompt[p].x);
+    }
+    for (int i = 0; r->context && i < il_threads(); i++) il_context_free(r->context[i]);
+    free(r->deck);
+    free(r->prompt);
+    free(r->answers);
+    free(r->mean);
+    free(r->status);
+    free(r->error);
+    free(r->context);
+}
+
+/* ---- what is handed back ------------------------------------------------------------------------- */
+
+/* The model's squared error on the examples it was shown over that of their mean: a model that makes
+ * something of them is below 1. NaN where all targets are the same. */
+static double shown_error(const table_run *r)
+{
+    double squares = 0;
+    int n = 0, Q = r->frame->Q;
+    for (int i = 0; i < r->prompts; i++) {
+        const prompt *p = r->prompt + i;
+        const double *answers = r->answers + (size_t)i * (size_t)r->asked + Q;
+        if (!(p->y.sd > 0)) continue;
+        for (int k = 0; k < r->per_prompt; k++, n++) {
+            double d = il_standard_from(&p->y, answers[k]) -
+                       il_standard_from(&p->y, r->frame->y[p->hand[k]]);
+            squares += d * d;
+        }
+    }
+    return squares / n;
+}
+
+static void note_shown(const table_run *r, FILE *notes)
+{
+    const double enough = 0.9;
+    double error = shown_error(r);
+    if (error >= enough)
+        fprintf(notes,
+                "the model makes nothing of these examples: its squared error on the very "
+                "examples it is shown is %.3g of that of their mean\n",
+                error);
+}
+
+static il_status fill_answers(il_table *t, const il_frame *f, const double *answers,
+                              il_error *err)
+{
+    IL_TRY(il_table_add_col(t, "row", 0, err));
+    IL_TRY(il_table_add_col(t, "prediction", 0, err));
+    if (f->has_target) IL_TRY(il_table_add_col(t, "target", 0, err));
+    for (int q = 0; q < f->Q; q++) {
+        IL_TRY(il_table_add_row(t, err));
+        il_table_set(t, q, 0, q + 1);
+        il_table_set(t, q, 1, answers[q]);
+        if (f->has_target) il_table_set(t, q, 2, f->y[f->M + q]);
+    }
+    return IL_OK;
+}
+
+/* `frame` is filled; everything else of il_predict, to be freed by it whatever happens. */
+static il_status predict(table_run *r, il_table *table, il_prediction *s, FILE *notes,
+                         il_error *err)
+{
+    const il_frame *f = r->frame;
+    char beyond[256];
+    IL_TRY(ask_all(r, err));
+    IL_TRY(il_frame_score(f, r->mean, s, notes, err));
+    note_shown(r, notes);
+    if (il_model_beyond(r->model, r->per_prompt + 1, f->P, r->loops, beyond, sizeof beyond))
+        fprintf(notes, "%s\n", beyond);
+    s->features = f->P;
+    s->prompts = r->prompts;
+    s->per_prompt = r->per_prompt;
+    return fill_answers(table, f, r->mean, err);
+}
+
+static il_status set_up(table_run *r, const il_predict_options *o, il_error *err)
+{
+    const il_config *c = il_model_config(r->model);
+    int room = c->training.curriculum.points.end - 1; /* the query takes a point */
+    const il_task *task = il_task_find(c->training.task_name);
+    assert(task); /* a model's recipe has been checked */
+    if (strcmp(task->loss, "mse"))
+        return il_fail(err, IL_ECONFIG,
+                       "the model was trained on %s and answers with classes; a table's "
+                       "numbers need a model of a regression task",
+                       task->name);
+    if (task->sequence)
+        return il_fail(
+            err, IL_ECONFIG,
+            "the model was trained on the sequences of %s; a table needs a model "
+            "of a regression task",
+            task->name);
+    if (room < 1)
+        return il_fail(
+            err, IL_ECONFIG,
+            "the model was trained on prompts of one point and takes no examples");
+    r->loops = o->loops ? o->loops : il_model_loops(r->model);
+    r->seed = o->seed;
+    r->per_prompt = il_min(r->frame->M, room);
+    r->prompts = r->frame->M <= room ? 1 : o->prompts ? o->prompts : PROMPTS;
+    r->y_scale = sqrt(il_task_scale(task, c->training.task_opts, r->frame->P));
+    return IL_OK;
+}
+
+static il_status predict_tables(const il_model *model, const il_table *examples,
+                                const il_table *queries, const il_predict_options *options,
+                                il_table *table, il_prediction *s, FILE *notes,
+                                il_error *err)
+{
+    il_frame frame;
+    table_run run = { .model = model, .frame = &frame };
+    IL_TRY(il_frame_new(&frame, examples, queries, options->target,
+                        il_model_config(model)->model.n_dims, notes, err));
+    il_status status = set_up(&run, options, err);
+    if (!status) status = predict(&run, table, s, notes, err);
+    free_run(&run);
+    il_frame_free(&frame);
+    return status;
+}
+
+il_status il_predict(const il_model *model, const il_table *examples,
+                     const il_table *queries, const il_predict_options *options,
+                     il_table **answers, il_prediction *summary, il_error *err)
+{
+    IL_GIVEN(err, "model examples queries options options->target answers summary", model,
+             examples, queries, options, options ? options->target : NULL, answers,
+             summary);
+    IL_WITHIN(err, IL_MOST, "loops prompts", options->loops, options->prompts);
+    enum { NOTE = 512 }; /* bytes of the longest */
+    il_prediction s = { 0 };
+    il_table *table = NULL;
+    IL_TRY(il_model_check_prompts(model, err));
+    size_t room =
+        NOTE * (16 + (size_t)il_table_cols(examples) + (size_t)il_table_cols(queries));
+    s.notes = calloc(room, 1);
+    FILE *notes = s.notes ? fmemopen(s.notes, room, "w") : NULL;
+    il_status status = notes ? il_table_new(&table, "predictions", err)
+                             : il_fail(err, IL_EFAIL, "out of memory for a prediction");
+    if (!status)
+        status = predict_tables(model, examples, queries, options, table, &s, notes, err);
+    int lost = notes && (fflush(notes) || ferror(notes));
+    if (notes) fclose(notes);
+    if (lost && !status)
+        status = il_fail(err, IL_EFAIL, "out of memory for a prediction's notes");
+    if (status) {
+        il_table_free(table);
+        free(s.notes);
+        return status;
+    }
+    *answers = table;
+    *summary = s;
+    return IL_OK;
+}
+
+void il_prediction_free(il_prediction *summary)
+{
+    if (!summary) return;
+    free(summary->notes);
+    summary->notes = NULL;
+}
