@@ -103,7 +103,7 @@ static void measure_layer(const il_fit *fit, il_match *m, int l, double *left,
     to->of_error = error > 1e-4 ? to->share / error : NAN;
 }
 
-void il_measure(const il_fit *fit, il_match *m, double *work)
+void il_match_measure(const il_fit *fit, il_match *m, double *work)
 {
     double *left = work, *errors = left + fit->prompts, *a = errors + fit->prompts;
     average of_error = { 0 };

@@ -32,7 +32,7 @@ static void try_one(const job *j, il_match *m, double *near, double *work)
                  m->family->layerwise == il_layerwise_gdpp;
     if (single && loud < 2) return;
     m->family->layerwise(j->fit, m->law, m, work);
-    il_measure(j->fit, m, work);
+    il_match_measure(j->fit, m, work);
     m->score = il_fit_score(j->fit, m);
 }
 
@@ -163,7 +163,7 @@ static void finish(plan *s, il_matches *all)
         } else {
             il_measure_steps(fit, m, s->j.work[0]);
         }
-        il_measure(fit, m, s->j.work[0]);
+        il_match_measure(fit, m, s->j.work[0]);
         for (int l = 0; l < fit->layers && m->family->layerwise; l++)
             m->even[l] = m->layer[l].share;
         m->score = il_fit_score(fit, m);

@@ -82,7 +82,7 @@ void il_search(const il_fit *fit, il_match *m, double *near, double *scratch);
 size_t il_search_work(const il_fit *fit);
 
 /* Everything that is said of a match, from its weights m->w */
-void il_measure(const il_fit *fit, il_match *m, double *work);
+void il_match_measure(const il_fit *fit, il_match *m, double *work);
 /* Weights, best steps, their line and the heat of a family with steps */
 void il_measure_steps(const il_fit *fit, il_match *m, double *work);
 size_t il_measure_work(const il_fit *fit);

@@ -9,7 +9,7 @@ static il_status fill_layers(il_table *t, const il_judged *s, il_error *err)
     const il_matches *all = s->matches;
     const il_match *best = &all->match[0], *next = il_verdict_runner_up(all);
     char values[128];
-    IL_TRY(il_inspect_columns(
+    IL_TRY(il_table_add_cols(
         t,
         "layer$ family$ step parameters$ sime simw spd ilwd share runner_up$ "
         "runner_up_step runner_up_share any_filter_share not_linear",
@@ -37,7 +37,7 @@ static il_status fill_families(il_table *t, const il_judged *s, il_error *err)
 {
     const il_matches *all = s->matches;
     char values[128];
-    IL_TRY(il_inspect_columns(
+    IL_TRY(il_table_add_cols(
         t,
         "family$ parameters$ score of_error excess worst steps_per_layer uneven free wins",
         err));
@@ -65,7 +65,7 @@ static il_status fill_heat(il_table *t, const il_judged *s, il_error *err)
     int most = 0, row = 0;
     for (int i = 0; i < all->n && !m; i++)
         if (all->match[i].heat) m = &all->match[i];
-    IL_TRY(il_inspect_columns(t, "layer step sime best row", err));
+    IL_TRY(il_table_add_cols(t, "layer step sime best row", err));
     if (!m) return IL_OK;
     for (int l = 0; l < all->layers; l++)
         if (!isnan(m->layer[l].share)) most = il_max(most, m->layer[l].step);
@@ -157,7 +157,7 @@ static il_status fill_spectrum(il_table *t, const il_judged *s, il_error *err)
     profile p;
     char name[IL_TEXT];
     IL_TRY(il_table_set_caption(t, "part of the error that is left", err));
-    IL_TRY(il_inspect_columns(t, "eigenvalue", err));
+    IL_TRY(il_table_add_cols(t, "eigenvalue", err));
     extent(s, &low, &high);
     for (int i = 0; i < BINS; i++) {
         IL_TRY(il_table_add_row(t, err));
@@ -185,7 +185,7 @@ static il_status fill_answers(il_table *t, const il_judged *s, il_error *err)
     const double *w = all->match[0].w + last * weights_of(e);
     const double *yhat = s->readings->yhat + last * answers;
     int row = 0;
-    IL_TRY(il_inspect_columns(t, "algorithm model", err));
+    IL_TRY(il_table_add_cols(t, "algorithm model", err));
     for (size_t i = 0; i < answers; i += answers / POINTS + 1) {
         size_t point = i / O, column = point / (size_t)e->Q * O + i % O;
         const double *q = e->cell[point / each].q + point % each * D;

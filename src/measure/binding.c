@@ -213,7 +213,7 @@ static il_status measure(binding *w, const scratch *r, int lag, double row[4],
 static il_status add_rows(binding *w, const scratch *r, il_table *t, il_error *err)
 {
     size_t B = (size_t)w->batch->prompts, lags = (size_t)w->lags;
-    IL_TRY(il_inspect_columns(t, "lag answer first ridge", err));
+    IL_TRY(il_table_add_cols(t, "lag answer first ridge", err));
     for (int i = 0; i < w->attentions; i++) {
         char name[IL_NAME + 16];
         snprintf(name, sizeof name, "attention %s",
@@ -227,7 +227,7 @@ static il_status add_rows(binding *w, const scratch *r, il_table *t, il_error *e
         for (int i = 0; i < w->attentions; i++)
             for (size_t b = 0; b < B; b++)
                 row[4 + i] += w->weight[((size_t)i * B + b) * lags + (size_t)k] / (double)B;
-        IL_TRY(il_inspect_row(t, NULL, 0, row, 4 + w->attentions, err));
+        IL_TRY(il_table_add_numbers(t, NULL, 0, row, 4 + w->attentions, err));
     }
     return IL_OK;
 }

@@ -302,7 +302,7 @@ static il_status add_row(const writing *w, const double *before, il_table *t, il
                      apart(w->answer, to, n),
                      nearest,
                      least };
-    return il_inspect_row(t, w->place->name.text, 1, row, IL_COUNT(row), err);
+    return il_table_add_numbers(t, w->place->name.text, 1, row, IL_COUNT(row), err);
 }
 
 /* Can this place be written, and how? */
@@ -331,7 +331,7 @@ static il_status write_all(writing *w, const il_places *places, il_table *t, il_
 {
     size_t n = il_points(w->a->s->evidence);
     double *before = w->error + 2 * n, *after = before + n;
-    IL_TRY(il_inspect_columns(
+    IL_TRY(il_table_add_cols(
         t, "place$ step continued written follows explained left nearest nearest_left",
         err));
     IL_TRY(ask(w, NULL, before, err));

@@ -12,29 +12,6 @@ const il_analysis *il_analysis_at(int i)
     return i >= 0 && i < IL_COUNT(rows) ? rows[i] : NULL;
 }
 
-il_status il_inspect_columns(il_table *t, const char *names, il_error *err)
-{
-    char name[IL_TEXT];
-    while (*names) {
-        size_t n = strcspn(names, " ");
-        int text = names[n - 1] == '$';
-        snprintf(name, sizeof name, "%.*s", (int)n - text, names);
-        IL_TRY(il_table_add_col(t, name, text, err));
-        names += n + (names[n] == ' ');
-    }
-    return IL_OK;
-}
-
-il_status il_inspect_row(il_table *t, const char *label, int from, const double *numbers,
-                         int n, il_error *err)
-{
-    IL_TRY(il_table_add_row(t, err));
-    int row = il_table_rows(t) - 1;
-    if (label) IL_TRY(il_table_set_text(t, row, 0, label, err));
-    for (int i = 0; i < n; i++) il_table_set(t, row, from + i, numbers[i]);
-    return IL_OK;
-}
-
 static il_status find(const il_analysis **found, const char *name, il_error *err)
 {
     const char *names[IL_COUNT(rows)];

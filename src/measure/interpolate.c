@@ -86,7 +86,7 @@ static il_status run(il_subject *s, il_table *t, il_error *err)
         return il_fail(err, IL_ECONFIG,
                        "interpolate: only a model of linear attention alone has a "
                        "construction of its own; give the other end by --with");
-    IL_TRY(il_inspect_columns(t, "weight loss", err));
+    IL_TRY(il_table_add_cols(t, "weight loss", err));
     for (int i = 0; i <= STEPS; i++) {
         double row[] = { (double)i / STEPS, 0 };
         il_model *m;
@@ -94,7 +94,7 @@ static il_status run(il_subject *s, il_table *t, il_error *err)
         il_status status =
             il_loss(&row[1], m, s->o->prompts ? s->o->prompts : PROMPTS, s->o->seed, err);
         il_model_free(m);
-        if (!status) status = il_inspect_row(t, NULL, 0, row, 2, err);
+        if (!status) status = il_table_add_numbers(t, NULL, 0, row, 2, err);
         IL_TRY(status);
     }
     return IL_OK;

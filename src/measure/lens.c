@@ -32,14 +32,14 @@ static il_status add_rows(const il_subject *s, const il_passage *p, il_table *t,
                 power += square(y);
             }
             double row[] = { p->examples[k], error / power, moved / power };
-            IL_TRY(il_inspect_row(t, s->readings->names[l].text, 1, row, 3, err));
+            IL_TRY(il_table_add_numbers(t, s->readings->names[l].text, 1, row, 3, err));
         }
     return IL_OK;
 }
 
 static il_status run(il_subject *s, il_table *t, il_error *err)
 {
-    il_status status = il_inspect_columns(t, "layer$ examples error moved", err);
+    il_status status = il_table_add_cols(t, "layer$ examples error moved", err);
     for (int i = 0; i < il_subject_passages(s) && !status; i++) {
         il_passage p;
         status = il_passage_new(&p, s, i, s->o->prompts ? s->o->prompts : PROMPTS, 1, err);

@@ -49,7 +49,7 @@ il_status il_measure_outline(il_table **out, const il_measure *measure, const vo
     il_table *table;
     IL_TRY(il_table_new(&table, name, err));
     il_status status = IL_OK;
-    if (measure->columns) status = il_inspect_columns(table, measure->columns, err);
+    if (measure->columns) status = il_table_add_cols(table, measure->columns, err);
     if (!status)
         status = measure->outline ? measure->outline(table, opts, subject, n, err)
                                   : il_outline_subjects(table, subject, n, err);

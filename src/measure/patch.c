@@ -88,7 +88,7 @@ static il_status add_row(patching *p, const il_place *place, double *before, dou
         xx += x * x, xy += x * y, yy += y * y;
     }
     double row[] = { xx > 0 ? xy / xx : NAN, xx * yy > 0 ? xy * xy / (xx * yy) : NAN };
-    return il_inspect_row(t, place->name.text, 1, row, 2, err);
+    return il_table_add_numbers(t, place->name.text, 1, row, 2, err);
 }
 
 static il_status by_another_run(il_subject *s, const il_places *places, il_table *t,
@@ -102,7 +102,7 @@ static il_status by_another_run(il_subject *s, const il_places *places, il_table
     double *answers = malloc(sizeof *answers * 2 * il_points(s->evidence));
     il_status status =
         answers ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for patches");
-    if (!status) status = il_inspect_columns(t, "place$ follows explained", err);
+    if (!status) status = il_table_add_cols(t, "place$ follows explained", err);
     for (int i = 0; i < places->n && !status; i++)
         status = add_row(&p, &places->place[i], answers, answers + il_points(s->evidence),
                          t, err);

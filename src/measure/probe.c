@@ -38,7 +38,7 @@ static il_status find_targets(asked *a, const char *text, il_error *err)
 
 static il_status columns(il_table *t, const asked *a, int untrained, il_error *err)
 {
-    IL_TRY(il_inspect_columns(t, "layer$ examples", err));
+    IL_TRY(il_table_add_cols(t, "layer$ examples", err));
     for (int u = 0; u < 2 + untrained; u++)
         for (int i = 0; i < a->n; i++) {
             char name[IL_TEXT + 16];
@@ -65,8 +65,8 @@ static il_status add_rows(il_table *t, const il_probing *p, const il_score *scor
                 row[1 + n + i] = part_of(score[il_probe_at(p, l, k, i, 1)]);
                 if (fresh) row[1 + 2 * n + i] = part_of(fresh[il_probe_at(p, l, k, i, 0)]);
             }
-            IL_TRY(il_inspect_row(t, l ? p->layers->names[l - 1].text : "input", 1, row,
-                                  1 + (fresh ? 3 : 2) * n, err));
+            IL_TRY(il_table_add_numbers(t, l ? p->layers->names[l - 1].text : "input", 1,
+                                        row, 1 + (fresh ? 3 : 2) * n, err));
         }
     return IL_OK;
 }

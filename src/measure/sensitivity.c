@@ -92,7 +92,7 @@ static il_status run(il_subject *s, il_table *t, il_error *err)
     s->draw = draw;
     IL_TRY(il_subject_ask(s, err));
     s->evidence->cells = 1; /* of the first kind of data */
-    IL_TRY(il_inspect_columns(t, "example by_y by_x least_squares", err));
+    IL_TRY(il_table_add_cols(t, "example by_y by_x least_squares", err));
     double *room = malloc(sizeof *room * 2 * il_points(s->evidence));
     if (!room) return il_fail(err, IL_EFAIL, "out of memory for answers");
     il_status status = IL_OK;
@@ -100,7 +100,7 @@ static il_status run(il_subject *s, il_table *t, il_error *err)
         double row[] = { j + 1, 0, 0, of_least_squares(s->evidence, j) };
         status = slope(s, j, 0, room, &row[1], err);
         if (!status) status = slope(s, j, 1, room, &row[2], err);
-        if (!status) status = il_inspect_row(t, NULL, 0, row, 4, err);
+        if (!status) status = il_table_add_numbers(t, NULL, 0, row, 4, err);
     }
     free(room);
     return status;

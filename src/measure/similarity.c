@@ -11,7 +11,7 @@
 static il_status fill(const il_subject *s, const il_matches *all, il_table *t,
                       il_error *err)
 {
-    IL_TRY(il_inspect_columns(t, "family$ layer step sime best", err));
+    IL_TRY(il_table_add_cols(t, "family$ layer step sime best", err));
     for (int i = 0; i < all->n; i++) {
         const il_match *m = &all->match[i];
         for (int l = 0; m->heat && l < all->layers; l++)
@@ -21,7 +21,7 @@ static il_status fill(const il_subject *s, const il_matches *all, il_table *t,
                 double row[] = { l + 1, all->steps[k], sime,
                                  all->steps[k] == m->layer[l].step };
                 if (!isnan(sime))
-                    IL_TRY(il_inspect_row(t, m->family->name, 1, row, 4, err));
+                    IL_TRY(il_table_add_numbers(t, m->family->name, 1, row, 4, err));
             }
     }
     (void)s;

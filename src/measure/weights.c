@@ -258,7 +258,7 @@ static double from_identity(double norm, double mean, const il_parts *p, int b)
 static il_status start_row(look *k, const layer *l, int values, int head, il_error *err)
 {
     double row[] = { head };
-    IL_TRY(il_inspect_row(k->t, l->op->name, 2, row, 1, err));
+    IL_TRY(il_table_add_numbers(k->t, l->op->name, 2, row, 1, err));
     return il_table_set_text(k->t, il_table_rows(k->t) - 1, 1, values ? "PV" : "KQ", err);
 }
 
@@ -376,7 +376,7 @@ static il_status add_layer(look *k, const layer *l, const layer *to, il_error *e
         }
     }
     if (!to || k->each != BY_HEAD) return IL_OK;
-    IL_TRY(il_inspect_row(k->t, l->op->name, 2, NULL, 0, err));
+    IL_TRY(il_table_add_numbers(k->t, l->op->name, 2, NULL, 0, err));
     set(k, 9, distance_of(together(l, l), together(l, to), together(to, to)));
     return il_table_set_text(k->t, il_table_rows(k->t) - 1, 1, "all", err);
 }
@@ -395,8 +395,8 @@ static il_status columns(look *k, il_error *err)
     for (int i = 0; i < IL_COUNT(words); i++) {
         if (strcmp(each, words[i])) continue;
         k->each = (detail)i;
-        IL_TRY(il_inspect_columns(k->t, cols[i], err));
-        return k->s->look->to && i < 2 ? il_inspect_columns(k->t, "to", err) : IL_OK;
+        IL_TRY(il_table_add_cols(k->t, cols[i], err));
+        return k->s->look->to && i < 2 ? il_table_add_cols(k->t, "to", err) : IL_OK;
     }
     const char *near = il_nearest(each, words, IL_COUNT(words));
     return il_fail(err, IL_ECONFIG, "each = '%s' is not head, block or value%s%s%s",

@@ -7,13 +7,7 @@
 #define IL_OBSERVE_H
 
 #include "model/model.h"
-
-/* ---- tables -------------------------------------------------------------------------------- */
-
-/* Columns from "layer$ error": a $ marks text. A new row of numbers from column `from` on. */
-il_status il_inspect_columns(il_table *table, const char *names, il_error *err);
-il_status il_inspect_row(il_table *table, const char *label, int from,
-                         const double *numbers, int n, il_error *err);
+#include "report/report.h"
 
 /* ---- losses -------------------------------------------------------------------------------- */
 

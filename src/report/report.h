@@ -13,6 +13,12 @@ void il_table_take_lines(il_table *table, int *line);
 il_status il_table_note(il_table *table, il_error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Columns from "layer$ error": a $ marks text. */
+il_status il_table_add_cols(il_table *table, const char *names, il_error *err);
+/* A row more: a label in its first column, unless NULL, and n numbers from column `from` on. */
+il_status il_table_add_numbers(il_table *table, const char *label, int from,
+                               const double *numbers, int n, il_error *err);
+
 /* il_table_write_csv of an il_table, as an il_fill */
 il_status il_table_fill(const void *table, FILE *f, il_error *err);
 

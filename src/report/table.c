@@ -226,3 +226,26 @@ il_status il_table_set_text(il_table *table, int row, int col, const char *text,
     c->text[row] = own;
     return IL_OK;
 }
+
+il_status il_table_add_cols(il_table *table, const char *names, il_error *err)
+{
+    char name[IL_TEXT];
+    while (*names) {
+        size_t n = strcspn(names, " ");
+        int text = names[n - 1] == '$';
+        snprintf(name, sizeof name, "%.*s", (int)n - text, names);
+        IL_TRY(il_table_add_col(table, name, text, err));
+        names += n + (names[n] == ' ');
+    }
+    return IL_OK;
+}
+
+il_status il_table_add_numbers(il_table *table, const char *label, int from,
+                               const double *numbers, int n, il_error *err)
+{
+    IL_TRY(il_table_add_row(table, err));
+    int row = il_table_rows(table) - 1;
+    if (label) IL_TRY(il_table_set_text(table, row, 0, label, err));
+    for (int i = 0; i < n; i++) il_table_set(table, row, from + i, numbers[i]);
+    return IL_OK;
+}
