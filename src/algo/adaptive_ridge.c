@@ -7,8 +7,8 @@
  * `before`. Vladymyrov et al. 2024 (arXiv:2402.14180) compare with factor 1 and no cap (AdaRR) and
  * with factor and cap tuned (TunedRR: about 1.3, and 0.7 of the largest variance).
  */
-#include "algo/dense.h"
 #include "algo/spectral.h"
+#include "la/dense.h"
 
 #include <math.h>
 

@@ -4,7 +4,7 @@
  * |w|^2 (d+1)/n. Source: Garg et al. 2022, arXiv:2208.01066.
  */
 #include "algo/algo.h"
-#include "algo/dense.h"
+#include "la/dense.h"
 
 static size_t work(int N, int D)
 {

@@ -4,7 +4,7 @@
  * after D steps, up to rounding. Source: Hestenes & Stiefel 1952.
  */
 #include "algo/algo.h"
-#include "algo/dense.h"
+#include "la/dense.h"
 
 typedef struct {
     int steps;

@@ -1,7 +1,7 @@
 /* graph.c - see graph.h */
 #include "algo/graph.h"
-#include "algo/dense.h"
 #include "algo/elementary.h"
+#include "la/dense.h"
 
 #include <math.h>
 #include <string.h>

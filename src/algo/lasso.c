@@ -11,7 +11,7 @@
  * there, where sweeps alone would creep. Sources: Tibshirani 1996; Friedman, Hastie & Tibshirani 2010.
  */
 #include "algo/algo.h"
-#include "algo/dense.h"
+#include "la/dense.h"
 
 #include <math.h>
 

@@ -17,8 +17,8 @@
  * An answer is the logit w.q, whose sign is the class; its sigmoid is the probability of +1.
  */
 #include "algo/algo.h"
-#include "algo/dense.h"
 #include "algo/elementary.h"
+#include "la/dense.h"
 
 #include <math.h>
 

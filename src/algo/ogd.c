@@ -8,7 +8,7 @@
  * w uniform in [0,start] / sqrt(D), the same for every prompt, as Fu et al. do.
  */
 #include "algo/algo.h"
-#include "algo/dense.h"
+#include "la/dense.h"
 
 #include <math.h>
 

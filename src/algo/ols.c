@@ -6,7 +6,7 @@
  * O(D^2), and the condition number is never squared.
  */
 #include "algo/algo.h"
-#include "algo/dense.h"
+#include "la/dense.h"
 
 #include <math.h>
 

@@ -10,8 +10,8 @@
  * (arXiv:2309.05858) learned for each of their settings and compare all their figures with; there
  * the newest example is left out (lagged=1). Past the last coefficient nothing changes.
  */
-#include "algo/dense.h"
 #include "algo/spectral.h"
+#include "la/dense.h"
 
 #include <math.h>
 

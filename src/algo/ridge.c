@@ -6,7 +6,7 @@
  * the best for weights w ~ N(0, I).
  */
 #include "algo/algo.h"
-#include "algo/dense.h"
+#include "la/dense.h"
 
 #include <math.h>
 

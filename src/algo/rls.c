@@ -8,7 +8,7 @@
  * with it: this is the plain recursion, for short series.
  */
 #include "algo/algo.h"
-#include "algo/dense.h"
+#include "la/dense.h"
 
 typedef struct {
     double alpha, gamma;

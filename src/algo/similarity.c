@@ -1,6 +1,6 @@
 /* similarity.c - see similarity.h */
 #include "algo/similarity.h"
-#include "algo/dense.h"
+#include "la/dense.h"
 
 #include <math.h>
 #include <stdlib.h>

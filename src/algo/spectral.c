@@ -1,6 +1,6 @@
 /* spectral.c - see spectral.h */
 #include "algo/spectral.h"
-#include "algo/dense.h"
+#include "la/dense.h"
 
 #include <math.h>
 

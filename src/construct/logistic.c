@@ -16,8 +16,8 @@
  * s, s' and eta are chords between M + 1 knots: errors fall as M^-2.
  * Source: theorem 5.2 of Giannou et al. 2024, arXiv:2403.03183.
  */
-#include "algo/dense.h"
 #include "construct/construct.h"
+#include "la/dense.h"
 
 #include <math.h>
 

@@ -5,6 +5,7 @@
  * that of eval.c, over prompts.
  */
 #include "evaluate/evaluate.h"
+#include "la/bootstrap.h"
 #include "report/report.h"
 
 #include <math.h>
@@ -121,7 +122,7 @@ static il_status fill(il_table *table, const job *j, uint64_t seed, il_error *er
         if (asked == 0) continue;
         IL_TRY(il_table_add_row(table, err));
         scale = B / asked;
-        il_mean_band(j->loss + at, B, seed, &low, &high);
+        il_bootstrap_mean(j->loss + at, B, seed, &low, &high);
         il_table_set(table, row, COL_K, il_min(1 << range, j->batch->points));
         double cell[] = { sum(j->loss + at, B) / asked, low * scale, high * scale };
         int finite = isfinite(cell[0]) && isfinite(cell[1]) && isfinite(cell[2]);

@@ -2,10 +2,11 @@
  *
  * Per point, e = (yhat - y)^2 / scale, so that predicting zero scores 1 (for classification: the
  * share of wrong signs); the mean over prompts, with a band of 5 % and 95 % quantiles of the
- * means of 1000 bootstrap resamples of the prompts (worth.c).
+ * means of 1000 bootstrap resamples of the prompts.
  * Source of metric and band: Garg et al. 2022, arXiv:2208.01066.
  */
 #include "evaluate/evaluate.h"
+#include "la/bootstrap.h"
 #include "report/report.h"
 
 #include <math.h>
@@ -304,7 +305,7 @@ static int set_mean(il_table *table, int row, int col, const double *e, int B,
     double cell[3] = { mean(e, B), 0, 0 };
     int bad = 0;
     for (int b = 0; b < B; b++) bad += !isfinite(e[b]);
-    if (band) il_mean_band(e, B, *band, &cell[1], &cell[2]);
+    if (band) il_bootstrap_mean(e, B, *band, &cell[1], &cell[2]);
     int finite = isfinite(cell[0]) && isfinite(cell[1]) && isfinite(cell[2]);
     for (int i = 0; i < (band ? 3 : 1); i++)
         il_table_set(table, row, col + i, finite ? cell[i] : NAN);

@@ -4,9 +4,6 @@
 
 #include "model/model.h"
 
-/* Quantiles (5 % and 95 %) of the mean of e (B) under 1000 resamples of its prompts. */
-void il_mean_band(const double *e, int B, uint64_t seed, double *low, double *high);
-
 /* A note in a table when a model is no better than an answer that looks at nothing: e (points, B) are its
  * errors at the batch's last `points` points, `unit` is what one squared error counts. */
 il_status il_note_worth(il_table *table, const il_task *task, const il_batch *batch,

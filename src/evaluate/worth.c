@@ -1,4 +1,4 @@
-/* worth.c - the band of a mean, and whether a model is better than an answer that looks at nothing
+/* worth.c - whether a model is better than an answer that looks at nothing
  *
  * That answer is zero; the commoner sign, where signs are asked; the frequencies of the classes, where these
  * are. With d = z - e, what a prompt's error of that answer is above the model's, the model is better when the
@@ -6,32 +6,11 @@
  * not. All prompts are drawn and answered already, so this costs the resamples of a band.
  */
 #include "evaluate/evaluate.h"
+#include "la/bootstrap.h"
 #include "report/report.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-enum { RESAMPLES = 1000 };
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-void il_mean_band(const double *e, int B, uint64_t seed, double *low, double *high)
-{
-    double means[RESAMPLES];
-    for (int r = 0; r < RESAMPLES; r++) {
-        il_rng rng = il_rng_at(seed, IL_STREAM_BOOTSTRAP, 0, (uint32_t)r);
-        double sum = 0;
-        for (int b = 0; b < B; b++) sum += e[il_below(&rng, B)];
-        means[r] = sum / B;
-    }
-    qsort(means, RESAMPLES, sizeof *means, compare);
-    *low = means[RESAMPLES / 20];
-    *high = means[RESAMPLES - 1 - RESAMPLES / 20];
-}
 
 static double mean(const double *e, int B)
 {
@@ -46,7 +25,7 @@ static int no_better(const double *e, const double *z, double *d, int B, uint64_
     double low, high;
     for (int b = 0; b < B; b++) d[b] = z[b] - e[b];
     if (!isfinite(mean(d, B)) || !(mean(z, B) > 0)) return 0;
-    il_mean_band(d, B, seed, &low, &high);
+    il_bootstrap_mean(d, B, seed, &low, &high);
     return low <= 0.02 * mean(z, B);
 }
 

@@ -10,8 +10,8 @@
  * Source of GD++: von Oswald et al. 2023, arXiv:2212.07677; one step size a layer: Ahn et al. 2023,
  * arXiv:2306.00297.
  */
-#include "algo/dense.h"
 #include "explain/match.h"
+#include "la/dense.h"
 
 #include <math.h>
 

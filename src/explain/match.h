@@ -69,13 +69,6 @@ double il_fit_unit(const il_fit *fit, il_law law, int p);
 /* Mean of the layers' shares, each at most 1, silent layers left out; of the match's layers */
 double il_fit_score(const il_fit *fit, const il_match *m);
 
-/* The least of g over a box of logarithms, from a grid and then Nelder-Mead's simplex from the
- * grid's best places. Deterministic. `across`: places of the
- * grid along each axis; `given`: x is another start.
- * Returns the least value; x (n) gets where. */
-double il_least(double (*g)(void *context, const double *x), void *context, int n,
-                const double *low, const double *high, int across, int given, double *x);
-
 /* Parameters of a family on all layers; sets value, score and free. near (IL_FREE): in units, out
  * for the constant law and a start for the others. scratch: il_search_work() */
 void il_search(const il_fit *fit, il_match *m, double *near, double *scratch);

@@ -4,8 +4,11 @@
  * layer takes as many steps as the others, which has fewer false valleys, then each as many as it likes.
  */
 #include "explain/match.h"
+#include "la/nelder_mead.h"
 
 #include <math.h>
+
+_Static_assert((int)IL_FREE <= (int)IL_LEAST_MOST, "il_least takes that many");
 
 typedef struct {
     const il_fit *fit;

@@ -7,8 +7,8 @@
  * Written in Chebyshev's polynomials on [0, the largest eigenvalue], fitted on every other prompt and
  * tried on those between.
  */
-#include "algo/dense.h"
 #include "explain/match.h"
+#include "la/dense.h"
 
 #include <math.h>
 

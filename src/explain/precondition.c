@@ -8,8 +8,8 @@
  * prompts give three equations a number; else C_l is a diagonal.
  * Source: Ahn et al. 2023, arXiv:2306.00297.
  */
-#include "algo/dense.h"
 #include "explain/match.h"
+#include "la/dense.h"
 
 #include <math.h>
 

@@ -7,8 +7,8 @@
  * a series which determines no unique answer has one; until there are twice as many pairs as
  * coefficients, the answer is the newest value.
  */
-#include "algo/dense.h"
 #include "forecast/forecast.h"
+#include "la/dense.h"
 
 #include <math.h>
 

@@ -23,8 +23,8 @@
  * Source: von Oswald et al. 2023, arXiv:2309.05858; a ridge that stays: von Oswald et al. 2025,
  * arXiv:2506.05233.
  */
-#include "algo/dense.h"
 #include "forecast/forecast.h"
+#include "la/dense.h"
 
 #include <math.h>
 

@@ -6,8 +6,8 @@
  * with everything else, so in a direction that the keys do not visit R grows as 1 / gamma^t,
  * rounding errors grow with it, and R stops being positive definite. It stands here to show that.
  */
-#include "algo/dense.h"
 #include "forecast/forecast.h"
+#include "la/dense.h"
 
 /* w (n), begun, R (n,n) */
 static size_t size(int n, int past)

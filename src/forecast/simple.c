@@ -3,8 +3,8 @@
  * NLMS: w += eta k (v - w.k) / (1 + k.k) with eta = 0.1, on the keys of the mesa-layer and from
  * w = 0, so that it too starts as persistence. Source: Widrow & Hoff 1960; Nagumo & Noda 1967.
  */
-#include "algo/dense.h"
 #include "forecast/forecast.h"
+#include "la/dense.h"
 
 static double last(const il_forecaster_run *run, const double *state, const il_sample *s)
 {

@@ -1,7 +1,7 @@
 /* targets.c - see targets.h */
 #include "measure/targets.h"
 
-#include "algo/dense.h"
+#include "la/dense.h"
 #include "observe/reader.h"
 
 #include <stdlib.h>

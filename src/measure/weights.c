@@ -15,7 +15,7 @@
  * together, however they are ordered and scaled. Sources: von Oswald et al. 2023, arXiv:2212.07677; Ahn
  * et al.
  */
-#include "algo/dense.h"
+#include "la/dense.h"
 #include "measure/inspect.h"
 #include "observe/products.h"
 

@@ -7,7 +7,7 @@
  * A sequence s_0..s_n is such a prompt too: the examples are the pairs (s_i, s_{i+1}), i < n, with as many
  * answers as s has numbers, and s_n is its only query.
  */
-#include "algo/dense.h"
+#include "la/dense.h"
 #include "observe/observe.h"
 
 #include <stdlib.h>

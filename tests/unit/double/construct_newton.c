@@ -1,8 +1,8 @@
 /* construct_newton.c - what is claimed of Newton's inverse in context, each with its figure printed: layers,
  * orders of convergence, what loops and what does not, regression (Giannou et al. 2024)
  */
-#include "algo/dense.h"
 #include "built.h"
+#include "la/dense.h"
 
 /* The spectral norm of a matrix (d,d) that is symmetric but for rounding */
 static double norm_of(il_check *c, const double *R, int d)

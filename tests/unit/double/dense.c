@@ -1,5 +1,5 @@
 /* dense.c - the small dense algebra against LAPACK and against its own identities */
-#include "algo/dense.h"
+#include "la/dense.h"
 #include "base/base.h"
 #include "check.h"
 

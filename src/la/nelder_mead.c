@@ -1,14 +1,16 @@
-/* search.c - the least value of a function of a few positive numbers
+/* nelder_mead.c - the least value of a function of a few positive numbers
  *
- * A grid in the logarithms finds the valleys: places that are lower than their neighbours. Nelder and
- * Mead's simplex goes down from the lowest of these. No random numbers: the same function gives the same answer.
+ * A grid in the logarithms finds the local minima: points that are lower than their neighbours. Nelder and
+ * Mead's simplex goes down from the lowest of these.
  * Source: Nelder & Mead 1965, "A simplex method for function minimization".
  */
-#include "explain/match.h"
+#include "la/nelder_mead.h"
+#include "base/base.h"
 
+#include <assert.h>
 #include <math.h>
 
-enum { MOST = IL_FREE, STARTS = 4, TRIES = 80, PLACES = 1024 };
+enum { MOST = IL_LEAST_MOST, STARTS = 4, TRIES = 80, POINTS = 1024 };
 
 typedef struct {
     double (*g)(void *context, const double *x);
@@ -19,9 +21,9 @@ typedef struct {
 
 typedef struct {
     double t[MOST], value; /* t: logarithms */
-} place;
+} point;
 
-static double at(const target *f, place *p)
+static double at(const target *f, point *p)
 {
     double x[MOST];
     for (int i = 0; i < f->n; i++) {
@@ -33,10 +35,10 @@ static double at(const target *f, place *p)
     return p->value;
 }
 
-static void sort(place *p, int n)
+static void sort(point *p, int n)
 {
     for (int i = 1; i < n; i++) {
-        place x = p[i];
+        point x = p[i];
         int j = i;
         for (; j > 0 && p[j - 1].value > x.value; j--) p[j] = p[j - 1];
         p[j] = x;
@@ -44,9 +46,9 @@ static void sort(place *p, int n)
 }
 
 /* centre + c (centre - worst) */
-static place through(const target *f, const place *s, double c)
+static point through(const target *f, const point *s, double c)
 {
-    place p;
+    point p;
     for (int i = 0; i < f->n; i++) {
         double centre = 0;
         for (int j = 0; j < f->n; j++) centre += s[j].t[i] / f->n;
@@ -56,9 +58,9 @@ static place through(const target *f, const place *s, double c)
     return p;
 }
 
-static place descend(const target *f, place start, const double *size)
+static point descend(const target *f, point start, const double *size)
 {
-    place s[MOST + 1];
+    point s[MOST + 1];
     int n = f->n;
     for (int j = 0; j <= n; j++) {
         s[j] = start;
@@ -71,14 +73,14 @@ static place descend(const target *f, place start, const double *size)
     for (int k = 0; k < TRIES * n; k++) {
         sort(s, n + 1);
         if (!(s[n].value > s[0].value + 1e-4 * fabs(s[0].value) + 1e-16)) break;
-        place p = through(f, s, 1);
+        point p = through(f, s, 1);
         if (p.value < s[0].value) {
-            place far = through(f, s, 2);
+            point far = through(f, s, 2);
             s[n] = far.value < p.value ? far : p;
         } else if (p.value < s[n - 1].value || (n == 1 && p.value < s[1].value)) {
             s[n] = p;
         } else {
-            place in = through(f, s, p.value < s[n].value ? 0.5 : -0.5);
+            point in = through(f, s, p.value < s[n].value ? 0.5 : -0.5);
             if (in.value < s[n].value) {
                 s[n] = in;
                 continue;
@@ -93,21 +95,21 @@ static place descend(const target *f, place start, const double *size)
     return s[0];
 }
 
-static place grid_place(const target *f, const double *size, int across, int k)
+static point grid_point(const target *f, const double *size, int across, int k)
 {
-    place p = { .value = HUGE_VAL };
+    point p = { .value = HUGE_VAL };
     for (int i = 0; i < f->n; i++, k /= across) p.t[i] = f->low[i] + size[i] * (k % across);
     return p;
 }
 
-/* Is no neighbour of place k along an axis lower? */
-static int is_valley(const double *value, int places, int n, int across, int k)
+/* Is no neighbour of point k along an axis lower? */
+static int is_local_minimum(const double *value, int points, int n, int across, int k)
 {
     int step = 1;
     for (int i = 0; i < n; i++, step *= across) {
         int where = k / step % across;
         if (where > 0 && value[k - step] < value[k]) return 0;
-        if (where + 1 < across && k + step < places && value[k + step] < value[k]) return 0;
+        if (where + 1 < across && k + step < points && value[k + step] < value[k]) return 0;
     }
     return 1;
 }
@@ -117,23 +119,24 @@ double il_least(double (*g)(void *context, const double *x), void *context, int 
 {
     double lo[MOST], hi[MOST], size[MOST];
     target f = { g, context, n, lo, hi };
-    int places = 1;
+    assert(n <= MOST);
+    int points = 1;
     for (int i = 0; i < n; i++) {
         lo[i] = log(low[i]), hi[i] = log(high[i]);
         size[i] = (hi[i] - lo[i]) / (across - 1);
-        places *= across;
+        points *= across;
     }
-    double value[PLACES];
-    place best[STARTS + 2] = { 0 };
+    double value[POINTS];
+    point best[STARTS + 2] = { 0 };
     int kept = 0;
-    places = il_min(places, PLACES);
-    for (int k = 0; k < places; k++) {
-        place p = grid_place(&f, size, across, k);
+    points = il_min(points, POINTS);
+    for (int k = 0; k < points; k++) {
+        point p = grid_point(&f, size, across, k);
         value[k] = at(&f, &p);
     }
-    for (int k = 0; k < places; k++) {
-        if (!is_valley(value, places, n, across, k)) continue;
-        best[kept] = grid_place(&f, size, across, k);
+    for (int k = 0; k < points; k++) {
+        if (!is_local_minimum(value, points, n, across, k)) continue;
+        best[kept] = grid_point(&f, size, across, k);
         best[kept].value = value[k];
         sort(best, kept + 1);
         kept = il_min(kept + 1, STARTS);

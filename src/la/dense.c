@@ -1,5 +1,5 @@
 /* dense.c - see dense.h */
-#include "algo/dense.h"
+#include "la/dense.h"
 
 #include <float.h>
 #include <math.h>
