@@ -20,7 +20,8 @@ OPT    ?= -O3
 CFLAGS ?= -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPT) -fno-math-errno -fno-trapping-math -ffp-contract=off \
              -fPIC $(WARN) -Iinclude -Isrc -DIL_VERSION='"$(VERSION)"' $(CFLAGS)
-LDLIBS = -lyaml -llapacke -llapack -lblas -lm -lpthread
+LDLIBS = -lyaml -lm -lpthread
+TEST_LIBS = -llapacke -llapack -lblas -lcmocka # the tests play ours against LAPACK
 ifneq ($(SAN),)
 ALL_CFLAGS += -O1 -DIL_SANITIZE -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SAN)
@@ -84,7 +85,7 @@ $$(BUILD)/$(1)/tests/%.o: tests/%.c
 	$$(CC) $$(ALL_CFLAGS) -O1 $$(ISA_DEFS) $$(REAL_$(1)) -Itests/unit -MMD -MP -c $$< -o $$@
 $$(BUILD)/$(1)/test/%: $$(BUILD)/$(1)/tests/unit/$(1)/%.o $$(BUILD)/$(1)/libinnerloop.a
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) $$^ $$(LDFLAGS) $$(LDLIBS) -lcmocka -o $$@
+	$$(CC) $$(ALL_CFLAGS) $$^ $$(LDFLAGS) $$(TEST_LIBS) $$(LDLIBS) -o $$@
 TESTS_$(1) := $$(patsubst tests/unit/$(1)/%.c,$$(BUILD)/$(1)/test/%,$$(wildcard tests/unit/$(1)/*.c))
 endef
 $(eval $(call variant,float))

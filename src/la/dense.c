@@ -20,8 +20,7 @@ void il_daxpy(double *y, double a, const double *x, int n)
     for (int i = 0; i < n; i++) y[i] += a * x[i];
 }
 
-/* (x, y) <- (c x + s y, c y - s x) */
-static void rotate(double *restrict x, double *restrict y, double c, double s, int n)
+void il_drotate(double *restrict x, double *restrict y, double c, double s, int n)
 {
     for (int i = 0; i < n; i++) {
         double keep = x[i];
@@ -36,8 +35,8 @@ void il_qr_add(double *R, int ld, double *t, int n, double *z, double y)
         if (z[i] == 0) continue;
         double h = sqrt(R[i] * R[i] + z[i] * z[i]), c = R[i] / h, s = z[i] / h;
         R[i] = h;
-        rotate(R + i + 1, z + i + 1, c, s, n - i - 1);
-        rotate(t + i, &y, c, s, 1);
+        il_drotate(R + i + 1, z + i + 1, c, s, n - i - 1);
+        il_drotate(t + i, &y, c, s, 1);
     }
 }
 
@@ -110,7 +109,7 @@ static void ql_sweep(double *a, double *e, int l, int last, double *G, int m)
         moved = s * q;
         a[i + 1] = g + moved;
         g = c * q - b;
-        rotate(G + (size_t)(i + 1) * m, G + (size_t)i * m, c, s, m);
+        il_drotate(G + (size_t)(i + 1) * m, G + (size_t)i * m, c, s, m);
     }
     a[l] -= moved;
     e[l] = g;

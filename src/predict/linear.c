@@ -8,16 +8,12 @@
  * exactly, so one decomposition tries every alpha (Golub, Heath & Wahba 1979). Least squares is
  * alpha = 0 without the directions in which the examples do not vary.
  *
- * The decomposition is LAPACK's, whose bits are the installed library's: these figures stand
- * beside the model's answers and no part of them. Matrices are column-major, as it wants them.
- * It gets finite numbers, true sizes and the room it asks for, which leaves its error handler,
- * which prints, nothing to say.
+ * Fewer examples than columns are decomposed the other way round, X^T = V S U^T.
  */
+#include "la/dense.h"
 #include "predict/predict.h"
 
 #include <float.h>
-#include <lapacke.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -30,8 +26,7 @@ typedef struct {
     il_standard *x; /* (P) of the examples' columns */
     il_standard target;
     double *y;         /* (M) centred, divided by 2^target.exponent */
-    double *X, *U;     /* (P,M), (rank,M): columns of X and U */
-    double *s, *V;     /* (rank), (P,rank): columns of V^T */
+    double *U, *s, *V; /* (M,rank), (rank), (P,rank) */
     double *Uy, *gain; /* (rank) */
     double *weight;    /* (P) */
 } linear;
@@ -39,55 +34,45 @@ typedef struct {
 static int allocate(linear *l)
 {
     size_t M = (size_t)l->M, P = (size_t)l->P, r = (size_t)l->rank;
-    double *at = calloc(M + M * P + M * r + r + r * P + 2 * r + P, sizeof *at);
+    double *at = calloc(M + M * r + P * r + 3 * r + P, sizeof *at);
     l->x = calloc(P, sizeof *l->x);
     l->y = at;
     if (!at || !l->x) return 0;
-    l->X = at += M;
-    l->U = at += M * P;
-    l->s = at += M * r;
-    l->V = at += r;
-    l->Uy = at += r * P;
+    l->U = at += M;
+    l->V = at += M * r;
+    l->s = at += P * r;
+    l->Uy = at += r;
     l->gain = at += r;
     l->weight = at + r;
     return 1;
 }
 
+/* The centred, scaled columns: X in U, or where that is wider than long X^T in V */
 static void centre(linear *l, const il_frame *f)
 {
-    int M = l->M;
-    l->target = il_standard_of(f->y, NULL, M);
-    for (int i = 0; i < M; i++)
+    size_t M = (size_t)l->M, P = (size_t)l->P;
+    l->target = il_standard_of(f->y, NULL, l->M);
+    for (size_t i = 0; i < M; i++)
         l->y[i] = ldexp(f->y[i], -l->target.exponent) - l->target.mean;
-    for (int p = 0; p < l->P; p++) {
-        l->x[p] = il_standard_of(f->x[p], NULL, M);
-        double *x = l->X + (size_t)p * (size_t)M;
-        for (int i = 0; i < M; i++) x[i] = il_standard_from(&l->x[p], f->x[p][i]);
+    for (size_t p = 0; p < P; p++) {
+        l->x[p] = il_standard_of(f->x[p], NULL, l->M);
+        for (size_t i = 0; i < M; i++)
+            *(M >= P ? &l->U[i * P + p] : &l->V[p * M + i]) =
+                il_standard_from(&l->x[p], f->x[p][i]);
     }
 }
 
 /* X = U diag(s) V^T. Errors: IL_EFAIL. */
 static il_status decompose(linear *l, il_error *err)
 {
-    double size; /* of the work it asks for */
-    int M = l->M, P = l->P, r = l->rank;
-    int *marks = calloc(8 * (size_t)r, sizeof *marks);
-    int info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'S', M, P, l->X, M, l->s, l->U, M,
-                                   l->V, r, &size, -1, marks);
-    double *work = info || size > INT_MAX ? NULL : malloc(sizeof *work * (size_t)size);
-    il_status status =
-        marks && work ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for %d examples", M);
-    if (!status) {
-        info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'S', M, P, l->X, M, l->s, l->U, M,
-                                   l->V, r, work, (int)size, marks);
-        if (info)
-            status =
-                il_fail(err, IL_EFAIL,
-                        "the examples' singular values were not found (dgesdd %d)", info);
-    }
+    int most = il_max(l->M, l->P);
+    double *tall = l->M >= l->P ? l->U : l->V, *square = l->M >= l->P ? l->V : l->U;
+    double *work = malloc(sizeof *work * il_svd_work(most, l->rank));
+    if (!work) return il_fail(err, IL_EFAIL, "out of memory for %d examples", l->M);
+    il_svd(tall, most, l->rank, l->s, square, work);
+    il_transpose(square, l->rank);
     free(work);
-    free(marks);
-    return status;
+    return IL_OK;
 }
 
 /* The mean squared error of leaving every example out in turn. */
@@ -97,7 +82,7 @@ static double left_out(const linear *l, double alpha)
     for (int i = 0; i < l->M; i++) {
         double h = 1.0 / l->M, e = l->y[i];
         for (int j = 0; j < l->rank; j++) {
-            double u = l->U[(size_t)j * (size_t)l->M + (size_t)i];
+            double u = l->U[(size_t)i * (size_t)l->rank + (size_t)j];
             double d = l->s[j] * l->s[j] / (l->s[j] * l->s[j] + alpha);
             h += u * u * d;
             e -= u * d * l->Uy[j];
@@ -128,9 +113,8 @@ static void answer(linear *l, const il_frame *f, double *out)
 static void answer_both(linear *l, const il_frame *f, double *ridge, double *ols)
 {
     double best = alphas[0] * l->M, least = INFINITY;
-    for (int j = 0; j < l->rank; j++)
-        for (int i = 0; i < l->M; i++)
-            l->Uy[j] += l->U[(size_t)j * (size_t)l->M + (size_t)i] * l->y[i];
+    for (int i = 0; i < l->M; i++)
+        il_daxpy(l->Uy, l->y[i], l->U + (size_t)i * (size_t)l->rank, l->rank);
     for (int a = 0; a < IL_COUNT(alphas); a++) {
         double error = left_out(l, alphas[a] * l->M);
         if (error >= least) continue;

@@ -110,12 +110,110 @@ static void rows_keep_the_normal_equations(void **state)
         CHECK_NEAR(il_ddot(A + i * n, s, n), b[i], 1e-12, "A s = b");
 }
 
+/* ---- singular values ---------------------------------------------------------------------------- */
+
+/* A = U diag(s) V^T, s falling, U orthonormal, and V where s is not 0; s as LAPACK's. All errors are
+ * relative to the largest singular value. */
+static void check_svd(const double *A, int m, int n, const char *where)
+{
+    size_t M = (size_t)m, N = (size_t)n;
+    double *U = malloc(sizeof *U * M * N), *copy = malloc(sizeof *U * M * N);
+    double *V = malloc(sizeof *V * N * N), *work = malloc(sizeof *work * il_svd_work(m, n));
+    double *s = malloc(sizeof *s * N), *lapack = malloc(sizeof *s * N);
+    double *rest = malloc(sizeof *rest * N);
+    memcpy(U, A, sizeof *A * M * N);
+    memcpy(copy, A, sizeof *A * M * N);
+    il_svd(U, m, n, s, V, work);
+    assert_int_equal(LAPACKE_dgesvd(LAPACK_ROW_MAJOR, 'N', 'N', m, n, copy, n, lapack, NULL,
+                                    n, NULL, n, rest),
+                     0);
+    double tolerance = 2e-15 * (n + 8) * lapack[0]; /* order n epsilon |A| */
+    for (int j = 0; j < n; j++) {
+        CHECK_NEAR(s[j], lapack[j], tolerance, where);
+        CHECK(j == 0 || s[j] <= s[j - 1], "%s: value %d rises", where, j);
+    }
+    for (int i = 0; i < m; i++)
+        for (int c = 0; c < n; c++) {
+            double sum = 0;
+            for (int j = 0; j < n; j++) sum += U[i * n + j] * s[j] * V[j * n + c];
+            CHECK_NEAR(sum, A[i * n + c], tolerance, where);
+        }
+    for (int j = 0; j < n; j++)
+        for (int k = 0; k <= j; k++) {
+            double dot = 0;
+            for (int i = 0; i < m; i++) dot += U[i * n + j] * U[i * n + k];
+            CHECK_NEAR(dot, j == k, 1e-15 * (n + 8), where);
+            if (s[j] == 0) continue;
+            CHECK_NEAR(il_ddot(V + j * n, V + k * n, n), j == k, 1e-15 * (n + 8), where);
+        }
+    free(U), free(copy), free(V), free(work), free(s), free(lapack), free(rest);
+}
+
+/* A (m,n) of normal numbers; columns past `rank` are sums of those before */
+static void random_matrix(double *A, int m, int n, int rank, uint32_t index)
+{
+    il_rng rng = il_rng_at(23, 0, 0, index);
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++)
+            A[i * n + j] = j < rank ? il_normal(&rng)
+                                    : A[i * n + j % rank] - 2 * A[i * n + (j + 1) % rank];
+}
+
+static void singular_values_agree_with_lapack(void **state)
+{
+    /* around the 64 rows that are taken at once */
+    static const int rows[] = { 1, 2, 5, 20, 63, 64, 65, 130, 200 };
+    static double A[200 * MOST];
+    (void)state;
+    for (int r = 0; r < IL_COUNT(rows); r++)
+        for (int n = 1; n <= MOST && n <= rows[r]; n += 1 + n / 4)
+            for (int rank = 1; rank <= n; rank += 1 + n / 2) {
+                int size = rows[r] * n;
+                random_matrix(A, rows[r], n, rank, (uint32_t)(1000 * r + 30 * n + rank));
+                check_svd(A, rows[r], n, "random");
+                for (int i = 0; i < size; i++) A[i] = ldexp(A[i], 1010);
+                check_svd(A, rows[r], n, "huge");
+                for (int i = 0; i < size; i++) A[i] = ldexp(A[i], -1980);
+                check_svd(A, rows[r], n, "tiny");
+            }
+}
+
+static void singular_values_of_known_matrices(void **state)
+{
+    enum { N = 12 };
+    static double A[N * N];
+    double s[N], V[N * N], work[4096];
+    (void)state;
+    for (int i = 0; i < N * N; i++) A[i] = 1.0 / (i / N + i % N + 1); /* condition 1.7e16 */
+    check_svd(A, N, N, "Hilbert's");
+    for (int i = 0; i < N; i++) /* Kahan 1966 */
+        for (int j = 0; j < N; j++)
+            A[i * N + j] = pow(0.6, i) * (j < i ? 0 : j == i ? 1 : -0.8);
+    check_svd(A, N, N, "Kahan's");
+    for (int i = 0; i < N * N; i++) A[i] = 0;
+    check_svd(A, N, N, "zero");
+    for (int i = 0; i < N; i++) A[i * N + i] = i % 3 ? pow(2, i) : 0;
+    check_svd(A, N, N, "diagonal with zeros");
+    for (int i = 0; i < N; i++) A[i * N + i] = 3;
+    check_svd(A, N, N, "3 I");
+    /* a row of length 5; rows of falling size, whose values have all digits though their squares part by 1e-264 */
+    double row[2] = { 3, 4 };
+    il_svd(row, 2, 1, s, V, work);
+    CHECK_NEAR(s[0], 5, 1e-15, "(3, 4)");
+    CHECK_NEAR(row[0] * V[0], 0.6, 2e-16, "(3, 4)");
+    for (int i = 0; i < N * N; i++) A[i] = i / N == i % N ? pow(10, -12 * (i / N)) : 0;
+    il_svd(A, N, N, s, V, work);
+    for (int i = 0; i < N; i++) CHECK_NEAR(s[i] * pow(10, 12 * i), 1, 1e-14, "graded");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eigenvalues_agree_with_lapack),
         cmocka_unit_test(not_a_number_comes_to_an_end),
         cmocka_unit_test(rows_keep_the_normal_equations),
+        cmocka_unit_test(singular_values_agree_with_lapack),
+        cmocka_unit_test(singular_values_of_known_matrices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
