@@ -11,13 +11,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { RANGES = 24, SHARD = 4 };
+enum { RANGES = 24 };
 
 typedef struct {
     const il_model *model;
     const il_batch *batch;
     int whole;                    /* one range holds all positions */
-    il_state **states;            /* one a worker */
     double *loss, *wrong, *asked; /* (ranges, B): sums over a range's positions */
 } job;
 
@@ -37,8 +36,9 @@ static int largest(const il_real *z, int n)
     return best;
 }
 
-static void count(const job *j, const il_state *s, int first)
+static void count(const il_shard *q, il_state *s)
 {
+    const job *j = q->context;
     const il_plan *p = s->plan;
     int V = il_width(p, p->answer), T = s->tokens;
     const il_real *z = s->value[p->answer], *weight = s->value[p->weight];
@@ -47,40 +47,13 @@ static void count(const job *j, const il_state *s, int first)
         if (weight[m] == 0) continue;
         size_t at =
             (size_t)(j->whole ? RANGES - 1 : range_of(m % T)) * (size_t)j->batch->prompts +
-            (size_t)(first + m / T);
+            q->first + (size_t)(m / T);
         j->asked[at] += 1;
         j->loss[at] += (double)loss[m];
         j->wrong[at] += !isfinite(loss[m])
                             ? NAN /* of no scores none is the largest */
                             : largest(z + (size_t)m * (size_t)V, V) != (int)target[m];
     }
-}
-
-static void run_shard(void *context, int i, int worker)
-{
-    job *j = context;
-    il_state *s = j->states[worker];
-    int first = i * SHARD, loops = j->model->plan.loops;
-    il_state_fill(s, j->batch, first, il_min(SHARD, j->batch->prompts - first),
-                  j->batch->points);
-    il_forward(s, &(il_run){ .loops = loops, .post = 1 });
-    count(j, s, first);
-}
-
-static il_status run(job *j, il_error *err)
-{
-    const il_batch *batch = j->batch;
-    int shards = (batch->prompts + SHARD - 1) / SHARD, n = il_min(il_threads(), shards);
-    j->states = calloc((size_t)n, sizeof(il_state *));
-    il_status status =
-        j->states ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for an evaluation");
-    for (int i = 0; i < n && status == IL_OK; i++)
-        status = il_state_new(&j->states[i], j->model, il_min(SHARD, batch->prompts),
-                              il_model_tokens(j->model, batch->points), 0, err);
-    if (status == IL_OK) il_parallel(shards, run_shard, j);
-    for (int i = 0; j->states && i < n; i++) il_state_free(j->states[i]);
-    free(j->states);
-    return status;
 }
 
 static double sum(const double *e, int n)
@@ -151,7 +124,10 @@ il_status il_eval_classes(const il_model *model, const il_batch *batch, int whol
     if (!j.loss) return il_fail(err, IL_EFAIL, "out of memory for an evaluation");
     j.wrong = j.loss + size;
     j.asked = j.wrong + size;
-    il_status status = run(&j, err);
+    il_status status = il_run_prompts(
+        model, batch,
+        &(il_pass){ .loops = model->plan.loops, .post = 1, .after = count, .context = &j },
+        err);
     double asked = sum(j.asked, (int)size);
     double nats = sum(j.loss, (int)size) / asked;
     if (status == IL_OK)

@@ -12,7 +12,6 @@
  */
 #include "algo/algo.h"
 #include "measure/inspect.h"
-#include "observe/asking.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,7 +27,6 @@ typedef struct {
     int side;
     int attention[ATTENTIONS], attentions; /* ops */
     double *weight;                        /* (attentions,B,lags) */
-    double **room;                         /* of a worker: (tokens) */
 } binding;
 
 /* ---- attention ------------------------------------------------------------------------------- */
@@ -43,16 +41,16 @@ static int heads_of(const il_op *op)
 }
 
 /* p (token+1): the weights that head h gives at the asked token of prompt i */
-static void weigh(const binding *w, const il_question *q, const il_state *s,
-                  const il_op *op, int i, int h, double *p)
+static void weigh(const binding *w, const il_state *s, const il_op *op, int i, int h,
+                  double *p)
 {
     int packed = op->n_in == 1, H = heads_of(op), width = il_columns(op, s, 0);
     int K = width / (packed ? 3 * H : H);
     const il_real *Q = il_x(op, s, 0), *keys = packed ? Q + width / 3 : il_x(op, s, 1);
-    const il_real *to = Q + (size_t)(i * q->stride + w->token) * (size_t)width + h * K;
+    const il_real *to = Q + (size_t)(i * s->tokens + w->token) * (size_t)width + h * K;
     double most = -INFINITY, sum = 0;
     for (int j = 0; j <= w->token; j++) {
-        const il_real *key = keys + (size_t)(i * q->stride + j) * (size_t)width + h * K;
+        const il_real *key = keys + (size_t)(i * s->tokens + j) * (size_t)width + h * K;
         p[j] = 0;
         for (int c = 0; c < K; c++) p[j] += (double)to[c] * (double)key[c];
         p[j] /= sqrt(K);
@@ -66,16 +64,16 @@ static void weigh(const binding *w, const il_question *q, const il_state *s,
     for (int j = 0; j <= w->token; j++) p[j] /= sum;
 }
 
-static void note_attention(const binding *w, const il_question *q, const il_state *s,
-                           int number)
+static void note_attention(const il_shard *q, const il_state *s, int number)
 {
+    const binding *w = q->context;
     const il_op *op = &s->plan->ops[w->attention[number]];
     int H = heads_of(op), loops = w->s->layers->loops ? w->s->layers->n : 1;
-    double *p = w->room[q->worker];
-    for (int i = 0; i < q->questions; i++) {
+    double *p = q->scratch;
+    for (int i = 0; i < q->prompts; i++) {
         size_t row = (size_t)number * (size_t)w->batch->prompts + q->first + (size_t)i;
         for (int h = 0; h < H; h++) {
-            weigh(w, q, s, op, i, h, p);
+            weigh(w, s, op, i, h, p);
             for (int k = 0; k < w->lags; k++)
                 w->weight[row * (size_t)w->lags + (size_t)k] +=
                     p[il_model_tokens(w->s->model, w->t - k)] / (H * loops);
@@ -92,36 +90,33 @@ static void find_attentions(binding *w)
 
 /* ---- a run --------------------------------------------------------------------------------------- */
 
-static void tap(void *context, il_state *s, int op)
+static void tap(const il_shard *q, il_state *s, int op)
 {
-    const il_question *q = context;
     const binding *w = q->context;
     const il_real *stream;
     if (w->side < 0) {
         for (int i = 0; i < w->attentions; i++)
-            if (w->attention[i] == op) note_attention(w, q, s, i);
+            if (w->attention[i] == op) note_attention(q, s, i);
         return;
     }
     if (il_layers_at(w->s->layers, s, op, &stream) != 1) return;
     size_t side = (size_t)w->side * (size_t)w->batch->prompts;
-    for (int i = 0; i < q->questions; i++) {
+    for (int i = 0; i < q->prompts; i++) {
         double *to = w->first + (side + q->first + (size_t)i) * (size_t)w->C;
-        const il_real *from = stream + (size_t)(i * q->stride + w->token) * (size_t)w->C;
+        const il_real *from = stream + (size_t)(i * s->tokens + w->token) * (size_t)w->C;
         for (int c = 0; c < w->C; c++) to[c] = (double)from[c];
     }
 }
 
-static void visit(void *context, il_state *s, int loop)
+static void after(const il_shard *q, il_state *s)
 {
-    const il_question *q = context;
     const binding *w = q->context;
-    (void)loop;
     if (w->side < 0) return;
     size_t side = (size_t)w->side * (size_t)w->batch->prompts;
-    for (int i = 0; i < q->questions; i++) {
+    for (int i = 0; i < q->prompts; i++) {
         double *to = w->answer + (side + q->first + (size_t)i) * (size_t)w->O;
         const il_real *from =
-            s->value[s->plan->answer] + (size_t)(i * q->stride + w->token) * (size_t)w->O;
+            s->value[s->plan->answer] + (size_t)(i * s->tokens + w->token) * (size_t)w->O;
         for (int c = 0; c < w->O; c++) to[c] = (double)from[c];
     }
 }
@@ -130,13 +125,15 @@ static void visit(void *context, il_state *s, int loop)
 static il_status ask(binding *w, int side, il_error *err)
 {
     w->side = side;
-    return il_ask_whole(&(il_asking){ .model = w->s->model,
-                                      .loops = w->s->layers->loops ? w->s->layers->n : 1,
+    size_t tokens = (size_t)il_model_tokens(w->s->model, w->batch->points);
+    return il_run_prompts(w->s->model, w->batch,
+                          &(il_pass){ .loops = w->s->layers->loops ? w->s->layers->n : 1,
                                       .post = 1,
-                                      .visit = visit,
+                                      .scratch = sizeof(double) * tokens,
+                                      .after = after,
                                       .tap = tap,
                                       .context = w },
-                        w->batch, err);
+                          err);
 }
 
 /* ---- differences ----------------------------------------------------------------------------------- */
@@ -235,26 +232,18 @@ static il_status add_rows(binding *w, const scratch *r, il_table *t, il_error *e
 static il_status with_memory(binding *w, il_table *t, il_error *err)
 {
     size_t B = (size_t)w->batch->prompts, o = B * (size_t)w->O, c = B * (size_t)w->C;
-    size_t tokens = (size_t)il_model_tokens(w->s->model, w->batch->points);
-    int threads = il_threads();
     scratch r = { .square = malloc(sizeof(double) * (2 * o + c)),
                   .ridge_sides = malloc(sizeof(double) * 2 * o),
                   .yhat = malloc(sizeof(il_real) * o * (size_t)w->batch->points) };
     w->answer = malloc(sizeof(double) * 2 * o);
     w->first = malloc(sizeof(double) * 2 * c);
     w->weight = calloc((size_t)(w->attentions * w->lags + 1) * B, sizeof(double));
-    w->room = calloc((size_t)threads, sizeof *w->room);
-    int whole = r.square && r.ridge_sides && r.yhat && w->answer && w->first && w->weight &&
-                w->room;
-    for (int i = 0; whole && i < threads; i++)
-        whole = (w->room[i] = malloc(sizeof(double) * tokens)) != NULL;
+    int whole = r.square && r.ridge_sides && r.yhat && w->answer && w->first && w->weight;
     il_status status =
         whole ? il_algo_new(&r.ridge, "ridge alpha=0.001", err)
               : il_fail(err, IL_EFAIL, "out of memory for the sensitivity of tokens");
     if (!status) status = add_rows(w, &r, t, err);
     il_algo_free(r.ridge);
-    for (int i = 0; w->room && i < threads; i++) free(w->room[i]);
-    free(w->room);
     free(w->weight);
     free(w->first);
     free(w->answer);

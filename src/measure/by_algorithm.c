@@ -16,15 +16,12 @@
  */
 #include "algo/algo.h"
 #include "measure/patch.h"
-#include "observe/asking.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum {
-    SECANTS = 12,
-    MORE = 8
-}; /* MORE: steps looked at beyond the last that is expected */
+enum { SECANTS = 12, TOGETHER = 4 }; /* prompts that run together */
+enum { MORE = 8 };                   /* steps looked at beyond the last that is expected */
 
 typedef struct {
     il_subject *s;
@@ -163,35 +160,37 @@ typedef struct {
     int weights;           /* w_j is written, else what is read */
     double *answer;        /* (points) */
     double *error, *power; /* (points) of what is then read at the query */
-    il_real **room;        /* of a worker: two streams */
-    double **moves;        /* of a worker: (rows) four times */
+    size_t rows;           /* scratch: (rows) four times, then two streams */
 } writing;
 
-static double wanted_at(const writing *w, const il_question *q, int row)
+static double wanted_at(const il_shard *q, int tokens, int row)
 {
-    return w->a->wanted[(q->first + (size_t)(row / q->stride)) * w->a->tokens +
-                        (size_t)(row % q->stride)];
+    const writing *w = q->context;
+    return w->a->wanted[(q->first + (size_t)(row / tokens)) * w->a->tokens +
+                        (size_t)(row % tokens)];
 }
 
 /* h + a g for every row that is written */
-static void move(const writing *w, const il_question *q, int rows, const il_real *from,
+static void move(const il_shard *q, const il_state *s, const il_real *from,
                  const double *by, il_real *to)
 {
+    const writing *w = q->context;
+    int rows = s->rows;
     int C = w->place->width, at = w->place->at, last = at + w->place->columns;
     memcpy(to, from, sizeof *to * (size_t)rows * (size_t)C);
     for (int r = 0; r < rows; r++)
-        for (int c = at; c < last && !isnan(wanted_at(w, q, r)); c++)
+        for (int c = at; c < last && !isnan(wanted_at(q, s->tokens, r)); c++)
             to[r * C + c] = (il_real)((double)from[r * C + c] + by[r] * w->a->direction[c]);
 }
 
 /* The secant method, row by row; where the end is linear its first step arrives */
-static void write_readings(const writing *w, const il_question *q, il_state *s,
-                           il_real *value)
+static void write_readings(const il_shard *q, il_state *s, il_real *value)
 {
+    const writing *w = q->context;
     const il_layers *l = w->a->s->layers;
     int R = s->rows, C = w->place->width;
-    il_real *stream = w->room[q->worker], *moved = stream + (size_t)R * (size_t)C;
-    double *a = w->moves[q->worker], *before = a + R, *read = before + R, *was = read + R;
+    double *a = q->scratch, *before = a + R, *read = before + R, *was = read + R;
+    il_real *stream = (il_real *)(a + 4 * w->rows), *moved = stream + (size_t)R * (size_t)C;
     double gg = 0;
     for (int c = w->place->at; c < w->place->at + w->place->columns; c++)
         gg += w->a->direction[c] * w->a->direction[c];
@@ -200,14 +199,14 @@ static void write_readings(const writing *w, const il_question *q, il_state *s,
     for (int r = 0; r < R; r++) {
         before[r] = 0;
         was[r] = (double)y[r];
-        a[r] = (wanted_at(w, q, r) - was[r]) / gg;
+        a[r] = (wanted_at(q, s->tokens, r) - was[r]) / gg;
         if (isnan(a[r])) a[r] = 0;
     }
     for (int i = 0; i < SECANTS; i++) {
-        move(w, q, R, stream, a, moved);
+        move(q, s, stream, a, moved);
         y = read_end(l, s, moved);
         for (int r = 0; r < R; r++) {
-            double slope, to = wanted_at(w, q, r);
+            double slope, to = wanted_at(q, s->tokens, r);
             read[r] = (double)y[r];
             slope = (read[r] - was[r]) / (a[r] - before[r]);
             was[r] = read[r];
@@ -215,37 +214,36 @@ static void write_readings(const writing *w, const il_question *q, il_state *s,
             if (isfinite(slope) && slope != 0 && !isnan(to)) a[r] += (to - read[r]) / slope;
         }
     }
-    move(w, q, R, stream, a, moved);
+    move(q, s, stream, a, moved);
     y = read_end(l, s, moved);
-    for (int i = 0; i < q->questions; i++) {
-        int r = i * q->stride + q->row;
-        double to = wanted_at(w, q, r);
+    for (int i = 0; i < q->prompts; i++) {
+        int r = i * s->tokens + q->token;
+        double to = wanted_at(q, s->tokens, r);
         w->error[q->first + (size_t)i] = ((double)y[r] - to) * ((double)y[r] - to);
         w->power[q->first + (size_t)i] = to * to;
     }
     memcpy(value, moved, sizeof *value * (size_t)R * (size_t)C);
 }
 
-static void write_weights(const writing *w, const il_question *q, il_state *s,
-                          il_real *value)
+static void write_weights(const il_shard *q, il_state *s, il_real *value)
 {
+    const writing *w = q->context;
     size_t D = (size_t)w->place->columns;
     for (int r = 0; r < s->rows; r++)
-        for (size_t d = 0; d < D && !isnan(wanted_at(w, q, r)); d++)
+        for (size_t d = 0; d < D && !isnan(wanted_at(q, s->tokens, r)); d++)
             value[(size_t)r * (size_t)w->place->width + (size_t)w->place->at + d] =
-                (il_real)w->a->w[(q->first + (size_t)(r / q->stride)) * D + d];
+                (il_real)w->a->w[(q->first + (size_t)(r / s->tokens)) * D + d];
 }
 
-static void tap(void *context, il_state *s, int op)
+static void tap(const il_shard *q, il_state *s, int op)
 {
-    const il_question *q = context;
     const writing *w = q->context;
     if (!w->place || op != w->place->op) return;
     if (w->a->s->layers->loops && s->loop != w->place->loop) return;
     if (w->weights)
-        write_weights(w, q, s, s->value[s->plan->ops[op].out]);
+        write_weights(q, s, s->value[s->plan->ops[op].out]);
     else
-        write_readings(w, q, s, s->value[s->plan->ops[op].out]);
+        write_readings(q, s, s->value[s->plan->ops[op].out]);
 }
 
 static il_status ask(writing *w, const il_place *place, double *answer, il_error *err)
@@ -253,14 +251,17 @@ static il_status ask(writing *w, const il_place *place, double *answer, il_error
     const il_subject *s = w->a->s;
     w->place = place;
     w->answer = answer;
-    return il_ask(&(il_asking){ .model = s->model,
-                                .evidence = s->evidence,
-                                .loops = s->layers->loops ? s->layers->n : 1,
-                                .post = 1,
-                                .tap = tap,
-                                .context = w,
-                                .answer = answer },
-                  err);
+    size_t C = (size_t)s->layers->width;
+    return il_run_evidence(
+        s->model, s->evidence,
+        (il_pass){ .loops = s->layers->loops ? s->layers->n : 1,
+                   .post = 1,
+                   .together = TOGETHER,
+                   .scratch = w->rows * (4 * sizeof(double) + 2 * C * sizeof(il_real)),
+                   .tap = tap,
+                   .context = w,
+                   .answer = answer },
+        err);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------------- */
@@ -346,31 +347,11 @@ static il_status write_all(writing *w, const il_places *places, il_table *t, il_
 static il_status room(writing *w, il_error *err)
 {
     const algorithm *a = w->a;
-    size_t rows = (size_t)IL_QUESTIONS * a->tokens, C = (size_t)a->s->layers->width;
-    int threads = il_threads();
-    w->room = calloc((size_t)threads, sizeof *w->room);
-    w->moves = calloc((size_t)threads, sizeof *w->moves);
+    w->rows = (size_t)TOGETHER * a->tokens;
     w->error = calloc(4 * il_points(a->s->evidence), sizeof *w->error);
-    int whole = w->room && w->moves && w->error;
-    for (int i = 0; whole && i < threads; i++) {
-        w->room[i] = malloc(sizeof(il_real) * 2 * rows * C);
-        w->moves[i] = malloc(sizeof(double) * 4 * rows);
-        whole = w->room[i] && w->moves[i];
-    }
-    if (!whole) return il_fail(err, IL_EFAIL, "out of memory for patches");
+    if (!w->error) return il_fail(err, IL_EFAIL, "out of memory for patches");
     w->power = w->error + il_points(a->s->evidence);
     return IL_OK;
-}
-
-static void leave(writing *w)
-{
-    for (int i = 0; i < il_threads(); i++) {
-        if (w->room) free(w->room[i]);
-        if (w->moves) free(w->moves[i]);
-    }
-    free(w->room);
-    free(w->moves);
-    free(w->error);
 }
 
 static il_status prepare(algorithm *a, const il_places *places, const il_algo *algo,
@@ -415,7 +396,7 @@ il_status il_patch_by_algorithm(il_subject *s, const il_places *places, il_table
     if (!status) status = prepare(&a, places, algo, err);
     if (!status) status = room(&w, err);
     if (!status) status = write_all(&w, places, t, err);
-    leave(&w);
+    free(w.error);
     il_algo_free(algo);
     free(a.direction);
     free(a.yhat);

@@ -69,12 +69,11 @@ typedef struct {
     double *vector;             /* (1+prefix,d): EOS, then the prefix */
     uint32_t step;
     int prompts, tuning;
-    il_state **states; /* one a worker */
-    il_real *grad;     /* (workers,weights): the model's, which nobody asks for */
-    double *work;      /* (workers): W, x, y */
-    size_t work_size;  /* of one */
-    double *slope;     /* (shards,1+prefix,d) */
-    double *error;     /* (shards,pairs) */
+    il_runner
+        *runner; /* its scratch: W, x, y (d (d + 2 pairs)), then the gradient of the model's
+                          weights, which nobody asks for */
+    double *slope; /* (shards,1+prefix,d) */
+    double *error; /* (shards,pairs) */
 } job;
 
 static void put(il_real *to, const double *x, int d)
@@ -82,8 +81,14 @@ static void put(il_real *to, const double *x, int d)
     for (int c = 0; c < d; c++) to[c] = (il_real)x[c];
 }
 
-static void fill(const job *j, il_state *s, int first, double *work)
+static size_t work_size(const job *j) { return (size_t)(j->d * (j->d + 2 * j->o->pairs)); }
+
+static void fill(const il_shard *q, il_state *s)
 {
+    const job *j = q->context;
+    double *work = q->scratch;
+    int first = (int)q->first;
+    il_state_shape(s, q->prompts, j->T);
     const il_plan *p = s->plan;
     int d = j->d, width = il_width(p, p->tokens), n = j->o->pairs;
     double *x = work + d * d, *y = x + n * d;
@@ -155,27 +160,32 @@ static void add_slopes(const job *j, const il_state *s, double *slope)
         }
 }
 
-static void run_shard(void *context, int shard, int worker)
+static void measure_shard(const il_shard *q, il_state *s)
 {
-    job *j = context;
-    il_state *s = j->states[worker];
-    const il_run run = { .loops = 1, .post = 1, .window = j->tuning };
+    const job *j = q->context;
     size_t vectors = (size_t)((1 + j->o->prefix) * j->d);
-    int first = shard * SHARD;
-    double *error = j->error + (size_t)shard * (size_t)j->o->pairs;
+    double *error = j->error + (size_t)q->number * (size_t)j->o->pairs;
     memset(error, 0, sizeof *error * (size_t)j->o->pairs);
-    il_state_shape(s, il_min(SHARD, j->prompts - first), j->T);
-    fill(j, s, first, j->work + j->work_size * (size_t)worker);
-    il_forward(s, &run);
     add_errors(j, s, error);
     if (!j->tuning) return;
-    s->grad = j->grad + j->m->plan.n_weights * (size_t)worker;
+    s->grad = (il_real *)((double *)q->scratch + work_size(j));
     memset(s->grad, 0, sizeof *s->grad * j->m->plan.n_weights);
     s->loss_scale = (il_real)(0.5 / ((double)j->prompts * j->o->pairs));
-    il_backward(s, &run);
-    double *slope = j->slope + vectors * (size_t)shard;
+    il_backward(s, q->run);
+    double *slope = j->slope + vectors * (size_t)q->number;
     memset(slope, 0, sizeof *slope * vectors);
     add_slopes(j, s, slope);
+}
+
+static void run_prompts(job *j)
+{
+    il_runner_pass(j->runner, NULL, j->prompts,
+                   &(il_pass){ .loops = 1,
+                               .post = 1,
+                               .window = j->tuning,
+                               .fill = fill,
+                               .after = measure_shard,
+                               .context = j });
 }
 
 /* ---- tuning ---------------------------------------------------------------------------------------- */
@@ -206,7 +216,7 @@ static il_status tune(job *j, il_error *err)
     j->prompts = j->o->batch;
     for (int step = 1; step <= j->o->steps; step++) {
         j->step = (uint32_t)step;
-        il_parallel(shards(j), run_shard, j);
+        run_prompts(j);
         update(j, step, from, j->variant == EOS ? j->d : all, m, m + all);
     }
     free(m);
@@ -221,7 +231,7 @@ static void measure(job *j, il_table *table, int col)
     j->tuning = 0;
     j->prompts = j->o->prompts;
     j->step = MEASURED;
-    il_parallel(shards(j), run_shard, j);
+    run_prompts(j);
     for (int i = 0; i < j->o->pairs; i++) {
         double sum = 0;
         for (int s = 0; s < shards(j); s++)
@@ -274,20 +284,22 @@ static il_status outline(il_table *table, const void *opt, const il_subject *sub
 
 static il_status room(job *j, il_error *err)
 {
-    int n = il_threads(), most = il_max(j->o->prompts, j->o->batch) / SHARD + 1;
+    int prompts = il_max(j->o->prompts, j->o->batch), most = prompts / SHARD + 1;
     size_t vectors = (size_t)((1 + j->o->prefix) * j->d), pairs = (size_t)j->o->pairs;
-    j->work_size = (size_t)(j->d * j->d) + 2 * pairs * (size_t)j->d;
-    j->states = calloc((size_t)n, sizeof(il_state *));
-    j->grad = malloc(sizeof *j->grad * j->m->plan.n_weights * (size_t)n);
-    j->work = malloc(sizeof *j->work * j->work_size * (size_t)n);
     j->vector = malloc(sizeof *j->vector * vectors);
     j->slope = malloc(sizeof *j->slope * vectors * (size_t)most);
     j->error = malloc(sizeof *j->error * pairs * (size_t)most);
-    if (!j->states || !j->grad || !j->work || !j->vector || !j->slope || !j->error)
+    if (!j->vector || !j->slope || !j->error)
         return il_fail(err, IL_EFAIL, "out of memory for few-shot prompts");
-    for (int i = 0; i < n; i++)
-        IL_TRY(il_state_new(&j->states[i], j->m, SHARD, j->o->prefix + 3 * j->o->pairs, 1,
-                            err));
+    IL_TRY(
+        il_runner_new(&j->runner, j->m,
+                      (il_runner_size){ .prompts = prompts,
+                                        .together = SHARD,
+                                        .tokens = j->o->prefix + 3 * j->o->pairs,
+                                        .window = 1,
+                                        .scratch = sizeof(double) * work_size(j) +
+                                                   sizeof(il_real) * j->m->plan.n_weights },
+                      err));
     il_rng rng = il_rng_at((uint64_t)j->o->seed, IL_STREAM_USER, 0, 0);
     for (size_t i = 0; i < vectors; i++) j->vector[i] = il_normal(&rng);
     return IL_OK;
@@ -295,10 +307,7 @@ static il_status room(job *j, il_error *err)
 
 static void leave(job *j)
 {
-    for (int i = 0; j->states && i < il_threads(); i++) il_state_free(j->states[i]);
-    free(j->states);
-    free(j->grad);
-    free(j->work);
+    il_runner_free(j->runner);
     free(j->vector);
     free(j->slope);
     free(j->error);

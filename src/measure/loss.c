@@ -47,17 +47,23 @@ static double squared_errors(const il_batch *batch, const il_real *yhat, int fir
     return sum;
 }
 
-/* A batch more; every shard's answers are as many, so that their losses can be compared. */
-static void add_batch(sums *to, il_state *s, const il_batch *batch, const il_run *run,
-                      const il_real *yhat)
+static void keep_loss(const il_shard *q, il_state *s)
 {
-    int last = il_model_layout(s->model)->last;
+    double *loss = q->context;
+    loss[q->number] = s->loss;
+}
+
+/* A batch more; every shard's answers are as many, so that their losses can be compared. */
+static void add_batch(sums *to, il_runner *runner, const il_batch *batch, int loops,
+                      const il_real *yhat, int last)
+{
+    double losses[BATCH / SHARD];
+    il_runner_pass(
+        runner, batch, batch->prompts,
+        &(il_pass){ .loops = loops, .post = 1, .after = keep_loss, .context = losses });
     for (int first = 0; first < batch->prompts; first += SHARD) {
         int n = il_min(SHARD, batch->prompts - first);
-        il_state_fill(s, batch, first, n, batch->points);
-        s->loss = 0;
-        il_forward(s, run);
-        double loss = s->loss;
+        double loss = losses[first / SHARD];
         if (yhat) loss -= squared_errors(batch, yhat, first, n, last);
         to->sum += loss;
         to->squares += loss * loss / n;
@@ -67,13 +73,13 @@ static void add_batch(sums *to, il_state *s, const il_batch *batch, const il_run
 }
 
 static il_status measure(double *loss, double *error, const il_model *m, const options *o,
-                         il_state *s, il_batch *batch, const il_algo *less, il_real *yhat,
-                         il_error *err)
+                         il_runner *runner, il_batch *batch, const il_algo *less,
+                         il_real *yhat, il_error *err)
 {
     const il_config *c = &m->config;
     int last = less ? il_algo_steps(less) : 0;
     const il_task *task = il_task_find(c->training.task_name);
-    il_run run = { .loops = o->loops ? o->loops : il_model_loops(m), .post = 1 };
+    int loops = o->loops ? o->loops : il_model_loops(m);
     sums all = { 0 };
     for (int first = 0; first < o->prompts; first += BATCH) {
         il_draw at = { .seed = (uint64_t)o->seed,
@@ -83,7 +89,7 @@ static il_status measure(double *loss, double *error, const il_model *m, const o
         IL_TRY(il_batch_draw(batch, task, c->training.task_opts, NULL,
                              c->training.curriculum.dims.end, at, err));
         if (less) IL_TRY(il_algo_predict(less, batch, last, last, yhat, NULL, err));
-        add_batch(&all, s, batch, &run, yhat);
+        add_batch(&all, runner, batch, loops, yhat, il_model_layout(m)->last);
     }
     int asked = il_model_layout(m)->last ? 1 : batch->points;
     double mean = all.sum / all.prompts, unit = il_task_unit(task) / asked;
@@ -126,17 +132,21 @@ static il_status set_row(il_table *table, int row, const il_model *m, const opti
     int points = c->training.curriculum.points.end;
     double value[] = { NAN, NAN };
     il_batch *batch = NULL;
-    il_state *s = NULL;
+    il_runner *runner = NULL;
     il_algo *less = NULL;
     il_real *yhat = NULL;
     IL_TRY(il_batch_new_outs(&batch, il_min(BATCH, o->prompts), points, c->model.n_dims,
                              il_width(&m->plan, m->plan.target), err));
     int room = batch->prompts;
-    il_status status =
-        il_state_new(&s, m, il_min(SHARD, room), il_model_tokens(m, points), 0, err);
+    il_status status = il_runner_new(
+        &runner, m,
+        (il_runner_size){
+            .prompts = room, .together = SHARD, .tokens = il_model_tokens(m, points) },
+        err);
     if (!status) status = prepare(&less, &yhat, o, batch, err);
-    if (!status) status = measure(&value[0], &value[1], m, o, s, batch, less, yhat, err);
-    il_state_free(s);
+    if (!status)
+        status = measure(&value[0], &value[1], m, o, runner, batch, less, yhat, err);
+    il_runner_free(runner);
     il_algo_free(less);
     free(yhat);
     batch->prompts = room;

@@ -11,7 +11,6 @@
  */
 #include "measure/patch.h"
 #include "measure/inspect.h"
-#include "observe/asking.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,19 +31,18 @@ static size_t other(const il_evidence *e, size_t point)
     return cell * each + (point % each + (size_t)e->Q) % each;
 }
 
-static void tap(void *context, il_state *s, int op)
+static void tap(const il_shard *q, il_state *s, int op)
 {
-    const il_question *q = context;
     const patching *p = q->context;
     const il_place *at = p->place;
     if (!at || op != at->op || s->plan->ops[op].section != IL_BODY) return;
     if (p->s->layers->loops && s->loop != at->loop) return;
     size_t columns = (size_t)at->columns;
-    int first = p->which == IL_AT_QUERY ? q->row : 0;
-    int last = p->which == IL_AT_EXAMPLES ? q->row - 1 : q->row;
-    for (int i = 0; i < q->questions; i++)
+    int first = p->which == IL_AT_QUERY ? q->token : 0;
+    int last = p->which == IL_AT_EXAMPLES ? q->token - 1 : q->token;
+    for (int i = 0; i < q->prompts; i++)
         for (int t = first; t <= last; t++) {
-            size_t row = (size_t)(i * q->stride + t), point = q->first + (size_t)i;
+            size_t row = (size_t)(i * s->tokens + t), point = q->first + (size_t)i;
             il_real *value =
                 s->value[s->plan->ops[op].out] + row * (size_t)at->width + at->at;
             size_t from = p->putting ? other(p->s->evidence, point) : point;
@@ -61,14 +59,13 @@ static il_status ask(patching *p, const il_place *place, int putting, double *an
 {
     p->place = place;
     p->putting = putting;
-    return il_ask(&(il_asking){ .model = p->s->model,
-                                .evidence = p->s->evidence,
-                                .loops = p->s->layers->loops ? p->s->layers->n : 1,
-                                .post = 1,
-                                .tap = tap,
-                                .context = p,
-                                .answer = answer },
-                  err);
+    return il_run_evidence(p->s->model, p->s->evidence,
+                           (il_pass){ .loops = p->s->layers->loops ? p->s->layers->n : 1,
+                                      .post = 1,
+                                      .tap = tap,
+                                      .context = p,
+                                      .answer = answer },
+                           err);
 }
 
 static il_status add_row(patching *p, const il_place *place, double *before, double *after,

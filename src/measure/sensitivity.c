@@ -5,7 +5,6 @@
  * is q A^+ x_j exactly. Of a model of sequences: binding.c.
  */
 #include "measure/inspect.h"
-#include "observe/asking.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,10 +15,8 @@ static il_status ask(const il_subject *s, const il_evidence *e, double *answer,
                      il_error *err)
 {
     int loops = s->layers->loops ? s->layers->n : 1;
-    return il_ask(
-        &(il_asking){
-            .model = s->model, .evidence = e, .loops = loops, .post = 1, .answer = answer },
-        err);
+    return il_run_evidence(s->model, e,
+                           (il_pass){ .loops = loops, .post = 1, .answer = answer }, err);
 }
 
 /* Moves example j of every question by `by`: its y, or its x along a direction */

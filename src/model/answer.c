@@ -5,10 +5,6 @@
  */
 #include "model/model.h"
 
-#include <stdlib.h>
-
-enum { SHARD = 4 }; /* prompts that run together; answers do not depend on it */
-
 const il_layout *il_model_layout(const il_model *m)
 {
     return il_layout_at(m->config.model.tokens);
@@ -44,62 +40,27 @@ void il_state_ask(il_state *s, const il_batch *batch, int first, int prompts, in
 }
 
 typedef struct {
-    const il_model *model;
     const il_batch *batch;
-    int first, last;
-    il_real *yhat;
-    il_state **states; /* one a worker */
-} job;
+    int first;     /* loop */
+    il_real *yhat; /* (loops,B,N,O) */
+} answering;
 
-typedef struct {
-    job *j;
-    int prompt, prompts, point; /* point: the one that is asked, or -1 for all */
-} visit;
-
-static void read_answers(void *context, il_state *s, int loop)
+static void keep_answers(const il_shard *q, il_state *s, int loop)
 {
-    const visit *v = context;
-    const job *j = v->j;
-    size_t B = (size_t)j->batch->prompts, N = (size_t)j->batch->points;
-    size_t O = (size_t)j->batch->outs;
-    int from = v->point < 0 ? 0 : v->point;
-    int to = v->point < 0 ? j->batch->points : v->point + 1;
+    const answering *a = q->context;
+    size_t B = (size_t)a->batch->prompts, N = (size_t)a->batch->points;
+    size_t O = (size_t)a->batch->outs;
+    int from = q->point < 0 ? 0 : q->point;
+    int to = q->point < 0 ? a->batch->points : q->point + 1;
     const il_real *answer = s->value[s->plan->answer];
-    for (int b = 0; b < v->prompts; b++) {
+    for (int b = 0; b < q->prompts; b++) {
         il_real *row =
-            j->yhat + ((size_t)(loop - j->first) * B + (size_t)(v->prompt + b)) * N * O;
+            a->yhat + ((size_t)(loop - a->first) * B + q->first + (size_t)b) * N * O;
         for (int n = from; n < to; n++)
             memcpy(row + (size_t)n * O,
-                   answer + (size_t)(b * s->tokens + il_model_tokens(j->model, n)) * O,
+                   answer + (size_t)(b * s->tokens + il_model_tokens(s->model, n)) * O,
                    O * sizeof *row);
     }
-}
-
-static void run(job *j, il_state *s, visit v)
-{
-    if (v.point < 0)
-        il_state_fill(s, j->batch, v.prompt, v.prompts, j->batch->points);
-    else
-        il_state_ask(s, j->batch, v.prompt, v.prompts, v.point);
-    il_forward(s, &(il_run){ .loops = j->last,
-                             .post = j->last - j->first + 1,
-                             .visit = read_answers,
-                             .context = &v });
-}
-
-static void run_shard(void *context, int i, int worker)
-{
-    job *j = context;
-    int first = i * SHARD;
-    visit v = { .j = j,
-                .prompt = first,
-                .point = -1,
-                .prompts = il_min(SHARD, j->batch->prompts - first) };
-    if (!j->batch->xq && !il_model_layout(j->model)->last)
-        run(j, j->states[worker], v);
-    else
-        for (v.point = 0; v.point < j->batch->points; v.point++)
-            run(j, j->states[worker], v);
 }
 
 int il_model_points(const il_model *m)
@@ -192,16 +153,12 @@ il_status il_model_answer(const il_model *m, const il_batch *batch, int first, i
 {
     IL_GIVEN(err, "model yhat", m, yhat);
     IL_TRY(check(m, batch, first, last, err));
-    int shards = (batch->prompts - 1) / SHARD + 1, n = il_min(il_threads(), shards);
-    job j = { .model = m, .batch = batch, .first = first, .last = last, .yhat = yhat };
-    j.states = calloc((size_t)il_max(n, 1), sizeof(il_state *));
-    il_status status =
-        j.states ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for answers");
-    for (int i = 0; i < n && status == IL_OK; i++)
-        status = il_state_new(&j.states[i], m, il_min(SHARD, batch->prompts),
-                              il_model_tokens(m, batch->points), 0, err);
-    if (status == IL_OK) il_parallel(shards, run_shard, &j);
-    for (int i = 0; j.states && i < n; i++) il_state_free(j.states[i]);
-    free(j.states);
-    return status;
+    answering a = { .batch = batch, .first = first, .yhat = yhat };
+    return il_run_prompts(m, batch,
+                          &(il_pass){ .loops = last,
+                                      .post = last - first + 1,
+                                      .ask = IL_ASK_EACH,
+                                      .visit = keep_answers,
+                                      .context = &a },
+                          err);
 }

@@ -80,6 +80,61 @@ il_status il_model_check_prompts(const il_model *model, il_error *err);
 void il_forward(il_state *s, const il_run *run);
 void il_backward(il_state *s, const il_run *run);
 
+/* ---- a model over prompts: runner.c ---------------------------------------------------------- */
+
+/* Prompts that run together, as a visitor gets them. Token t of prompt first + i is row i * s->tokens + t
+ * of every slot. Shards run at the same time: write only what belongs to this shard or its prompts. */
+typedef struct {
+    void *context;     /* the pass's */
+    void *scratch;     /* of this worker: the pass's `scratch` bytes, not cleared */
+    const il_run *run; /* for il_backward, in `after` */
+    int number;        /* of the shard */
+    size_t first;      /* prompt, from the pass's offset on */
+    int prompts;
+    int point,
+        token; /* the point that is asked, and its token; -1 and 0 of whole prompts */
+} il_shard;
+
+/* Whole prompts in one run; each point in a run of its own where the layout or the batch's queries want
+ * that, else whole prompts; or the query at `point` alone. */
+typedef enum { IL_ASK_ALL, IL_ASK_EACH, IL_ASK_ONE } il_asked;
+
+typedef struct {
+    int loops, post, window; /* as il_run has them */
+    il_asked ask;
+    int point;     /* of IL_ASK_ONE */
+    int together;  /* prompts of a shard; 0: the usual number. No result depends on it. */
+    size_t offset; /* what the first prompt is called */
+    size_t scratch;
+    void *context;
+    void (*fill)(const il_shard *,
+                 il_state *); /* instead of a batch; shapes the state, too */
+    void (*tap)(const il_shard *, il_state *, int op); /* see il_run; a patch writes here */
+    void (*visit)(const il_shard *, il_state *, int loop);
+    void (*after)(const il_shard *, il_state *); /* s->loss is this run's */
+    double *
+        answer; /* [offset + prompt] gets the answer to the point that is asked, of models of one
+                       number with post > 0; or NULL */
+} il_pass;
+
+/* Runs a model over all prompts of a batch that fits its width. Errors: IL_ECONFIG for more points than
+ * n_positions; IL_EFAIL out of memory. */
+il_status il_run_prompts(const il_model *model, const il_batch *batch, const il_pass *pass,
+                         il_error *err);
+
+/* The same many times over with memory that is asked for once: prompts, the longest prompt and the longest
+ * window of all passes. The batch is NULL where the pass fills states itself. */
+typedef struct il_runner il_runner;
+typedef struct {
+    int prompts, together, tokens, window;
+    size_t scratch;
+} il_runner_size;
+il_status il_runner_new(il_runner **runner, const il_model *model, il_runner_size most,
+                        il_error *err);
+void il_runner_pass(il_runner *runner, const il_batch *batch, int prompts,
+                    const il_pass *pass);
+void il_runner_free(il_runner *runner);
+
 /* il_model_hash, weight by weight from IL_HASH_START: name, shape and numbers of `size` bytes,
  * be they as stored in a file. */
 uint64_t il_hash_weight(uint64_t hash, const il_param *w, const void *data, size_t size);

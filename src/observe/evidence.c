@@ -182,3 +182,20 @@ void il_evidence_free(il_evidence *e)
     il_arena_free(&e->arena);
     free(e);
 }
+
+il_status il_run_evidence(const il_model *model, const il_evidence *e, il_pass pass,
+                          il_error *err)
+{
+    int outs = il_width(&model->plan, model->plan.answer);
+    if (outs != e->outs)
+        return il_fail(err, IL_ECONFIG,
+                       "the model answers with %d numbers where the prompts ask for %d",
+                       outs, e->outs);
+    pass.ask = IL_ASK_ONE;
+    for (int c = 0; c < e->cells; c++) {
+        pass.offset = (size_t)c * (size_t)e->B * (size_t)e->Q;
+        pass.point = e->cell[c].n;
+        IL_TRY(il_run_prompts(model, e->cell[c].asked, &pass, err));
+    }
+    return IL_OK;
+}

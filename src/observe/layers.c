@@ -3,7 +3,7 @@
  * Every query is the last point of a prompt of its own, so one run per query shows the stream at
  * its token after every layer.
  */
-#include "observe/asking.h"
+#include "observe/observe.h"
 
 #include <stdlib.h>
 
@@ -100,87 +100,6 @@ void il_layers_free(il_layers *l)
     free(l);
 }
 
-/* ---- asking every question --------------------------------------------------------------------- */
-
-typedef struct {
-    const il_asking *a;
-    const il_batch *batch;
-    size_t offset; /* the point of the batch's first prompt */
-    int n;         /* the query is point n; -1: whole prompts */
-    il_state **states;
-} job;
-
-static void run_shard(void *context, int i, int worker)
-{
-    const job *j = context;
-    const il_asking *a = j->a;
-    il_state *s = j->states[worker];
-    int first = i * IL_QUESTIONS,
-        questions = il_min(IL_QUESTIONS, j->batch->prompts - first);
-    il_question q = { .context = a->context,
-                      .first = j->offset + (size_t)first,
-                      .questions = questions,
-                      .row = j->n < 0 ? 0 : il_model_tokens(a->model, j->n),
-                      .stride = il_model_tokens(a->model, j->batch->points),
-                      .worker = worker };
-    if (j->n < 0)
-        il_state_fill(s, j->batch, first, questions, j->batch->points);
-    else
-        il_state_ask(s, j->batch, first, questions, j->n);
-    il_forward(s, &(il_run){ .loops = a->loops,
-                             .post = a->post,
-                             .visit = a->visit,
-                             .tap = a->tap,
-                             .context = &q });
-    for (int k = 0; a->answer && k < questions; k++)
-        a->answer[q.first + (size_t)k] =
-            (double)s->value[s->plan->answer][k * q.stride + q.row];
-}
-
-static il_status run_batch(job j, il_error *err)
-{
-    const il_model *m = j.a->model;
-    int shards = (j.batch->prompts + IL_QUESTIONS - 1) / IL_QUESTIONS;
-    int n = il_min(il_threads(), shards);
-    il_status status = IL_OK;
-    if (j.batch->points > m->config.model.n_positions)
-        return il_fail(err, IL_ECONFIG,
-                       "%d examples and a query do not fit the model's n_positions = %d",
-                       j.batch->points - 1, m->config.model.n_positions);
-    j.states = calloc((size_t)n, sizeof *j.states);
-    if (!j.states) return il_fail(err, IL_EFAIL, "out of memory for readings");
-    for (int i = 0; i < n && !status; i++)
-        status = il_state_new(&j.states[i], m, IL_QUESTIONS,
-                              il_model_tokens(m, j.batch->points), 0, err);
-    if (!status) il_parallel(shards, run_shard, &j);
-    for (int i = 0; i < n; i++) il_state_free(j.states[i]);
-    free(j.states);
-    return status;
-}
-
-il_status il_ask(const il_asking *a, il_error *err)
-{
-    const il_plan *p = &a->model->plan;
-    size_t each = (size_t)a->evidence->B * (size_t)a->evidence->Q;
-    il_status status = IL_OK;
-    if (il_width(p, p->answer) != a->evidence->outs)
-        return il_fail(err, IL_ECONFIG,
-                       "the model answers with %d numbers where the prompts ask for %d",
-                       il_width(p, p->answer), a->evidence->outs);
-    for (int cell = 0; cell < a->evidence->cells && !status; cell++)
-        status = run_batch((job){ .a = a,
-                                  .batch = a->evidence->cell[cell].asked,
-                                  .offset = (size_t)cell * each,
-                                  .n = a->evidence->cell[cell].n },
-                           err);
-    return status;
-}
-
-il_status il_ask_whole(const il_asking *a, const il_batch *batch, il_error *err)
-{
-    return run_batch((job){ .a = a, .batch = batch, .n = -1 }, err);
-}
-
 /* ---- the stream ---------------------------------------------------------------------------------- */
 
 int il_layers_at(const il_layers *l, const il_state *s, int op, const il_real **stream)
@@ -206,30 +125,26 @@ typedef struct {
     int n;
 } recording;
 
-static void tap(void *context, il_state *s, int op)
+static void tap(const il_shard *q, il_state *s, int op)
 {
-    const il_question *q = context;
     const recording *r = q->context;
     const il_real *from;
     size_t C = (size_t)r->layers->width;
     int layer = il_layers_at(r->layers, s, op, &from) - r->from;
     if (layer < 0 || layer >= r->n) return;
-    for (int i = 0; i < q->questions; i++)
+    for (int i = 0; i < q->prompts; i++)
         for (int p = 0; p < r->P; p++) {
             size_t point = (q->first + (size_t)i) * (size_t)r->P + (size_t)p;
-            int row = i * q->stride + (r->rows ? r->rows[p] : q->row);
+            int row = i * s->tokens + (r->rows ? r->rows[p] : q->token);
             memcpy(r->stream + ((size_t)layer * r->points + point) * C,
                    from + (size_t)row * C, sizeof(il_real) * C);
         }
 }
 
-static il_asking asking_for(recording *r, const il_model *model)
+static il_pass pass_of(recording *r)
 {
-    return (il_asking){ .model = model,
-                        .loops = r->layers->loops ? r->layers->n : 1,
-                        .post = 0,
-                        .tap = tap,
-                        .context = r };
+    return (
+        il_pass){ .loops = r->layers->loops ? r->layers->n : 1, .tap = tap, .context = r };
 }
 
 il_status il_layers_stream(const il_layers *layers, const il_model *model,
@@ -241,9 +156,7 @@ il_status il_layers_stream(const il_layers *layers, const il_model *model,
                     .P = 1,
                     .stream = stream,
                     .n = layers->n };
-    il_asking a = asking_for(&r, model);
-    a.evidence = evidence;
-    return il_ask(&a, err);
+    return il_run_evidence(model, evidence, pass_of(&r), err);
 }
 
 il_status il_layers_whole(const il_layers *layers, const il_model *model,
@@ -257,8 +170,8 @@ il_status il_layers_whole(const il_layers *layers, const il_model *model,
                     .rows = rows,
                     .stream = stream,
                     .n = n };
-    il_asking a = asking_for(&r, model);
-    return il_ask_whole(&a, batch, err);
+    il_pass pass = pass_of(&r);
+    return il_run_prompts(model, batch, &pass, err);
 }
 
 typedef struct {
@@ -266,15 +179,13 @@ typedef struct {
     int from, points, outs;
 } answering;
 
-static void note_answers(void *context, il_state *s, int loop)
+static void keep_answers(const il_shard *q, il_state *s)
 {
-    const il_question *q = context;
     const answering *a = q->context;
     int O = a->outs, P = a->points - a->from;
-    (void)loop;
-    for (int i = 0; i < q->questions; i++)
+    for (int i = 0; i < q->prompts; i++)
         for (int p = 0; p < P; p++) {
-            int row = i * q->stride + il_model_tokens(s->model, a->from + p);
+            int row = i * s->tokens + il_model_tokens(s->model, a->from + p);
             const il_real *y = s->value[s->plan->answer] + (size_t)row * (size_t)O;
             size_t to = (q->first + (size_t)i) * (size_t)P + (size_t)p;
             for (int c = 0; c < O; c++) a->yhat[to * (size_t)O + (size_t)c] = (double)y[c];
@@ -285,10 +196,8 @@ il_status il_answers_whole(double *yhat, const il_model *model, const il_batch *
                            int from, int loops, il_error *err)
 {
     answering to = { yhat, from, batch->points, batch->outs };
-    return il_ask_whole(&(il_asking){ .model = model,
-                                      .loops = loops,
-                                      .post = 1,
-                                      .visit = note_answers,
-                                      .context = &to },
-                        batch, err);
+    return il_run_prompts(
+        model, batch,
+        &(il_pass){ .loops = loops, .post = 1, .after = keep_answers, .context = &to },
+        err);
 }

@@ -62,6 +62,10 @@ static inline size_t il_points(const il_evidence *e)
 {
     return (size_t)e->cells * (size_t)e->B * (size_t)e->Q;
 }
+/* Runs a model on every query: a pass's prompts are the points. Errors: as il_run_prompts's. */
+il_status il_run_evidence(const il_model *model, const il_evidence *evidence, il_pass pass,
+                          il_error *err);
+
 /* Numbers that are answered: (cells,B,Q,O) */
 static inline size_t il_answers(const il_evidence *e)
 {

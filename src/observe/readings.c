@@ -6,11 +6,13 @@
  * Sources: nostalgebraist 2020, "interpreting GPT: the logit lens"; Fu et al. 2023,
  * arXiv:2310.17086 (trained linear read-outs).
  */
-#include "observe/asking.h"
+#include "observe/observe.h"
 #include "observe/reader.h"
 
 #include <math.h>
 #include <stdlib.h>
+
+enum { TOGETHER = 4 }; /* prompts that run together */
 
 static void layout(il_readings *r, size_t points)
 {
@@ -57,42 +59,41 @@ typedef struct {
     size_t points;
     int P;           /* tokens of a prompt that are read */
     const int *read; /* (P); NULL: the query's */
-    il_real **kept;  /* one a worker: (readings, rows, width) streams after each layer */
-    size_t rows;     /* of one stream */
+    size_t rows; /* of a stream; scratch holds (readings, rows, width): after each layer */
 } lens;
 
-static void write_down(const il_question *q, const il_state *s, int layer)
+static void write_down(const il_shard *q, const il_state *s, int layer)
 {
     const lens *l = q->context;
     const il_real *answer = s->value[s->plan->answer];
     int O = l->to->outs;
-    for (int i = 0; i < q->questions; i++)
+    for (int i = 0; i < q->prompts; i++)
         for (int p = 0; p < l->P; p++) {
             size_t point = (q->first + (size_t)i) * (size_t)l->P + (size_t)p;
-            int row = i * q->stride + (l->read ? l->read[p] : q->row);
+            int row = i * s->tokens + (l->read ? l->read[p] : q->token);
             double *to = l->to->yhat + ((size_t)layer * l->points + point) * (size_t)O;
             for (int c = 0; c < O; c++) to[c] = (double)answer[row * O + c];
         }
 }
 
-static void tap(void *context, il_state *s, int op)
+static void tap(const il_shard *q, il_state *s, int op)
 {
-    const il_question *q = context;
     const lens *l = q->context;
+    il_real *kept = q->scratch;
     size_t size = (size_t)s->rows * (size_t)l->layers->width;
     if (l->layers->loops) return;
     for (int i = 0; i < l->to->layers; i++)
         if (l->layers->op[i] == op)
-            memcpy(l->kept[q->worker] + (size_t)i * l->rows * (size_t)l->layers->width,
+            memcpy(kept + (size_t)i * l->rows * (size_t)l->layers->width,
                    s->value[s->plan->ops[op].out], sizeof(il_real) * size);
 }
 
 /* The run is over, so its memory is free: every kept stream goes where the end begins */
-static void visit(void *context, il_state *s, int loop)
+static void visit(const il_shard *q, il_state *s, int loop)
 {
-    const il_question *q = context;
     const lens *l = q->context;
     const il_plan *p = s->plan;
+    const il_real *kept = q->scratch;
     if (l->layers->loops) {
         write_down(q, s, loop - 1);
         return;
@@ -100,7 +101,7 @@ static void visit(void *context, il_state *s, int loop)
     size_t C = (size_t)l->layers->width;
     int border = l->layers->op[l->to->layers - 1];
     for (int i = 0; i < l->to->layers; i++) {
-        memcpy(s->value[p->ops[border].out], l->kept[q->worker] + (size_t)i * l->rows * C,
+        memcpy(s->value[p->ops[border].out], kept + (size_t)i * l->rows * C,
                sizeof(il_real) * (size_t)s->rows * C);
         for (int j = border + 1; j < p->end[IL_POST]; j++)
             p->ops[j].kind->forward(&p->ops[j], s);
@@ -112,17 +113,7 @@ static size_t most_rows(const il_model *model, const il_evidence *e)
 {
     int n = 0;
     for (int c = 0; c < e->cells; c++) n = il_max(n, e->cell[c].n);
-    return (size_t)IL_QUESTIONS * (size_t)il_model_tokens(model, n + 1);
-}
-
-static il_status room(lens *l, il_error *err)
-{
-    size_t size = (size_t)l->to->layers * l->rows * (size_t)l->layers->width;
-    l->kept = calloc((size_t)il_threads(), sizeof *l->kept);
-    for (int i = 0; l->kept && i < il_threads(); i++)
-        if (!(l->kept[i] = malloc(sizeof(il_real) * size)))
-            return il_fail(err, IL_EFAIL, "out of memory for readings");
-    return l->kept ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for readings");
+    return (size_t)TOGETHER * (size_t)il_model_tokens(model, n + 1);
 }
 
 /* Of evidence, or of whole prompts where there is a batch */
@@ -131,17 +122,16 @@ static il_status look(lens *l, const il_model *model, const il_evidence *e,
 {
     int n = l->to->layers, loops = l->layers->loops ? n : 1;
     memcpy(l->to->names, l->layers->names, sizeof *l->to->names * (size_t)n);
-    il_status status = l->layers->loops ? IL_OK : room(l, err);
-    il_asking a = { .model = model,
-                    .evidence = e,
-                    .loops = loops,
-                    .post = loops,
-                    .visit = visit,
-                    .tap = tap,
-                    .context = l };
-    if (!status) status = batch ? il_ask_whole(&a, batch, err) : il_ask(&a, err);
-    for (int i = 0; l->kept && i < il_threads(); i++) free(l->kept[i]);
-    free(l->kept);
+    size_t kept = (size_t)n * l->rows * (size_t)l->layers->width;
+    il_pass pass = { .loops = loops,
+                     .post = loops,
+                     .together = TOGETHER,
+                     .scratch = l->layers->loops ? 0 : sizeof(il_real) * kept,
+                     .visit = visit,
+                     .tap = tap,
+                     .context = l };
+    il_status status = batch ? il_run_prompts(model, batch, &pass, err)
+                             : il_run_evidence(model, e, pass, err);
     if (status) il_readings_free(l->to);
     return status;
 }
@@ -172,7 +162,7 @@ il_status il_readings_whole(il_readings **out, const il_model *model,
                .points = (size_t)batch->prompts * (size_t)P,
                .P = P,
                .read = tokens,
-               .rows = (size_t)IL_QUESTIONS * T };
+               .rows = (size_t)TOGETHER * T };
     IL_TRY(
         blank(&l.to, layers->n, l.points, il_width(&model->plan, model->plan.answer), err));
     IL_TRY(look(&l, model, NULL, batch, err));
