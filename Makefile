@@ -19,7 +19,7 @@ WARN   := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wfloat-conversion -Wno-mi
 OPT    ?= -O3
 CFLAGS ?= -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPT) -fno-math-errno -fno-trapping-math -ffp-contract=off \
-             -fPIC $(WARN) -Iinclude -Isrc -DIL_VERSION='"$(VERSION)"' $(CFLAGS)
+             -fPIC -fvisibility=hidden $(WARN) -Iinclude -Isrc -DIL_VERSION='"$(VERSION)"' $(CFLAGS)
 LDLIBS = -lyaml -lm -lpthread
 TEST_LIBS = -llapacke -llapack -lblas -lcmocka # the tests play ours against LAPACK
 ifneq ($(SAN),)
@@ -33,6 +33,19 @@ FOREIGN_CFLAGS := $(call ask_pkg_config,--cflags) -I$(LAPACK_PREFIX)/include
 ALL_CFLAGS += $(FOREIGN_CFLAGS)
 LDFLAGS += $(call ask_pkg_config,--libs-only-L) -L$(LAPACK_PREFIX)/lib
 endif
+
+# A shared library is one file, with a link of the name that programs are linked to (its soname: what changes
+# when the binary interface does) and one of the name that the linker looks for.
+ABI := $(firstword $(subst ., ,$(VERSION)))
+ifeq ($(OS),Darwin)
+shared_names = lib$(1).$(VERSION).dylib lib$(1).$(ABI).dylib lib$(1).dylib
+shared_flags = -dynamiclib -install_name $(PREFIX)/lib/lib$(1).$(ABI).dylib
+else
+shared_names = lib$(1).so.$(VERSION) lib$(1).so.$(ABI) lib$(1).so
+shared_flags = -shared -Wl,-soname,lib$(1).so.$(ABI) -Wl,-Bsymbolic $(if $(SAN),,-Wl,-z,defs)
+endif
+NAME_float  := innerloop
+NAME_double := innerloop-double
 
 # ---- sources ---------------------------------------------------------------------------------
 # src/la/kernels.c is compiled once per instruction set; everything else once per real type.
@@ -80,6 +93,9 @@ $$(BUILD)/$(1)/src/la/kernels-%.o: src/la/kernels.c
 $$(BUILD)/$(1)/libinnerloop.a: $$(OBJ_$(1))
 	@rm -f $$@
 	$$(AR) rcs $$@ $$^
+SHARED_$(1) := $$(BUILD)/$(1)/$$(firstword $$(call shared_names,$$(NAME_$(1))))
+$$(SHARED_$(1)): $$(OBJ_$(1))
+	$$(CC) $$(ALL_CFLAGS) $$(call shared_flags,$$(NAME_$(1))) $$^ $$(LDFLAGS) $$(LDLIBS) -o $$@
 $$(BUILD)/$(1)/tests/%.o: tests/%.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) -O1 $$(ISA_DEFS) $$(REAL_$(1)) -Itests/unit -MMD -MP -c $$< -o $$@
@@ -100,8 +116,9 @@ CLI_OBJ_float  := $(CLI_SRC:%.c=$(BUILD)/float/%.o)
 CLI_OBJ_double := $(CLI_SRC:%.c=$(BUILD)/double/%.o)
 
 .DEFAULT_GOAL := all
-.PHONY: all tests clean
+.PHONY: all shared tests clean
 .SECONDARY:
+shared: $(SHARED_float) $(SHARED_double)
 all: $(BUILD)/innerloop $(BUILD)/innerloop-double
 $(BUILD)/innerloop: $(CLI_OBJ_float) $(BUILD)/float/libinnerloop.a
 	$(CC) $(ALL_CFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
@@ -127,7 +144,7 @@ demo:
 # Sanitized tests run at -O1; the float build by clang must train to the same bits as gcc's.
 check:
 	@$(SETUP) build check
-	@$(JOBS_MAKE) all tests
+	@$(JOBS_MAKE) all shared tests
 	@$(JOBS_MAKE) tests SAN=address,undefined OPT=-O1 BUILD=$(BUILD)/san
 	@$(JOBS_MAKE) all CC=clang BUILD=$(BUILD)/clang
 	@$(JOBS_MAKE) fuzz FUZZ_SECONDS=10
@@ -154,27 +171,36 @@ bench:
 pkg_config = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@NAME@|$(1)|' -e 's|@DEFINES@|$(2)|' \
     -e 's|@LIBS@|$(filter -L%,$(LDFLAGS)) $(LDLIBS)|' tools/innerloop.pc.in
 
-install: all
+# install_library VARIANT: static, shared, the shared one's links, the .pc file
+define install_library
+	install -m 644 $(BUILD)/$(1)/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/lib$(NAME_$(1)).a
+	install -m 755 $(SHARED_$(1)) $(DESTDIR)$(PREFIX)/lib/
+	cd $(DESTDIR)$(PREFIX)/lib && for link in $(wordlist 2,3,$(call shared_names,$(NAME_$(1)))); do \
+	    ln -sf $(notdir $(SHARED_$(1))) $$link; done
+	$(call pkg_config,$(NAME_$(1)),$(filter -DIL_DOUBLE,$(REAL_$(1)))) > $(DESTDIR)$(PREFIX)/lib/pkgconfig/$(NAME_$(1)).pc
+endef
+
+install: all shared
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/share/innerloop/recipes $(DESTDIR)$(PREFIX)/share/innerloop/examples \
 	    $(DESTDIR)$(PREFIX)/share/innerloop/bench $(DESTDIR)$(PREFIX)/share/innerloop/recipes/claims
 	install -m 755 $(BUILD)/innerloop $(BUILD)/innerloop-double $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 include/innerloop.h $(DESTDIR)$(PREFIX)/include/
-	install -m 644 $(BUILD)/float/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/
-	install -m 644 $(BUILD)/double/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/libinnerloop-double.a
+	install -m 644 include/innerloop.h include/innerloop_lab.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 recipes/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/
 	install -m 644 recipes/claims/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/claims/
 	install -m 644 examples/*.csv examples/README.md $(DESTDIR)$(PREFIX)/share/innerloop/examples/
 	install -m 644 bench/*.py $(DESTDIR)$(PREFIX)/share/innerloop/bench/
-	$(call pkg_config,innerloop,) > $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop.pc
-	$(call pkg_config,innerloop-double,-DIL_DOUBLE) > $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop-double.pc
+	$(call install_library,float)
+	$(call install_library,double)
+	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true # the linker's list of libraries, where we may
 
 uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/bin/innerloop $(DESTDIR)$(PREFIX)/bin/innerloop-double \
-	    $(DESTDIR)$(PREFIX)/include/innerloop.h \
-	    $(DESTDIR)$(PREFIX)/lib/libinnerloop.a $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop.pc \
-	    $(DESTDIR)$(PREFIX)/lib/libinnerloop-double.a $(DESTDIR)$(PREFIX)/lib/pkgconfig/innerloop-double.pc \
+	    $(DESTDIR)$(PREFIX)/include/innerloop.h $(DESTDIR)$(PREFIX)/include/innerloop_lab.h \
+	    $(foreach name,$(NAME_float) $(NAME_double),$(DESTDIR)$(PREFIX)/lib/lib$(name).a \
+	    $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(call shared_names,$(name))) $(DESTDIR)$(PREFIX)/lib/pkgconfig/$(name).pc) \
 	    $(DESTDIR)$(PREFIX)/share/innerloop
+	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
 format:
 	clang-format -i $(FORMATTED)

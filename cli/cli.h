@@ -1,12 +1,12 @@
 /* cli.h - what the commands share
  *
- * The program is the library's first customer: it includes innerloop.h and nothing of src/.
+ * The program is the library's first customer: it includes innerloop_lab.h and nothing of src/.
  * Results go to stdout, progress and notes to stderr; a command returns its exit code.
  */
 #ifndef IL_CLI_H
 #define IL_CLI_H
 
-#include "innerloop.h"
+#include "innerloop_lab.h"
 
 #include <inttypes.h>
 #include <math.h>

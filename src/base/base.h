@@ -2,7 +2,7 @@
 #ifndef IL_BASE_H
 #define IL_BASE_H
 
-#include "innerloop.h"
+#include "innerloop_lab.h"
 
 #include "base/real.h"
 
@@ -167,7 +167,7 @@ int il_temporary_lock(int fd);
 /* Removes the temporary files of processes that died from a folder: those of `name`, or all. */
 void il_temporary_sweep(const char *folder, const char *name);
 
-/* ---- JSON: read where it stands; what is written is in innerloop.h ------------------------------- */
+/* ---- JSON: read where it stands; what is written is in innerloop_lab.h ----------------------------- */
 
 /* A value of a checked text: its first byte and the byte behind its last. {0}: no value. */
 typedef struct {

@@ -37,7 +37,7 @@ mv elsewhere/prefix .
 
 # the program of the README
 sed -n '/^```c$/,/^```$/p' "$ROOT/README.md" | grep -v '^```' >example.c
-export PKG_CONFIG_PATH=$P/lib/pkgconfig
+export PKG_CONFIG_PATH=$P/lib/pkgconfig LD_LIBRARY_PATH=$P/lib
 if command -v pkg-config >/dev/null; then
     check 'the example of the README builds' bash -c 'cc example.c $(pkg-config --cflags --libs innerloop) -o example'
     check 'and says that there is no model' bash -c './example | grep -q "^runs/quick"'
@@ -45,27 +45,61 @@ else
     skip 'the example of the README builds' 'no pkg-config'
 fi
 
-# A library computes in float or in double, and a program for the other does not link
-cat >version.c <<'E2'
-#include <innerloop.h>
-int main(void) { puts(il_version()); }
+# A program in C and in C++, by the shared library and by the static one, in float and in double; a library
+# computes in one of them, and a program for the other does not link.
+cat >train.c <<'E2'
+#include <innerloop_lab.h>
+#include <stdio.h>
+int main(void)
+{
+    il_model *model;
+    il_error err;
+    il_table *table;
+    if (il_list(&table, "algos", &err) || il_build(&model, "newton dims=2 loops=2", &err)) return 1;
+    printf("%s %d %d\n", il_version(), il_table_rows(table) > 3, (int)sizeof(il_real));
+    il_model_free(model);
+    il_table_free(table);
+    return 0;
+}
 E2
-link_with() { # link_with LIBRARY FLAG... : version.c by the C and, where there is one, the C++ compiler
-    lib=$1
-    shift
-    pc=$(sed -n 's/^Libs: //p' "$PKG_CONFIG_PATH/$lib.pc" | sed "s|\${libdir}|$P/lib|")
+pc() { sed -n "s/^$2: //p" "$P/lib/pkgconfig/$1.pc" | sed "s|\${libdir}|$P/lib|"; }
+link_with() { # link_with KIND LIBRARY FLAG... : train.c by the C and, where there is one, the C++ compiler
+    local kind=$1 lib=$2 libs compiler level
+    shift 2
+    libs=$(pc "$lib" Libs)
+    [ "$kind" = shared ] || libs="$P/lib/lib$lib.a $(pc "$lib" Libs.private)"
     for compiler in cc c++; do
         command -v $compiler >/dev/null || continue
         for level in -O0 -O3; do
-            $compiler $level "$@" -I"$P/include" -o version version.c $pc 2>link.log || return 1
-            ./version | grep -q '^[0-9]' || return 1
+            $compiler $level "$@" -Wall -Werror -I"$P/include" -o program train.c $libs 2>link.log || return 1
+            ./program >program.out || return 1
         done
     done
 }
-check 'a program in float links to the float library' link_with innerloop
-check 'a program in double links to the double library' link_with innerloop-double -DIL_DOUBLE
-check 'not one in double to the float library' eval '! link_with innerloop -DIL_DOUBLE'
-check 'the missing symbol says why' grep -q il_library_is_float_but_program_has_IL_DOUBLE link.log
-check 'not one in float to the double library' eval '! link_with innerloop-double'
-check 'the missing symbol says why' grep -q il_library_is_double_but_program_lacks_IL_DOUBLE link.log
+for kind in shared static; do
+    check "a program in float links to the $kind library" link_with $kind innerloop
+    check 'and runs' grep -q '^[0-9.]* 1 4$' program.out
+    check "a program in double links to the $kind library" link_with $kind innerloop-double -DIL_DOUBLE
+    check 'and runs' grep -q '^[0-9.]* 1 8$' program.out
+    check "not one in double to the $kind float library" eval '! link_with $kind innerloop -DIL_DOUBLE'
+    check 'the missing symbol says why' grep -q il_library_is_float_but_program_has_IL_DOUBLE link.log
+    check "not one in float to the $kind double library" eval '! link_with $kind innerloop-double'
+    check 'the missing symbol says why' grep -q il_library_is_double_but_program_lacks_IL_DOUBLE link.log
+done
+link_with shared innerloop
+check 'the shared library is what it was linked to' eval 'readelf -d program | grep -q "NEEDED.*libinnerloop\.so\.[0-9]*\]"'
 check 'pkg-config says what the double library needs' grep -q '^Cflags: .*-DIL_DOUBLE' "$P/lib/pkgconfig/innerloop-double.pc"
+
+# another language, by the shared library alone
+if command -v python3 >/dev/null; then
+    check 'Python calls it' python3 -c "
+import ctypes, sys
+lib = ctypes.CDLL('$P/lib/libinnerloop.so')
+lib.il_version.restype = ctypes.c_char_p
+sys.exit(lib.il_version().decode() not in open('$P/lib/pkgconfig/innerloop.pc').read())"
+else
+    skip 'Python calls it' 'no python3'
+fi
+
+check 'make uninstall' env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -C "$ROOT" uninstall BUILD="$BUILT" PREFIX="$P"
+check 'leaves nothing' eval '[ -z "$(find "$P" -type f -o -type l)" ]'

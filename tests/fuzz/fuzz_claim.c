@@ -2,7 +2,7 @@
  *
  * What was read is looked at as the program does before it trains.
  */
-#include "innerloop.h"
+#include "innerloop_lab.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  * A table that was read is written and read again: rows, columns and numbers must be the same. Read
  * row by row, the file holds as many of as many cells, or the same error ends it.
  */
-#include "innerloop.h"
+#include "innerloop_lab.h"
 
 #include <math.h>
 #include <stdlib.h>

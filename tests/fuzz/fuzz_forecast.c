@@ -3,7 +3,7 @@
  * The first eight bytes choose options, the others are rows of float64. Row 20 is preceded by saving
  * and loading.
  */
-#include "innerloop.h"
+#include "innerloop_lab.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * A recipe that was read is written and read again: both must be written in the same way. The
  * bytes are also tried as an override.
  */
-#include "innerloop.h"
+#include "innerloop_lab.h"
 
 #include <stdlib.h>
 #include <string.h>

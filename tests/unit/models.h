@@ -3,7 +3,7 @@
 #define IL_MODELS_H
 
 #include "check.h"
-#include "innerloop.h"
+#include "innerloop_lab.h"
 
 static inline il_model *new_model(const char *const *set, int n)
 {

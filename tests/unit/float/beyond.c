@@ -3,7 +3,7 @@
  * The models are as they start: what is said of them depends on their recipes alone.
  */
 #include "check.h"
-#include "innerloop.h"
+#include "innerloop_lab.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* eval.c - evaluation: blocks change nothing, steps agree by points and loops, limits are named */
 #include "check.h"
-#include "innerloop.h"
+#include "innerloop_lab.h"
 #include "train/train.h"
 
 #include <math.h>

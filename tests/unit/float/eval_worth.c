@@ -1,7 +1,7 @@
 /* eval_worth.c - a model that is no better than an answer that looks at nothing is said to be so */
 #include "check.h"
 #include "evaluate/evaluate.h"
-#include "innerloop.h"
+#include "innerloop_lab.h"
 #include "report/report.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* figure.c - figures and the page: the files that appear, what they say, and what is escaped */
 #include "check.h"
-#include "innerloop.h"
+#include "innerloop_lab.h"
 #include "report/report.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* locale.c - a host program's comma locale changes no recipe, model or run */
 #include "check.h"
-#include "innerloop.h"
+#include "innerloop_lab.h"
 #include "train/train.h"
 
 #include <locale.h>

@@ -1,7 +1,7 @@
 /* predict.c - prediction on a table: what the model is shown, and what it is compared with */
 #include "predict/predict.h"
 #include "check.h"
-#include "innerloop.h"
+#include "innerloop_lab.h"
 #include "model/model.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* predict_linear.c - what stands beside a model's predictions: ridge regression and least squares */
 #include "check.h"
-#include "innerloop.h"
+#include "innerloop_lab.h"
 #include "predict/predict.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* table.c - tables: what goes in comes out, and every malformed CSV file is refused by line */
 #include "check.h"
-#include "innerloop.h"
+#include "innerloop_lab.h"
 #include "report/report.h"
 
 #include <locale.h>

@@ -1,0 +1,457 @@
+/* innerloop_lab.h - make models and study them: recipes, training, measures, constructions, claims
+ *
+ * The second tier of the interface; it includes the first, innerloop.h, whose rules hold here too, but for
+ * the last: structs and tables of this header change with every version, and a program that uses it is
+ * compiled anew.
+ */
+#ifndef INNERLOOP_LAB_H
+#define INNERLOOP_LAB_H
+
+#include "innerloop.h"
+
+#include <signal.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- sentences ----------------------------------------------------------------------------------- */
+
+/* Fills in `err`, which may be NULL, and returns `status`. The sentence becomes one line of UTF-8 that
+ * changes no terminal: controls and what is not text turn into `?`, and its end into ... where it is too
+ * long. The arguments may point into `err`. */
+IL_API il_status il_fail(il_error *err, il_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same of what the system refused: a colon and errno's reason follow. IL_EIO; IL_EFAIL where memory ran
+ * out, which is no fault of a file. */
+IL_API il_status il_fail_io(il_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The word of `words` closest to `word` in edit distance, or NULL if none is near. */
+IL_API const char *il_nearest(const char *word, const char *const *words, int n);
+
+/* A cell as a number, NaN if it is missing; 0 when it is neither. */
+IL_API int il_cell_number(const char *cell, double *value);
+/* How to write a cell that is neither: `hint` gets a clause for a sentence. 1 when the cell was meant as a
+ * number (1,5  $5  5 %  1_000  0x10  1e400), 0 when it is anything else. */
+IL_API int il_cell_hint(const char *cell, char *hint, size_t size);
+
+/* What a table's JSON is made of: a text in quotes, where bytes that are not UTF-8 become U+FFFD; a number
+ * that reads back to every bit, `null` where it is not finite. */
+IL_API void il_json_write_text(const char *text, FILE *f);
+IL_API void il_json_write_number(double value, FILE *f);
+
+/* Takes a file or folder for this process, under all its names, until it is given back or the process ends,
+ * however that happens: two that write it would undo each other's work. Readers need no lock. It is
+ * FOLDER/lock or FILE.lock. Errors: IL_EFAIL naming the process that has it; IL_EIO. */
+typedef struct il_lock il_lock;
+IL_API il_status il_lock_take(il_lock **lock, const char *path, il_error *err);
+IL_API void il_lock_give(il_lock *lock); /* NULL is fine */
+
+/* ---- options: a struct described by a table ------------------------------------------------------ */
+
+typedef enum {
+    IL_OPT_END,
+    IL_OPT_INT,    /* int */
+    IL_OPT_REAL,   /* double */
+    IL_OPT_BOOL,   /* int, 0 or 1 */
+    IL_OPT_CHOICE, /* int, index into `words` = "first|second|..." */
+    IL_OPT_TEXT    /* char[IL_TEXT]; `words` is the default */
+} il_opt_type;
+
+typedef struct {
+    const char *name; /* may be a path: "curriculum.dims.start" */
+    il_opt_type type;
+    size_t offset;         /* in the struct the table describes */
+    double init, min, max; /* default and range of a number */
+    const char *help;
+    const char *words;
+} il_opt;
+
+/* ---- recipes ------------------------------------------------------------------------------------- */
+
+/* A value that grows with the step: `start`, then + `inc` every `interval` steps, up to `end`. */
+typedef struct {
+    int start, end, inc, interval;
+} il_ramp;
+
+/* The value of a ramp at a step (counted from 0). Source: the published curriculum's update rule: after
+ * step s, with s + 1 a multiple of `interval`, add `inc` and cap at `end`. */
+IL_API int il_ramp_at(const il_ramp *ramp, int64_t step);
+
+enum { IL_GPT2, IL_GPT2_LOOP, IL_GPT2_TYING, IL_STACK, IL_BUILT }; /* il_config.model.family */
+enum { IL_POSITION_NONE, IL_POSITION_LEARNED, IL_POSITION_CONCAT };
+enum { IL_READ_LINEAR, IL_READ_NONE };                         /* il_config.model.read_in */
+enum { IL_ANSWER_LINEAR, IL_ANSWER_FIRST, IL_ANSWER_MINUS_Y }; /* il_config.model.read */
+enum { IL_INJECT_ADD, IL_INJECT_MUL };                         /* il_config.model.loop_func */
+enum { IL_RATE_CONSTANT, IL_RATE_COSINE };                     /* il_config.training.schedule */
+enum { IL_FP32, IL_BF16 };                                     /* il_config.training.precision */
+enum { IL_TASK_OPTS = 32 }; /* doubles of room for a task's options */
+
+typedef struct {
+    struct {
+        int family;      /* gpt2 | gpt2_loop | gpt2_tying | stack | built (a checkpoint holds its plan) */
+        int n_dims;      /* D: width of an input */
+        int n_positions; /* points in the longest prompt; wpe has a row for each of their tokens */
+        int n_embd;      /* C */
+        int n_layer;     /* blocks in the body; gpt2_tying: times its one block runs */
+        int n_head;
+        int loop_func;   /* gpt2_loop: z=f(x+z) | z=f(x*z) */
+        int tokens;      /* how a prompt becomes tokens: a row of il_list("layouts") */
+        int stack;       /* stacked: observations in a token */
+        /* family stack (src/model/stack.c) */
+        char blocks[IL_TEXT];   /* mixers, one a block: "softmax linear*5 mesa" */
+        int n_key, n_value;     /* of a head; 0: n_embd / n_head; 0: n_key */
+        char products[IL_TEXT]; /* forms of W_k^T W_q and P W_v, with W_k = W_v = I; "": any maps */
+        int n_mlp, mlp_act;     /* hidden width, 0: no MLP; gelu | relu | swiglu */
+        int norm;        /* before every mixer and MLP, and at the end: none | ... */
+        int qk_norm;     /* of q and k: none | l2 | l2_later (not in the first block) */
+        int conv;        /* taps of a convolution and silu of q and k of all mixers but softmax; 0: none */
+        int head_norm;   /* what a head of these says has length 1 */
+        double clip;     /* the stream is held within +- clip after a block; 0: off */
+        int position;    /* none | learned | concat */
+        int bias;
+        double scale;    /* of the scores of linear blocks */
+        int read_in;     /* linear | none: tokens are the stream */
+        int read;        /* linear | first | minus_y */
+        double init_std;
+        int read_init;   /* normal, like all else | fan */
+        int loops;       /* times the blocks run, with the same weights */
+    } model;
+    struct {
+        char task_name[IL_TEXT];
+        double task_opts[IL_TASK_OPTS]; /* the task's own options struct, described by its table */
+        int batch_size;
+        double learning_rate;
+        int schedule;       /* constant | cosine (to min_learning_rate at train_steps) */
+        int warmup_steps;   /* linear from 0 */
+        int schedule_steps; /* where cosine ends; 0: train_steps */
+        double min_learning_rate;
+        double weight_decay; /* decoupled (AdamW), on matrices; 0 is Adam */
+        double beta1, beta2, adam_eps;
+        double clip;       /* largest gradient norm; 0 is off */
+        double clip_value; /* largest magnitude of an element of the gradient; 0 is off */
+        int train_steps;
+        int seed;
+        int n_loop_window; /* loops that carry loss and gradient */
+        int save_every_steps, keep_every_steps, log_every_steps;
+        int shard;     /* prompts that run together on one core: part of the numerical definition */
+        int slots;     /* gradient sums, added in order: likewise; bounds the useful threads */
+        int recompute; /* 0 keep all, 1 recompute what is cheap, 2 recompute whole loops */
+        int precision; /* fp32 | bf16 */
+        struct {
+            il_ramp dims, points, loops;
+        } curriculum;
+    } training;
+    char out_dir[IL_TEXT];
+} il_config;
+
+/* Every default of a recipe. */
+IL_API void il_config_init(il_config *config);
+
+/* Reads a YAML recipe, with `inherit:`. `notes` receives sentences about accepted keys that mean nothing
+ * here (`wandb`, `gpu`), one per line; it may be NULL.
+ * Errors: IL_EIO unreadable; IL_ECONFIG with file, line, column, and the nearest known key. */
+IL_API il_status il_config_read(il_config *config, const char *path, char *notes, size_t size, il_error *err);
+
+/* The same from memory, where `inherit` is refused; `name` stands for the file in errors. */
+IL_API il_status il_config_parse(il_config *config, const char *text, size_t bytes, const char *name,
+                                 il_error *err);
+
+/* Applies one "model.n_embd=64". Errors: IL_ECONFIG naming the key. */
+IL_API il_status il_config_set(il_config *config, const char *assignment, il_error *err);
+
+/* Applies several, which win over what the recipe has; the task's name counts first, wherever it stands.
+ * Errors: likewise, and for a key that is given twice, however it is spelt. */
+IL_API il_status il_config_override(il_config *config, const char *const *assignments, int n, il_error *err);
+
+/* Checks what no single key can: heads divide width, points fit positions, ...
+ * Errors: IL_ECONFIG naming the keys and their values. */
+IL_API il_status il_config_check(const il_config *config, il_error *err);
+
+/* The resolved recipe as YAML, which il_config_read reads back to the same struct. */
+IL_API void il_config_write(const il_config *config, FILE *f);
+/* The same as a text, to be freed. Errors: IL_EFAIL without memory. */
+IL_API il_status il_config_text(char **text, const il_config *config, il_error *err);
+
+/* Of everything in a recipe that a run's weights and checkpoints depend on: two recipes of one hash give
+ * the same run. */
+IL_API uint64_t il_config_hash(const il_config *config);
+
+/* The table of all keys but the task's own options. */
+IL_API const il_opt *il_config_opts(void);
+
+/* What a task's squared error is divided by, so that predicting zero scores 1. */
+IL_API double il_task_scale(const il_task *task, const void *opts, int dims);
+/* What an evaluation measures: "squared error (predicting zero: 1)", or "share of wrong signs" for a task
+ * of classes. */
+IL_API const char *il_task_metric(const il_task *task);
+
+/* A model with the recipe's initial weights, drawn from its seed. */
+IL_API il_status il_model_new(il_model **model, const il_config *config, il_error *err);
+IL_API const il_config *il_model_config(const il_model *model);
+
+/* ---- training ----------------------------------------------------------------------------------- */
+
+typedef struct {
+    int64_t step, steps;
+    double loss;      /* this step's, in the task's units */
+    double floor;     /* the least-squares error at these dims and points; NaN if unknown */
+    double grad_norm; /* before clipping */
+    double rate;      /* learning rate */
+    double per_second; /* steps, over the last second or so */
+    int dims, points, loops;
+} il_progress;
+
+typedef struct {
+    /* Once, before the first step: the step it starts from, and the plan's memory: weights,
+     * moments, gradients and one state a thread. May be NULL. */
+    void (*start)(void *context, int64_t step, size_t bytes);
+    void (*progress)(void *context, const il_progress *p); /* after every step; or NULL */
+    void *context;
+    volatile sig_atomic_t *stop; /* set to 1 to save and stop; may be NULL */
+    /* A sentence, without its end, of what was met and survived, as a damaged checkpoint, and at the end
+     * what an evaluation of 256 prompts notes, as a model that is no better than zero; or NULL */
+    void (*note)(void *context, const char *text);
+} il_watch;
+
+typedef struct {
+    int64_t step;
+    double loss, seconds;
+    size_t bytes; /* memory of the plan: weights, moments, gradients, states */
+    uint64_t hash;
+} il_trained;
+
+/* Trains a recipe in a run folder (made if missing): config.yaml, env.json, metrics.jsonl,
+ * checkpoints/. `resume` continues the folder's newest checkpoint that is whole, bit for bit, and
+ * notes one that is not. `watch` and `result` may be NULL.
+ * Errors: IL_ENUMERIC when the loss is not finite (the last good checkpoint stays),
+ * IL_EINTERRUPT after saving on request, IL_ECONFIG when resuming with another recipe or
+ * starting where a model is already, IL_EFAIL when another process trains there. */
+IL_API il_status il_train(const il_config *config, const char *folder, int resume, const il_watch *watch,
+                          il_trained *result, il_error *err);
+
+/* ---- constructions: algorithms compiled into weights -------------------------------------------- */
+
+/* `text` is a row of il_list("constructions") with options: "newton dims=5 loops=12". */
+IL_API il_status il_build(il_model **model, const char *text, il_error *err);
+
+/* Builds and verifies: a row for every size and condition number that the construction is tried
+ * on, with the columns size, condition, steps, error (of the model against the algorithm it names,
+ * relative), exact (against the exact solution; NaN where there is none), stated (the largest
+ * error that is claimed), ok. *failed: how many rows have an error above what is stated. */
+IL_API il_status il_build_verify(il_table **table, int *failed, const char *text, il_error *err);
+
+/* ---- evaluation --------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *task;    /* NULL: the model's own, with its options */
+    const char *shift;   /* NULL: none */
+    const char *against; /* algorithms, separated by commas: "ols,ridge alpha=0.1,gd@10"
+                              (name@n: after n steps, default its last); NULL: none */
+    int prompts;         /* 1280 */
+    int points;          /* 0: the end of the points curriculum */
+    int dims;            /* 0: the end of the dims curriculum */
+    int loops;           /* the loop that is read, at most 10000; 0: the model's */
+    int loops_to;        /* last loop of the table by loops, likewise; 0: 4 x the model's */
+    uint64_t seed;
+} il_eval_options;
+
+/* Error by number of examples, of the kind that the table's caption names: columns k, model,
+ * model_low, model_high (5 % and 95 % bootstrap quantiles of 1000 resamples), then one column per
+ * algorithm. Without a model (NULL) the options name task, points and dims, and the table has no
+ * columns of one. For a task of classes: loss in nats, its band, and the share of wrong answers at
+ * positions 1, 2, 3-4, 5-8, ...: columns k (the last of the range), loss, loss_low, loss_high,
+ * wrong, asked (answers in a prompt's range); no algorithms. The table's notes say where answers are no
+ * finite numbers, where prompts leave what the model was trained on, and when a model is no better than
+ * one that looks at nothing: zero, the commoner sign, or the frequencies of the classes. */
+IL_API il_status il_eval_points(const il_model *model, const il_eval_options *options, il_table **table,
+                                il_error *err);
+
+/* The same, averaged over the points of a prompt: one row, whose first column `points` says how
+ * many. */
+IL_API il_status il_eval_mean(const il_model *model, const il_eval_options *options, il_table **table,
+                              il_error *err);
+
+/* The same at the last point by loop: columns loop, model, model_low, model_high, then
+ * one column per algorithm with steps (its error after `loop` steps). */
+IL_API il_status il_eval_loops(const il_model *model, const il_eval_options *options, il_table **table,
+                               il_error *err);
+
+/* ---- explaining --------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *task;     /* NULL: the model's own, with its options */
+    const char *data;     /* shifts of its prompts, separated by commas: "isotropic,kappa=30"; NULL:
+                             "isotropic", which is none */
+    const char *examples; /* numbers of examples: "10,20"; NULL: those of training, and half of them where
+                             a model answers every point */
+    const char *reading;  /* "lens": the model's own end put behind every layer; "probe": a trained linear
+                             read-out; NULL or "auto": lens, but probe for a gpt2 */
+    int prompts;          /* of each kind and size; 0: 32 */
+    int queries;          /* of each prompt; 0: three for every dimension, at least 16 */
+    int dims, loops;      /* 0: the model's */
+    uint64_t seed;
+} il_explain_options;
+
+enum { IL_EXPLAINED_NONE, IL_EXPLAINED_RESEMBLES, IL_EXPLAINED_RUNS };
+
+typedef struct {
+    int found;            /* IL_EXPLAINED_* */
+    int first, explained; /* the first layer that counts, from 1; how many are explained */
+    char verdict[1024];   /* a sentence or two */
+    char family[IL_TEXT]; /* the algorithm; "" for none */
+    char runner_up[IL_TEXT];
+    char reading[IL_TEXT];  /* how the layers were read */
+    int tail;               /* lens: so many of the last blocks count as the model's end */
+    double steps_per_layer; /* of a layer or loop; NaN if the layers do not say */
+    double score, runner_up_score; /* part of the readings that is left unexplained */
+    il_table *layers;   /* by layer: the best step, similarities, the runner-up; its notes say when the
+                           prompts leave what the model was trained on */
+    il_table *families; /* all families, the best first */
+    il_table *steps;    /* layer, step, similarity of errors, is it the best, row: IL_FIGURE_HEAT */
+    il_table *spectrum; /* by eigenvalue of the examples: the error left, model and algorithm */
+    il_table *answers;  /* the last layer's answers beside the algorithm's: IL_FIGURE_POINTS */
+} il_explanation;
+
+/* Which learning algorithm a model's forward pass runs, and how many of its steps a layer or loop is
+ * worth; or that it is none that is known here. docs/explain.md says how that is decided.
+ * Errors: IL_ECONFIG if the prompts do not fit the model. */
+IL_API il_status il_explain(const il_model *model, const il_explain_options *options,
+                            il_explanation *explanation, il_error *err);
+IL_API void il_explanation_free(il_explanation *explanation);
+
+/* What an analysis is asked; each knows some of these. NULL and 0: usual. */
+typedef struct {
+    il_explain_options ask; /* whose prompts */
+    const il_model *with;   /* interpolate: the other end; NULL: the model's own block means */
+    const char *to;         /* weights: a construction, as il_build's text */
+    const char *each;       /* weights, a row for each: "head", "block" or "value" */
+    const char *target;     /* probe: what is read, separated by commas */
+    int hidden;             /* probe: units of a network; 0: ridge regression */
+    int pool;               /* probe: reads all tokens, under learnt weights of their positions */
+    const char *at;         /* patch: a register or an op; NULL: the stream after every layer */
+    const char *by;         /* patch: "gd step_size=0.1@3", an algorithm after so many steps; NULL: another
+                               prompt's */
+    const char *tokens;     /* patch: "query", "examples" or "all"; NULL: the query */
+} il_inspect_options;
+
+/* One look inside a model: "similarity", "lens", "probe", "weights", "interpolate", "patch" or
+ * "sensitivity". The table's caption says what it shows, its notes when its prompts leave what the
+ * model was trained on. Errors: IL_EUSAGE with the nearest name;
+ * IL_ECONFIG. */
+IL_API il_status il_inspect(const il_model *model, const char *analysis, const il_inspect_options *options,
+                            il_table **table, il_error *err);
+
+/* Does the analysis read this field of il_inspect_options or of its `ask`, as "seed"? il_inspect refuses a
+ * field that is set and not read, but for the seed, which has no value that stands for none.
+ * Errors: IL_EUSAGE naming an analysis that does. */
+IL_API il_status il_inspect_reads(const char *analysis, const char *option, il_error *err);
+
+/* ---- figures and reports ------------------------------------------------------------------------ */
+
+/* How a table is drawn. IL_FIGURE_LINES: its first column is x, every other column of numbers a line. A column
+ * beside which NAME_low and NAME_high stand gets a band between them.
+ * IL_FIGURE_POINTS: its first two columns are a point's x and y, and x = y is a line.
+ * IL_FIGURE_HEAT: columns x, y (a label), colour, whether to mark it, and the row it stands in. */
+enum { IL_FIGURE_LINES, IL_FIGURE_POINTS, IL_FIGURE_HEAT };
+typedef struct {
+    const char *title, *x_label, *y_label;
+    int log_x, log_y;
+    const char *marker; /* a vertical line's label at marker_x; NULL: none */
+    double marker_x;
+    int kind; /* IL_FIGURE_* */
+} il_figure;
+
+/* Writes PATH.csv, PATH.gp, which draws it, and PATH.svg, the picture: all of them, or what was there
+ * stays. A machine without gnuplot is no failure: there is no PATH.svg then, also no older one, and
+ * *drawn, unless NULL, is 0.
+ * Errors: IL_ECONFIG for a table without numbers; IL_EIO; IL_EFAIL with gnuplot's own words. */
+IL_API il_status il_figure_write(const il_figure *figure, const il_table *table, const char *path,
+                                 int *drawn, il_error *err);
+
+/* One self-contained HTML file about a run folder: recipe, loss curve, and every table in
+ * `tables` with the figure of the same name in FOLDER/figures. */
+IL_API il_status il_report_write(const char *folder, const il_table *const *tables, int n, il_error *err);
+
+/* ---- benchmarks --------------------------------------------------------------------------------- */
+
+/* GFLOP/s of fused multiply-adds in registers on one and on all of `threads` threads, in single
+ * precision and of bfloat16 products; NaN where unknown. */
+typedef struct {
+    double one, all, bf16_one, bf16_all;
+    int threads;
+} il_peaks;
+
+typedef struct {
+    const char *only; /* rows, separated by commas; NULL: all */
+    int repeats;      /* samples of each row; 0: 5 */
+    int threads;      /* of rows not named 1t, at most il_threads(); 0: 2 */
+    /* Seconds of one run of the same work by another program, on `threads` threads; NaN if it
+     * has none. `name` gets what it is. NULL: no peer. */
+    double (*peer)(void *context, const char *row, int threads, char name[IL_TEXT]);
+    /* Told when a row begins (`reason` NULL) and why one is left out; may be NULL. */
+    void (*say)(void *context, const char *row, const char *reason);
+    void *context;
+} il_bench_options;
+
+/* Measures this machine and this library: columns name, seconds, gflops, percent_of_peak,
+ * memory_bytes, peer, peer_seconds, ratio (of the peer's seconds to ours). docs/performance.md
+ * says what the rows are. Errors: IL_EUSAGE when `only` names no row. */
+IL_API il_status il_bench(const il_bench_options *options, il_peaks *peaks, il_table **table, il_error *err);
+
+/* ---- claims ------------------------------------------------------------------------------------- */
+
+/* A paper's claim as a file: the recipes it trains, the tables it measures of them, and rows, each
+ * of which reads a number off a table and holds it to a bound. docs/reproduce.md shows one. */
+typedef struct il_claim il_claim;
+
+typedef struct {
+    const char *name; /* the file's, without folders and .yaml */
+    const char *title, *paper;
+    const char *reduced;  /* what is smaller than in the paper; "" for full size */
+    const char *one_seed; /* why its models are trained from one seed each; "" without */
+    double minutes;       /* on two cores, with training, all runs together */
+    int models, tables;
+    int runs;         /* how often its models are trained, and everything is measured */
+    const int *seeds; /* `runs` of them; NULL: the recipes' own */
+    uint64_t hash;    /* of what is trained and measured, and of the bounds */
+} il_claim_facts;
+
+typedef struct {
+    const char *name;
+    const il_config *config;
+    int trained; /* some table needs it trained */
+} il_claim_model;
+
+/* Errors: IL_EIO for a file; IL_ECONFIG with file, line, column and the nearest known key. */
+IL_API il_status il_claim_read(il_claim **claim, const char *path, il_error *err);
+
+/* The same from memory, where `inherit` and `recipe` are refused; `name` stands for the file. */
+IL_API il_status il_claim_parse(il_claim **claim, const char *text, size_t bytes, const char *name,
+                                il_error *err);
+IL_API void il_claim_free(il_claim *claim);
+IL_API il_claim_facts il_claim_about(const il_claim *claim);
+IL_API il_claim_model il_claim_model_at(const il_claim *claim, int i);
+
+/* Model i as run 0 .. runs-1 trains it: the seed is the run's, all else the recipe's. Zeros where
+ * there is no such model or run. */
+IL_API il_config il_claim_config(const il_claim *claim, int i, int run);
+
+/* Measures the claim on trained models, run by run: folders[run * models + i] names the run folder of
+ * model i, NULL for one that need not be trained. The table has the columns row, claim, paper, measured
+ * (the median of the runs), least, most, held (runs that are in the row's bounds), runs, wanted,
+ * verdict, short, hash (of the
+ * claim). A row in its bounds by its median "holds", or is "short" where the file says that it
+ * falls short of the paper; else it "fails", as it does when the number of any run is not finite.
+ * *failed is how many fail. `say` (or NULL) is told of every table before it is measured. */
+IL_API il_status il_claim_measure(il_claim *claim, const char *const *folders,
+                                  void (*say)(void *context, const char *name), void *context,
+                                  il_table **rows, int *failed, il_error *err);
+
+/* Table i, which was measured on the first run, and how it is drawn; a title of NULL: it is not. */
+IL_API const il_table *il_claim_table(const il_claim *claim, int i, il_figure *figure);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
