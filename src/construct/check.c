@@ -1,17 +1,14 @@
 /* check.c - what verifications share: problems of a known condition, and running a model on them */
 #include "construct/construct.h"
 
-#include <assert.h>
 #include <math.h>
 
 double *il_check_take(il_check *c, size_t n)
 {
     if (n > c->size - c->used) {
-        c->status =
-            il_fail(&c->error, IL_ECONFIG,
-                    "this is too large to verify; take fewer loops, layers or points");
-        assert(c->leave);
-        longjmp(*c->leave, 1);
+        il_check_refuse(c,
+                        "this is too large to verify; take fewer loops, layers or points");
+        return NULL;
     }
     double *x = c->room + c->used;
     c->used += n;
@@ -98,6 +95,7 @@ void il_check_algo(il_check *c, const char *algo, const il_problem *p, int steps
     size_t d = (size_t)p->d, mark = c->used, all = (size_t)(steps + 1) * (size_t)N;
     il_real *answers = (il_real *)il_check_take(c, all);
     il_real *weights = what ? (il_real *)il_check_take(c, all * d) : NULL;
+    if (c->status != IL_OK) return;
     c->status = il_batch_new(&batch, 1, N, p->d, &c->error);
     if (c->status != IL_OK) return;
     for (size_t i = 0; i < (size_t)p->n * d; i++) batch->x[i] = (il_real)p->x[i];
@@ -120,6 +118,7 @@ double *il_check_answers(il_check *c, const il_problem *p, int loops)
     double *tokens = il_check_take(c, (size_t)(T * width));
     double *mask = il_check_take(c, (size_t)T);
     double *all = il_check_take(c, (size_t)loops * (size_t)T);
+    if (c->status != IL_OK) return NULL;
     memcpy(tokens + lead * width, p->tokens, sizeof *tokens * (size_t)((p->n + 1) * width));
     for (int t = 0; t < T - 1; t++) mask[t] = 1;
     il_check_run(c, T, tokens, mask, loops, NULL, all);
@@ -143,6 +142,7 @@ void il_check_against(il_check *c, const il_problem *p, const char *algo, int lo
     const double *got = il_check_answers(c, p, loops);
     double *want = il_check_take(c, (size_t)steps + 1), exact = il_check_ridge(c, p, ridge);
     il_check_algo(c, algo, p, steps, want, NULL);
+    if (c->status != IL_OK) return;
     want += steps + 1 - loops;
     double error = 0, most = fabs(exact);
     for (int t = 0; t < loops; t++) {
@@ -175,7 +175,7 @@ double *il_check_random(il_check *c, size_t n, int seed)
 {
     double *x = il_check_take(c, n);
     il_rng rng = il_rng_at((uint64_t)seed, IL_STREAM_USER, 0, 0);
-    for (size_t i = 0; i < n; i++) x[i] = il_normal(&rng);
+    for (size_t i = 0; x && i < n; i++) x[i] = il_normal(&rng);
     return x;
 }
 
@@ -185,6 +185,7 @@ double *il_check_spectrum(il_check *c, int n, int d, double largest, double cond
     double *U = il_check_random(c, (size_t)n * (size_t)d, seed);
     double *V = il_check_random(c, (size_t)d * (size_t)d, seed + 1000);
     double *x = il_check_take(c, (size_t)n * (size_t)d);
+    if (c->status != IL_OK) return NULL;
     orthonormal(U, n, d);
     orthonormal(V, d, d);
     double ratio = d > 1 ? il_root(1 / condition, d - 1) : 1, value = largest;
@@ -205,6 +206,7 @@ static void fill(il_check *c, il_problem *p, double noise, int seed)
     p->b = il_check_take(c, D);
     p->tokens = il_check_take(c, (size_t)(n + 1) * (D + 1));
     p->mask = il_check_take(c, (size_t)n + 1);
+    if (c->status != IL_OK) return;
     for (int i = 0; i < n; i++) {
         const double *x = p->x + i * d;
         p->y[i] = noise * e[i];
@@ -236,6 +238,7 @@ il_problem il_problem_normal(il_check *c, int n, int d, double scale, double noi
 {
     il_problem p = { .n = n, .d = d };
     p.x = il_check_random(c, (size_t)(n + 1) * (size_t)d, seed);
+    if (c->status != IL_OK) return p;
     for (int i = 0; i < (n + 1) * d; i++) p.x[i] *= scale;
     p.w = il_check_random(c, (size_t)d, seed + 10000);
     p.q = p.x + n * d;
@@ -251,9 +254,10 @@ il_problem il_problem_classes(il_check *c, int n, int d, int seed)
     p.w = il_check_random(c, D, seed + 1);
     p.y = il_check_random(c, (size_t)n, seed + 2);
     p.q = il_check_take(c, D);
-    p.q[0] = 1;
     p.tokens = il_check_take(c, (size_t)(n + 1) * width);
     p.mask = il_check_take(c, (size_t)n + 1);
+    if (c->status != IL_OK) return p;
+    p.q[0] = 1;
     for (int i = 0; i < n; i++) {
         double *x = p.x + i * d, *token = p.tokens + (size_t)i * width, norm = 0;
         double z = 0.5 * p.y[i];
@@ -271,6 +275,7 @@ double *il_problem_unmasked(il_check *c, const il_problem *p)
 {
     int d = p->d, width = 2 * d + 1;
     double *tokens = il_check_take(c, (size_t)((p->n + 1) * width));
+    if (c->status != IL_OK) return NULL;
     for (int i = 0; i < p->n; i++) {
         memcpy(tokens + i * width, p->x + i * d, sizeof *tokens * (size_t)d);
         tokens[i * width + 2 * d] = p->y[i];
@@ -305,7 +310,7 @@ void il_check_regression(il_check *c, int d, int points, double largest,
             il_problem p =
                 il_problem_new(c, n, d, largest, conditions[k], 0, 17 * k + more);
             snprintf(size, sizeof size, "d=%d n=%d", d, n);
-            one(c, opts, &p, size, conditions[k]);
+            if (c->status == IL_OK) one(c, opts, &p, size, conditions[k]);
             c->used = mark;
         }
 }

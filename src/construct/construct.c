@@ -128,12 +128,10 @@ void il_check_refuse(il_check *c, const char *format, ...)
     c->status = il_fail(&c->error, IL_ECONFIG, "%s", text);
 }
 
-static il_status verify(il_check *c, const il_construct *row, const void *opts)
+il_status il_check_all(il_check *c, const il_construct *row, const void *opts)
 {
-    jmp_buf leave;
     IL_TRY(add_columns(c->table, &c->error));
-    c->leave = &leave;
-    if (!setjmp(leave)) row->verify(c, opts);
+    row->verify(c, opts);
     return c->status;
 }
 
@@ -149,7 +147,7 @@ il_status il_build_verify(il_table **table, int *failed, const char *text, il_er
     c.room = calloc(ROOM, sizeof *c.room);
     il_status status = c.room ? il_table_new(&c.table, "verification", &c.error)
                               : il_fail(&c.error, IL_EFAIL, "out of memory to verify");
-    if (status == IL_OK) status = verify(&c, row, opts);
+    if (status == IL_OK) status = il_check_all(&c, row, opts);
     il_model_free(model);
     free(c.room);
     if (status != IL_OK) {

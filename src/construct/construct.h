@@ -7,8 +7,6 @@
 #ifndef IL_CONSTRUCT_H
 #define IL_CONSTRUCT_H
 
-#include <setjmp.h>
-
 #include "algo/algo.h"
 #include "base/larger.h"
 #include "model/model.h"
@@ -180,11 +178,14 @@ struct il_check {
     il_error error;
     double *room; /* of `size` doubles, `used` of which are taken */
     size_t used, size;
-    jmp_buf *leave; /* where to go when the room is too small */
 };
 
-/* n doubles, zeros; set c->used back to give back what was taken since. Does not return when there
- * is no room: hold nothing that must be freed. */
+/* Adds the columns and the rows of a construction to c->table. Errors: IL_ECONFIG of what cannot be
+ * verified or has too little room; IL_EFAIL. */
+il_status il_check_all(il_check *c, const il_construct *row, const void *opts);
+
+/* n doubles, zeros; set c->used back to give back what was taken since. Where there is no room it is NULL, and
+ * c->status says so: look there before you touch what you took, or what a function below returned. */
 double *il_check_take(il_check *c, size_t n);
 
 /* One line of the table: the model's relative error against the algorithm, and against the exact

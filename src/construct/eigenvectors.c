@@ -160,7 +160,10 @@ static void verify(il_check *c, const void *opt)
         double *lambda = il_check_take(c, N), *phi = il_check_take(c, all);
         double *got = il_check_take(c, (size_t)o->loops * all);
         double *next = il_check_take(c, all), error = 0;
-        draw(o, tokens, il_check_random(c, (size_t)o->edges, seed + 10));
+        double *noise = il_check_random(c, (size_t)o->edges, seed + 10);
+        double *work = il_check_take(c, il_graph_work(n, o->vectors));
+        if (c->status != IL_OK) return;
+        draw(o, tokens, noise);
         for (int i = 0; i < n; i++)
             memcpy(phi + i * o->vectors, tokens + i * width + o->edges,
                    sizeof *phi * (size_t)o->vectors);
@@ -180,7 +183,7 @@ static void verify(il_check *c, const void *opt)
             }
             error = il_larger(error, il_check_difference(got + (size_t)t * all, phi, all));
         }
-        il_graph_spectrum(lambda, V, L, n, il_check_take(c, il_graph_work(n, o->vectors)));
+        il_graph_spectrum(lambda, V, L, n, work);
         if (o->mu < lambda[n - 1]) {
             il_check_refuse(c,
                             "mu = %g: this graph has the eigenvalue %g; take at least that",

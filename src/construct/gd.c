@@ -85,6 +85,7 @@ static void verify_written_out(il_check *c, const options *o, const il_problem *
     double *w = il_check_take(c, (size_t)d), *g = il_check_take(c, (size_t)d);
     double *change = il_check_take(c, (size_t)d);
     double *yhat = il_check_take(c, (size_t)R), exact = il_check_ridge(c, p, 0);
+    if (c->status != IL_OK) return;
     for (int j = 0; j < d; j++) w[j] = o->start;
     for (int t = 0; t < R; t++) {
         for (int j = 0; j < d; j++) {

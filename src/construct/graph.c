@@ -234,6 +234,7 @@ static void verify_one(il_check *c, const options *o, int skip)
     double *psi = il_check_take(c, all), *want = il_check_take(c, all);
     double *exact = il_check_take(c, all), *work = il_check_take(c, il_graph_work(n, k));
     double *got = il_check_take(c, (size_t)loops * all);
+    if (c->status != IL_OK) return;
     draw(o, skip, tokens, noise);
     for (int i = 0; i < n; i++) {
         memcpy(psi + i * k, tokens + i * width + E, sizeof *psi * (size_t)k);

@@ -121,6 +121,7 @@ static void verify_one(il_check *c, const options *o, double condition)
     double *tokens = il_check_take(c, 3 * D * D), *P = il_check_take(c, D * D);
     double *all = il_check_take(c, (size_t)steps * D * D), error = 0, left = 0;
     int width = o->form == COUPLED ? 3 * d : 2 * d;
+    if (c->status != IL_OK) return;
     for (int i = 0; i < d; i++)
         for (int j = 0; j < d; j++) /* alpha A^T with the best alpha */
             X[i * d + j] = 2 / (1 + 1 / square) * A[j * d + i];

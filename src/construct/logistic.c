@@ -325,10 +325,11 @@ static void verify(il_check *c, const void *opt)
         double *tokens = o->mask || o->paper ? p.tokens : il_problem_unmasked(c, &p);
         double *stream = il_check_take(c, (size_t)R * (size_t)T * C), error = 0, left = 0;
         double *answer = il_check_take(c, (size_t)R * (size_t)T * D);
-        double *w = il_check_take(c, (size_t)(R + 51) * D),
-               *last = w + (size_t)(R + 50) * D;
+        double *w = il_check_take(c, (size_t)(R + 51) * D);
         snprintf(algo, sizeof algo, "logistic rule=damped mu=%s", il_digits(o->mu).text);
         il_check_algo(c, algo, &p, R + 50, NULL, w);
+        if (c->status != IL_OK) return;
+        const double *last = w + (size_t)(R + 50) * D;
         check_reach(c, o, &p, w);
         if (c->status != IL_OK) return;
         il_check_run(c, T, tokens, p.mask, R, stream, answer);

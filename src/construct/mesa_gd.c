@@ -106,6 +106,7 @@ static void verify(il_check *c, const void *opt)
         double *want = il_check_take(c, (size_t)T * D);
         double *got = il_check_take(c, (size_t)T * D);
         double *work = il_check_take(c, 2 * D * D + (K + 1) * D + 2 * D);
+        if (c->status != IL_OK) return;
         for (int i = 0; i < d; i++) norm += s[i] * s[i];
         for (int i = 0; i < d; i++) s[i] *= sqrt(o->hi / T / norm); /* so hi bounds A */
         for (int t = 1; t < T; t++)

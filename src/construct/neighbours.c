@@ -78,6 +78,7 @@ static il_problem within(il_check *c, const options *o, int seed)
 {
     double most = 0;
     il_problem p = il_problem_normal(c, o->examples, o->dims, 1, 0, seed);
+    if (c->status != IL_OK) return p;
     for (int i = 0; i <= p.n; i++) { /* the query, too */
         const double *x = p.x + i * p.d;
         double square = 0;
@@ -97,6 +98,7 @@ static void verify(il_check *c, const void *opt)
         char size[IL_TEXT];
         il_problem p = within(c, o, seed);
         double *got = il_check_take(c, (size_t)o->examples + 1), nearest;
+        if (c->status != IL_OK) return;
         double want = smooth(&p, o->sharpness), scale = 0;
         for (int i = 0; i < p.n; i++) scale = fmax(scale, fabs(p.y[i]));
         il_check_last(c, "knn k=1", &p, &nearest);

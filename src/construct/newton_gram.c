@@ -143,6 +143,7 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
     double *stream = il_check_take(c, (size_t)R * (size_t)T * C);
     il_check_run(c, T, o->mask ? p->tokens : il_problem_unmasked(c, p), p->mask, R, stream,
                  all);
+    if (c->status != IL_OK) return;
     for (int j = 0; j < p->d; j++) trace += p->S[j * p->d + j] + o->ridge;
     if (o->start == START_TRACE) first = stream[C - 2]; /* the register al */
     double reach = first * trace;                       /* 1 to 9/8 */

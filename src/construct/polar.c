@@ -42,6 +42,7 @@ static void verify(il_check *c, const void *opt)
         il_check_run(c, d, X, NULL, R, NULL, all);
         for (int t = 0; t < R; t++) {
             double *next = il_check_take(c, D);
+            if (c->status != IL_OK) return;
             for (int j = 0; j < d; j++)
                 for (int i = 0; i < d; i++) {
                     double dot = 0;

@@ -99,7 +99,9 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
     int d = p->d;
     double a[SCALES], want = 0, exact = il_check_ridge(c, p, 0);
     double *w = il_check_take(c, (size_t)d), *g = il_check_take(c, (size_t)d);
+    const double *got = il_check_answers(c, p, 1);
     int layers = read_scales(o, a);
+    if (c->status != IL_OK) return;
     for (int l = 0; l < layers; l++) {
         for (int j = 0; j < d; j++) {
             g[j] = p->b[j];
@@ -108,9 +110,8 @@ static void verify_one(il_check *c, const void *opt, const il_problem *p, const 
         for (int j = 0; j < d; j++) w[j] += weight_of(o, a[l], j) * g[j] / o->examples;
     }
     for (int j = 0; j < d; j++) want += w[j] * p->q[j];
-    double got = *il_check_answers(c, p, 1);
-    il_check_row(c, size, condition, layers, fabs(got - want) / fabs(want),
-                 fabs(got - exact) / fabs(exact), 1e-13);
+    il_check_row(c, size, condition, layers, fabs(*got - want) / fabs(want),
+                 fabs(*got - exact) / fabs(exact), 1e-13);
 }
 
 static void verify(il_check *c, const void *opt)

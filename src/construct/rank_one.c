@@ -268,6 +268,7 @@ static double *apart(il_check *c, const il_problem *p)
 {
     int d = p->d, width = d + 1;
     double *tokens = il_check_take(c, (size_t)((2 * p->n + 1) * width));
+    if (c->status != IL_OK) return NULL;
     for (int i = 0; i < p->n; i++) {
         memcpy(tokens + 2 * i * width + 1, p->x + i * d, sizeof *tokens * (size_t)d);
         tokens[(2 * i + 1) * width] = p->y[i];
@@ -281,6 +282,7 @@ static double descend(il_check *c, const options *o, const il_problem *p)
 {
     int d = p->d;
     double *w = il_check_take(c, (size_t)d), answer = 0;
+    if (c->status != IL_OK) return NAN;
     for (int i = 0; i < p->n; i++) {
         double e = -p->y[i];
         for (int j = 0; j < d; j++) e += w[j] * p->x[i * d + j];
@@ -297,6 +299,7 @@ static double largest_c(il_check *check, const options *o, const il_problem *p)
     int d = p->d;
     double *P = il_check_take(check, (size_t)(d * d)), largest = 0;
     double *u = il_check_take(check, (size_t)d);
+    if (check->status != IL_OK) return NAN;
     for (int j = 0; j < d; j++) P[j * d + j] = 1 / o->lambda;
     for (int i = 0; i < p->n; i++) {
         const double *x = p->x + i * d;
@@ -320,6 +323,7 @@ static double cancels(il_check *c, const options *o, const il_problem *p)
     char algo[IL_TEXT];
     snprintf(algo, sizeof algo, "ridge alpha=%s", il_digits(o->lambda).text);
     il_check_algo(c, algo, p, 0, &answer, w);
+    if (c->status != IL_OK) return NAN;
     for (int j = 0; j < d; j++) ww += w[j] * w[j], qq += p->q[j] * p->q[j];
     return sqrt(ww * qq) / fmax(fabs(answer), 1e-3);
 }
@@ -340,11 +344,13 @@ static void verify(il_check *c, const void *opt)
         size_t mark = c->used;
         il_problem p = il_problem_normal(c, n, d, o->ridge ? 1 : 0.5, 0.1, seed);
         double *all = il_check_take(c, (size_t)T), high;
+        if (c->status != IL_OK) return;
         if (o->ridge && !o->primitives && (high = largest_c(c, o, &p)) > most(o))
             il_check_refuse(c, "most = %g: c reaches %s here; take more", most(o),
                             il_digits_short(high).text);
         il_check_run(c, T, o->primitives ? apart(c, &p) : p.tokens, p.mask, 1, NULL, all);
         double want = o->ridge ? il_check_ridge(c, &p, o->lambda) : descend(c, o, &p);
+        if (c->status != IL_OK) return;
         char size[48];
         snprintf(size, sizeof size, "d=%d n=%d", d, n);
         il_check_row(c, size, NAN, n, fabs(all[T - 1] - want) / fmax(fabs(want), 1e-3), NAN,

@@ -64,6 +64,7 @@ static void verify(il_check *c, const void *opt)
             il_problem p = il_problem_normal(c, n, d, 1 / sqrt(n), s, 100 * level + i);
             il_check_run(c, T, p.tokens, p.mask, 1, NULL, all);
             double ridge = il_check_ridge(c, &p, s * s);
+            if (c->status != IL_OK) return;
             for (int j = 0; j < d; j++) want -= w_yx(o) * p.b[j] * p.q[j];
             for (int k = 0; k < n; k++) {
                 double r = p.y[k];

@@ -36,6 +36,7 @@ static void compose(il_program *p, const void *opt)
 static double *sum(il_check *c, int d, double a, double b, const double *P, const double *Q)
 {
     double *R = il_check_take(c, (size_t)(d * d));
+    if (c->status != IL_OK) return NULL;
     for (int i = 0; i < d * d; i++) {
         R[i] = i % (d + 1) ? 0 : a;
         for (int k = 0; k < d; k++) R[i] += b * P[i / d * d + k] * Q[k * d + i % d];
@@ -51,6 +52,7 @@ static void verify(il_check *c, const void *opt)
     for (double condition = 10; condition < 1001; condition *= 10) {
         size_t mark = c->used;
         const double *A = il_problem_new(c, d, d, 1, condition, 0, 3).S, *Y = A;
+        if (c->status != IL_OK) return;
         const double *Z = sum(c, d, 1, 0, A, A);
         double *all = il_check_take(c, (size_t)R * D), error = 0;
         il_check_run(c, d, A, NULL, R, NULL, all);
@@ -58,10 +60,12 @@ static void verify(il_check *c, const void *opt)
             const double *G = sum(c, d, 1.5, -0.5, Z, Y);
             Y = sum(c, d, 0, 1, Y, G);
             Z = sum(c, d, 0, 1, G, Z);
+            if (c->status != IL_OK) return;
             error = il_larger(error, il_check_difference(all + (size_t)t * D, Y, D));
         }
-        il_check_row(c, "Y Y = A", condition, R, error,
-                     il_check_difference(sum(c, d, 0, 1, Y, Y), A, D),
+        const double *square = sum(c, d, 0, 1, Y, Y);
+        if (c->status != IL_OK) return;
+        il_check_row(c, "Y Y = A", condition, R, error, il_check_difference(square, A, D),
                      1e-14 * (10 + condition));
         c->used = mark;
     }

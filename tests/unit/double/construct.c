@@ -212,6 +212,35 @@ static void nothing_is_verified_by_default(void **state)
           "verified: %s", refused.text);
 }
 
+/* Every verification says so when its room is too small, however small it is. */
+static void too_little_room(void **state)
+{
+    const il_construct *row;
+    (void)state;
+    for (int i = 0; (row = il_construct_at(i)); i++) {
+        double opts[IL_CONSTRUCT_OPTS / sizeof(double)];
+        int refused = 0;
+        il_status status = IL_ECONFIG;
+        il_model *m;
+        il_opt_init(row->opts, opts);
+        CHECK_OK(il_opt_parse(row->opts, opts, row->cases[0], row->name, &err));
+        CHECK_OK(il_construct_build(&m, row, opts, NULL, &err));
+        for (size_t size = 1; status != IL_OK; size += 1 + size / 5) {
+            il_check c = { .model = m, .size = size };
+            c.room = calloc(size, sizeof *c.room);
+            CHECK_OK(il_table_new(&c.table, "verification", &err));
+            status = il_check_all(&c, row, opts);
+            CHECK(status == IL_OK || strstr(c.error.text, "too large to verify"),
+                  "%s in %zu numbers: %s", row->name, size, c.error.text);
+            refused += status != IL_OK;
+            il_table_free(c.table);
+            free(c.room);
+        }
+        CHECK(refused > 5, "%s was refused %d times", row->name, refused);
+        il_model_free(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +250,7 @@ int main(void)
         cmocka_unit_test(answers_on_prompts),
         cmocka_unit_test(nothing_is_verified_by_default),
         cmocka_unit_test(numpy_says_the_same),
+        cmocka_unit_test(too_little_room),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
