@@ -79,6 +79,11 @@ for what in "$@"; do
         want libyaml-dev:arm64 ls /usr/lib/aarch64-linux-gnu/libyaml.so
         want python3-torch /usr/bin/python3 -c 'import torch'
         want python3-numpy /usr/bin/python3 -c 'import numpy'
+        # what the pages measure: series of R's packages, and a text
+        want r-base-core has Rscript
+        for package in tseries forecast; do want "r-cran-$package" Rscript -e "library($package)"; done
+        want bible-kjv has bible
+        want bible-kjv-text ls /usr/lib/bible.data
         ;;
     esac
 done
