@@ -5,15 +5,13 @@ typedef struct {
     int json, no_peer, repeats, threads;
     const char *only, *python;
 } options;
-static const cli_option opts[] = {
-    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
-    { "only", CLI_TEXT, offsetof(options, only), 0, "NAME[,NAME]", "these rows" },
-    { "repeats", CLI_INT, offsetof(options, repeats), 1, "N", "samples of each row (5)" },
-    { "threads", CLI_INT, offsetof(options, threads), 1, "N",
-      "of rows not named 1t (2); fewer where the machine has fewer" },
-    { "no-peer", CLI_FLAG, offsetof(options, no_peer), 0, NULL, "do not start PyTorch" },
-    { "python", CLI_TEXT, offsetof(options, python), 0, "PROGRAM",
-      "the Python that has PyTorch (/usr/bin/python3)" },
+static const il_opt opts[] = {
+    CLI_FLAG(json, "one JSON object"),
+    CLI_STRING(only, NULL, "NAME,...", "these rows"),
+    CLI_INT(repeats, 5, 1, "N", "samples of each row"),
+    CLI_INT(threads, 2, 1, "N", "of rows not named 1t; fewer where the machine has fewer"),
+    CLI_FLAG(no_peer, "do not start PyTorch"),
+    CLI_STRING(python, NULL, "PROGRAM", "the Python that has PyTorch (/usr/bin/python3)"),
     { 0 },
 };
 
@@ -118,26 +116,24 @@ static void write_text_table(const il_peaks *p, const il_table *t)
     }
 }
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    options o = { 0 };
-    int words;
+    const options *o = call->options;
     il_table *table;
     il_peaks peaks;
     cli_peer *peer = NULL;
-    CLI_TRY(cli_parse(&cmd_bench, argc, argv, &o, 0, 0, &words, err));
     il_bench_options bench = {
-        .only = o.only, .repeats = o.repeats, .threads = o.threads, .say = say
+        .only = o->only, .repeats = o->repeats, .threads = o->threads, .say = say
     };
-    if (!o.no_peer) {
-        CLI_TRY(cli_peer_new(&peer, o.python, err));
+    if (!o->no_peer) {
+        CLI_TRY(cli_peer_new(&peer, o->python, err));
         bench.peer = ask_peer;
         bench.context = peer;
     }
     il_status status = il_bench(&bench, &peaks, &table, err);
     cli_peer_free(peer);
     CLI_TRY(status);
-    if (o.json) {
+    if (o->json) {
         write_json(&peaks, table);
     } else {
         write_text_table(&peaks, table);
@@ -147,13 +143,15 @@ static il_status run(int argc, char **argv, il_error *err)
 }
 
 const cli_command cmd_bench = {
-    .usage = "[--json] [--only NAME[,NAME]] [--repeats N] [--threads N] [--no-peer] "
-             "[--python PROGRAM]",
+    .words = "",
+    .least = 0,
+    .most = 0,
     .help = "Measures the machine's peak, the kernels, training steps, inference and the "
-            "algorithms, each\n"
+            "algorithms, each "
             "in turn with the same work in PyTorch (or numpy) where python3-torch is "
-            "installed; ratio is\n"
+            "installed; ratio is "
             "their seconds by ours. docs/performance.md says what the rows are.",
     .options = opts,
+    .size = sizeof(options),
     .run = run,
 };

@@ -5,23 +5,24 @@ typedef struct {
     const char *out;
     int verify, json, f32;
 } options;
-static const cli_option opts[] = {
-    { "o", CLI_TEXT, offsetof(options, out), 0, "FILE", "the checkpoint" },
-    { "verify", CLI_FLAG, offsetof(options, verify), 0, NULL,
-      "measure it against its algorithm; exit code 6 when an error is above what is "
-      "stated" },
-    { "f32", CLI_FLAG, offsetof(options, f32), 0, NULL,
-      "weights in single precision, for readers without F64; not with --verify" },
-    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
+static const il_opt opts[] = {
+    { "o", IL_OPT_STRING, offsetof(options, out), .help = "the checkpoint",
+      .value = "FILE" },
+    CLI_FLAG(verify, "measure it against its algorithm; exit code 6 when an error is above "
+                     "what is stated"),
+    CLI_FLAG(f32,
+             "weights in single precision, for readers without F64; not with --verify"),
+    CLI_FLAG(json, "one JSON object"),
     { 0 },
 };
 
 /* "NAME key=value ..." from the words */
-static il_status join(char *text, size_t size, int words, char **argv, il_error *err)
+static il_status join(char *text, size_t size, const cli_call *call, il_error *err)
 {
     size_t at = 0;
-    for (int i = 1; i <= words && at < size; i++)
-        at += (size_t)snprintf(text + at, size - at, "%s%s", i > 1 ? " " : "", argv[i]);
+    for (int i = 1; i <= call->words && at < size; i++)
+        at +=
+            (size_t)snprintf(text + at, size - at, "%s%s", i > 1 ? " " : "", call->word[i]);
     return at < size ? IL_OK : il_fail(err, IL_EUSAGE, "build: too many options");
 }
 
@@ -67,26 +68,27 @@ static il_status build(const options *o, const char *text, il_error *err)
     return status;
 }
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    options o = { 0 };
-    int words;
+    const options *o = call->options;
     char text[1024];
-    CLI_TRY(cli_parse(&cmd_build, argc, argv, &o, 1, 40, &words, err));
-    CLI_TRY(join(text, sizeof text, words, argv, err));
-    if (o.f32 && o.verify)
+    CLI_TRY(join(text, sizeof text, call, err));
+    if (o->f32 && o->verify)
         return il_fail(err, IL_EUSAGE,
                        "build: --verify measures in double precision; leave --f32 out");
-    return build(&o, text, err);
+    return build(o, text, err);
 }
 
 const cli_command cmd_build = {
-    .usage = "NAME [key=value ...] [-o FILE] [--verify] [--f32] [--json]",
+    .words = "CONSTRUCTION [key=value ...]",
+    .least = 1,
+    .most = 40,
     .help =
         "NAME is a row of `innerloop list constructions`, which names the keys too. Prints "
-        "the program:\n"
+        "the program: "
         "registers of the residual stream, and the instructions of every layer.",
     .options = opts,
+    .size = sizeof(options),
     .in_double = 1,
     .but = "--f32",
     .run = run,

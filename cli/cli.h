@@ -24,33 +24,28 @@ enum { CLI_PATH = 1024 };
 
 /* ---- commands and their options ---------------------------------------------------------- */
 
-typedef enum {
-    CLI_END,
-    CLI_FLAG, /* int, set to 1 */
-    CLI_TEXT, /* const char *, borrowed from argv */
-    CLI_INT,  /* int of at least `min` */
-    CLI_SEED, /* uint64_t, less than CLI_NO_SEED */
-    CLI_REAL  /* double, finite */
-} cli_kind;
-#define CLI_NO_SEED UINT64_MAX /* where none is given */
+/* A command line, taken apart. */
+typedef struct {
+    int words; /* what is no option: word[1..words]; word[0] is the command's name */
+    char **word;
+    void *options;               /* the command's struct, of its table */
+    const char *const *settings; /* the options of the library's table that are given, */
+    int n_settings;              /* as "key=value" */
+    void *memory;
+} cli_call;
 
 typedef struct {
-    const char *name; /* without its dashes: two, or one before a single letter */
-    cli_kind kind;
-    size_t offset; /* in the command's options struct */
-    int min;
-    const char *value; /* what stands for the value in the help */
-    const char *help;
-} cli_option;
-
-typedef struct {
-    const char *usage;         /* "RECIPE [key=value ...]" */
-    const char *help;          /* a paragraph, or NULL */
-    const cli_option *options; /* up to CLI_END, or NULL */
-    int in_double;             /* runs in the twin program that computes in double */
-    const char *but;           /* except with this option; NULL: always */
-    il_status (*run)(int argc, char **argv,
-                     il_error *err); /* argv[0]: the command's name */
+    const char *words; /* what follows the command's name: "RECIPE [key=value ...]" */
+    int least, most;   /* so many words */
+    const char *help;  /* a paragraph, or NULL */
+    const il_opt *options;
+    size_t size; /* of the struct that `options` describe */
+    /* Options that the library reads, and the command hands on. Which ones they are may stand in the
+     * words, all of the command line behind its name; NULL: none. */
+    const il_opt *(*settings)(int words, char *const *word);
+    int in_double;   /* runs in the twin program that computes in double */
+    const char *but; /* except with this option; NULL: always */
+    il_status (*run)(const cli_call *call, il_error *err);
 } cli_command;
 
 typedef struct {
@@ -64,38 +59,56 @@ typedef struct {
 extern const cli_row cli_commands[]; /* ends in a NULL name */
 const cli_row *cli_command_find(const char *name, il_error *err);
 
-/* Reads the options in argv[1..] into `target`; the other words, `least` to `most` of them, move
- * to argv[1..*words]. Errors: IL_EUSAGE with the nearest option. */
-il_status cli_parse(const cli_command *command, int argc, char **argv, void *target,
-                    int least, int most, int *words, il_error *err);
+/* Options of a command whose struct is called `options`: --field, where `_` is written `-`. */
+#define CLI_OPT(type, field, init, min, max, value, help, words)                           \
+    {                                                                                      \
+#field, IL_OPT_##type, offsetof(options, field), init, min, max, help, words,      \
+            value                                                                          \
+    }
+#define CLI_FLAG(field, help) CLI_OPT(BOOL, field, 0, 0, 1, NULL, help, NULL)
+#define CLI_INT(field, init, min, value, help)                                             \
+    CLI_OPT(INT, field, init, min, 1e9, value, help, NULL)
+#define CLI_SEED(field, init, help)    CLI_OPT(SEED, field, init, 0, 0, "S", help, NULL)
+#define CLI_CHOICE(field, words, help) CLI_OPT(CHOICE, field, 0, 0, 0, NULL, help, words)
+#define CLI_STRING(field, init, value, help)                                               \
+    CLI_OPT(STRING, field, 0, 0, 0, value, help, init)
 
-const char *cli_dashes(const cli_option *option);
+/* Takes a command line apart: argv[0] is the row's name. cli_call_free gives the memory back.
+ * Errors: IL_EUSAGE with the nearest option; IL_EFAIL. */
+il_status cli_parse(cli_call *call, const cli_row *row, int argc, char **argv,
+                    il_error *err);
+void cli_call_free(cli_call *call);
+
+/* An option as it is given: "--save-every", "-o"; with what stands for its value: " N". */
+enum { CLI_SHOWN = 192 };
+void cli_show_option(char text[CLI_SHOWN], const il_opt *option, int with_value);
+/* Its default as text, "" where the help says what holds without it. */
+void cli_show_default(char text[CLI_SHOWN], const il_opt *option);
+
+/* What `innerloop help COMMAND WORD...` prints. */
+void cli_help(const cli_row *row, int words, char *const *word);
 
 /* "note: ..." on stderr, one line that changes no terminal */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What a model is asked when it is explained or looked into: rows of the options of a command whose
- * struct has an il_explain_options `ask`, and their usage. */
-#define CLI_ASKING_ROW(kind, options, field, min, value, help)                             \
+ * struct has an il_explain_options `ask`. */
+#define CLI_ASKED(type, field, init, min, value, help)                                     \
     {                                                                                      \
-#field, kind, offsetof(options, ask.field), min, value, help                       \
+#field, IL_OPT_##type, offsetof(options, ask.field), init, min, 1e9, help, NULL,   \
+            value                                                                          \
     }
-#define CLI_ASKING(options)                                                                \
-    CLI_ASKING_ROW(CLI_TEXT, options, task, 0, "T", "another task than the model's own"),  \
-        CLI_ASKING_ROW(CLI_TEXT, options, data, 0, "A,B",                                  \
-                       "kinds of inputs: isotropic,kappa=30"),                             \
-        CLI_ASKING_ROW(CLI_TEXT, options, examples, 0, "N,M",                              \
-                       "numbers of examples (those of training, and half)"),               \
-        CLI_ASKING_ROW(CLI_TEXT, options, reading, 0, "HOW", "auto, lens or probe"),       \
-        CLI_ASKING_ROW(CLI_INT, options, prompts, 1, "N",                                  \
-                       "prompts of each kind and size (32; of lens and probe more)"),      \
-        CLI_ASKING_ROW(CLI_INT, options, queries, 1, "N",                                  \
-                       "queries of each prompt (3 for every dimension)"),                  \
-        CLI_ASKING_ROW(CLI_INT, options, dims, 1, "D", "dimensions that are alive"),       \
-        CLI_ASKING_ROW(CLI_INT, options, loops, 1, "R", "loops of a looped model"),        \
-        CLI_ASKING_ROW(CLI_SEED, options, seed, 0, "S", "which prompts (1)")
-#define CLI_ASKING_USAGE                                                                   \
-    "[--task T] [--data A,B] [--examples N,M] [--reading auto|lens|probe] [--prompts N] "  \
-    "[--queries N] [--dims D] [--loops R] [--seed S]"
+#define CLI_ASKING                                                                         \
+    CLI_ASKED(STRING, task, 0, 0, "TASK", "another task than the model's own"),            \
+        CLI_ASKED(STRING, data, 0, 0, "SHIFT,...", "kinds of inputs: isotropic,kappa=30"), \
+        CLI_ASKED(STRING, examples, 0, 0, "N,...",                                         \
+                  "numbers of examples (those of training, and half)"),                    \
+        CLI_ASKED(STRING, reading, 0, 0, "HOW", "auto, lens or probe"),                    \
+        CLI_ASKED(INT, prompts, 0, 1, "N",                                                 \
+                  "prompts of each kind and size (32; of lens and probe more)"),           \
+        CLI_ASKED(INT, queries, 0, 1, "N",                                                 \
+                  "queries of each prompt (3 for every dimension)"),                       \
+        CLI_ASKED(INT, dims, 0, 1, "D", "dimensions that are alive"),                      \
+        CLI_ASKED(INT, loops, 0, 1, "R", "loops of a looped model")
 
 /* What SIGINT, SIGTERM, SIGHUP and SIGXCPU call from here on; NULL: the program says so and ends with 130, unless
  * they were ignored when it began. SIGHUP stays ignored where it was (nohup). */
@@ -157,6 +170,11 @@ void cli_progress_free(cli_progress *progress); /* ends the line */
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
+/* Columns of the terminal, or of COLUMNS, or 80. */
+int cli_width(void);
+/* Prints words, wrapped to that width; lines but the first begin with `indent` blanks, and the first has
+ * reached that column. Ends the line. */
+void cli_wrap(const char *text, int indent);
 const char *cli_grouped(char text[32], int64_t n); /* 1234567 as 1,234,567 */
 void cli_notes(const char *notes);                 /* sentences, one a line, to stderr */
 /* Writes a table to stdout: as one JSON object, as CSV, or as text. */

@@ -4,9 +4,9 @@
 typedef struct {
     const char *out;
 } options;
-static const cli_option opts[] = {
-    { "out", CLI_TEXT, offsetof(options, out), 0, "FOLDER",
-      "the run folder (runs/demo, or the first of runs/demo-2, ... that fits)" },
+static const il_opt opts[] = {
+    CLI_STRING(out, NULL, "FOLDER",
+               "the run folder (runs/demo, or the first of runs/demo-2, ... that fits)"),
     { 0 },
 };
 
@@ -104,16 +104,14 @@ static il_status train(char folder[CLI_PATH], const char *out, il_trained *train
     }
 }
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    options o = { 0 };
-    int words;
+    const options *o = call->options;
     char folder[CLI_PATH];
     il_trained trained = { 0 };
     il_model *model;
-    CLI_TRY(cli_parse(&cmd_demo, argc, argv, &o, 0, 0, &words, err));
     say("1. Training recipes/quick.yaml: a transformer that learns to regress in context.");
-    il_status status = train(folder, o.out, &trained, err);
+    il_status status = train(folder, o->out, &trained, err);
     if (status == IL_EINTERRUPT)
         return il_fail(err, status,
                        "stopped and saved in %s; `innerloop demo` continues it", folder);
@@ -126,10 +124,13 @@ static il_status run(int argc, char **argv, il_error *err)
 }
 
 const cli_command cmd_demo = {
-    .usage = "[--out FOLDER]",
+    .words = "",
+    .least = 0,
+    .most = 0,
     .help = "Trains recipes/quick.yaml, prints its error by examples and by loops, "
-            "predicts on\n"
+            "predicts on "
             "examples/penguins_*.csv and writes a report with figures.",
     .options = opts,
+    .size = sizeof(options),
     .run = run,
 };

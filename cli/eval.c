@@ -2,30 +2,24 @@
 #include "cli.h"
 
 typedef struct {
-    const char *task, *shift, *against, *by, *figure;
-    int prompts, loops, points, dims, json, csv;
+    const char *task, *shift, *against, *figure;
+    int by, prompts, loops, points, dims, json, csv;
     uint64_t seed;
 } options;
-static const cli_option opts[] = {
-    { "task", CLI_TEXT, offsetof(options, task), 0, "T",
-      "another task than the model's own" },
-    { "shift", CLI_TEXT, offsetof(options, shift), 0, "S",
-      "a shift of its prompts: scaled_x=2" },
-    { "against", CLI_TEXT, offsetof(options, against), 0, "A,B",
-      "algorithms: ols,ridge alpha=0.1,gd@10" },
-    { "by", CLI_TEXT, offsetof(options, by), 0, "WHAT",
-      "points (the default), loops, or mean: one row" },
-    { "prompts", CLI_INT, offsetof(options, prompts), 1, "N", "prompts measured (1280)" },
-    { "loops", CLI_INT, offsetof(options, loops), 1, "R",
-      "the loop that is read; by loops: the last one" },
-    { "points", CLI_INT, offsetof(options, points), 1, "N", "points in a prompt" },
-    { "dims", CLI_INT, offsetof(options, dims), 1, "D", "dimensions that are alive" },
-    { "seed", CLI_SEED, offsetof(options, seed), 0, "S", "which prompts (1)" },
-    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
-    { "csv", CLI_FLAG, offsetof(options, csv), 0, NULL,
-      "comma-separated, with every digit" },
-    { "figure", CLI_TEXT, offsetof(options, figure), 0, "PATH",
-      "also draw it: PATH.svg, PATH.gp, PATH.csv" },
+static const il_opt opts[] = {
+    CLI_STRING(task, NULL, "TASK", "another task than the model's own"),
+    CLI_STRING(shift, NULL, "SHIFT", "a shift of its prompts: scaled_x=2"),
+    CLI_STRING(against, NULL, "ALGO,...", "algorithms: ols,ridge alpha=0.1,gd@10"),
+    CLI_CHOICE(by, "points|loops|mean",
+               "a row for each number of examples or loop; mean: one row"),
+    CLI_INT(prompts, 1280, 1, "N", "prompts measured"),
+    CLI_INT(loops, 0, 1, "R", "the loop that is read; by loops: the last one"),
+    CLI_INT(points, 0, 1, "N", "points in a prompt"),
+    CLI_INT(dims, 0, 1, "D", "dimensions that are alive"),
+    CLI_SEED(seed, 1, "which prompts"),
+    CLI_FLAG(json, "one JSON object"),
+    CLI_FLAG(csv, "comma-separated, with every digit"),
+    CLI_STRING(figure, NULL, "PATH", "also draw it: PATH.svg, PATH.gp, PATH.csv"),
     { 0 },
 };
 
@@ -35,14 +29,8 @@ typedef il_status (*measure)(const il_model *model, const il_eval_options *optio
 
 static il_status check(const options *o, measure *how, il_error *err)
 {
-    const char *by = o->by ? o->by : "points";
-    *how = !strcmp(by, "points")  ? il_eval_points
-           : !strcmp(by, "loops") ? il_eval_loops
-           : !strcmp(by, "mean")  ? il_eval_mean
-                                  : NULL;
-    if (!*how)
-        return il_fail(err, IL_EUSAGE,
-                       "eval: --by takes points, loops or mean, not '%.64s'", by);
+    static const measure ways[] = { il_eval_points, il_eval_loops, il_eval_mean };
+    *how = ways[o->by];
     if (o->figure && *how == il_eval_mean)
         return il_fail(err, IL_EUSAGE,
                        "eval: one row makes no figure: --figure goes with "
@@ -86,36 +74,34 @@ static il_status evaluate(const il_model *model, const options *o, measure how,
     return status;
 }
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    options o = { .prompts = 1280, .seed = 1 };
+    const options *o = call->options;
     il_model *model;
-    int words;
     measure how;
-    CLI_TRY(cli_parse(&cmd_eval, argc, argv, &o, 1, 1, &words, err));
-    CLI_TRY(check(&o, &how, err));
-    CLI_TRY(il_model_load(&model, argv[1], err));
-    il_status status = evaluate(model, &o, how, err);
+    CLI_TRY(check(o, &how, err));
+    CLI_TRY(il_model_load(&model, call->word[1], err));
+    il_status status = evaluate(model, o, how, err);
     il_model_free(model);
     return status;
 }
 
 const cli_command cmd_eval = {
-    .usage =
-        "MODEL [--task T] [--shift S] [--against A,B] [--by points|loops|mean] [--prompts "
-        "N] "
-        "[--loops R] [--points N] [--dims D] [--seed S] [--json|--csv] [--figure PATH]",
+    .words = "MODEL",
+    .least = 1,
+    .most = 1,
     .help = "Errors are squared and normalised: predicting zero scores 1. For a task of "
             "classes "
-            "they are\n"
+            "they are "
             "shares of wrong signs; for sequences, half of squared errors, not normalised. "
             "model_low and model_high are the 5 % and 95 % bootstrap "
-            "quantiles\n"
+            "quantiles "
             "of the mean over prompts. For a model of classes the table is of loss, in "
             "nats, by "
-            "position.\n"
+            "position. "
             "A model that is no better than always answering zero (the commoner sign, the "
             "classes' frequencies) is noted.",
     .options = opts,
+    .size = sizeof(options),
     .run = run,
 };

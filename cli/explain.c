@@ -9,11 +9,11 @@ typedef struct {
     const char *figures;
     int json;
 } options;
-static const cli_option opts[] = {
-    CLI_ASKING(options),
-    { "figures", CLI_TEXT, offsetof(options, figures), 0, "FOLDER",
-      "also draw there: steps, spectrum, answers" },
-    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
+static const il_opt opts[] = {
+    CLI_ASKING,
+    CLI_ASKED(SEED, seed, 1, 0, "S", "which prompts"),
+    CLI_STRING(figures, NULL, "FOLDER", "also draw there: steps, spectrum, answers"),
+    CLI_FLAG(json, "one JSON object"),
     { 0 },
 };
 
@@ -81,34 +81,35 @@ static il_status draw(const il_explanation *e, const char *folder, il_error *err
     return IL_OK;
 }
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    options o = { .ask.seed = 1 };
+    const options *o = call->options;
     il_model *model;
     il_explanation e;
-    int words;
-    CLI_TRY(cli_parse(&cmd_explain, argc, argv, &o, 1, 1, &words, err));
-    CLI_TRY(il_model_load(&model, argv[1], err));
-    il_status status = il_explain(model, &o.ask, &e, err);
+    CLI_TRY(il_model_load(&model, call->word[1], err));
+    il_status status = il_explain(model, &o->ask, &e, err);
     il_model_free(model);
     if (status) return status;
-    if (o.json)
+    if (o->json)
         print_json(&e);
     else
         print(&e);
     cli_notes(il_table_notes(e.layers));
-    if (o.figures) status = draw(&e, o.figures, err);
+    if (o->figures) status = draw(&e, o->figures, err);
     il_explanation_free(&e);
     return status;
 }
 
 const cli_command cmd_explain = {
-    .usage = "MODEL " CLI_ASKING_USAGE " [--figures FOLDER] [--json]",
+    .words = "MODEL",
+    .least = 1,
+    .most = 1,
     .help =
         "Reads a prediction after every layer or loop and fits the steps of every family "
-        "of\n"
-        "algorithms to the readings. share and score: the part of a reading's mean square\n"
+        "of "
+        "algorithms to the readings. share and score: the part of a reading's mean square "
         "that is left unexplained.",
     .options = opts,
+    .size = sizeof(options),
     .run = run,
 };

@@ -17,36 +17,26 @@ typedef struct {
     double forget, ridge;
     int resume, score, last, json, csv;
 } options;
-static const cli_option opts[] = {
-    { "column", CLI_TEXT, offsetof(options, column), 0, "C,...",
-      "the columns to forecast (all whose first row is a number)" },
-    { "lags", CLI_INT, offsetof(options, lags), 1, "N",
-      "newest values that a forecast reads (12)" },
-    { "others", CLI_INT, offsetof(options, others), 0, "N",
-      "newest changes of every other column that it reads (0)" },
-    { "horizon", CLI_INT, offsetof(options, horizon), 1, "H", "rows ahead, 1 to H (1)" },
-    { "period", CLI_TEXT, offsetof(options, period), 0, "P,...",
-      "seasons in rows, at most four" },
-    { "forget", CLI_REAL, offsetof(options, forget), 0, "G",
-      "what a row counts one row later (0.999)" },
-    { "ridge", CLI_REAL, offsetof(options, ridge), 0, "M",
-      "pull towards \"no change\" (several, mixed by their losses)" },
-    { "against", CLI_TEXT, offsetof(options, against), 0, "F,...",
-      "beside it: persistence, seasonal, ar, nlms, naive" },
-    { "model", CLI_TEXT, offsetof(options, model), 0, "RUN",
-      "a trained model of sequences answers, one row ahead" },
-    { "score", CLI_FLAG, offsetof(options, score), 0, NULL,
-      "print errors next to the others' instead of forecasts" },
-    { "last", CLI_FLAG, offsetof(options, last), 0, NULL,
-      "print only what is forecast after the last row" },
-    { "state", CLI_TEXT, offsetof(options, state), 0, "FILE",
-      "save here at the end and when interrupted" },
-    { "save-every", CLI_INT, offsetof(options, save_every), 1, "N", "and every N rows" },
-    { "resume", CLI_FLAG, offsetof(options, resume), 0, NULL,
-      "go on from the state; the rows are new ones" },
-    { "csv", CLI_FLAG, offsetof(options, csv), 0, NULL, "CSV (forecasts are, by default)" },
-    { "json", CLI_FLAG, offsetof(options, json), 0, NULL,
-      "JSON: one object for each forecast, or one of scores" },
+static const il_opt opts[] = {
+    CLI_STRING(column, NULL, "C,...",
+               "the columns to forecast (all whose first row is a number)"),
+    CLI_INT(lags, 0, 1, "N", "newest values that a forecast reads (12)"),
+    CLI_INT(others, -1, 0, "N", "newest changes of every other column that it reads (0)"),
+    CLI_INT(horizon, 0, 1, "H", "rows ahead, 1 to H (1)"),
+    CLI_STRING(period, NULL, "P,...", "seasons in rows, at most four"),
+    CLI_OPT(REAL, forget, NAN, -1e300, 1e300, "G",
+            "what a row counts one row later (0.999)", NULL),
+    CLI_OPT(REAL, ridge, NAN, -1e300, 1e300, "M",
+            "pull towards \"no change\" (several, mixed by their losses)", NULL),
+    CLI_STRING(against, NULL, "F,...", "beside it: persistence, seasonal, ar, nlms, naive"),
+    CLI_STRING(model, NULL, "RUN", "a trained model of sequences answers, one row ahead"),
+    CLI_FLAG(score, "print errors next to the others' instead of forecasts"),
+    CLI_FLAG(last, "print only what is forecast after the last row"),
+    CLI_STRING(state, NULL, "FILE", "save here at the end and when interrupted"),
+    CLI_INT(save_every, 0, 1, "N", "and every N rows"),
+    CLI_FLAG(resume, "go on from the state; the rows are new ones"),
+    CLI_FLAG(csv, "CSV (forecasts are, by default)"),
+    CLI_FLAG(json, "JSON: one object for each forecast, or one of scores"),
     { 0 },
 };
 
@@ -209,7 +199,7 @@ static il_status make(session *s, il_error *err)
     f.model = s->model;
     if (o->lags) f.lags = o->lags;
     if (o->horizon) f.horizon = o->horizon;
-    if (o->others) f.others = o->others;
+    if (o->others >= 0) f.others = o->others;
     if (!isnan(o->forget)) f.forget = o->forget;
     if (!isnan(o->ridge)) f.ridge = o->ridge;
     if (o->period) CLI_TRY(read_periods(o->period, f.period, err));
@@ -459,7 +449,7 @@ static il_status check(const options *o, il_error *err)
 {
     const char *fixed = o->column           ? "column"
                         : o->lags           ? "lags"
-                        : o->others         ? "others"
+                        : o->others >= 0    ? "others"
                         : o->horizon        ? "horizon"
                         : o->period         ? "period"
                         : !isnan(o->forget) ? "forget"
@@ -477,20 +467,19 @@ static il_status check(const options *o, il_error *err)
     return o->state ? check_state(o, err) : IL_OK;
 }
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    options o = { .forget = NAN, .ridge = NAN };
-    int words;
-    CLI_TRY(cli_parse(&cmd_forecast, argc, argv, &o, 1, 1, &words, err));
-    CLI_TRY(check(&o, err));
-    int piped = !strcmp(argv[1], "-");
-    session s = { .o = &o, .path = piped ? "standard input" : argv[1] };
+    const options *o = call->options;
+    const char *path = call->word[1];
+    CLI_TRY(check(o, err));
+    int piped = !strcmp(path, "-");
+    session s = { .o = o, .path = piped ? "standard input" : path };
     watch_signals();
-    FILE *f = piped ? stdin : fopen(argv[1], "rb");
+    FILE *f = piped ? stdin : fopen(path, "rb");
     if (!f && stop) return il_fail(err, IL_EINTERRUPT, "interrupted");
-    if (!f) return il_fail_io(err, "%.256s: cannot be read", argv[1]);
+    if (!f) return il_fail_io(err, "%.256s: cannot be read", path);
     il_lock *lock = NULL;
-    il_status status = o.state ? il_lock_take(&lock, o.state, err) : IL_OK;
+    il_status status = o->state ? il_lock_take(&lock, o->state, err) : IL_OK;
     if (!status) status = read_series(&s, f, err);
     if (!piped) fclose(f);
     il_lock_give(lock);
@@ -503,14 +492,15 @@ static il_status run(int argc, char **argv, il_error *err)
 }
 
 const cli_command cmd_forecast = {
-    .usage = "SERIES.csv|- [--column C,...] [--lags N] [--horizon H] [--period P,...] "
-             "[--forget G] [--ridge M] [--against F,...] [--model RUN] [--score] [--last] "
-             "[--state FILE [--resume]] [--json|--csv]",
+    .words = "SERIES.csv|-",
+    .least = 1,
+    .most = 1,
     .help = "Every forecast is made before its row is read, and learnt from right after. "
-            "`-` reads\n"
+            "`-` reads "
             "standard input and answers each row at once. What happens to missing values, "
-            "and how to\n"
+            "and how to "
             "read the intervals: docs/forecast.md.",
     .options = opts,
+    .size = sizeof(options),
     .run = run,
 };

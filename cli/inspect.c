@@ -4,37 +4,37 @@
 typedef struct {
     il_explain_options ask;
     il_inspect_options look;
-    const char *with, *probe;
+    const char *with, *probe, *seed;
     int json, csv;
 } options;
-#define LOOK(kind, field, value, help)                                                     \
+#define LOOK(type, field, value, help)                                                     \
     {                                                                                      \
-#field, kind, offsetof(options, look.field), 0, value, help                        \
+#field, IL_OPT_##type, offsetof(options, look.field), 0, 0, 1, help, NULL, value   \
     }
-static const cli_option opts[] = {
-    CLI_ASKING(options),
-    LOOK(CLI_TEXT, target, "A,B",
+static const il_opt opts[] = {
+    CLI_ASKING,
+    CLI_STRING(seed, NULL, "S", "which prompts (1)"),
+    LOOK(STRING, target, "A,...",
          "probe: what is read (answer,gradient_step,least_squares)"),
-    { "probe", CLI_TEXT, offsetof(options, probe), 0, "KIND",
-      "probe: ridge, mlp, or mlp with so many units: mlp=64 (ridge)" },
-    LOOK(CLI_FLAG, pool, NULL, "probe: read all tokens, under learnt weights of positions"),
-    LOOK(CLI_TEXT, each, "WHAT", "weights: a row for each head, block or value (head)"),
-    LOOK(CLI_TEXT, to, "NAME",
+    CLI_STRING(probe, "ridge", "KIND",
+               "probe: ridge, mlp, or mlp with so many units: mlp=64"),
+    LOOK(BOOL, pool, NULL, "probe: read all tokens, under learnt weights of positions"),
+    LOOK(STRING, each, "WHAT", "weights: a row for each head, block or value (head)"),
+    LOOK(STRING, to, "CONSTRUCTION",
          "weights: distances to a construction, whose options follow MODEL"),
-    { "with", CLI_TEXT, offsetof(options, with), 0, "FILE",
-      "interpolate: the other end (the model's own block means)" },
-    LOOK(CLI_TEXT, at, "NAME", "patch: a register or an op (the stream after every layer)"),
-    LOOK(CLI_TEXT, by, "ALGO@N",
-         "patch: an algorithm after N steps (another prompt's run)"),
-    LOOK(CLI_TEXT, tokens, "WHICH", "patch: query, examples or all"),
-    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
-    { "csv", CLI_FLAG, offsetof(options, csv), 0, NULL, "comma-separated" },
+    CLI_STRING(with, NULL, "FILE",
+               "interpolate: the other end (the model's own block means)"),
+    LOOK(STRING, at, "NAME", "patch: a register or an op (the stream after every layer)"),
+    LOOK(STRING, by, "ALGO@N", "patch: an algorithm after N steps (another prompt's run)"),
+    LOOK(STRING, tokens, "WHICH", "patch: query, examples or all"),
+    CLI_FLAG(json, "one JSON object"),
+    CLI_FLAG(csv, "comma-separated"),
     { 0 },
 };
 
 static il_status read_probe(options *o, il_error *err)
 {
-    const char *kind = o->probe ? o->probe : "ridge";
+    const char *kind = o->probe;
     char *end;
     if (!strcmp(kind, "ridge")) return IL_OK;
     o->look.hidden = 64;
@@ -48,9 +48,12 @@ static il_status read_probe(options *o, il_error *err)
 /* One that is given is one that the analysis reads. */
 static il_status read_seed(options *o, const char *analysis, il_error *err)
 {
-    if (o->ask.seed != CLI_NO_SEED) return il_inspect_reads(analysis, "seed", err);
+    static const il_opt seed = { "seed", IL_OPT_SEED, offsetof(il_explain_options, seed),
+                                 .help = "which prompts" };
     o->ask.seed = 1;
-    return IL_OK;
+    if (!o->seed) return IL_OK;
+    CLI_TRY(il_inspect_reads(analysis, "seed", err));
+    return il_opt_set(&seed, &o->ask, "--seed", o->seed, err) ? IL_EUSAGE : IL_OK;
 }
 
 /* The construction with the words behind MODEL: "gd" and "step_size=0.1" */
@@ -82,39 +85,38 @@ static il_status load(il_model **model, const char *name, const char *path, il_e
                    path, name);
 }
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    options o = { .ask.seed = CLI_NO_SEED };
+    options *o = call->options;
     char construction[CLI_PATH];
     il_model *model, *with = NULL;
     il_table *table;
-    int words;
-    CLI_TRY(cli_parse(&cmd_inspect, argc, argv, &o, 2, 64, &words, err));
-    if (o.json && o.csv) return il_fail(err, IL_EUSAGE, "inspect: either --json or --csv");
-    CLI_TRY(read_probe(&o, err));
-    CLI_TRY(read_construction(&o, construction, argv + 3, words - 2, err));
-    CLI_TRY(load(&model, argv[1], argv[2], err));
-    il_status status = read_seed(&o, argv[1], err);
-    if (!status && o.with) status = il_model_load(&with, o.with, err);
-    o.look.ask = o.ask;
-    o.look.with = with;
-    if (!status) status = il_inspect(model, argv[1], &o.look, &table, err);
+    if (o->json && o->csv)
+        return il_fail(err, IL_EUSAGE, "inspect: either --json or --csv");
+    CLI_TRY(read_probe(o, err));
+    CLI_TRY(read_construction(o, construction, call->word + 3, call->words - 2, err));
+    CLI_TRY(load(&model, call->word[1], call->word[2], err));
+    il_status status = read_seed(o, call->word[1], err);
+    if (!status && o->with) status = il_model_load(&with, o->with, err);
+    o->look.ask = o->ask;
+    o->look.with = with;
+    if (!status) status = il_inspect(model, call->word[1], &o->look, &table, err);
     il_model_free(model);
     il_model_free(with);
     if (status) return status;
-    cli_write(table, o.json ? CLI_AS_JSON : o.csv ? CLI_AS_CSV : CLI_AS_TEXT);
+    cli_write(table, o->json ? CLI_AS_JSON : o->csv ? CLI_AS_CSV : CLI_AS_TEXT);
     cli_notes(il_table_notes(table));
     il_table_free(table);
     return IL_OK;
 }
 
 const cli_command cmd_inspect = {
-    .usage =
-        "similarity|lens|probe|weights|interpolate|patch|sensitivity MODEL [key=value "
-        "...] " CLI_ASKING_USAGE " [--target A,B] [--probe ridge|mlp|mlp=UNITS] [--pool] "
-        "[--each head|block|value] [--to NAME] [--with FILE] [--at NAME] [--by ALGO@N] "
-        "[--tokens query|examples|all] [--json|--csv]",
+    .words =
+        "similarity|lens|probe|weights|interpolate|patch|sensitivity MODEL [key=value ...]",
+    .least = 2,
+    .most = 64,
     .help = "docs/explain.md says what each analysis measures.",
     .options = opts,
+    .size = sizeof(options),
     .run = run,
 };

@@ -4,8 +4,8 @@
 typedef struct {
     int json;
 } options;
-static const cli_option opts[] = {
-    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
+static const il_opt opts[] = {
+    CLI_FLAG(json, "one JSON object"),
     { 0 },
 };
 
@@ -51,21 +51,21 @@ static il_status list(il_table **table, const char *kind, il_error *err)
     return il_list(table, kind, err);
 }
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    options o = { 0 };
+    const options *o = call->options;
     il_table *table;
-    int words;
-    CLI_TRY(cli_parse(&cmd_list, argc, argv, &o, 1, 1, &words, err));
-    CLI_TRY(list(&table, argv[1], err));
-    cli_write(table, o.json ? CLI_AS_JSON : CLI_AS_TEXT);
+    CLI_TRY(list(&table, call->word[1], err));
+    cli_write(table, o->json ? CLI_AS_JSON : CLI_AS_TEXT);
     il_table_free(table);
     return IL_OK;
 }
 
 const cli_command cmd_list = {
-    .usage =
-        "tasks|shifts|layouts|algos|ops|models|constructions|recipes|commands [--json]",
+    .words = "tasks|shifts|layouts|algos|ops|models|constructions|recipes|commands",
+    .least = 1,
+    .most = 1,
     .options = opts,
+    .size = sizeof(options),
     .run = run,
 };

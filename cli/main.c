@@ -36,11 +36,11 @@ static il_status finish(il_status status, il_error *err)
                    errno ? strerror(errno) : "an earlier write failed");
 }
 
-/* Is one of the words --help, before a -- that ends the options? */
+/* Is one of the words --help or -h, before a -- that ends the options? */
 static int asks_for_help(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
-        if (!strcmp(argv[i], "--help")) return 1;
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return 1;
     return 0;
 }
 
@@ -68,6 +68,23 @@ static int computes_in_double(const cli_command *command, char **argv)
     return in_double;
 }
 
+static il_status run(const cli_row *row, int argc, char **argv, char **whole, il_error *err)
+{
+    cli_call call = { 0 };
+    if (asks_for_help(argc, argv)) { /* COMMAND ... --help is help COMMAND ... */
+        cli_help(row, argc - 1, argv + 1);
+        return IL_OK;
+    }
+    CLI_TRY(il_kernel_check(err));
+    if (computes_in_double(row->command, argv) && sizeof(il_real) < sizeof(double))
+        CLI_TRY(cli_become_double(whole, err));
+    CLI_TRY(il_threads_check(err));
+    il_status status = cli_parse(&call, row, argc, argv, err);
+    if (!status) status = row->command->run(&call, err);
+    cli_call_free(&call);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     fill_streams();
@@ -82,25 +99,18 @@ int main(int argc, char **argv)
     argv = argv[0] && argv[1] ? argv + 1 : alone;
     if (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")) argv[0] = help;
     if (!strcmp(argv[0], "--version")) argv[0] = version;
-    if (asks_for_help(argc, argv)) { /* COMMAND ... --help is help COMMAND */
-        argv[1] = argv[0];
-        argv[0] = help;
-        argc = 2;
-    }
     const cli_row *row = cli_command_find(argv[0], &err);
-    il_status status = row ? il_kernel_check(&err) : IL_EUSAGE;
-    if (!status && computes_in_double(row->command, argv) &&
-        sizeof(il_real) < sizeof(double))
-        status = cli_become_double(whole, &err);
-    if (!status) status = il_threads_check(&err);
-    if (!status) status = row->command->run(argc, argv, &err);
+    il_status status = row ? run(row, argc, argv, whole, &err) : IL_EUSAGE;
     status = finish(status, &err);
     if (status) {
         show_plain(err.text);
         fprintf(stderr, "innerloop: %s\n", err.text);
-        if (status == IL_EUSAGE)
-            fprintf(stderr, "usage: innerloop %s %s\n", row ? row->name : "COMMAND",
-                    row ? row->command->usage : "[ARGUMENTS]");
+    }
+    if (status == IL_EUSAGE) {
+        const cli_command *c = row ? row->command : NULL;
+        fprintf(stderr, "usage: innerloop %s %s%s\n", row ? row->name : "COMMAND",
+                c ? c->words : "[ARGUMENTS]",
+                c && (c->options || c->settings) ? " [OPTIONS]" : "");
     }
     return (int)status;
 }

@@ -6,20 +6,15 @@ typedef struct {
     int score, loops, prompts, json;
     uint64_t seed;
 } options;
-static const cli_option opts[] = {
-    { "examples", CLI_TEXT, offsetof(options, examples), 0, "A.csv",
-      "rows with known targets; - is standard input" },
-    { "queries", CLI_TEXT, offsetof(options, queries), 0, "B.csv",
-      "rows to predict; likewise" },
-    { "target", CLI_TEXT, offsetof(options, target), 0, "y", "the column to predict" },
-    { "score", CLI_FLAG, offsetof(options, score), 0, NULL,
-      "print rmse next to ridge, ols and the mean instead of predictions" },
-    { "loops", CLI_INT, offsetof(options, loops), 1, "R", "loops (as trained)" },
-    { "prompts", CLI_INT, offsetof(options, prompts), 1, "P",
-      "prompts averaged when the examples do not fit one (32)" },
-    { "seed", CLI_SEED, offsetof(options, seed), 0, "S",
-      "which examples go into which prompt" },
-    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object with both" },
+static const il_opt opts[] = {
+    CLI_STRING(examples, NULL, "A.csv", "rows with known targets; - is standard input"),
+    CLI_STRING(queries, NULL, "B.csv", "rows to predict; likewise"),
+    CLI_STRING(target, NULL, "COLUMN", "the column to predict"),
+    CLI_FLAG(score, "print rmse next to ridge, ols and the mean instead of predictions"),
+    CLI_INT(loops, 0, 1, "R", "loops (as trained)"),
+    CLI_INT(prompts, 32, 1, "P", "prompts averaged when the examples do not fit one"),
+    CLI_SEED(seed, 0, "which examples go into which prompt"),
+    CLI_FLAG(json, "one JSON object with both"),
     { 0 },
 };
 
@@ -124,23 +119,21 @@ static il_status read_table(il_table **table, const char *path, il_error *err)
                              : il_table_read_from(table, stdin, "standard input", err);
 }
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    options o = { 0 };
+    const options *o = call->options;
     il_table *examples = NULL, *queries = NULL;
     il_model *model = NULL;
-    int words;
-    CLI_TRY(cli_parse(&cmd_predict, argc, argv, &o, 1, 1, &words, err));
-    const char *missing = !o.examples ? "examples" : !o.queries ? "queries" : NULL;
-    if (!missing && !o.target) missing = "target";
+    const char *missing = !o->examples ? "examples" : !o->queries ? "queries" : NULL;
+    if (!missing && !o->target) missing = "target";
     if (missing) return il_fail(err, IL_EUSAGE, "predict: --%s is missing", missing);
-    if (!strcmp(o.examples, "-") && !strcmp(o.queries, "-"))
+    if (!strcmp(o->examples, "-") && !strcmp(o->queries, "-"))
         return il_fail(err, IL_EUSAGE,
                        "predict: --examples and --queries cannot both be standard input");
-    il_status status = read_table(&examples, o.examples, err);
-    if (!status) status = read_table(&queries, o.queries, err);
-    if (!status) status = il_model_load(&model, argv[1], err);
-    if (!status) status = predict(model, examples, queries, &o, err);
+    il_status status = read_table(&examples, o->examples, err);
+    if (!status) status = read_table(&queries, o->queries, err);
+    if (!status) status = il_model_load(&model, call->word[1], err);
+    if (!status) status = predict(model, examples, queries, o, err);
     il_table_free(examples);
     il_table_free(queries);
     il_model_free(model);
@@ -148,11 +141,13 @@ static il_status run(int argc, char **argv, il_error *err)
 }
 
 const cli_command cmd_predict = {
-    .usage = "MODEL --examples A.csv --queries B.csv --target y [--score] [--loops R] "
-             "[--prompts P] [--seed S] [--json]",
+    .words = "MODEL --examples A.csv --queries B.csv --target COLUMN",
+    .least = 1,
+    .most = 1,
     .help =
-        "Predictions go to stdout as CSV, notes on what was done to the tables to stderr.\n"
+        "Predictions go to stdout as CSV, notes on what was done to the tables to stderr. "
         "Text, missing cells and tables larger than the model: docs/predict.md.",
     .options = opts,
+    .size = sizeof(options),
     .run = run,
 };

@@ -21,18 +21,18 @@ static il_status report(const char *folder, il_error *err)
     return status;
 }
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    int words;
-    CLI_TRY(cli_parse(&cmd_report, argc, argv, NULL, 1, argc, &words, err));
-    for (int i = 1; i <= words; i++) CLI_TRY(report(argv[i], err));
+    for (int i = 1; i <= call->words; i++) CLI_TRY(report(call->word[i], err));
     return IL_OK;
 }
 
 const cli_command cmd_report = {
-    .usage = "RUN [RUN ...]",
+    .words = "RUN [RUN ...]",
+    .least = 1,
+    .most = 100000,
     .help = "Evaluates the newest checkpoint by number of examples and by loops, next to "
-            "zero,\n"
+            "zero, "
             "averaging, knn, gd, newton and ols; writes RUN/figures/ and RUN/report.html.",
     .run = run,
 };

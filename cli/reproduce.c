@@ -13,13 +13,11 @@ typedef struct {
     int list, json, minutes;
     const char *out;
 } options;
-static const cli_option opts[] = {
-    { "list", CLI_FLAG, offsetof(options, list), 0, NULL, "the claims there are" },
-    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
-    { "minutes", CLI_INT, offsetof(options, minutes), 1, "N",
-      "of `all`: only claims of at most N minutes" },
-    { "out", CLI_TEXT, offsetof(options, out), 0, "FOLDER",
-      "where models, tables and figures go (runs/reproduce)" },
+static const il_opt opts[] = {
+    CLI_FLAG(list, "the claims there are"),
+    CLI_FLAG(json, "one JSON object"),
+    CLI_INT(minutes, 0, 1, "N", "of `all`: only claims of at most N minutes"),
+    CLI_STRING(out, "runs/reproduce", "FOLDER", "where models, tables and figures go"),
     { 0 },
 };
 
@@ -394,42 +392,45 @@ static il_status reproduce_all(const options *o, il_table *all, int *claims, int
     return status;
 }
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    options o = { .out = "runs/reproduce" };
+    const options *o = call->options;
     il_table *all;
-    int words, claims = 0, out = 0;
-    CLI_TRY(cli_parse(&cmd_reproduce, argc, argv, &o, 0, 1, &words, err));
-    if (o.list && !words) return list(&o, err);
-    if (o.list || !words)
+    int claims = 0, out = 0;
+    if (o->list && !call->words) return list(o, err);
+    if (o->list || !call->words)
         return il_fail(err, IL_EUSAGE, "reproduce: %s",
-                       words ? "--list takes no claim" : "a claim is missing, or --list");
-    int every = !strcmp(argv[1], "all");
-    if (o.minutes && !every)
+                       call->words ? "--list takes no claim"
+                                   : "a claim is missing, or --list");
+    int every = !strcmp(call->word[1], "all");
+    if (o->minutes && !every)
         return il_fail(err, IL_EUSAGE, "reproduce: --minutes goes with `all`");
     CLI_TRY(il_table_new(&all, "claims", err));
-    il_status status = every ? reproduce_all(&o, all, &claims, &out, err)
-                             : reproduce(argv[1], &o, all, &claims, &out, err);
-    if (!status && o.json) cli_write(all, CLI_AS_JSON);
+    il_status status = every ? reproduce_all(o, all, &claims, &out, err)
+                             : reproduce(call->word[1], o, all, &claims, &out, err);
+    if (!status && o->json) cli_write(all, CLI_AS_JSON);
     il_table_free(all);
     if (status || !out) return status;
     return every ? il_fail(err, IL_ECLAIM, "%d of %d claims are out of tolerance", out,
                            claims)
-                 : il_fail(err, IL_ECLAIM, "%.100s is out of tolerance", argv[1]);
+                 : il_fail(err, IL_ECLAIM, "%.100s is out of tolerance", call->word[1]);
 }
 
 const cli_command cmd_reproduce = {
-    .usage = "CLAIM|all [--json] [--minutes N] [--out FOLDER] | --list [--json]",
+    .words = "CLAIM|all",
+    .least = 0,
+    .most = 1,
     .help =
         "CLAIM is a YAML file or a name from --list. Trains the models it needs, each "
-        "once and\n"
+        "once and "
         "resumable, at each of its seeds, and says what the paper says, what we measure "
-        "(the median,\n"
+        "(the median, "
         "the least and the most over seeds), and whether it holds; writes tables and "
-        "figures.\n"
+        "figures. "
         "Exits 6 when a row is out of its tolerance; a row that the file says is short "
-        "of the\n"
+        "of the "
         "paper is held to the file's own bounds.",
     .options = opts,
+    .size = sizeof(options),
     .run = run,
 };

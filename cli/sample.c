@@ -4,17 +4,16 @@
 #include <time.h>
 
 typedef struct {
-    const char *prompt, *temperature;
+    const char *prompt;
+    double temperature;
     int bytes;
     uint64_t seed;
 } options;
-static const cli_option opts[] = {
-    { "prompt", CLI_TEXT, offsetof(options, prompt), 0, "TEXT",
-      "what comes before (the end of a line)" },
-    { "bytes", CLI_INT, offsetof(options, bytes), 1, "N", "bytes to write (500)" },
-    { "temperature", CLI_TEXT, offsetof(options, temperature), 0, "X",
-      "of the draw (1); 0: the likeliest byte" },
-    { "seed", CLI_SEED, offsetof(options, seed), 0, "S", "of the draw (1)" },
+static const il_opt opts[] = {
+    CLI_STRING(prompt, NULL, "TEXT", "what comes before (the end of a line)"),
+    CLI_INT(bytes, 500, 1, "N", "bytes to write"),
+    CLI_OPT(REAL, temperature, 1, 0, 1e6, "X", "of the draw; 0: the likeliest byte", NULL),
+    CLI_SEED(seed, 1, "of the draw"),
     { 0 },
 };
 
@@ -25,16 +24,6 @@ static double now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static il_status read_temperature(const char *text, double *temperature, il_error *err)
-{
-    char *end;
-    *temperature = text ? strtod(text, &end) : 1;
-    if (text && (end == text || *end || !(*temperature >= 0 && *temperature <= 1e6)))
-        return il_fail(err, IL_EUSAGE,
-                       "sample: --temperature takes a number from 0 up, not '%.64s'", text);
-    return IL_OK;
 }
 
 /* The text so far; what has been read of it is in the context. */
@@ -61,14 +50,14 @@ static il_status read_text(writer *w, int from, const il_real **scores, il_error
     return IL_OK;
 }
 
-static il_status write_bytes(writer *w, const options *o, double temperature, il_error *err)
+static il_status write_bytes(writer *w, const options *o, il_error *err)
 {
     const il_real *scores;
     double start = now();
     int written = w->length;
     CLI_TRY(read_text(w, 0, &scores, err));
     for (int i = 0; i < o->bytes; i++) {
-        int byte = il_scores_draw(scores, BYTES, temperature, o->seed, (uint32_t)i);
+        int byte = il_scores_draw(scores, BYTES, o->temperature, o->seed, (uint32_t)i);
         w->text[w->length++] = (unsigned char)byte;
         if (i + 1 < o->bytes) CLI_TRY(read_text(w, w->length - 1, &scores, err));
     }
@@ -84,10 +73,8 @@ static il_status write_bytes(writer *w, const options *o, double temperature, il
 static il_status sample(const il_model *model, const options *o, il_error *err)
 {
     const char *prompt = o->prompt && *o->prompt ? o->prompt : "\n";
-    double temperature;
     writer w = { .length = (int)strlen(prompt),
                  .room = il_model_config(model)->model.n_positions };
-    CLI_TRY(read_temperature(o->temperature, &temperature, err));
     if (il_model_classes(model) != BYTES)
         return il_fail(err, IL_ECONFIG, "sample: the model was trained on %s, not on bytes",
                        il_model_config(model)->training.task_name);
@@ -95,29 +82,29 @@ static il_status sample(const il_model *model, const options *o, il_error *err)
     if (!w.text) return il_fail(err, IL_EFAIL, "out of memory for %d bytes", o->bytes);
     memcpy(w.text, prompt, (size_t)w.length);
     il_status status = il_context_new(&w.context, model, 0, err);
-    if (status == IL_OK) status = write_bytes(&w, o, temperature, err);
+    if (status == IL_OK) status = write_bytes(&w, o, err);
     il_context_free(w.context);
     free(w.text);
     return status;
 }
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    options o = { .bytes = 500, .seed = 1 };
     il_model *model;
-    int words;
-    CLI_TRY(cli_parse(&cmd_sample, argc, argv, &o, 1, 1, &words, err));
-    CLI_TRY(il_model_load(&model, argv[1], err));
-    il_status status = sample(model, &o, err);
+    CLI_TRY(il_model_load(&model, call->word[1], err));
+    il_status status = sample(model, call->options, err);
     il_model_free(model);
     return status;
 }
 
 const cli_command cmd_sample = {
-    .usage = "MODEL [--prompt TEXT] [--bytes N] [--temperature X] [--seed S]",
+    .words = "MODEL",
+    .least = 1,
+    .most = 1,
     .help = "The same model, prompt, temperature and seed write the same bytes. Where the "
-            "model's\n"
+            "model's "
             "context is full, it goes on from the last half of it.",
     .options = opts,
+    .size = sizeof(options),
     .run = run,
 };

@@ -4,8 +4,8 @@
 typedef struct {
     int json;
 } options;
-static const cli_option opts[] = {
-    { "json", CLI_FLAG, offsetof(options, json), 0, NULL, "one JSON object" },
+static const il_opt opts[] = {
+    CLI_FLAG(json, "one JSON object"),
     { 0 },
 };
 
@@ -54,23 +54,6 @@ static void describe(char *text, size_t size, const il_config *c)
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
-/* Words wrapped at 90 columns. */
-static void print_wrapped(const char *text)
-{
-    int column = 0;
-    while (*text) {
-        int size = (int)strcspn(text, " ");
-        if (column && column + 1 + size > 90) {
-            putchar('\n');
-            column = 0;
-        }
-        column += printf("%s%.*s", column ? " " : "", size, text);
-        text += size;
-        text += strspn(text, " ");
-    }
-    putchar('\n');
-}
-
 /* What becomes of the numbers of a file that holds others than we compute with */
 static const char *as_read(const il_model *model)
 {
@@ -89,7 +72,7 @@ static void show_text(const il_model *model, int trained, const char *recipe,
         printf("%s", il_model_program(model));
     } else {
         printf("%s\n", recipe);
-        print_wrapped(words);
+        cli_wrap(words, 0);
     }
     printf("\nparameters  %12s  backbone, as papers report it\n",
            cli_grouped(number, counts.backbone));
@@ -177,28 +160,30 @@ static il_status open_subject(il_model **model, int *trained, const char *name,
     return il_model_new(model, &config, err);
 }
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    options o = { 0 };
+    const options *o = call->options;
     il_model *model;
-    int words, trained;
+    int trained;
     char plan[1024];
-    CLI_TRY(cli_parse(&cmd_show, argc, argv, &o, 1, 1, &words, err));
-    CLI_TRY(open_subject(&model, &trained, argv[1], err));
+    CLI_TRY(open_subject(&model, &trained, call->word[1], err));
     describe(plan, sizeof plan, il_model_config(model));
     char *recipe = NULL;
     il_status status = il_config_text(&recipe, il_model_config(model), err);
-    if (!status) (o.json ? show_json : show_text)(model, trained, recipe, plan);
+    if (!status) (o->json ? show_json : show_text)(model, trained, recipe, plan);
     free(recipe);
     il_model_free(model);
     return status;
 }
 
 const cli_command cmd_show = {
-    .usage = "MODEL|RECIPE [--json]",
+    .words = "MODEL|RECIPE",
+    .least = 1,
+    .most = 1,
     .help = "MODEL is a checkpoint or a run folder (its newest checkpoint); RECIPE a "
-            "YAML file or\n"
+            "YAML file or "
             "a name from `innerloop list recipes`.",
     .options = opts,
+    .size = sizeof(options),
     .run = run,
 };

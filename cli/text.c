@@ -2,6 +2,34 @@
 #include "cli.h"
 
 #include <stdarg.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+int cli_width(void)
+{
+    struct winsize size = { 0 };
+    const char *columns = getenv("COLUMNS");
+    int width = columns ? atoi(columns) : 0;
+    if (width <= 0 && isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
+        width = size.ws_col;
+    return width <= 0 ? 80 : width < 40 ? 40 : width > 100 ? 100 : width;
+}
+
+void cli_wrap(const char *text, int indent)
+{
+    int width = cli_width(), column = indent;
+    while (*text) {
+        int size = (int)strcspn(text, " ");
+        if (column > indent && column + 1 + size > width) {
+            printf("\n%*s", indent, "");
+            column = indent;
+        }
+        column += printf("%s%.*s", column > indent ? " " : "", size, text);
+        text += size;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
+}
 
 const char *cli_grouped(char text[32], int64_t n)
 {

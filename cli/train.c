@@ -8,11 +8,10 @@ typedef struct {
     int resume;
     const char *out;
 } options;
-static const cli_option opts[] = {
-    { "resume", CLI_FLAG, offsetof(options, resume), 0, NULL,
-      "continue the folder's newest checkpoint, bit for bit" },
-    { "out", CLI_TEXT, offsetof(options, out), 0, "FOLDER",
-      "the run folder (the recipe's out_dir, or runs/RECIPE)" },
+static const il_opt opts[] = {
+    CLI_FLAG(resume, "continue the folder's newest checkpoint, bit for bit"),
+    CLI_STRING(out, NULL, "FOLDER",
+               "the run folder (the recipe's out_dir, or runs/RECIPE)"),
     { 0 },
 };
 
@@ -140,18 +139,16 @@ il_status cli_train(const cli_training *training, char folder[CLI_PATH], il_trai
     return cli_train_in(&config, folder, training->resume, result, err);
 }
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    options o = { 0 };
-    int words;
+    const options *o = call->options;
     char folder[CLI_PATH];
     il_trained result = { 0 };
-    CLI_TRY(cli_parse(&cmd_train, argc, argv, &o, 1, 1000, &words, err));
-    cli_training training = { .recipe = argv[1],
-                              .assignments = argv + 2,
-                              .n_assignments = words - 1,
-                              .folder = o.out,
-                              .resume = o.resume };
+    cli_training training = { .recipe = call->word[1],
+                              .assignments = call->word + 2,
+                              .n_assignments = call->words - 1,
+                              .folder = o->out,
+                              .resume = o->resume };
     il_status status = cli_train(&training, folder, &result, err);
     if (status == IL_EINTERRUPT)
         return il_fail(err, status, "%s in %s; the same command with --resume goes on",
@@ -170,12 +167,15 @@ static il_status run(int argc, char **argv, il_error *err)
 }
 
 const cli_command cmd_train = {
-    .usage = "RECIPE [key=value ...] [--resume] [--out FOLDER]",
+    .words = "RECIPE [key=value ...]",
+    .least = 1,
+    .most = 1000,
     .help = "RECIPE is a YAML file or a name from `innerloop list recipes`; key=value "
-            "overrides its\n"
+            "overrides its "
             "keys, as in model.n_embd=64. The same recipe gives the same weights on every "
-            "machine:\n"
+            "machine: "
             "the last line of the output is their hash.",
     .options = opts,
+    .size = sizeof(options),
     .run = run,
 };

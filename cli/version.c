@@ -1,16 +1,17 @@
 /* version.c - innerloop version */
 #include "cli.h"
 
-static il_status run(int argc, char **argv, il_error *err)
+static il_status run(const cli_call *call, il_error *err)
 {
-    int words;
-    CLI_TRY(cli_parse(&cmd_version, argc, argv, NULL, 0, 0, &words, err));
+    (void)call, (void)err;
     printf("innerloop %s (kernels: %s, threads: %d)\n", il_version(), il_kernel_name(),
            il_threads());
     return IL_OK;
 }
 
 const cli_command cmd_version = {
-    .usage = "",
+    .words = "",
+    .least = 0,
+    .most = 0,
     .run = run,
 };

@@ -55,9 +55,13 @@ typedef enum {
     IL_OPT_REAL,   /* double */
     IL_OPT_BOOL,   /* int, 0 or 1 */
     IL_OPT_CHOICE, /* int, index into `words` = "first|second|..." */
-    IL_OPT_TEXT    /* char[IL_TEXT]; `words` is the default */
+    IL_OPT_TEXT,   /* char[IL_TEXT]; `words` is the default */
+    IL_OPT_STRING, /* const char *, borrowed from what set it; `words` is the default, or NULL */
+    IL_OPT_SEED    /* uint64_t, below UINT64_MAX */
 } il_opt_type;
 
+/* An option: a row of a table that ends in IL_OPT_END. A default that is outside the range stands for an
+ * option that is not given: `help` says what holds then. */
 typedef struct {
     const char *name; /* may be a path: "curriculum.dims.start" */
     il_opt_type type;
@@ -65,7 +69,30 @@ typedef struct {
     double init, min, max; /* default and range of a number */
     const char *help;
     const char *words;
+    const char *value; /* what stands for a value in help texts: "FILE"; NULL: by the type */
 } il_opt;
+
+/* The options of a row of il_list, as ("algos", "gd"); with NULL for the name those that all rows of the
+ * kind have, as ("algos", NULL), or ("recipes", NULL): the keys of a recipe. NULL where there are none. */
+IL_API const il_opt *il_options(const char *kind, const char *name);
+
+/* Every option of a struct to its default. */
+IL_API void il_opt_init(const il_opt *table, void *target);
+
+/* The option of that name, NULL if there is none. */
+IL_API const il_opt *il_opt_find(const il_opt *table, const char *name);
+
+/* Sets one option from text. `name` stands for the option in the sentence, which says value, type and
+ * range. Errors: IL_ECONFIG. */
+IL_API il_status il_opt_set(const il_opt *opt, void *target, const char *name, const char *value, il_error *err);
+
+/* Applies n settings "key=value" to a struct. `what` names its owner in the sentence.
+ * Errors: IL_ECONFIG for a value, for a key that is given twice, and for an unknown one with the nearest. */
+IL_API il_status il_opt_apply(const il_opt *table, void *target, const char *const *settings, int n,
+                              const char *what, il_error *err);
+
+/* The option's value as text. */
+IL_API void il_opt_print(const il_opt *opt, const void *target, char *text, size_t size);
 
 /* ---- recipes ------------------------------------------------------------------------------------- */
 
@@ -176,9 +203,6 @@ IL_API il_status il_config_text(char **text, const il_config *config, il_error *
 /* Of everything in a recipe that a run's weights and checkpoints depend on: two recipes of one hash give
  * the same run. */
 IL_API uint64_t il_config_hash(const il_config *config);
-
-/* The table of all keys but the task's own options. */
-IL_API const il_opt *il_config_opts(void);
 
 /* What a task's squared error is divided by, so that predicting zero scores 1. */
 IL_API double il_task_scale(const il_task *task, const void *opts, int dims);

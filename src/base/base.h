@@ -73,19 +73,14 @@ double il_uniform(il_rng *rng);   /* in (0,1), 53 bits, never 0 or 1 */
 double il_normal(il_rng *rng);    /* N(0,1): inverse distribution function of one uniform */
 int il_below(il_rng *rng, int n); /* uniform in 0..n-1, without bias */
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options (innerloop.h has the others) ------------------------------------------------------ */
 
-void il_opt_init(const il_opt *table, void *target);
-const il_opt *il_opt_find(const il_opt *table, const char *name);
-/* Parses `value` into the option's field. The sentence names `name`, value, type and range. */
-il_status il_opt_set(const il_opt *opt, void *target, const char *name, const char *value,
-                     il_error *err);
-void il_opt_print(const il_opt *opt, const void *target, char *text, size_t size);
 int il_opt_equal(const il_opt *opt, const void *a, const void *b);
 /* A struct that was filled in by hand keeps to its table. Errors: IL_ECONFIG naming `prefix` and option. */
 il_status il_opt_check(const il_opt *table, const void *target, const char *prefix,
                        il_error *err);
-/* Applies "a=1 b=2" (spaces between). `what` names the owner in errors. */
+/* Applies "a=1 b=2" (spaces between), where the table has no IL_OPT_STRING. `what` names the owner in
+ * errors. */
 il_status il_opt_parse(const il_opt *table, void *target, const char *text,
                        const char *what, il_error *err);
 

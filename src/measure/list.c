@@ -58,16 +58,40 @@ static row construct_row(int i)
     return c ? (row){ c->name, c->summary, c->opts } : (row){ 0 };
 }
 
+static const il_opt *algo_opts(void) { return il_algo_common; }
+
 static const struct {
     const char *name;
     row (*at)(int i);
-    const il_opt *common; /* options of every row */
+    const il_opt *(*common)(void); /* options of every row, or NULL */
 } kinds[] = {
-    { "tasks", task_row, NULL },           { "shifts", shift_row, NULL },
-    { "layouts", layout_row, NULL },       { "constructions", construct_row, NULL },
-    { "algos", algo_row, il_algo_common }, { "ops", op_row, NULL },
+    { "tasks", task_row, NULL },      { "shifts", shift_row, NULL },
+    { "layouts", layout_row, NULL },  { "constructions", construct_row, NULL },
+    { "algos", algo_row, algo_opts }, { "ops", op_row, NULL },
     { "models", model_row, NULL },
 };
+
+/* Tables of what is no list of rows */
+static const struct {
+    const char *name;
+    const il_opt *(*table)(void);
+} tables[] = {
+    { "recipes", il_config_opts },
+};
+
+const il_opt *il_options(const char *kind, const char *name)
+{
+    for (int i = 0; kind && i < IL_COUNT(kinds); i++) {
+        if (strcmp(kind, kinds[i].name)) continue;
+        if (!name) return kinds[i].common ? kinds[i].common() : NULL;
+        row r;
+        for (int j = 0; (r = kinds[i].at(j)).name; j++)
+            if (!strcmp(name, r.name)) return r.opts;
+    }
+    for (int i = 0; kind && !name && i < IL_COUNT(tables); i++)
+        if (!strcmp(kind, tables[i].name)) return tables[i].table();
+    return NULL;
+}
 
 /* Adds "alpha=0.1 k=3" to text: every option with its default */
 static void print_options(char *text, size_t size, const il_opt *table)
@@ -109,7 +133,7 @@ il_status il_list(il_table **out, const char *kind, il_error *err)
         if (strcmp(kind, kinds[i].name)) continue;
         il_table *table;
         IL_TRY(il_table_new(&table, kind, err));
-        il_status status = fill(table, kinds[i].at, kinds[i].common, err);
+        il_status status = fill(table, kinds[i].at, il_options(kind, NULL), err);
         if (status == IL_OK)
             *out = table;
         else

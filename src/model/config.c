@@ -4,8 +4,7 @@
  * `training.task_kwargs`). Setting the task's name sets its options to their defaults, so in a
  * file the name counts first, wherever it stands.
  */
-#include "base/base.h"
-#include "task/task.h"
+#include "model/model.h"
 
 #include <strings.h>
 

@@ -1,6 +1,5 @@
 /* config_check.c - what no single key of a recipe can know, and the ramps of the curriculum */
-#include "base/base.h"
-#include "task/task.h"
+#include "model/model.h"
 
 int il_ramp_at(const il_ramp *ramp, int64_t step)
 {

@@ -2,8 +2,7 @@
  *
  * A key at its default is left out, so that a later version's new keys change no name.
  */
-#include "base/base.h"
-#include "task/task.h"
+#include "model/model.h"
 
 static int is_free(const char *key)
 {

@@ -4,7 +4,7 @@
  * model of Yang et al. 2024 (arXiv:2311.12424). docs/formats.md shows this table; a test holds
  * the two together.
  */
-#include "op/op.h"
+#include "model/model.h"
 
 #include <limits.h>
 

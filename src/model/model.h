@@ -5,6 +5,9 @@
 #include "op/op.h"
 #include "task/task.h"
 
+/* Every key of a recipe but the task's own options. */
+const il_opt *il_config_opts(void);
+
 /* Builds the plan of a recipe's model (il_plan_init'ed by the caller). Errors: IL_ECONFIG. */
 il_status il_model_build(il_plan *plan, const il_config *config, il_error *err);
 

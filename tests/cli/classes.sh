@@ -75,7 +75,7 @@ il train bytes.yaml --out narrow training.curriculum.points.start=8 training.cur
 il sample narrow --bytes 40 2>&1 >/dev/null | grep 'at most' >said
 check 'a longer one says once that it was trained on less' bash -c '
     [ "$(wc -l <said)" = 1 ] && grep -q "^note: .* at most 8 points, and here there are 9:" said'
-expect 2 '--temperature takes a number from 0 up' il sample run --temperature warm
+expect 2 "sample: --temperature = 'warm' is not a number" il sample run --temperature warm
 expect 2 '--bytes' il sample run --bytes 0
 sed 's/task_name: bytes/task_name: recall/; /path:/d; /held_out:/d; s/points: .*/points: {start: 16, end: 16}/' \
     bytes.yaml >recall.yaml

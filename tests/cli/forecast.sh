@@ -245,7 +245,7 @@ expect 3 'trained on linear_regression; a forecast needs a model of sequences' i
 # usage
 expect 2 'an argument is missing' il forecast
 expect 2 "unknown option '--lag'; did you mean '--lags'" il forecast s.csv --lag 3
-expect 2 "takes a number, not 'much'" il forecast s.csv --forget much
+expect 2 "--forget = 'much' is not a number" il forecast s.csv --forget much
 expect 2 'whole numbers from 2 to 10080' il forecast s.csv --period 7,1
 expect 2 'at most 4 periods' il forecast s.csv --period 2,3,4,5,6
 expect 2 'either --json or --csv' il forecast s.csv --json --csv

@@ -9,7 +9,7 @@ refused() {
     [ ! -e run ] || not_ok "$3 leaves no folder" "$(ls run)"
 }
 refused 3 "'model.n_emdb'; did you mean 'model.n_embd'" model.n_emdb=64
-refused 3 "model.n_embd = 'abc' is not a number" model.n_embd=abc
+refused 3 "model.n_embd = 'abc' is not a whole number" model.n_embd=abc
 refused 3 "model.n_embd = '1.5'" model.n_embd=1.5
 refused 3 'model.n_embd = -1 is out of its range' model.n_embd=-1
 refused 3 'training.learning_rate = 1e99 is out of its range' training.learning_rate=1e99

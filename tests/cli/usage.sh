@@ -8,6 +8,8 @@ expect 0 '' il --help
 expect 0 '' il --version
 expect 0 '' il help train
 expect 0 '' il train --help
+expect 0 '' il train -h
+check '-h is the same' grep -q '^innerloop train RECIPE' .stdout
 expect 0 '' il train quick model.n_embd=8 --help
 check 'that is the help of train' grep -q '^innerloop train RECIPE' .stdout
 expect 2 "unknown option '--helq'" il train quick --helq
@@ -26,11 +28,14 @@ expect 2 '--resume takes no value' il train tiny.yaml --resume=yes
 expect 2 '--out needs a value' il train tiny.yaml --out
 expect 2 'build: -o needs a value' il build gd -o
 expect 2 "unknown option '-ox'" il build gd -ox
-expect 2 "--prompts takes a whole number from 1 up, not '0'" il eval m --prompts 0
-expect 2 "--loops takes a whole number from 1 up, not 'x'" il eval m --loops=x
-expect 2 "--seed takes a whole number, not '-1'" il eval m --seed -1
-expect 2 "--seed takes a whole number, not '18446744073709551615'" il eval m --seed 18446744073709551615
-expect 2 "--by takes points, loops or mean, not 'steps'" il eval m --by steps
+expect 2 'eval: --prompts = 0 is out of its range 1 to 1000000000' il eval m --prompts 0
+expect 2 "eval: --loops = 'x' is not a whole number" il eval m --loops=x
+expect 2 "eval: --seed = '-1' is not a whole number" il eval m --seed -1
+expect 2 "eval: --seed = '18446744073709551615' is not a whole number" il eval m --seed 18446744073709551615
+expect 5 'm cannot be read' il eval m --seed 18446744073709551614
+expect 2 "eval: --by = 'steps' is none of points.loops.mean" il eval m --by steps
+expect 2 'eval: --seed is given twice' il eval m --seed 1 --seed=2
+expect 2 'eval: --json is given twice' il eval m --json --json
 expect 2 'either --json or --csv' il eval m --json --csv
 expect 2 'either --json or --csv' il inspect lens m --json --csv
 expect 2 'key=value' il train tiny.yaml steps

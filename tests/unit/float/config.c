@@ -83,7 +83,7 @@ static void published_recipe_is_read_unchanged(void **state)
     CHECK_OK(il_config_set(&c, "training.curriculum.loops.start=1", &err));
     CHECK_OK(il_config_set(&c, "training.curriculum.loops.end=1", &err));
     CHECK_OK(il_config_set(&c, "out_dir=", &err));
-    assert_int_equal(differ(il_config_opts(), &c, &standard), 0);
+    assert_int_equal(differ(il_options("recipes", NULL), &c, &standard), 0);
 
     char want[1024];
     snprintf(want, sizeof want,
@@ -195,7 +195,7 @@ static void wrong_recipes_get_a_sentence(void **state)
           "r.yaml:1:1: model is a group of keys and has no value of its own" },
         { "training:\n  seed:\n", "r.yaml:2:3: training.seed has no value" },
         { "model: {n_layer: twelve}\n",
-          "r.yaml:1:9: model.n_layer = 'twelve' is not a number" },
+          "r.yaml:1:9: model.n_layer = 'twelve' is not a whole number" },
         { "model: {n_layer: 1.5}\n", "model.n_layer = '1.5' is not a whole number" },
         { "model: {n_layer: 0}\n",
           "model.n_layer = 0 is out of its range 1 to 1024 (blocks)" },
@@ -232,7 +232,7 @@ static void overrides_are_checked_like_files(void **state)
         { "model.n_embd", "'model.n_embd' is not of the form key=value" },
         { "=3", "'=3' is not of the form key=value" },
         { "model.n_emb=64", "did you mean 'model.n_embd'?" },
-        { "model.n_embd=", "model.n_embd = '' is not a number" },
+        { "model.n_embd=", "model.n_embd = '' is not a whole number" },
         { "model=3", "model is a group of keys" },
         { "out_dir=a\tb", "out_dir must be one line of text" },
         { "out_dir=\xff", "out_dir must be one line of text" },
@@ -361,7 +361,7 @@ static void write_and_read(const il_config *c, const char *where)
     il_status status = il_config_parse(&back, text, size, "written", &err);
     CHECK(status == IL_OK, "%s: %s in\n%s", where, err.text, text);
     assert_string_equal(back.training.task_name, c->training.task_name);
-    assert_int_equal(differ(il_config_opts(), c, &back), 0);
+    assert_int_equal(differ(il_options("recipes", NULL), c, &back), 0);
     assert_memory_equal(&back.model, &c->model, sizeof c->model);
     assert_true(back.training.learning_rate == c->training.learning_rate);
     assert_true(back.training.adam_eps == c->training.adam_eps);
@@ -383,7 +383,7 @@ static void random_configs(uint64_t seed, int n)
         snprintf(where, sizeof where, "config %d", i);
         il_config_init(&c);
         CHECK_OK(il_config_set(&c, set, &err));
-        randomise(il_config_opts(), &c, &rng);
+        randomise(il_options("recipes", NULL), &c, &rng);
         randomise(task->opts, c.training.task_opts, &rng);
         write_and_read(&c, where);
     }
@@ -543,7 +543,7 @@ static void documents_show_the_table(void **state)
     size_t bytes, size;
     CHECK_OK(il_file_read(&text, &bytes, "docs/formats.md", 1 << 20, &err));
     FILE *f = open_memstream(&made, &size);
-    for (const il_opt *o = il_config_opts(); o->type != IL_OPT_END; o++)
+    for (const il_opt *o = il_options("recipes", NULL); o->type != IL_OPT_END; o++)
         fprintf(f, "%s\n", row_of(o, row, sizeof row));
     fclose(f);
     static const char head[] = "| key | default | range | meaning |\n|---|---|---|---|\n";

@@ -73,6 +73,37 @@ static void errors_and_options(void **state)
     GIVES(il_nearest("one", NULL, 1), == NULL);
     GIVES(il_nearest("one", words, -1), == NULL);
     GIVES(strcmp(il_nearest("onne", words, 2), "one"), == 0);
+
+    int k = 0;
+    char text[8] = "x";
+    const il_opt table[] = { { "k", IL_OPT_INT, 0, 3, 1, 9, "neighbours" }, { 0 } };
+    const char *const settings[] = { "k=4", NULL }, *const wrong[] = { "k=4", "k=5" },
+                      *const unknown[] = { "kk=4" }, *const bare[] = { "k" };
+    GIVES(il_options(NULL, NULL), == NULL);
+    GIVES(il_options("algos", "no such algorithm"), == NULL);
+    GIVES(il_options("no such kind", NULL), == NULL);
+    SAFE(il_opt_init(NULL, &k));
+    SAFE(il_opt_init(table, NULL));
+    GIVES(il_opt_find(NULL, "k"), == NULL);
+    GIVES(il_opt_find(table, NULL), == NULL);
+    NEEDS(il_opt_set(NULL, &k, "k", "1", err));
+    NEEDS(il_opt_set(table, NULL, "k", "1", err));
+    NEEDS(il_opt_set(table, &k, NULL, "1", err));
+    NEEDS(il_opt_set(table, &k, "k", NULL, err));
+    FAILS(il_opt_set(table, &k, "k", "10", err));
+    NEEDS(il_opt_apply(table, NULL, settings, 1, "x", err));
+    NEEDS(il_opt_apply(table, &k, NULL, 1, "x", err));
+    NEEDS(il_opt_apply(table, &k, settings, 1, NULL, err));
+    NEEDS(il_opt_apply(table, &k, settings, 2, "x", err));
+    FAILS(il_opt_apply(table, &k, settings, -1, "x", err));
+    FAILS(il_opt_apply(NULL, &k, settings, 1, "x", err));
+    FAILS_SAYING("twice", il_opt_apply(table, &k, wrong, 2, "x", err));
+    FAILS_SAYING("did you mean 'k'", il_opt_apply(table, &k, unknown, 1, "x", err));
+    FAILS_SAYING("option=value", il_opt_apply(table, &k, bare, 1, "x", err));
+    SAFE(il_opt_print(table, &k, NULL, 8));
+    SAFE(il_opt_print(NULL, &k, text, sizeof text));
+    GIVES(text[0], == 0);
+    SAFE(il_opt_print(table, NULL, text, sizeof text));
 }
 
 static void recipes(void **state)
@@ -101,7 +132,7 @@ static void recipes(void **state)
     NEEDS(il_config_text(NULL, &c, err));
     NEEDS(il_config_text(&(char *){ NULL }, NULL, err));
     GIVES(il_config_hash(NULL), == 0);
-    GIVES(il_config_opts(), != NULL);
+    GIVES(il_options("recipes", NULL), != NULL);
     GIVES(il_ramp_at(NULL, 1), == 0);
     GIVES(il_ramp_at(&(il_ramp){ 3, 9, 1, 0 }, 5), == 3);
     GIVES(il_ramp_at(&(il_ramp){ 3, 9, -1, 1 }, INT64_MAX), == 3);
