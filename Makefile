@@ -130,7 +130,7 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/float/libinnerloop.a
 tests: $(TESTS_float) $(TESTS_double)
 
 # ---- what people call --------------------------------------------------------------------------
-.PHONY: demo check check-slow bench install uninstall format lint
+.PHONY: demo check check-slow bench install uninstall reference format lint
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 JOBS_MAKE = $(MAKE) -s -j$(JOBS)
 SETUP = CC='$(CC)' CPPFLAGS='$(FOREIGN_CFLAGS)' tools/setup.sh
@@ -180,6 +180,10 @@ define install_library
 	$(call pkg_config,$(NAME_$(1)),$(filter -DIL_DOUBLE,$(REAL_$(1)))) > $(DESTDIR)$(PREFIX)/lib/pkgconfig/$(NAME_$(1)).pc
 endef
 
+# what shells and man look for in share/
+SHELL_FILES := man/man1/innerloop.1 bash-completion/completions/innerloop zsh/site-functions/_innerloop \
+    fish/vendor_completions.d/innerloop.fish
+
 install: all shared
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/share/innerloop/recipes $(DESTDIR)$(PREFIX)/share/innerloop/examples \
@@ -190,6 +194,11 @@ install: all shared
 	install -m 644 recipes/claims/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/claims/
 	install -m 644 examples/*.csv examples/README.md $(DESTDIR)$(PREFIX)/share/innerloop/examples/
 	install -m 644 bench/*.py $(DESTDIR)$(PREFIX)/share/innerloop/bench/
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,$(dir $(SHELL_FILES)))
+	$(BUILD)/innerloop help --man > $(DESTDIR)$(PREFIX)/share/man/man1/innerloop.1
+	install -m 644 tools/completion/innerloop.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/innerloop
+	install -m 644 tools/completion/_innerloop $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_innerloop
+	install -m 644 tools/completion/innerloop.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/innerloop.fish
 	$(call install_library,float)
 	$(call install_library,double)
 	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true # the linker's list of libraries, where we may
@@ -199,8 +208,13 @@ uninstall:
 	    $(DESTDIR)$(PREFIX)/include/innerloop.h $(DESTDIR)$(PREFIX)/include/innerloop_lab.h \
 	    $(foreach name,$(NAME_float) $(NAME_double),$(DESTDIR)$(PREFIX)/lib/lib$(name).a \
 	    $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(call shared_names,$(name))) $(DESTDIR)$(PREFIX)/lib/pkgconfig/$(name).pc) \
-	    $(DESTDIR)$(PREFIX)/share/innerloop
+	    $(DESTDIR)$(PREFIX)/share/innerloop $(addprefix $(DESTDIR)$(PREFIX)/share/,$(SHELL_FILES))
 	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
+
+# docs/reference.md, from the tables of the program
+reference: all
+	$(BUILD)/innerloop help --markdown > $(BUILD)/reference.md
+	mv $(BUILD)/reference.md docs/reference.md
 
 format:
 	clang-format -i $(FORMATTED)

@@ -16,6 +16,12 @@ static const il_opt opts[] = {
     { 0 },
 };
 
+/* The words behind CONSTRUCTION */
+static const il_opt *keys(int words, char *const *word)
+{
+    return words ? il_options("constructions", word[0]) : NULL;
+}
+
 /* "NAME key=value ..." from the words */
 static il_status join(char *text, size_t size, const cli_call *call, il_error *err)
 {
@@ -83,12 +89,13 @@ const cli_command cmd_build = {
     .words = "CONSTRUCTION [key=value ...]",
     .least = 1,
     .most = 40,
-    .help =
-        "NAME is a row of `innerloop list constructions`, which names the keys too. Prints "
-        "the program: "
-        "registers of the residual stream, and the instructions of every layer.",
+    .help = "CONSTRUCTION is a row of `innerloop list constructions`, which names the keys "
+            "too. Prints "
+            "the program: "
+            "registers of the residual stream, and the instructions of every layer.",
     .options = opts,
     .size = sizeof(options),
+    .keys = keys,
     .in_double = 1,
     .but = "--f32",
     .run = run,

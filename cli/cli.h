@@ -43,6 +43,8 @@ typedef struct {
     /* Options that the library reads, and the command hands on. Which ones they are may stand in the
      * words, all of the command line behind its name; NULL: none. */
     const il_opt *(*settings)(int words, char *const *word);
+    const il_opt *(*keys)(int words,
+                          char *const *word); /* and the keys of key=value words */
     int in_double;   /* runs in the twin program that computes in double */
     const char *but; /* except with this option; NULL: always */
     il_status (*run)(const cli_call *call, il_error *err);
@@ -82,11 +84,23 @@ void cli_call_free(cli_call *call);
 /* An option as it is given: "--save-every", "-o"; with what stands for its value: " N". */
 enum { CLI_SHOWN = 192 };
 void cli_show_option(char text[CLI_SHOWN], const il_opt *option, int with_value);
-/* Its default as text, "" where the help says what holds without it. */
-void cli_show_default(char text[CLI_SHOWN], const il_opt *option);
+/* Its default as text, "" for a flag that takes no value and where the help says what holds without it. */
+void cli_show_default(char text[CLI_SHOWN], const il_opt *option, int flag);
+
+/* The value of a setting that was given, NULL for one that was not. */
+const char *cli_setting(const cli_call *call, const char *key);
 
 /* What `innerloop help COMMAND WORD...` prints. */
 void cli_help(const cli_row *row, int words, char *const *word);
+
+typedef struct {
+    const char *name, *says;
+} cli_fact;
+extern const cli_fact cli_exit_codes[], cli_environment[]; /* each ends in a NULL name */
+
+/* All that help knows, as docs/reference.md and as innerloop.1. */
+il_status cli_reference_markdown(il_error *err);
+void cli_reference_man(void);
 
 /* "note: ..." on stderr, one line that changes no terminal */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));

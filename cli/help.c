@@ -1,13 +1,17 @@
 /* help.c - innerloop help [COMMAND] */
 #include "cli.h"
 
-static void print_options(const il_opt *table)
+/* Options as they are given on a command line, or the keys of key=value words */
+static void print_options(const il_opt *table, int keys)
 {
     enum { LEFT = 26 };
     for (const il_opt *o = table; o && o->type != IL_OPT_END; o++) {
         char left[CLI_SHOWN], init[CLI_SHOWN], help[512];
-        cli_show_option(left, o, 1);
-        cli_show_default(init, o);
+        if (keys)
+            snprintf(left, sizeof left, "%s=", o->name);
+        else
+            cli_show_option(left, o, 1);
+        cli_show_default(init, o, !keys);
         snprintf(help, sizeof help, *init ? "%s (%s)" : "%s", o->help, init);
         int n = printf("  %-*s ", LEFT - 3, left);
         if (n > LEFT) printf("\n%*s", LEFT, "");
@@ -28,8 +32,39 @@ void cli_help(const cli_row *row, int words, char *const *word)
         cli_wrap(c->help, 0);
     }
     if (c->options || settings) putchar('\n');
-    print_options(settings);
-    print_options(c->options);
+    print_options(settings, 0);
+    print_options(c->options, 0);
+    const il_opt *keys = c->keys && words > 0 ? c->keys(words, word) : NULL;
+    if (keys) putchar('\n');
+    print_options(keys, 1);
+}
+
+const cli_fact cli_exit_codes[] = {
+    { "0", "all is well" },
+    { "1", "a failure with no better name, as out of memory" },
+    { "2", "the command line" },
+    { "3", "what a recipe, a checkpoint or a table holds" },
+    { "4", "a number that is not finite" },
+    { "5", "a file or folder that cannot be read or written" },
+    { "6", "a claim or construction out of its tolerance" },
+    { "130", "stopped on request, after saving" },
+    { 0 },
+};
+
+const cli_fact cli_environment[] = {
+    { "IL_THREADS", "threads to compute on; no result depends on it" },
+    { "IL_KERNEL", "the instruction set: plain, baseline, avx2, avx512 or neon" },
+    { "IL_DATA", "the folder that holds recipes/, examples/ and bench/" },
+    { 0 },
+};
+
+static void print_facts(const char *title, const cli_fact *facts)
+{
+    printf("\n%s:\n", title);
+    for (const cli_fact *f = facts; f->name; f++) {
+        printf("  %-10s ", f->name);
+        cli_wrap(f->says, 13);
+    }
 }
 
 static void all(void)
@@ -44,17 +79,27 @@ static void all(void)
     }
     putchar('\n');
     cli_wrap("`innerloop help COMMAND` says more.", 0);
-    cli_wrap("Exit codes: 0 fine, 1 failure, 2 usage, 3 recipe, checkpoint or table, 4 not "
-             "finite, "
-             "5 files, 6 out of its tolerance, 130 interrupted.",
-             0);
-    cli_wrap(
-        "Environment: IL_THREADS, IL_KERNEL, IL_DATA (where recipes/ and examples/ are).",
-        0);
+    print_facts("Exit codes", cli_exit_codes);
+    print_facts("Environment", cli_environment);
 }
+
+typedef struct {
+    int markdown, man;
+} options;
+static const il_opt opts[] = {
+    CLI_FLAG(markdown, "all that is said here, as docs/reference.md"),
+    CLI_FLAG(man, "the same as a manual page"),
+    { 0 },
+};
 
 static il_status run(const cli_call *call, il_error *err)
 {
+    const options *o = call->options;
+    if (o->markdown + o->man + (call->words > 0) > 1)
+        return il_fail(err, IL_EUSAGE, "help: either a command, --markdown or --man");
+    if (o->markdown) return cli_reference_markdown(err);
+    if (o->man) cli_reference_man();
+    if (o->man) return IL_OK;
     if (!call->words) {
         all();
         return IL_OK;
@@ -68,5 +113,10 @@ static il_status run(const cli_call *call, il_error *err)
 const cli_command cmd_help = {
     .words = "[COMMAND [WORD ...]]",
     .most = 64,
+    .help = "Words behind COMMAND choose what the help is of: `innerloop help build "
+            "newton` has that "
+            "construction's keys.",
+    .options = opts,
+    .size = sizeof(options),
     .run = run,
 };

@@ -9,6 +9,7 @@ enum { MOST = 64 }; /* options of a table */
 
 typedef struct {
     const char *name;       /* of the command */
+    int keys;               /* it takes key=value words */
     const il_opt *table[2]; /* the command's own, and the library's */
     unsigned char given[2][MOST];
     cli_call *call;
@@ -46,14 +47,14 @@ void cli_show_option(char text[CLI_SHOWN], const il_opt *o, int with_value)
     snprintf(text + n, (size_t)(CLI_SHOWN - n), "%s%s", *value ? " " : "", value);
 }
 
-void cli_show_default(char text[CLI_SHOWN], const il_opt *o)
+void cli_show_default(char text[CLI_SHOWN], const il_opt *o, int flag)
 {
     double room[IL_TEXT / sizeof(double)];
     il_opt alone[] = { *o, { 0 } };
     alone[0].offset = 0;
     text[0] = 0;
     int number = o->type == IL_OPT_INT || o->type == IL_OPT_REAL;
-    if (o->type == IL_OPT_BOOL && o->init == 0) return;
+    if (o->type == IL_OPT_BOOL && flag) return;
     if (number && !(o->init >= o->min && o->init <= o->max)) return; /* none is given */
     il_opt_init(alone, room);
     il_opt_print(alone, room, text, CLI_SHOWN);
@@ -92,7 +93,10 @@ static il_status unknown(const parser *p, const char *dashes, const char *name, 
     snprintf(word, sizeof word, "%s%.*s", dashes, (int)(size < 60 ? size : 60), name);
     const char *near = il_nearest(word, at, n);
     return il_fail(err, IL_EUSAGE, "%s: unknown option '%s'%s%s%s", p->name, word,
-                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+                   near      ? "; did you mean '"
+                   : p->keys ? "; a key is given without dashes, as key=value"
+                             : "",
+                   near ? near : "", near ? "'?" : "");
 }
 
 static il_status set(parser *p, const il_opt *o, int table, const char *value,
@@ -180,11 +184,21 @@ il_status cli_parse(cli_call *call, const cli_row *row, int argc, char **argv,
 {
     const cli_command *c = row->command;
     parser p = { .name = row->name,
+                 .keys = c->keys != NULL,
                  .table = { c->options,
                             c->settings ? c->settings(argc - 1, argv + 1) : NULL },
                  .call = call };
     CLI_TRY(begin(call, &p, row, argc, argv, err));
     return parse(&p, c, argc, argv, err);
+}
+
+const char *cli_setting(const cli_call *call, const char *key)
+{
+    size_t size = strlen(key);
+    for (int i = 0; i < call->n_settings; i++)
+        if (!strncmp(call->settings[i], key, size) && call->settings[i][size] == '=')
+            return call->settings[i] + size + 1;
+    return NULL;
 }
 
 void cli_call_free(cli_call *call)

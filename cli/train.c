@@ -15,6 +15,13 @@ static const il_opt opts[] = {
     { 0 },
 };
 
+/* The words behind RECIPE */
+static const il_opt *keys(int words, char *const *word)
+{
+    (void)words, (void)word;
+    return il_options("recipes", NULL);
+}
+
 /* ---- stopping on request ------------------------------------------------------------------ */
 
 static volatile sig_atomic_t stop;
@@ -177,5 +184,6 @@ const cli_command cmd_train = {
             "the last line of the output is their hash.",
     .options = opts,
     .size = sizeof(options),
+    .keys = keys,
     .run = run,
 };

@@ -69,11 +69,51 @@ static const char *last_word(const char *path)
     return dot ? dot + 1 : path;
 }
 
+/* What the field calls a key by another name: "lr" */
+static const char *our_word(const char *key)
+{
+    static const struct {
+        const char *theirs, *ours;
+    } words[] = {
+        { "lr", "learning_rate" },
+        { "rate", "learning_rate" },
+        { "min_lr", "min_learning_rate" },
+        { "wd", "weight_decay" },
+        { "eps", "adam_eps" },
+        { "batch", "batch_size" },
+        { "bs", "batch_size" },
+        { "steps", "train_steps" },
+        { "max_steps", "train_steps" },
+        { "warmup", "warmup_steps" },
+        { "task", "task_name" },
+        { "grad_clip", "clip" },
+        { "max_grad_norm", "clip" },
+        { "scheduler", "schedule" },
+        { "lr_scheduler", "schedule" },
+        { "dtype", "precision" },
+        { "layers", "n_layer" },
+        { "n_layers", "n_layer" },
+        { "num_layers", "n_layer" },
+        { "depth", "n_layer" },
+        { "heads", "n_head" },
+        { "n_heads", "n_head" },
+        { "num_heads", "n_head" },
+        { "width", "n_embd" },
+        { "d_model", "n_embd" },
+        { "hidden_size", "n_embd" },
+        { "dims", "n_dims" },
+        { "output_dir", "out_dir" },
+    };
+    for (int i = 0; i < IL_COUNT(words); i++)
+        if (!strcmp(key, words[i].theirs)) return words[i].ours;
+    return key;
+}
+
 /* What to say about a key that is not there. */
 static il_status unknown(const il_config *c, const char *path, il_error *err)
 {
     enum { KEYS = 96, OWN = 16 };
-    const char *key = last_word(path), *all[KEYS], *same[KEYS];
+    const char *key = last_word(path), *all[KEYS], *same[2 * KEYS];
     char own[OWN][IL_TEXT];
     int n = 0, nsame = 0, nown = 0;
     for (const il_opt *o = il_config_opts(); o->type != IL_OPT_END && n < KEYS - OWN; o++)
@@ -84,12 +124,16 @@ static il_status unknown(const il_config *c, const char *path, il_error *err)
     }
     for (int i = 0; i < n; i++) /* the right word in the wrong place? */
         if (!strcmp(last_word(all[i]), key)) same[nsame++] = all[i];
+    for (int i = 0; i < n && key != our_word(key); i++)
+        if (!strcmp(last_word(all[i]), our_word(key))) same[nsame++] = all[i];
     const il_task *task;
     for (int i = 0; !nsame && (task = il_task_at(i)); i++)
         if (below(path, "training") && il_opt_find(task->opts, key))
             return il_fail(err, IL_ECONFIG, "%s is an option of the task %s, not of %s",
                            path, task->name, c->training.task_name);
-    const char *near = nsame ? il_nearest(path, same, nsame) : il_nearest(path, all, n);
+    char ours[IL_YAML_PATH];
+    snprintf(ours, sizeof ours, "%.*s%s", (int)(key - path), path, our_word(key));
+    const char *near = nsame ? il_nearest(ours, same, nsame) : il_nearest(path, all, n);
     if (nsame && !near) near = same[0];
     return il_fail(err, IL_ECONFIG, "there is no key '%s'%s%s%s", il_show(path).text,
                    near ? "; did you mean '" : "; docs/formats.md lists them",

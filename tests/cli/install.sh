@@ -11,6 +11,10 @@ P=$WORK/prefix
 # the make that runs us has its own flags and jobs
 check 'make install' env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
     make -s -C "$ROOT" install BUILD="$BUILT" PREFIX="$P"
+for file in man/man1/innerloop.1 bash-completion/completions/innerloop zsh/site-functions/_innerloop \
+    fish/vendor_completions.d/innerloop.fish; do
+    check "share/$file" test -s "$P/share/$file"
+done
 ln -s "$P/bin/innerloop" linked
 mkdir -p own/recipes elsewhere
 tiny_recipe >own/recipes/mine.yaml

@@ -13,6 +13,13 @@ check '-h is the same' grep -q '^innerloop train RECIPE' .stdout
 expect 0 '' il train quick model.n_embd=8 --help
 check 'that is the help of train' grep -q '^innerloop train RECIPE' .stdout
 expect 2 "unknown option '--helq'" il train quick --helq
+COLUMNS=60 il help eval >narrow
+check 'help is fitted to COLUMNS' test "$(awk '{ if (length > n) n = length } END { print n }' narrow)" -le 60
+COLUMNS=100 il help eval >wide
+check 'and is the same words' cmp <(tr -s ' \n' ' ' <narrow) <(tr -s ' \n' ' ' <wide)
+check 'also where it is wide' test "$(wc -l <wide)" -lt "$(wc -l <narrow)"
+il help build newton >help
+check "help of a construction has its keys" grep -q '^  dims= ' help
 il help >help
 check 'help names every command' bash -c '
     "$0" list commands | tail -n +2 | while read -r c _; do grep -qE "^  $c " help || exit 1; done' \
@@ -22,6 +29,9 @@ expect 2 "unknown command 'qqqqqqqq'" il qqqqqqqq
 expect 2 "unknown command 'shwo'" il help shwo
 expect 2 "unknown option '--resum'; did you mean '--resume'" il train tiny.yaml --resum
 expect 2 "unknown option '-r'" il train tiny.yaml -r
+expect 2 'a key is given without dashes' il train tiny.yaml --learning-rate 1
+expect 5 "no recipe 'quik'.*did you mean 'quick'" il train quik
+expect 3 "did you mean 'training.learning_rate'" il train tiny.yaml lr=0.1
 expect 2 'an argument is missing' il train
 expect 2 "one argument too many: 'two'" il show one two
 expect 2 '--resume takes no value' il train tiny.yaml --resume=yes
