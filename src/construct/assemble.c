@@ -7,50 +7,6 @@
 
 #include <stdlib.h>
 
-/* ---- ops with weights ------------------------------------------------------------------------- */
-
-/* An op whose weights get `data` (as stored) and `bias`, where they are not NULL. */
-int il_emit(builder *b, il_section section, const char *kind, const char *name,
-            const char *opts, int n_in, const int *in, double *data, double *bias)
-{
-    int out = 0;
-    if (b->p->failed) return 0;
-    if (il_plan_add(&b->plan, section, kind, name, opts, n_in, in, &out, &b->p->error) !=
-        IL_OK) {
-        b->p->failed = 1;
-        return 0;
-    }
-    const il_op *op = &b->plan.ops[b->plan.n_ops - 1];
-    for (int i = 0; i < 2; i++) {
-        double *from = i ? bias : data;
-        if (!from) continue;
-        if (b->n_weights == WEIGHTS) {
-            il_mistake(b->p, IL_ECONFIG, "a program has more than %d matrices", WEIGHTS);
-            return out;
-        }
-        b->weights[b->n_weights].param = op->par[i];
-        b->weights[b->n_weights++].data = from;
-    }
-    return out;
-}
-
-double *il_emit_matrix(builder *b, int rows, int cols)
-{
-    return il_own(b->p, sizeof(double) * (size_t)rows * (size_t)cols);
-}
-
-/* y = W x (+ residual), W (out,in) */
-int il_emit_linear(builder *b, il_section section, const char *layer, const char *name,
-                   int out, double *W, double *bias, int x, int residual)
-{
-    char full[IL_NAME], opts[48];
-    int in[2] = { x, residual };
-    snprintf(full, sizeof full, "%s.%s", layer, name);
-    snprintf(opts, sizeof opts, "out=%d%s", out, bias ? "" : " bias=0");
-    return il_emit(b, section, "linear", full, opts, residual == IL_NONE ? 1 : 2, in, W,
-                   bias);
-}
-
 /* ---- the plan -------------------------------------------------------------------------------------- */
 
 /* How a task's prompts become the tokens; NULL where the program does not say. */
@@ -185,6 +141,13 @@ static il_status print(const void *program, FILE *f, il_error *err)
     return IL_OK;
 }
 
+/* Registers one behind the other, from the first column on */
+static void name_registers(il_registers *to, const il_program *p)
+{
+    for (int i = 0; i < p->n_regs && p->regs[i].at == to->at[to->n]; i++)
+        il_registers_add(to, p->regs[i].name, p->regs[i].width);
+}
+
 static il_status finish(il_model **out, builder *b, il_error *err)
 {
     il_program *p = b->p;
@@ -198,6 +161,7 @@ static il_status finish(il_model **out, builder *b, il_error *err)
             m->weights[w->offset + j] = (il_real)b->weights[i].data[j];
     }
     il_model_pack(m);
+    name_registers(&m->registers, p);
     il_status status = describe(p, &m->config, err);
     if (status == IL_OK) status = il_text_write(&m->program, print, p, err);
     if (status == IL_OK)
@@ -207,7 +171,8 @@ static il_status finish(il_model **out, builder *b, il_error *err)
     return status;
 }
 
-il_status il_assemble(il_model **model, il_program *p, il_layers *layers, il_error *err)
+il_status il_assemble(il_model **model, il_program *p, il_program_layers *layers,
+                      il_error *err)
 {
     builder *b = calloc(1, sizeof *b);
     if (!b) return il_fail(err, IL_EFAIL, "out of memory for a program");

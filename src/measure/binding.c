@@ -31,23 +31,16 @@ typedef struct {
 
 /* ---- attention ------------------------------------------------------------------------------- */
 
-static int heads_of(const il_op *op)
-{
-    int heads = 1;
-    for (const il_opt *o = op->kind->opts; o && o->type != IL_OPT_END; o++)
-        if (!strcmp(o->name, "heads"))
-            memcpy(&heads, (char *)op->opts + o->offset, sizeof heads);
-    return heads;
-}
-
 /* p (token+1): the weights that head h gives at the asked token of prompt i */
 static void weigh(const binding *w, const il_state *s, const il_op *op, int i, int h,
                   double *p)
 {
-    int packed = op->n_in == 1, H = heads_of(op), width = il_columns(op, s, 0);
-    int K = width / (packed ? 3 * H : H);
-    const il_real *Q = il_x(op, s, 0), *keys = packed ? Q + width / 3 : il_x(op, s, 1);
-    const il_real *to = Q + (size_t)(i * s->tokens + w->token) * (size_t)width + h * K;
+    il_heads a;
+    il_heads_of(&a, s->plan, op);
+    int K = a.key, in = a.input[IL_ROLE_KEY], width = il_columns(op, s, in);
+    const il_real *keys = il_x(op, s, in) + a.column[IL_ROLE_KEY];
+    const il_real *to = il_x(op, s, a.input[IL_ROLE_QUERY]) + a.column[IL_ROLE_QUERY] +
+                        (size_t)(i * s->tokens + w->token) * (size_t)width + h * K;
     double most = -INFINITY, sum = 0;
     for (int j = 0; j <= w->token; j++) {
         const il_real *key = keys + (size_t)(i * s->tokens + j) * (size_t)width + h * K;
@@ -68,7 +61,9 @@ static void note_attention(const il_shard *q, const il_state *s, int number)
 {
     const binding *w = q->context;
     const il_op *op = &s->plan->ops[w->attention[number]];
-    int H = heads_of(op), loops = w->s->layers->loops ? w->s->layers->n : 1;
+    il_heads a;
+    il_heads_of(&a, s->plan, op);
+    int H = a.heads, loops = w->s->layers->loops ? w->s->layers->n : 1;
     double *p = q->scratch;
     for (int i = 0; i < q->prompts; i++) {
         size_t row = (size_t)number * (size_t)w->batch->prompts + q->first + (size_t)i;
@@ -84,8 +79,11 @@ static void note_attention(const il_shard *q, const il_state *s, int number)
 static void find_attentions(binding *w)
 {
     const il_plan *p = &w->s->model->plan;
-    for (int j = p->end[IL_PRE]; j < p->end[IL_BODY] && w->attentions < ATTENTIONS; j++)
-        if (!strcmp(p->ops[j].kind->name, "attention")) w->attention[w->attentions++] = j;
+    for (int j = p->end[IL_PRE]; j < p->end[IL_BODY] && w->attentions < ATTENTIONS; j++) {
+        il_heads a;
+        if (il_heads_of(&a, p, &p->ops[j]) && a.weights == IL_HEADS_SOFTMAX)
+            w->attention[w->attentions++] = j;
+    }
 }
 
 /* ---- a run --------------------------------------------------------------------------------------- */

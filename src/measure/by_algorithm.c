@@ -104,16 +104,10 @@ static void spread(double *g, const il_model *m, const il_op *op)
     int C = m->plan.slots[op->in[0]].width;
     const il_real *w =
         op->par[0] == IL_NONE ? NULL : m->weights + m->plan.params[op->par[0]].offset;
-    if (!strcmp(op->kind->name, "linear"))
+    if (op->kind->form == IL_FORM_MAP)
         for (int c = 0; c < C; c++) g[c] = (double)w[c];
-    else if (!strcmp(op->kind->name, "slice"))
-        for (const il_opt *o = op->kind->opts; o->type != IL_OPT_END; o++) {
-            int from = 0;
-            if (!strcmp(o->name, "from")) {
-                memcpy(&from, (char *)op->opts + o->offset, sizeof from);
-                g[from] = 1;
-            }
-        }
+    else if (op->kind->form == IL_FORM_PICK)
+        g[op->kind->picks(op)] = 1;
     else
         for (int c = 0; c < C; c++) g[c] *= (double)w[c];
 }
@@ -121,16 +115,16 @@ static void spread(double *g, const il_model *m, const il_op *op)
 /* The direction in which a linear read-out, behind a norm or not, reads the stream */
 static il_status find_direction(algorithm *a, il_error *err)
 {
-    static const char *const known[] = { "linear", "slice", "layernorm", "rmsnorm" };
     const il_model *m = a->s->model;
     const il_layers *l = a->s->layers;
     int slot = m->plan.answer,
         from = l->loops ? m->plan.carry_out : m->plan.ops[l->op[l->n - 1]].out;
     for (int depth = 0; slot != from; depth++) {
-        int producer = m->plan.slots[slot].producer, found = 0;
+        int producer = m->plan.slots[slot].producer;
         const il_op *op = producer == IL_NONE ? NULL : &m->plan.ops[producer];
-        for (int i = depth ? 2 : 0; op && i < (depth ? 4 : 2); i++)
-            found |= !strcmp(op->kind->name, known[i]);
+        il_form form = op ? op->kind->form : IL_FORM_OTHER;
+        int found =
+            depth ? form == IL_FORM_NORM : form == IL_FORM_MAP || form == IL_FORM_PICK;
         if (!found || depth > 1)
             return il_fail(err, IL_ECONFIG,
                            "by: the model's end is no linear read-out, so nothing says "

@@ -15,6 +15,7 @@
  * together, however they are ordered and scaled. Sources: von Oswald et al. 2023, arXiv:2212.07677; Ahn
  * et al.
  */
+#include "construct/construct.h"
 #include "la/dense.h"
 #include "measure/inspect.h"
 #include "observe/products.h"
@@ -28,8 +29,8 @@ typedef struct {
     il_subject *s;
     il_table *t;
     detail each;
-    il_parts parts; /* of the model, then what the construction has beside them */
-    il_model *to;   /* the construction, or NULL */
+    il_registers parts; /* of the model, then what the construction has beside them */
+    il_model *to;       /* the construction, or NULL */
     int to_layers, place[1024]; /* the columns of its stream among these */
 } look;
 
@@ -140,7 +141,7 @@ static int has_key(const char *text, const char *key)
 }
 
 /* What a construction can be told and the user did not say: the model's dimensions and layers */
-static il_status complete(char text[2 * IL_TEXT], const look *k, int layers, il_error *err)
+static void complete(char text[2 * IL_TEXT], const look *k, int layers)
 {
     const il_config *c = &k->s->model->config;
     const struct {
@@ -149,39 +150,35 @@ static il_status complete(char text[2 * IL_TEXT], const look *k, int layers, il_
     } known[] = { { "dims", c->model.n_dims },
                   { "points", c->training.curriculum.points.end },
                   { "layers", layers } };
-    il_table *all;
-    IL_TRY(il_list(&all, "constructions", err));
-    int name = (int)strcspn(text, " "), options = il_table_find(all, "options");
-    for (int r = 0; r < il_table_rows(all); r++) {
-        const char *row = il_table_text(all, r, 0);
-        if ((int)strlen(row) != name || strncmp(row, text, (size_t)name)) continue;
+    int name = (int)strcspn(text, " ");
+    for (int r = 0; il_construct_at(r); r++) {
+        const il_construct *row = il_construct_at(r);
+        if ((int)strlen(row->name) != name || strncmp(row->name, text, (size_t)name))
+            continue;
         for (int i = 0; i < IL_COUNT(known); i++) {
             size_t n = strlen(text);
-            if (has_key(il_table_text(all, r, options), known[i].key) &&
-                !has_key(text, known[i].key))
+            if (il_opt_find(row->opts, known[i].key) && !has_key(text, known[i].key))
                 snprintf(text + n, 2 * IL_TEXT - n, " %s=%d", known[i].key, known[i].value);
         }
     }
-    il_table_free(all);
-    return IL_OK;
 }
 
 /* Parts of one name and width are the same; the construction's others stand behind the model's. */
 static il_status place_columns(look *k, const char *text, il_error *err)
 {
-    il_parts own = k->parts, theirs;
+    il_registers own = k->parts, theirs;
     int known = 0;
-    il_parts_of(&theirs, k->to);
+    il_registers_of(&theirs, k->to);
     for (int i = 0; i < theirs.n; i++) {
-        int j = 0, d = il_part_width(&theirs, i);
+        int j = 0, d = il_register_width(&theirs, i);
         while (j < own.n &&
-               (strcmp(own.name[j], theirs.name[i]) || il_part_width(&own, j) != d))
+               (strcmp(own.name[j], theirs.name[i]) || il_register_width(&own, j) != d))
             j++;
         known += j < own.n;
-        if (j == own.n) j = il_parts_add(&k->parts, theirs.name[i], d);
+        if (j == own.n) j = il_registers_add(&k->parts, theirs.name[i], d);
         for (int c = 0; c < d && j >= 0; c++)
             k->place[theirs.at[i] + c] = k->parts.at[j] + c;
-        if (j < 0) return il_fail(err, IL_ECONFIG, "more than %d registers", IL_PARTS);
+        if (j < 0) return il_fail(err, IL_ECONFIG, "more than %d registers", IL_REGISTERS);
     }
     if (known) return IL_OK;
     return il_fail(err, IL_ECONFIG,
@@ -195,7 +192,7 @@ static il_status build(look *k, int layers, il_error *err)
     char text[2 * IL_TEXT];
     layer l;
     snprintf(text, sizeof text, "%s", k->s->look->to);
-    IL_TRY(complete(text, k, layers, err));
+    complete(text, k, layers);
     IL_TRY(il_build(&k->to, text, err));
     while (find(&l, k->to, k->to_layers)) k->to_layers++;
     if (!k->to_layers || !find(&l, k->to, 0))
@@ -228,7 +225,7 @@ static il_status singular_values(double *value, const double *M, int C, il_error
     return IL_OK;
 }
 
-static double block_norm(const double *M, const il_parts *p, int a, int b)
+static double block_norm(const double *M, const il_registers *p, int a, int b)
 {
     double sum = 0;
     int C = p->at[p->n];
@@ -238,20 +235,20 @@ static double block_norm(const double *M, const il_parts *p, int a, int b)
 }
 
 /* "y.x": row y, column x */
-static void name_block(char name[64], const il_parts *p, int block)
+static void name_block(char name[64], const il_registers *p, int block)
 {
     snprintf(name, 64, "%s.%s", p->name[block / p->n], p->name[block % p->n]);
 }
 
-static int is_square(const il_parts *p, int b)
+static int is_square(const il_registers *p, int b)
 {
-    return il_part_width(p, b / p->n) == il_part_width(p, b % p->n);
+    return il_register_width(p, b / p->n) == il_register_width(p, b % p->n);
 }
 
 /* How far block `b` is from a multiple of I: |M - m I| / |M| */
-static double from_identity(double norm, double mean, const il_parts *p, int b)
+static double from_identity(double norm, double mean, const il_registers *p, int b)
 {
-    double kept = is_square(p, b) ? il_part_width(p, b / p->n) * mean * mean : 0;
+    double kept = is_square(p, b) ? il_register_width(p, b / p->n) * mean * mean : 0;
     return norm > 0 ? sqrt(fmax(0, norm - kept) / norm) : NAN;
 }
 
@@ -286,10 +283,10 @@ static il_status by_value(look *k, const layer *l, int head, int values, il_erro
 static il_status by_block(look *k, const layer *l, int head, int values, const layer *to,
                           il_error *err)
 {
-    const il_parts *p = &k->parts;
+    const il_registers *p = &k->parts;
     const double *M = product_of(l, head, values);
     int n = l->maps.C * l->maps.C;
-    double mean[IL_PARTS * IL_PARTS], mm = dot(M, M, n), c = 0;
+    double mean[IL_REGISTERS * IL_REGISTERS], mm = dot(M, M, n), c = 0;
     const double *K = to ? product_of(to, nearest(l, head, to), values) : NULL;
     il_block_means(mean, M, p);
     if (K && dot(K, K, n) > 0) c = dot(M, K, n) / dot(K, K, n);
@@ -319,8 +316,8 @@ static il_status by_block(look *k, const layer *l, int head, int values, const l
 /* The step of a head on tokens (x, y) */
 static double step_of(const look *k, const layer *l, int head)
 {
-    double a[IL_PARTS * IL_PARTS], v[IL_PARTS * IL_PARTS];
-    const il_parts *p = &k->parts;
+    double a[IL_REGISTERS * IL_REGISTERS], v[IL_REGISTERS * IL_REGISTERS];
+    const il_registers *p = &k->parts;
     if (p->n != 2 || strcmp(p->name[0], "x") || strcmp(p->name[1], "y")) return NAN;
     il_block_means(a, product_of(l, head, 0), p);
     il_block_means(v, product_of(l, head, 1), p);
@@ -330,10 +327,10 @@ static double step_of(const look *k, const layer *l, int head)
 static il_status by_head(look *k, const layer *l, int head, int values, const layer *to,
                          il_error *err)
 {
-    const il_parts *p = &k->parts;
+    const il_registers *p = &k->parts;
     const double *M = product_of(l, head, values);
     int C = l->maps.C, best = 0;
-    double mean[IL_PARTS * IL_PARTS], most = 0, whole = dot(M, M, C * C);
+    double mean[IL_REGISTERS * IL_REGISTERS], most = 0, whole = dot(M, M, C * C);
     double kept = il_block_means(mean, M, p);
     for (int b = 0; b < p->n * p->n; b++) {
         double norm = block_norm(M, p, b / p->n, b % p->n);
@@ -430,7 +427,7 @@ static il_status run(il_subject *s, il_table *t, il_error *err)
     while (find(&l, s->model, layers)) layers++;
     if (!layers)
         return il_fail(err, IL_ECONFIG, "weights: the model has no attention with q, k, v");
-    il_parts_of(&k.parts, s->model);
+    il_registers_of(&k.parts, s->model);
     il_status status = s->look->to ? build(&k, layers, err) : IL_OK;
     if (!status) status = add_all(&k, layers, err);
     il_model_free(k.to);

@@ -2,7 +2,7 @@
  *
  * Weights stand under the field's names with the shapes (out, in) and (n); Adam's averages under
  * adam.m.NAME and adam.v.NAME. The metadata hold the resolved recipe, the plan (plan_text.c),
- * step, seed, hash, version, and of a built model its program.
+ * step, seed, hash, version, and of a built model its program and the registers of its stream.
  */
 #include "model/model.h"
 
@@ -61,7 +61,37 @@ typedef struct {
     il_tensor *tensors;
     tensor_name *names;
     char *config, *plan, step[24], seed[24], hash[24], digest[24];
+    char registers[IL_REGISTERS * 40];
 } parts;
+
+/* "x 5 y 1": names and widths */
+static void write_registers(char *text, size_t size, const il_registers *r)
+{
+    size_t n = 0;
+    for (int i = 0; i < r->n && n < size; i++)
+        n += (size_t)snprintf(text + n, size - n, "%s%s %d", i ? " " : "", r->name[i],
+                              il_register_width(r, i));
+}
+
+static il_status read_registers(il_registers *r, const char *text, const char *path,
+                                il_error *err)
+{
+    while (text && *text) {
+        char name[IL_COUNT(r->name[0])];
+        size_t n = strcspn(text, " ");
+        char *end = NULL;
+        long width = text[n] ? strtol(text + n + 1, &end, 10) : 0;
+        if (!n || n >= sizeof name || width < 1 || width > 1 << 20 ||
+            (*end && *end != ' ') || r->n == IL_REGISTERS)
+            return il_fail(err, IL_ECONFIG,
+                           "%s: the metadata's 'registers' are not names with their widths",
+                           path);
+        snprintf(name, sizeof name, "%.*s", (int)n, text);
+        il_registers_add(r, name, (int)width);
+        text = end + (*end == ' ');
+    }
+    return IL_OK;
+}
 
 static il_status gather(parts *a, const il_model *model, il_error *err)
 {
@@ -74,6 +104,7 @@ static il_status gather(parts *a, const il_model *model, il_error *err)
     IL_TRY(il_plan_text(&a->plan, &model->plan, err));
     snprintf(a->step, sizeof a->step, "%" PRId64, model->step);
     snprintf(a->seed, sizeof a->seed, "%d", model->config.training.seed);
+    write_registers(a->registers, sizeof a->registers, &model->registers);
     snprintf(a->hash, sizeof a->hash, "%016" PRIx64, il_model_hash(model));
     return IL_OK;
 }
@@ -83,11 +114,12 @@ static il_status write_parts(const char *path, parts *a, const il_model *model,
 {
     const il_real *data[KINDS] = { model->weights, moments.m, moments.v };
     const il_plan *p = &model->plan;
-    il_meta meta[] = { { "config", a->config },  { "plan", a->plan },
-                       { "step", a->step },      { "seed", a->seed },
-                       { "hash", a->hash },      { "version", il_version() },
-                       { IL_DIGEST, a->digest }, { "program", model->program } };
-    int n = 0, nmeta = IL_COUNT(meta) - !model->program;
+    il_meta meta[] = { { "config", a->config },      { "plan", a->plan },
+                       { "step", a->step },          { "seed", a->seed },
+                       { "hash", a->hash },          { "version", il_version() },
+                       { IL_DIGEST, a->digest },     { "program", model->program },
+                       { "registers", a->registers } };
+    int n = 0, nmeta = IL_COUNT(meta) - 2 * !model->program;
     for (int kind = 0; kind < KINDS; kind++)
         for (int i = 0; i < p->n_params && data[kind]; i++, n++)
             describe(&a->tensors[n], &a->names[n], &p->params[i], kind, data[kind]);
@@ -325,6 +357,9 @@ static il_status load(il_model **out, const il_tensors *file, const char *path,
     m->program = program ? strdup(program) : NULL;
     if (program && !m->program)
         status = il_fail(err, IL_EFAIL, "out of memory for a model");
+    if (status == IL_OK)
+        status =
+            read_registers(&m->registers, il_tensors_meta(file, "registers"), path, err);
     if (status == IL_OK) status = read_into(file, path, m, (il_moments){ 0 }, err);
     if (status == IL_OK)
         *out = m;

@@ -76,7 +76,7 @@ static il_status add_ops(il_places *to, const il_model *m, const il_layers *l,
     return IL_OK;
 }
 
-static il_status unknown(const il_model *m, const il_parts *parts, const char *at,
+static il_status unknown(const il_model *m, const il_registers *parts, const char *at,
                          il_error *err)
 {
     const char *names[NAMES];
@@ -97,14 +97,14 @@ static il_status unknown(const il_model *m, const il_parts *parts, const char *a
 il_status il_places_new(il_places *to, const il_model *m, const il_layers *l,
                         const char *at, il_error *err)
 {
-    il_parts parts;
+    il_registers parts;
     int n = 0;
     *to = (il_places){ 0 };
     if (!at) return add_layers(to, m, l, 0, l->width, NULL, err);
-    il_parts_of(&parts, m);
+    il_registers_of(&parts, m);
     for (int i = 0; i < parts.n; i++)
         if (!strcmp(parts.name[i], at))
-            return add_layers(to, m, l, parts.at[i], il_part_width(&parts, i), at, err);
+            return add_layers(to, m, l, parts.at[i], il_register_width(&parts, i), at, err);
     for (int j = m->plan.end[IL_PRE]; j < m->plan.end[IL_BODY]; j++)
         n += is_called(&m->plan.ops[j], at);
     return n ? add_ops(to, m, l, at, n, err) : unknown(m, &parts, at, err);

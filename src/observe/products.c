@@ -6,55 +6,34 @@
 
 /* ---- one attention ------------------------------------------------------------------------ */
 
-static const il_real *weight_of(const il_model *m, const char *op, const char *part,
-                                int *rows, int *cols)
-{
-    char name[2 * IL_NAME];
-    snprintf(name, sizeof name, "%s%s.weight", op, part);
-    for (int i = 0; i < il_model_weights(m); i++) {
-        const char *its;
-        const il_real *data;
-        il_model_weight(m, i, &its, &data, rows, cols);
-        if (!strcmp(its, name)) return data;
-    }
-    return NULL;
-}
-
-static void read_option(const il_op *op, const char *name, il_opt_type type, void *to,
-                        size_t size)
-{
-    for (const il_opt *o = op->kind->opts; o && o->type != IL_OPT_END; o++)
-        if (!strcmp(o->name, name) && o->type == type)
-            memcpy(to, (char *)op->opts + o->offset, size);
-}
-
 int il_maps_of(il_maps *to, const il_model *m, const il_op *op)
 {
-    static const char *const out[] = { ".proj", ".o", ".c_proj" };
-    int rows, cols, k_rows, v_rows;
-    *to = (il_maps){ .heads = 1, .scale = 1 };
-    read_option(op, "heads", IL_OPT_INT, &to->heads, sizeof to->heads);
-    read_option(op, "scale", IL_OPT_REAL, &to->scale, sizeof to->scale);
-    to->q = weight_of(m, op->name, ".q", &rows, &to->C);
-    to->k = weight_of(m, op->name, ".k", &k_rows, &cols);
-    to->v = weight_of(m, op->name, ".v", &v_rows, &cols);
-    if (!to->q) {
-        const il_real *packed = weight_of(m, op->name, ".c_attn", &rows, &to->C);
-        if (!packed) return 0;
-        rows /= 3;
-        v_rows = k_rows = rows;
-        to->q = packed;
-        to->k = packed + (size_t)rows * (size_t)to->C;
-        to->v = to->k + (size_t)rows * (size_t)to->C;
-        cols = to->C;
+    static const il_role roles[] = { IL_ROLE_QUERY, IL_ROLE_KEY, IL_ROLE_VALUE,
+                                     IL_ROLE_OUTPUT };
+    const il_real *data[4];
+    il_heads h;
+    *to = (il_maps){ 0 };
+    if (!il_heads_of(&h, &m->plan, op)) return 0;
+    for (int i = 0; i < 4; i++) {
+        int row;
+        const il_op *map = il_heads_map(&m->plan, op, roles[i], &row);
+        if (!map) return 0;
+        const il_param *w = &m->plan.params[map->par[0]];
+        int stream = i == 3 ? w->rows : w->cols;
+        if (i && stream != to->C) return 0;
+        to->C = stream;
+        data[i] = m->weights + w->offset + (size_t)row * (size_t)w->cols;
     }
-    if (!to->k || !to->v || cols != to->C) return 0;
-    for (int i = 0; i < IL_COUNT(out) && !to->p; i++)
-        to->p = weight_of(m, op->name, out[i], &cols, &k_rows);
-    if (!to->p || cols != to->C) return 0;
-    to->K = rows / to->heads;
-    to->V = v_rows / to->heads;
-    return k_rows == v_rows;
+    *to = (il_maps){ .q = data[0],
+                     .k = data[1],
+                     .v = data[2],
+                     .p = data[3],
+                     .C = to->C,
+                     .heads = h.heads,
+                     .K = h.key,
+                     .V = h.value,
+                     .scale = h.scale };
+    return 1;
 }
 
 void il_maps_product(double *M, const il_maps *w, int head, int values)
@@ -75,33 +54,12 @@ void il_maps_product(double *M, const il_maps *w, int head, int values)
 
 /* ---- parts of the stream ------------------------------------------------------------------ */
 
-int il_parts_add(il_parts *p, const char *name, int width)
+static void add_part(il_registers *p, const char *name, int width)
 {
-    if (p->n == IL_PARTS) return -1;
-    snprintf(p->name[p->n], sizeof p->name[0], "%s", name);
-    p->at[p->n + 1] = p->at[p->n] + width;
-    return p->n++;
+    if (width > 0) il_registers_add(p, name, width);
 }
 
-static void add_part(il_parts *p, const char *name, int width)
-{
-    if (width > 0) il_parts_add(p, name, width);
-}
-
-/* "  y              3  residuals ...", "  x            0-2  the inputs": print.c writes them */
-static void read_registers(il_parts *p, const char *program)
-{
-    const char *line = strstr(program, "\nregisters ");
-    while (line && (line = strchr(line + 1, '\n')) && !strncmp(line, "\n  ", 3)) {
-        char name[24];
-        int first, last;
-        int n = sscanf(line + 1, " %23s %d-%d", name, &first, &last);
-        if (n < 2 || first != p->at[p->n]) break;
-        add_part(p, name, n == 2 ? 1 : last - first + 1);
-    }
-}
-
-static void read_layout(il_parts *p, const il_model *m)
+static void read_layout(il_registers *p, const il_model *m)
 {
     static const char *const four[] = { "p", "x", "s", "r" };
     const char *layout = il_model_layout(m)->name;
@@ -120,29 +78,29 @@ static void read_layout(il_parts *p, const il_model *m)
     }
 }
 
-void il_parts_of(il_parts *p, const il_model *m)
+void il_registers_of(il_registers *p, const il_model *m)
 {
     int C = m->plan.slots[m->plan.carry_out].width;
-    *p = (il_parts){ 0 };
-    if (m->program)
-        read_registers(p, m->program);
+    *p = (il_registers){ 0 };
+    if (m->registers.n)
+        *p = m->registers;
     else if (m->config.model.family == IL_STACK &&
              m->config.model.read_in == IL_READ_NONE && !m->config.model.position)
         read_layout(p, m);
-    if (p->at[p->n] > C || (m->program && p->at[p->n] < C)) *p = (il_parts){ 0 };
+    if (p->at[p->n] > C || (m->registers.n && p->at[p->n] < C)) *p = (il_registers){ 0 };
     add_part(p, p->n ? "rest" : "h", C - p->at[p->n]);
 }
 
-double il_block_means(double *mean, const double *X, const il_parts *p)
+double il_block_means(double *mean, const double *X, const il_registers *p)
 {
     double kept = 0, all = 0;
     int C = p->at[p->n];
     for (int a = 0; a < p->n; a++)
         for (int b = 0; b < p->n; b++) {
             double sum = 0;
-            int d = il_part_width(p, a);
+            int d = il_register_width(p, a);
             mean[a * p->n + b] = 0;
-            if (d != il_part_width(p, b)) continue;
+            if (d != il_register_width(p, b)) continue;
             for (int i = 0; i < d; i++) sum += X[(p->at[a] + i) * C + p->at[b] + i];
             mean[a * p->n + b] = sum / d;
             kept += sum * sum / d;
@@ -175,22 +133,31 @@ static int is_identity(const il_model *m, const il_op *op)
     return w->rows == w->cols;
 }
 
+/* Does this map make a role of some heads, or bring back what they say? */
+static int serves_heads(const il_plan *p, const il_op *map)
+{
+    int row;
+    for (int i = p->end[IL_PRE]; i < p->end[IL_BODY]; i++)
+        for (int role = 0; role < IL_ROLES; role++)
+            if (il_heads_map(p, &p->ops[i], (il_role)role, &row) == map) return 1;
+    return 0;
+}
+
 /* Tokens are the stream, and all that is done to it is linear attention, and a clip. */
 static int is_linear(const il_model *m)
 {
-    static const char *const kinds[] = { "linear", "linear_attention", "clip", "slice" };
     const il_plan *p = &m->plan;
     for (int i = 0; i < p->end[IL_PRE]; i++)
-        if (p->end[IL_PRE] > 1 || strcmp(p->ops[i].kind->name, "linear") ||
+        if (p->end[IL_PRE] > 1 || p->ops[i].kind->form != IL_FORM_MAP ||
             !is_identity(m, &p->ops[i]))
             return 0;
     for (int i = p->end[IL_PRE]; i < p->end[IL_BODY]; i++) {
         const il_op *op = &p->ops[i];
-        int known = 0;
-        for (int k = 0; k < IL_COUNT(kinds); k++)
-            known |= !strcmp(op->kind->name, kinds[k]);
-        if (!strcmp(op->kind->name, "linear"))
-            known = strstr(op->name, ".attn.") && op->par[1] == IL_NONE;
+        il_form form = op->kind->form;
+        il_heads h;
+        int known = form == IL_FORM_PICK || form == IL_FORM_CLIP;
+        if (form == IL_FORM_MAP) known = op->par[1] == IL_NONE && serves_heads(p, op);
+        if (il_heads_of(&h, p, op)) known = h.weights == IL_HEADS_LINEAR;
         if (!known) return 0;
     }
     return m->config.model.family == IL_STACK || m->config.model.family == IL_BUILT;
@@ -217,7 +184,7 @@ il_status il_product_shape_of(il_product_shape *s, const il_model *m, il_error *
     if (!s->each) return not_linear(err);
     s->C = m->plan.slots[m->plan.carry_out].width;
     s->blocks = s->each * m->plan.loops;
-    il_parts_of(&s->parts, m);
+    il_registers_of(&s->parts, m);
     return IL_OK;
 }
 
@@ -237,9 +204,9 @@ void il_products_of(il_products to, const il_model *m, const il_product_shape *s
 }
 
 /* X <- (1 - weight) X + weight (means of Y) x I */
-static void blend(double *X, const double *Y, double weight, const il_parts *p)
+static void blend(double *X, const double *Y, double weight, const il_registers *p)
 {
-    double mean[IL_PARTS * IL_PARTS];
+    double mean[IL_REGISTERS * IL_REGISTERS];
     int C = p->at[p->n];
     il_block_means(mean, Y, p);
     for (int a = 0; a < p->n; a++)
@@ -252,15 +219,6 @@ static void blend(double *X, const double *Y, double weight, const il_parts *p)
                 }
 }
 
-static il_real *find(const il_model *m, int block, const char *part)
-{
-    char op[32];
-    int rows, cols;
-    snprintf(op, sizeof op, "h.%d.attn", block);
-    const il_real *data = weight_of(m, op, part, &rows, &cols);
-    return m->weights + (data - m->weights);
-}
-
 static void set_identity(il_real *w, int C)
 {
     for (int i = 0; i < C * C; i++) w[i] = i % C == i / C;
@@ -271,9 +229,12 @@ static void put(il_model *m, int C, int block, int head, const il_products *p, d
 {
     size_t at = (size_t)head * (size_t)C * (size_t)C;
     size_t all = (size_t)m->config.model.n_head * (size_t)C;
-    il_real *q = find(m, block, ".q") + at, *proj = find(m, block, ".proj");
-    set_identity(find(m, block, ".k") + at, C);
-    set_identity(find(m, block, ".v") + at, C);
+    il_maps w;
+    find_maps(&w, m, block);
+    il_real *q = m->weights + (w.q - m->weights) + at,
+            *proj = m->weights + (w.p - m->weights);
+    set_identity(m->weights + (w.k - m->weights) + at, C);
+    set_identity(m->weights + (w.v - m->weights) + at, C);
     for (int i = 0; i < C; i++)
         for (int j = 0; j < C; j++) {
             q[i * C + j] = (il_real)(p->A[i * C + j] / m->config.model.scale);

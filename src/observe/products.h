@@ -17,10 +17,10 @@
 typedef struct {
     const il_real *q, *k, *v, *p;
     int C, heads, K, V;
-    double scale; /* of the scores: the op's option */
+    double scale; /* of the scores: il_heads' */
 } il_maps;
 
-/* 0 when `op` is no attention, or when its weights are not maps of the stream. */
+/* 0 when `op` has no heads, or when its weights are not maps of the stream. */
 int il_maps_of(il_maps *maps, const il_model *model, const il_op *op);
 
 /* M (C,C): A of a head, row key and column query; or V, row written and column read. */
@@ -28,33 +28,20 @@ void il_maps_product(double *M, const il_maps *maps, int head, int values);
 
 /* ---- parts of the stream ------------------------------------------------------------------ */
 
-enum { IL_PARTS = 64 };
-
-/* What columns at[i]..at[i+1]-1 are called: the registers of a built model, or what its layout
- * puts there where tokens are the stream; elsewhere one part, "h". */
-typedef struct {
-    int n, at[IL_PARTS + 1];
-    char name[IL_PARTS][24];
-} il_parts;
-
-void il_parts_of(il_parts *parts, const il_model *model);
-/* Another one behind them: its number, or -1 when there are too many. */
-int il_parts_add(il_parts *parts, const char *name, int width);
-static inline int il_part_width(const il_parts *p, int i)
-{
-    return p->at[i + 1] - p->at[i];
-}
+/* The registers of a built model, or what its layout puts there where tokens are the stream; elsewhere
+ * one, "h". */
+void il_registers_of(il_registers *registers, const il_model *model);
 
 /* mean (n,n) gets the mean diagonal of every square block of X (C,C), 0 for the others; returns
  * the share of the squared norm of X that these multiples of I keep. */
-double il_block_means(double *mean, const double *X, const il_parts *parts);
+double il_block_means(double *mean, const double *X, const il_registers *parts);
 
 /* ---- models of linear attention alone ------------------------------------------------------- */
 
 /* `blocks`: those of the plan, times its loops */
 typedef struct {
     int blocks, each, heads, C;
-    il_parts parts;
+    il_registers parts;
 } il_product_shape;
 
 /* Errors: IL_ECONFIG for a model that is not linear attention alone, or whose stream is not its

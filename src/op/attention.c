@@ -147,6 +147,18 @@ static void backward(const il_op *op, il_state *s)
         }
 }
 
+static void heads(const il_op *op, const il_plan *p, il_heads *h)
+{
+    int C = il_width(p, op->out);
+    h->heads = of(op)->heads;
+    h->key = h->value = C / h->heads;
+    h->weights = IL_HEADS_SOFTMAX;
+    for (int i = IL_ROLE_QUERY; i <= IL_ROLE_VALUE; i++) {
+        h->input[i] = op->n_in == 3 ? i : 0;
+        h->column[i] = op->n_in == 3 ? 0 : i * C;
+    }
+}
+
 const il_op_kind il_op_attention = {
     .name = "attention",
     .summary = "causal softmax attention of H heads",
@@ -155,6 +167,7 @@ const il_op_kind il_op_attention = {
     .least_in = 1,
     .most_in = 3,
     .shape = shape,
+    .heads = heads,
     .forward = forward,
     .backward = backward,
     .mixes = 1,

@@ -48,6 +48,7 @@ const il_op_kind il_op_clip = {
     .least_in = 1,
     .most_in = 1,
     .shape = shape,
+    .form = IL_FORM_CLIP,
     .forward = forward,
     .again = forward,
     .backward = backward,

@@ -59,8 +59,8 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
     if (o->rule == MLSTM) op->save[0] = il_slot_new(p, op, "n", H);
     if (o->start) op->par[0] = il_param_new(p, op, "start", IL_INIT_ZERO, 0, H * K, V);
     op->reads = ((1u << op->n_in) - 1) | IL_READS_OUT;
-    il_work_new(p, il_matrix(K, W) + il_matrix(W, K), (size_t)(2 * K + 3 * W));
-    il_recurrent_new(p, op, H * (int)il_matrix(K, W));
+    il_work_new(p, il_matrix_size(K, W) + il_matrix_size(W, K), (size_t)(2 * K + 3 * W));
+    il_recurrent_new(p, op, H * (int)il_matrix_size(K, W));
     return IL_OK;
 }
 
@@ -101,7 +101,7 @@ static head head_of(const il_op *op, const il_state *s, const il_mix *m, int b, 
     if (is_delta(o)) a.saved = il_save(op, s, 0) + out;
     if (o->rule == MLSTM) a.saved = il_save(op, s, 0) + il_mix_at(m, m->H, b, h);
     if (o->start) a.start = il_w(op, s, 0) + (size_t)(h * m->K) * (size_t)m->V;
-    a.rows = a.S + il_matrix(m->K, a.W) + il_matrix(a.W, m->K);
+    a.rows = a.S + il_matrix_size(m->K, a.W) + il_matrix_size(a.W, m->K);
     a.values = rows_of(a.v);
     if (o->rule != MLSTM) return a;
     for (size_t t = 0, W = (size_t)a.W; t < (size_t)m->T; t++) {
@@ -130,8 +130,8 @@ static void set_start(const head *a, il_real *S, int transposed)
     il_matrix_set(S, NULL, rows, cols, 0);
     for (int i = 0; i < a->K && a->start; i++)
         for (int j = 0; j < a->V; j++)
-            S[transposed ? il_matrix(j, cols) + (size_t)i
-                         : il_matrix(i, cols) + (size_t)j] = a->start[i * a->V + j];
+            S[transposed ? il_matrix_size(j, cols) + (size_t)i
+                         : il_matrix_size(i, cols) + (size_t)j] = a->start[i * a->V + j];
 }
 
 static il_real at_least_1(il_real n) { return n > 1 ? n : n < -1 ? -n : 1; }
@@ -162,7 +162,7 @@ static void forward(const il_op *op, il_state *s)
     for (int b = 0; b < m.B; b++)
         for (int h = 0; h < m.H; h++) {
             head a = head_of(op, s, &m, b, h);
-            il_real *S = recurrent ? recurrent + (size_t)h * il_matrix(a.K, a.W) : a.S;
+            il_real *S = recurrent ? recurrent + (size_t)h * il_matrix_size(a.K, a.W) : a.S;
             if (!recurrent || s->past == 0) set_start(&a, S, 0);
             forward_head(&a, S);
         }
@@ -190,7 +190,7 @@ static void read_again(const head *a, il_real sign, il_rows_of c, il_rows_of rea
     r.gain = a->beta.x, r.ld_gain = a->beta.ld;
     r.add = 1;
     set_start(a, a->S, 1);
-    for (size_t i = 0, n = il_matrix(a->W, a->K); i < n && sign < 0; i++)
+    for (size_t i = 0, n = il_matrix_size(a->W, a->K); i < n && sign < 0; i++)
         a->S[i] = -a->S[i];
     r.scale = sign;
     il_sweep(a->S, r, c, rows_of(a->k), read, y, ldy);
@@ -216,7 +216,8 @@ static void backward_sums(const head *a, il_rows_of e, il_real *dstart)
     sweep_back(a, a->K, a->W, 1, rows_of(a->q), e, rows_of(a->k), dv0, a->W, 0);
     if (dstart)
         for (size_t i = 0; i < K; i++)
-            kernel->add(dstart + i * V, dstart + i * V, a->S + il_matrix((int)i, a->W), V);
+            kernel->add(dstart + i * V, dstart + i * V, a->S + il_matrix_size((int)i, a->W),
+                        V);
     for (size_t t = T; t-- > 0;) {
         size_t kt = t * (size_t)a->k.ld, vt = t * (size_t)a->v.ld;
         il_real beta = a->beta.x[t * (size_t)a->beta.ld];
@@ -302,6 +303,13 @@ static void backward(const il_op *op, il_state *s)
         }
 }
 
+static void heads(const il_op *op, const il_plan *p, il_heads *h)
+{
+    il_mix_heads(op, p, of(op)->heads, h);
+    h->input[IL_ROLE_BETA] = 3;
+    if (of(op)->rule != DELTA) h->input[IL_ROLE_GAMMA] = 4;
+}
+
 const il_op_kind il_op_fast_weights = {
     .name = "fast_weights",
     .summary = "gated linear attention, the delta rule, gated or not, and mLSTM",
@@ -310,6 +318,7 @@ const il_op_kind il_op_fast_weights = {
     .least_in = 4,
     .most_in = 5,
     .shape = shape,
+    .heads = heads,
     .forward = forward,
     .backward = backward,
     .mixes = 1,

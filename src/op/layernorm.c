@@ -55,6 +55,7 @@ const il_op_kind il_op_layernorm = {
     .least_in = 1,
     .most_in = 1,
     .shape = shape,
+    .form = IL_FORM_NORM,
     .forward = forward,
     .again = again,
     .backward = backward,

@@ -214,6 +214,7 @@ const il_op_kind il_op_linear = {
     .least_in = 1,
     .most_in = 2,
     .shape = shape,
+    .form = IL_FORM_MAP,
     .forward = forward,
     .again = again,
     .backward = backward,

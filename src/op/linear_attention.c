@@ -39,8 +39,8 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
                        op->name, il_width(p, op->in[3]));
     int K = il_width(p, op->in[0]) / H, V = il_width(p, op->in[2]) / H;
     op->reads = (1u << op->n_in) - 1;
-    il_work_new(p, il_matrix(K, V) + il_matrix(V, K), (size_t)(K + V));
-    if (of(op)->causal) il_recurrent_new(p, op, H * (int)il_matrix(K, V));
+    il_work_new(p, il_matrix_size(K, V) + il_matrix_size(V, K), (size_t)(K + V));
+    if (of(op)->causal) il_recurrent_new(p, op, H * (int)il_matrix_size(K, V));
     return IL_OK;
 }
 
@@ -70,7 +70,8 @@ static head head_of(const il_op *op, const il_state *s, const il_mix *m, int b, 
                    .y = il_y(op, s) + out,
                    .dy = s->window ? il_dy(op, s) + out : NULL,
                    .S = s->work,
-                   .rows = s->work + il_matrix(m->K, m->V) + il_matrix(m->V, m->K) };
+                   .rows =
+                       s->work + il_matrix_size(m->K, m->V) + il_matrix_size(m->V, m->K) };
 }
 
 /* y_t (+)= S^T a_t with S = sum of b c^T over the tokens that t sees, or that see t (`reverse`) */
@@ -94,7 +95,7 @@ static void forward(const il_op *op, il_state *s)
     for (int b = 0; b < m.B; b++)
         for (int h = 0; h < m.H; h++) {
             head a = head_of(op, s, &m, b, h);
-            il_real *S = recurrent ? recurrent + (size_t)h * il_matrix(m.K, m.V) : a.S;
+            il_real *S = recurrent ? recurrent + (size_t)h * il_matrix_size(m.K, m.V) : a.S;
             il_recurrence r = {
                 .rows = m.K, .cols = m.V, .gain = a.mask.x, .ld_gain = a.mask.ld
             };
@@ -161,6 +162,14 @@ static void backward(const il_op *op, il_state *s)
         }
 }
 
+static void heads(const il_op *op, const il_plan *p, il_heads *h)
+{
+    il_mix_heads(op, p, of(op)->heads, h);
+    h->weights = IL_HEADS_LINEAR;
+    h->scale = of(op)->scale;
+    if (op->n_in == 4) h->input[IL_ROLE_MASK] = 3;
+}
+
 const il_op_kind il_op_linear_attention = {
     .name = "linear_attention",
     .summary = "attention without softmax, H heads, causal or not",
@@ -169,6 +178,7 @@ const il_op_kind il_op_linear_attention = {
     .least_in = 3,
     .most_in = 4,
     .shape = shape,
+    .heads = heads,
     .forward = forward,
     .backward = backward,
     .skips = 1,

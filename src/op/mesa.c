@@ -79,7 +79,7 @@ static int gamma_input(const options *o) { return o->form == NET ? 4 : 3; }
 static size_t solve_size(int K)
 {
     int rows = TOGETHER * IL_CHUNK_ROWS;
-    return il_matrix(rows > K + 3 ? rows : K + 3, K);
+    return il_matrix_size(rows > K + 3 ? rows : K + 3, K);
 }
 
 static il_status shape(il_plan *p, il_op *op, il_error *err)
@@ -111,10 +111,11 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
         op->par[PAR_KEYS] =
             il_param_new(p, op, "start_keys", IL_INIT_NORMAL, 0.02, H * K, K);
     op->reads = (1u << op->n_in) - 1;
-    size_t square = il_matrix(K, K), mixed = il_matrix(K, V) + il_matrix(V, K);
+    size_t square = il_matrix_size(K, K),
+           mixed = il_matrix_size(K, V) + il_matrix_size(V, K);
     il_work_new(p, solve_size(K) + TOGETHER * square + mixed + (size_t)il_padded(K) + 64,
                 (size_t)(4 * K + V + 2));
-    il_recurrent_new(p, op, H * (int)(square + il_matrix(K, V)));
+    il_recurrent_new(p, op, H * (int)(square + il_matrix_size(K, V)));
     return IL_OK;
 }
 
@@ -195,8 +196,8 @@ static head head_of(const il_op *op, const il_state *s, const il_mix *m, int b, 
     if (o->start_keys) a.keys = il_w(op, s, PAR_KEYS) + (size_t)(h * m->K) * (size_t)m->K;
     a.solve = s->work; /* first, for its alignment */
     a.P = a.solve + solve_size(m->K);
-    a.S = a.P + TOGETHER * il_matrix(m->K, m->K);
-    a.ridge = a.S + il_matrix(m->K, m->V) + il_matrix(m->V, m->K);
+    a.S = a.P + TOGETHER * il_matrix_size(m->K, m->K);
+    a.ridge = a.S + il_matrix_size(m->K, m->V) + il_matrix_size(m->V, m->K);
     a.rows = a.ridge + ld;
     if (o->form == PLAIN) return a;
     a.gamma = il_strip_of(op, s, m, gamma_input(o), b, h);
@@ -277,7 +278,7 @@ static void forward_heads(const il_op *op, il_state *s, const il_mix *m, int b, 
     head heads[TOGETHER];
     il_regression r[TOGETHER];
     il_real *P[TOGETHER], *S[TOGETHER], *recurrent = il_recurrent(op, s);
-    size_t square = il_matrix(m->K, m->K), mixed = il_matrix(m->K, m->V);
+    size_t square = il_matrix_size(m->K, m->K), mixed = il_matrix_size(m->K, m->V);
     for (int i = 0; i < n; i++) {
         head *a = &heads[i];
         *a = head_of(op, s, m, b, h + i);
@@ -287,7 +288,7 @@ static void forward_heads(const il_op *op, il_state *s, const il_mix *m, int b, 
         if (!recurrent || s->past == 0) set_start(a, P[i]);
         set_ridge(a);
         r[i] = regression(a, rows_of(a->q), a->x, a->q.ld);
-        if (i) r[i].work += il_matrix(i * IL_CHUNK_ROWS, m->K);
+        if (i) r[i].work += il_matrix_size(i * IL_CHUNK_ROWS, m->K);
     }
     if (heads[0].solver == RECURSION)
         il_kernel()->rls(P, r, n);
@@ -334,7 +335,8 @@ static void set_solution(const head *a, int transposed)
     int rows = transposed ? a->K : a->V, cols = transposed ? a->V : a->K;
     il_real lambda = lambda_of(a);
     il_matrix_set(a->S, a->start, rows, cols, !transposed);
-    for (size_t i = 0, n = il_matrix(rows, cols); i < n && a->start; i++) a->S[i] *= lambda;
+    for (size_t i = 0, n = il_matrix_size(rows, cols); i < n && a->start; i++)
+        a->S[i] *= lambda;
 }
 
 /* The same by the recursion: u_t = Phi_t^T dy_t, where Phi_t = G_t P_t^{-1} learns by the delta rule,
@@ -381,7 +383,7 @@ static void add_to_keys(const head *a)
     size_t K = (size_t)a->K;
     for (size_t r = 0; r < K && a->dkeys; r++)
         for (size_t c = 0; c < K; c++) {
-            const il_real *D = a->S + il_matrix((int)c, a->K), w = a->keys[r * K + c];
+            const il_real *D = a->S + il_matrix_size((int)c, a->K), w = a->keys[r * K + c];
             il_kernel()->axpy(a->dkeys + r * K, w, D, K);
             a->dkeys[r * K + c] += il_dot(a->keys + r * K, D, a->K);
         }
@@ -510,8 +512,8 @@ static void backward_head(head *a, il_real *dweight, il_real *dstart)
     if (a->o->form == FORGETTING && a->solver == RECURSION) {
         il_real sum = lambda_of(a) * dlambda;
         for (int i = 0; i < a->K && a->start; i++)
-            sum -= il_dot(a->start + (size_t)i * (size_t)a->V, a->S + il_matrix(i, a->V),
-                          a->V);
+            sum -= il_dot(a->start + (size_t)i * (size_t)a->V,
+                          a->S + il_matrix_size(i, a->V), a->V);
         close_sum(a, sum);
     }
     if (a->o->form != PLAIN) gates(a, dk0, dv0);
@@ -535,6 +537,13 @@ static void backward(const il_op *op, il_state *s)
         }
 }
 
+static void heads(const il_op *op, const il_plan *p, il_heads *h)
+{
+    il_mix_heads(op, p, of(op)->heads, h);
+    if (of(op)->form == NET) h->input[IL_ROLE_BETA] = 3;
+    if (of(op)->form != PLAIN) h->input[IL_ROLE_GAMMA] = op->n_in - 1;
+}
+
 const il_op_kind il_op_mesa = {
     .name = "mesa",
     .summary = "the least-squares solution of all pairs so far, at every token",
@@ -543,6 +552,7 @@ const il_op_kind il_op_mesa = {
     .least_in = 3,
     .most_in = 5,
     .shape = shape,
+    .heads = heads,
     .forward = forward,
     .backward = backward,
     .mixes = 1,

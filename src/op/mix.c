@@ -21,12 +21,20 @@ il_status il_shape_mix(il_plan *p, il_op *op, int H, il_error *err)
     return IL_OK;
 }
 
+void il_mix_heads(const il_op *op, const il_plan *p, int H, il_heads *h)
+{
+    h->heads = H;
+    h->key = il_width(p, op->in[0]) / H;
+    h->value = il_width(p, op->in[2]) / H;
+    for (int i = IL_ROLE_QUERY; i <= IL_ROLE_VALUE; i++) h->input[i] = i;
+}
+
 void il_matrix_set(il_real *S, const il_real *from, int rows, int cols, int transposed)
 {
-    memset(S, 0, sizeof *S * il_matrix(rows, cols));
+    memset(S, 0, sizeof *S * il_matrix_size(rows, cols));
     for (int i = 0; i < rows && from; i++)
         for (int j = 0; j < cols; j++)
-            S[il_matrix(i, cols) + (size_t)j] =
+            S[il_matrix_size(i, cols) + (size_t)j] =
                 transposed ? from[(size_t)j * (size_t)rows + (size_t)i]
                            : from[(size_t)i * (size_t)cols + (size_t)j];
 }
@@ -34,7 +42,7 @@ void il_matrix_set(il_real *S, const il_real *from, int rows, int cols, int tran
 void il_matrix_add(il_real *to, const il_real *S, int rows, int cols)
 {
     for (int i = 0; i < rows; i++, to += cols)
-        il_kernel()->add(to, to, S + il_matrix(i, cols), (size_t)cols);
+        il_kernel()->add(to, to, S + il_matrix_size(i, cols), (size_t)cols);
 }
 
 void il_sweep(il_real *S, il_recurrence r, il_rows_of b, il_rows_of c, il_rows_of a,

@@ -15,6 +15,9 @@ typedef struct {
 /* Checks the widths of q, k, v and of the gates, and makes the output. Errors: IL_ECONFIG. */
 il_status il_shape_mix(il_plan *plan, il_op *op, int H, il_error *err);
 
+/* The sizes of H heads, and queries, keys and values in inputs 0, 1, 2 */
+void il_mix_heads(const il_op *op, const il_plan *plan, int H, il_heads *heads);
+
 static inline il_mix il_mix_of(const il_op *op, const il_state *s, int H)
 {
     return (il_mix){ .B = s->prompts,
@@ -53,7 +56,7 @@ static inline il_strip il_strip_of(const il_op *op, const il_state *s, const il_
 /* ---- carried matrices (il_kernels.recur) -------------------------------------------------------- */
 
 /* Numbers of a (rows, cols) matrix as kernels want it */
-static inline size_t il_matrix(int rows, int cols)
+static inline size_t il_matrix_size(int rows, int cols)
 {
     return (size_t)rows * (size_t)il_padded(cols);
 }

@@ -54,6 +54,40 @@ typedef struct {
 
 enum { IL_READS_OUT = 1 << IL_INPUTS };
 
+/* ---- what an op is to those who look inside a model: roles.c -------------------------------- */
+
+typedef enum {
+    IL_ROLE_QUERY,
+    IL_ROLE_KEY,
+    IL_ROLE_VALUE,
+    IL_ROLE_BETA,   /* a gate: how much of a token goes in */
+    IL_ROLE_GAMMA,  /* a gate: how much of the past stays */
+    IL_ROLE_MASK,   /* which tokens are keys */
+    IL_ROLE_OUTPUT, /* what the heads say, on its way back to the stream */
+    IL_ROLES
+} il_role;
+
+/* An op whose heads mix tokens, as it describes itself. Head h of a role has columns column + h size ..
+ * of the input, where size is `key` of queries and keys, `value` of values. */
+typedef struct {
+    int heads, key, value;
+    enum {
+        IL_HEADS_OTHER,
+        IL_HEADS_SOFTMAX,
+        IL_HEADS_LINEAR
+    } weights;    /* of tokens, by their scores */
+    double scale; /* of the scores, beside the 1 / sqrt(key) of softmax */
+    int input[IL_ROLES], column[IL_ROLES]; /* the input, or IL_NONE; its first column */
+} il_heads;
+
+typedef enum {
+    IL_FORM_OTHER,
+    IL_FORM_MAP,  /* weight 0 is a matrix that multiplies input 0 */
+    IL_FORM_NORM, /* weight 0 is the gain of every column */
+    IL_FORM_PICK, /* columns of the input, times a factor; the first is that of `picks` */
+    IL_FORM_CLIP
+} il_form;
+
 struct il_op_kind {
     const char *name, *summary;
     const il_opt *opts; /* of a struct of at most IL_OPTS bytes; or NULL */
@@ -73,6 +107,9 @@ struct il_op_kind {
     unsigned
         ids; /* bit i: input i holds ids of classes, whole numbers without a gradient */
     int skips; /* backward takes inputs that want no gradient (il_dx is NULL); else all get one */
+    il_form form;
+    int (*picks)(const il_op *op);
+    void (*heads)(const il_op *op, const il_plan *plan, il_heads *heads); /* or NULL */
     int mixes; /* tokens. Such an op declares what it remembers of each (il_memory_new) or of
                   all (il_recurrent_new), or a model cannot run token by token. */
 };
@@ -164,16 +201,36 @@ il_status il_shape_same(il_plan *plan, il_op *op, il_error *err);
 const il_op_kind *il_op_at(int i); /* NULL past the last row of ops.def */
 const il_op_kind *il_op_find(const char *name);
 
+/* roles.c: the heads of an op, 0 where it has none. The op of form IL_FORM_MAP whose weights make a role of
+ * the stream, or of the output the stream, and which row of them is the role's first; NULL where no
+ * such map is behind it. */
+int il_heads_of(il_heads *heads, const il_plan *plan, const il_op *op);
+const il_op *il_heads_map(const il_plan *plan, const il_op *op, il_role role, int *row);
+
 /* ---- models and states ----------------------------------------------------------------------- */
+
+/* What the columns of a residual stream are called: at[i]..at[i+1]-1 are name[i] */
+enum { IL_REGISTERS = 64 };
+typedef struct {
+    int n, at[IL_REGISTERS + 1];
+    char name[IL_REGISTERS][24];
+} il_registers;
+/* Another one behind them: its number, or -1 when there are too many. */
+int il_registers_add(il_registers *registers, const char *name, int width);
+static inline int il_register_width(const il_registers *r, int i)
+{
+    return r->at[i + 1] - r->at[i];
+}
 
 /* What is learnt: constant while it runs, shared by all threads. */
 struct il_model {
     il_config config;
     il_plan plan;
-    il_real *weights;  /* (n_weights) */
-    il_real *packed;   /* (n_packed) */
-    char *program;     /* text of a built model's program, or NULL */
-    const char *dtype; /* of the weights where they were read; NULL: il_real's */
+    il_real *weights;       /* (n_weights) */
+    il_real *packed;        /* (n_packed) */
+    char *program;          /* text of a built model's program, or NULL */
+    il_registers registers; /* of a built model's stream; n = 0: of any other */
+    const char *dtype;      /* of the weights where they were read; NULL: il_real's */
     int64_t step;
     il_arena arena;
     size_t sketched; /* bytes of addresses that il_model_sketch put in place of weights */

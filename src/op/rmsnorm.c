@@ -54,6 +54,7 @@ const il_op_kind il_op_rmsnorm = {
     .least_in = 1,
     .most_in = 1,
     .shape = shape,
+    .form = IL_FORM_NORM,
     .forward = forward,
     .again = again,
     .backward = backward,

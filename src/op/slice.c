@@ -51,6 +51,8 @@ static void backward(const il_op *op, il_state *s)
         for (int c = 0; c < n; c++) dx[c] += scale * dy[c];
 }
 
+static int picks(const il_op *op) { return of(op)->from; }
+
 const il_op_kind il_op_slice = {
     .name = "slice",
     .summary = "some columns of every token, times a factor",
@@ -59,6 +61,8 @@ const il_op_kind il_op_slice = {
     .least_in = 1,
     .most_in = 1,
     .shape = shape,
+    .form = IL_FORM_PICK,
+    .picks = picks,
     .forward = forward,
     .again = forward,
     .backward = backward,
