@@ -223,8 +223,8 @@ format:
 lint:
 	@$(SETUP) build check lint
 	@clang-format --dry-run -Werror $(FORMATTED)
-	@tools/layers.sh
 	@$(JOBS_MAKE) all tests CC=gcc CFLAGS='-g -Werror' BUILD=$(BUILD)
+	@BUILD=$(BUILD) tools/layers.sh
 	@$(JOBS_MAKE) all CC=clang CFLAGS='-g -Werror' BUILD=$(BUILD)/clang
 # ---- fuzzing: make fuzz FUZZ_SECONDS=120, or one target: make fuzz-csv --------------------------
 # Every tests/fuzz/fuzz_NAME.c starts from tests/fuzz/corpus/NAME; what it finds stays in $(FUZZ).

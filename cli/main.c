@@ -4,28 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#define CMD(name, summary) { #name, summary, &cmd_##name },
-const cli_row cli_commands[] = {
-#include "commands.def"
-    { 0 }
-};
-#undef CMD
-
-const cli_row *cli_command_find(const char *name, il_error *err)
-{
-    const char *names[CLI_COUNT(cli_commands)];
-    int n = 0;
-    for (; cli_commands[n].name; n++) {
-        if (!strcmp(cli_commands[n].name, name)) return cli_commands + n;
-        names[n] = cli_commands[n].name;
-    }
-    const char *near = il_nearest(name, names, n);
-    il_fail(err, IL_EUSAGE,
-            "unknown command '%.64s'%s%s%s; `innerloop help` lists them all", name,
-            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    return NULL;
-}
-
 /* What stdout could not take is an error, however late it shows. */
 static il_status finish(il_status status, il_error *err)
 {

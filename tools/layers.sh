@@ -1,5 +1,7 @@
 #!/bin/sh
-# layers.sh - a folder may include itself and the folders to its left; cli only the public headers
+# layers.sh - a folder may include itself and the folders to its left; cli only the public headers; and no two files
+# call each other: of what is built in $BUILD (build), the calls of functions between files have no circle.
+# A list of rows (ops.def and its kin) names data, so that a row may call what its registry defines.
 set -u
 order='base la report op task model algo construct evaluate predict forecast train bench observe explain measure claim'
 status=0
@@ -25,4 +27,26 @@ for file in cli/*.[ch]; do
         status=1
     fi
 done
+
+build=${BUILD:-build}/float
+calls=$(mktemp)
+for source in src/*/*.c cli/*.c; do
+    [ -e "$build/${source%.c}.o" ] && nm -P -g "$build/${source%.c}.o" | sed "s|^|$source |"
+done | awk '$3 == "T" { defines[$2] = $1 }
+    $3 == "U" { uses[n++] = $1 " " $2 }
+    END {
+        for (i = 0; i < n; i++) {
+            split(uses[i], use, " ")
+            if (use[2] in defines) print use[1], defines[use[2]]
+        }
+    }' >"$calls"
+if ! [ -s "$calls" ]; then
+    echo "there is nothing in $build to look for circles in: make all first" >&2
+    status=1
+elif ! circle=$(tsort "$calls" 2>&1 >/dev/null) || [ -n "$circle" ]; then
+    echo "files that call each other in a circle:" >&2
+    echo "$circle" | grep -v loop | sed 's/^tsort://' >&2
+    status=1
+fi
+rm -f "$calls"
 exit $status

@@ -40,7 +40,7 @@ static il_status parse(const il_construct **row, void *opts, const char *text,
 }
 
 il_status il_construct_build(il_model **model, const il_construct *c, const void *opts,
-                             il_layers *layers, il_error *err)
+                             il_program_layers *layers, il_error *err)
 {
     il_program *p;
     char options[512];
@@ -60,7 +60,7 @@ il_status il_construct_build(il_model **model, const il_construct *c, const void
     return status;
 }
 
-il_status il_construct_new(il_model **model, il_layers *layers, const char *text,
+il_status il_construct_new(il_model **model, il_program_layers *layers, const char *text,
                            il_error *err)
 {
     double opts[IL_CONSTRUCT_OPTS / sizeof(double)];

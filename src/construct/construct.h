@@ -152,21 +152,22 @@ typedef struct {
     int heads, width; /* most in a layer; of the residual stream */
     int units;        /* most in a layer */
     int key;          /* largest key */
-} il_layers;
+} il_program_layers;
 
 il_status il_program_new(il_program **p, il_error *err);
 void il_program_free(il_program *p);
 void il_program_title(il_program *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Errors: IL_ECONFIG with the first mistake of the program. */
-il_status il_assemble(il_model **model, il_program *p, il_layers *layers, il_error *err);
+il_status il_assemble(il_model **model, il_program *p, il_program_layers *layers,
+                      il_error *err);
 
 /* As il_build, and what the assembler made of it (or NULL) */
-il_status il_construct_new(il_model **model, il_layers *layers, const char *text,
+il_status il_construct_new(il_model **model, il_program_layers *layers, const char *text,
                            il_error *err);
 /* Builds a row's program; opts as its options struct. */
 il_status il_construct_build(il_model **model, const il_construct *c, const void *opts,
-                             il_layers *layers, il_error *err);
+                             il_program_layers *layers, il_error *err);
 
 /* ---- verification --------------------------------------------------------------------------------- */
 

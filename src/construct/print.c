@@ -33,7 +33,7 @@ static void print_section(const il_program *p, int section, FILE *f)
 
 void il_program_print(const il_program *p, FILE *f)
 {
-    const il_layers *l = &p->layers;
+    const il_program_layers *l = &p->layers;
     fprintf(f, "%s\n\nregisters (columns of the residual stream)\n", p->title);
     for (int i = 0; i < p->n_regs; i++) print_register(&p->regs[i], f);
     if (p->n_starts) fprintf(f, "starts\n");

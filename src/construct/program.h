@@ -76,7 +76,7 @@ struct il_program {
     int n_starts_text;
     char answer_text[128], task[32], layout[32];
     int dims, points;
-    il_layers layers;
+    il_program_layers layers;
     int failed;
     il_error error; /* of the first mistake */
 };
@@ -84,6 +84,8 @@ struct il_program {
 /* The first mistake is kept. */
 void il_mistake(il_program *p, il_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* A list of n items with room for one more; NULL without memory, which is a mistake. */
+void *il_program_grow(il_program *p, void *list, int n, size_t size);
 /* Memory of the program's; NULL without, which is a mistake. */
 void *il_own(il_program *p, size_t bytes);
 /* Printf into memory of the program's, where %g writes every digit. NULL without memory. */

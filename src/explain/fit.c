@@ -47,16 +47,16 @@ double il_fit_unit(const il_fit *fit, il_law law, int p)
     return law == IL_LAW_CONSTANT || scale <= 0 ? 1 : 1 / scale;
 }
 
-il_place il_place_of(const il_fit *fit, int p)
+il_prompt_data il_fit_prompt(const il_fit *fit, int p)
 {
     const il_evidence *e = fit->e;
     const il_cell *cell = &e->cell[p / e->B];
     size_t D = (size_t)e->D, b = (size_t)(p % e->B);
-    return (il_place){ .cell = cell,
-                       .b = (int)b,
-                       .lambda = cell->lambda + b * D,
-                       .V = cell->V + b * D * D,
-                       .rhs = cell->b + b * D * (size_t)e->outs };
+    return (il_prompt_data){ .cell = cell,
+                             .b = (int)b,
+                             .lambda = cell->lambda + b * D,
+                             .V = cell->V + b * D * D,
+                             .rhs = cell->b + b * D * (size_t)e->outs };
 }
 
 size_t il_fit_scratch(const il_fit *fit)
@@ -85,22 +85,15 @@ int il_fit_steps(const il_fit *fit, const il_family *family)
     return n;
 }
 
-static int index_of(const il_family *family)
-{
-    int i = 0;
-    while (il_family_at(i) != family) i++;
-    return i;
-}
-
 void il_fit_weights(const il_fit *fit, const il_match *m, int n, int p, double *weights,
                     double *f)
 {
     const il_evidence *e = fit->e;
-    il_place at = il_place_of(fit, p);
+    il_prompt_data at = il_fit_prompt(fit, p);
     int D = e->D, O = e->outs;
     double value[IL_FREE];
     if (m->family->algo) {
-        const double *table = fit->table[index_of(m->family)];
+        const double *table = fit->table[(m->family - fit->families)];
         for (int k = 0; k < n; k++)
             memcpy(weights + (size_t)k * fit->size,
                    table + ((size_t)k * (size_t)fit->prompts + (size_t)p) * fit->size,
@@ -241,7 +234,7 @@ il_status il_fit_table(const il_fit *fit, const il_family *family, double *table
         for (int k = 0; k < n && !status; k++)
             for (size_t b = 0; b < B; b++) {
                 size_t p = (size_t)c * B + b;
-                turn(table + ((size_t)k * P + p) * fit->size, il_place_of(fit, (int)p).V,
+                turn(table + ((size_t)k * P + p) * fit->size, il_fit_prompt(fit, (int)p).V,
                      what + ((size_t)fit->steps[k] * B + b) * fit->size, e->D, e->outs);
             }
     }

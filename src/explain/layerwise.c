@@ -46,7 +46,7 @@ static double step_size(walk *s, double gamma)
     double *direction = s->d + D;
     for (int p = 0; p < fit->prompts; p++) {
         const il_folded *fold = &fit->prompt[p];
-        il_place at = il_place_of(fit, p);
+        il_prompt_data at = il_fit_prompt(fit, p);
         const double *z = fold->z + (size_t)s->layer * fit->size;
         const double *f = s->f + (size_t)p * (size_t)D, *m = s->m + (size_t)p * (size_t)D;
         double weight = fold->weight[s->layer], unit = s->unit[p];
@@ -96,7 +96,7 @@ static void take_step(walk *s, int l)
 {
     int D = s->fit->e->D;
     for (int p = 0; p < s->fit->prompts; p++) {
-        const double *lambda = il_place_of(s->fit, p).lambda;
+        const double *lambda = il_fit_prompt(s->fit, p).lambda;
         double *f = s->f + (size_t)p * (size_t)D, *m = s->m + (size_t)p * (size_t)D;
         for (int i = 0; i < D; i++) {
             m[i] = shrunk(m[i], s->gamma[l], s->unit[p], lambda[i]);
@@ -115,7 +115,7 @@ static double reach_of(const walk *s)
 {
     double sum = 0;
     for (int p = 0; p < s->fit->prompts; p++) {
-        const double *lambda = il_place_of(s->fit, p).lambda;
+        const double *lambda = il_fit_prompt(s->fit, p).lambda;
         double largest = 0;
         for (int i = 0; i < s->fit->e->D; i++) largest = fmax(largest, lambda[i]);
         sum += largest * s->unit[p] / s->fit->prompts;
@@ -180,7 +180,7 @@ static void add(const walk *s, normal *to, int p, int l, int o, const double *f,
 {
     const il_fit *fit = s->fit;
     const il_folded *fold = &fit->prompt[p];
-    il_place at = il_place_of(fit, p);
+    il_prompt_data at = il_fit_prompt(fit, p);
     int D = fit->e->D, O = fit->e->outs, L = fit->layers, n = to->n;
     const double *z = fold->z + (size_t)l * fit->size + (size_t)(o * D);
     double weight = fold->weight[l];
@@ -210,7 +210,7 @@ static void accumulate(walk *s, normal *to, double *scratch)
     memset(to->Jr, 0, sizeof to->Jr);
     to->rr = 0;
     for (int p = 0; p < fit->prompts; p++) {
-        const double *lambda = il_place_of(fit, p).lambda;
+        const double *lambda = il_fit_prompt(fit, p).lambda;
         for (int i = 0; i < D; i++)
             differentiate(s, to, s->unit[p], lambda[i], f + i * L, df + i * L * n);
         for (int l = 0; l < L; l++)
@@ -317,7 +317,7 @@ static void fit_steps(const il_fit *fit, il_law law, il_match *match, int transf
             for (size_t o = 0; o < O; o++)
                 for (size_t i = 0; i < D; i++)
                     match->w[((size_t)l * P + p) * fit->size + o * D + i] =
-                        s.f[p * D + i] * il_place_of(fit, (int)p).rhs[i * O + o];
+                        s.f[p * D + i] * il_fit_prompt(fit, (int)p).rhs[i * O + o];
     }
 }
 

@@ -217,7 +217,8 @@ il_status il_matches_new(il_matches **out, const il_evidence *e, const il_readin
 {
     il_matches *all = calloc(1, sizeof *all);
     il_arena scratch = { 0 };
-    plan s = { .fit = { .e = e,
+    plan s = { .fit = { .families = il_family_at(0),
+                        .e = e,
                         .layers = r->layers,
                         .prompts = e->cells * e->B,
                         .size = (size_t)e->outs * (size_t)e->D } };

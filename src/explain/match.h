@@ -30,7 +30,8 @@ struct il_fit {
     double *power;     /* (layers) mean square of the readings */
     double *nodes;     /* (layers) il_leja's */
     int *silent;       /* (layers) nothing to read, or left out */
-    double **table;    /* (families) of an algorithm: its weights (steps,cells,B,O,D) */
+    const il_family *families;
+    double **table; /* (families) of an algorithm: its weights (steps,cells,B,O,D) */
 };
 
 /* Folds all readings; work: il_fold_work() doubles. */
@@ -44,8 +45,8 @@ typedef struct {
     const il_cell *cell;
     int b;
     const double *lambda, *V, *rhs;
-} il_place;
-il_place il_place_of(const il_fit *fit, int p);
+} il_prompt_data;
+il_prompt_data il_fit_prompt(const il_fit *fit, int p);
 
 /* The weights of the first n steps on prompt p: (n,O,D). scratch: il_fit_scratch() doubles. */
 void il_fit_weights(const il_fit *fit, const il_match *m, int n, int p, double *weights,

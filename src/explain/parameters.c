@@ -69,7 +69,7 @@ static void units(search *s)
     const il_evidence *e = s->fit->e;
     for (int j = 0; j < s->m->family->n_free; j++) s->unit[j] = 0;
     for (int p = 0; p < s->fit->prompts; p++) {
-        const double *lambda = il_place_of(s->fit, p).lambda;
+        const double *lambda = il_fit_prompt(s->fit, p).lambda;
         double largest = 0, trace = 0, value[IL_FREE];
         for (int i = 0; i < e->D; i++)
             largest = fmax(largest, lambda[i]), trace += lambda[i];

@@ -42,7 +42,7 @@ static double at_place(const bench *s, double unit, double lambda)
 static void columns(const bench *s, int p, int o, double *column, double *work)
 {
     int D = s->fit->e->D, O = s->fit->e->outs;
-    il_place at = il_place_of(s->fit, p);
+    il_prompt_data at = il_fit_prompt(s->fit, p);
     double unit = il_fit_unit(s->fit, s->law, p), T[N];
     for (int i = 0; i < D; i++) {
         basis(at_place(s, unit, at.lambda[i]), T);
@@ -81,7 +81,7 @@ static void use(const bench *s, int l, int fold, il_match *match)
     int D = fit->e->D, O = fit->e->outs;
     double T[N];
     for (int p = 1 - fold; p < fit->prompts; p += 2) {
-        il_place at = il_place_of(fit, p);
+        il_prompt_data at = il_fit_prompt(fit, p);
         double unit = il_fit_unit(fit, s->law, p);
         double *w = match->w + ((size_t)l * (size_t)fit->prompts + (size_t)p) * fit->size;
         for (int i = 0; i < D; i++) {
@@ -98,7 +98,8 @@ void il_layerwise_polynomial(const il_fit *fit, il_law law, il_match *match, dou
     bench s = { .fit = fit, .law = law };
     for (int p = 0; p < fit->prompts; p++)
         for (int i = 0; i < fit->e->D; i++)
-            s.high = fmax(s.high, il_place_of(fit, p).lambda[i] * il_fit_unit(fit, law, p));
+            s.high =
+                fmax(s.high, il_fit_prompt(fit, p).lambda[i] * il_fit_unit(fit, law, p));
     if (!(s.high > 0)) s.high = 1;
     match->free = 0;
     for (int l = 0; l < fit->layers; l++) {

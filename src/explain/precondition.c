@@ -43,7 +43,7 @@ size_t il_precondition_work(const il_fit *fit)
 static void gradient(const bench *s, int p, int o, double *g)
 {
     int D = s->fit->e->D, O = s->fit->e->outs;
-    il_place at = il_place_of(s->fit, p);
+    il_prompt_data at = il_fit_prompt(s->fit, p);
     const double *w = s->w + (size_t)p * s->fit->size + (size_t)(o * D);
     double unit = il_fit_unit(s->fit, s->law, p);
     for (int d = 0; d < D; d++) g[d] = 0;
@@ -60,7 +60,7 @@ static void add(bench *s, int p, int layer)
     const il_folded *fold = &fit->prompt[p];
     int D = fit->e->D, O = fit->e->outs;
     double weight = sqrt(fold->weight[layer]), *RV = s->q;
-    const double *V = il_place_of(fit, p).V;
+    const double *V = il_fit_prompt(fit, p).V;
     for (int i = 0; i < D; i++)
         for (int d = 0; d < D; d++) {
             RV[i * D + d] = 0;
@@ -100,7 +100,7 @@ static void take_step(const bench *s)
     double *step = s->g + D;
     for (int p = 0; p < s->fit->prompts; p++)
         for (int o = 0; o < s->fit->e->outs; o++) {
-            const double *V = il_place_of(s->fit, p).V;
+            const double *V = il_fit_prompt(s->fit, p).V;
             double *w = s->w + (size_t)p * s->fit->size + (size_t)(o * D);
             gradient(s, p, o, s->g);
             for (int d = 0; d < D; d++) {

@@ -1,43 +1,9 @@
-/* answer.c - prompts into a state, and a model's answers on them after each of a range of loops
+/* answer.c - a model's answers to prompts after each of a range of loops, and which prompts it takes
  *
  * Where the layout asks every point in one run, so do we; where it asks the last point only, or
  * where queries differ from the examples, every point is asked in a run of its own.
  */
 #include "model/model.h"
-
-const il_layout *il_model_layout(const il_model *m)
-{
-    return il_layout_at(m->config.model.tokens);
-}
-
-int il_model_tokens(const il_model *m, int points)
-{
-    return il_layout_token(il_model_layout(m), m->config.model.n_dims, points);
-}
-
-static il_tokens inputs(const il_state *s)
-{
-    const il_plan *p = s->plan;
-    return (il_tokens){ .dim = s->model->config.model.n_dims,
-                        .outs = il_width(p, p->target),
-                        .width = il_width(p, p->tokens),
-                        .tokens = s->value[p->tokens],
-                        .target = s->value[p->target],
-                        .weight = s->value[p->weight],
-                        .mask = p->mask == IL_NONE ? NULL : s->value[p->mask] };
-}
-
-void il_state_fill(il_state *s, const il_batch *batch, int first, int prompts, int points)
-{
-    il_state_shape(s, prompts, il_model_tokens(s->model, points));
-    il_tokens_fill(il_model_layout(s->model), batch, first, prompts, points, inputs(s));
-}
-
-void il_state_ask(il_state *s, const il_batch *batch, int first, int prompts, int n)
-{
-    il_state_shape(s, prompts, il_model_tokens(s->model, n + 1));
-    il_tokens_ask(il_model_layout(s->model), batch, first, prompts, n, inputs(s));
-}
 
 typedef struct {
     const il_batch *batch;

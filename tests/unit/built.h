@@ -9,7 +9,7 @@
 
 enum { ROOM = 1 << 22 };
 
-static inline il_check start(const char *text, il_layers *layers)
+static inline il_check start(const char *text, il_program_layers *layers)
 {
     il_check c = { .size = ROOM, .room = calloc(ROOM, sizeof(double)) };
     il_model *m;

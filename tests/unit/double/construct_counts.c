@@ -81,7 +81,7 @@ static void as_the_papers_count(void **state)
     (void)state;
     for (int i = 0; i < IL_COUNT(rows); i++) {
         const counts *r = &rows[i];
-        il_layers l;
+        il_program_layers l;
         il_check c = start(r->text, &l);
         CHECK(l.layers[IL_PRE] == r->before && l.layers[IL_BODY] == r->block &&
                   l.layers[IL_POST] == r->after && c.model->plan.loops == r->loops,

@@ -33,7 +33,7 @@ static double logistic_error(const char *options, int *depth)
     double worst = 0;
     il_table *table;
     int failed;
-    il_layers l;
+    il_program_layers l;
     il_model *m;
     snprintf(text, sizeof text, "logistic %s", options);
     CHECK_OK(il_construct_new(&m, &l, text, &err));
@@ -104,7 +104,7 @@ static void exact_functions(void **state)
     for (int i = 0; i < 3; i++) {
         int d = cases[i].d, n = cases[i].n, k = i == 1 ? 9 : 6;
         char text[128], algo[64];
-        il_layers l;
+        il_program_layers l;
         double got[R * 8], worst = 0;
         snprintf(text, sizeof text,
                  "logistic dims=%d examples=%d mu=%g inverse=%d knots=16", d, n,
@@ -139,7 +139,7 @@ static void exact_functions(void **state)
         CHECK(worst < 1e-14, "%g", worst);
         finish(&c);
     }
-    il_layers l;
+    il_program_layers l;
     il_check c = start("logistic mask=0 inverse=6", &l);
     CHECK(l.width == 7 * 5 + 3 * 27 + 8 && l.units == 131, "width %d, %d units", l.width,
           l.units); /* without a mask; M + 3 units at M = 128 */

@@ -76,7 +76,7 @@ static void newton_steps_in_two_layers_and_in_one(void **state)
     (void)state;
     static const int want[] = { 11, 17, 24 };
     for (int one = 0; one < 2; one++) {
-        il_layers l;
+        il_program_layers l;
         double norms[32], condition = 10;
         il_check c = start(one ? "inverse form=one_layer" : "inverse form=two_layers", &l);
         CHECK(l.layers[IL_BODY] == 2 - one && l.heads == 2 - one &&
@@ -103,7 +103,7 @@ static void order_p_converges_with_order_p(void **state)
         char text[64];
         double norms[32], lo = 2, hi = 0;
         snprintf(text, sizeof text, "inverse form=order order=%d", p);
-        il_layers l;
+        il_program_layers l;
         il_check c = start(text, &l);
         CHECK(l.layers[IL_BODY] == p - 1 && l.heads <= 2 && l.width == 32,
               "order %d: counts", p);
@@ -216,7 +216,7 @@ static void regression_by_newton(void **state)
         int T = steps_by_law(r, 2, 1e-14), n = cases[i].n, d = cases[i].d;
         char text[128], algo[128];
         snprintf(text, sizeof text, cases[i].text, il_digits(alpha).text, T);
-        il_layers layers;
+        il_program_layers layers;
         il_check c = start(text, &layers);
         int depth = layers.layers[0] + layers.layers[1] + layers.layers[2] - 1;
         CHECK(depth == cases[i].layers && layers.layers[1] == 1 &&
