@@ -35,10 +35,10 @@ static il_status join(char *text, size_t size, const cli_call *call, il_error *e
 static void print_json(const il_model *model, const il_table *table)
 {
     printf("{\n \"program\": ");
-    il_json_write_text(il_model_program(model), stdout);
+    il_json_write_text(il_model_program(model), cli_out, NULL);
     if (table) {
         printf(",\n \"verification\": ");
-        il_table_write_json(table, stdout);
+        il_table_write(table, IL_TABLE_JSON, cli_out, NULL);
     }
     printf("\n}\n");
 }
@@ -52,7 +52,7 @@ static void print(const il_model *model, const il_table *table, const options *o
     printf("%s", il_model_program(model));
     if (table) {
         printf("\n%s\n", il_table_caption(table));
-        il_table_write_text(table, stdout);
+        cli_write(table, CLI_AS_TEXT);
     }
     if (o->out) printf("\nwrote %s\n", o->out);
 }

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,6 +195,9 @@ void cli_notes(const char *notes);                 /* sentences, one a line, to 
 /* Writes a table to stdout: as one JSON object, as CSV, or as text. */
 typedef enum { CLI_AS_TEXT, CLI_AS_CSV, CLI_AS_JSON } cli_form;
 void cli_write(const il_table *table, cli_form form);
+void cli_out(void *context, const char *bytes, size_t n); /* an il_write_fn to stdout */
+ptrdiff_t cli_in(void *file, char *bytes,
+                 size_t room); /* an il_read_fn of a FILE, past its buffer */
 
 /* ---- measuring ------------------------------------------------------------------------------------ */
 

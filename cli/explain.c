@@ -20,14 +20,14 @@ static const il_opt opts[] = {
 static void print_number(const char *name, double x)
 {
     printf(",\"%s\":", name);
-    il_json_write_number(x, stdout);
+    il_json_write_number(x, cli_out, NULL);
 }
 
 static void print_json(const il_explanation *e)
 {
     static const char *const found[] = { "none", "resembles", "runs" };
     printf("{\"found\":\"%s\",\"verdict\":", found[e->found]);
-    il_json_write_text(e->verdict, stdout);
+    il_json_write_text(e->verdict, cli_out, NULL);
     printf(",\"family\":\"%s\",\"runner_up\":\"%s\",\"reading\":\"%s\",\"tail\":%d",
            e->family, e->runner_up, e->reading, e->tail);
     printf(",\"first\":%d,\"explained\":%d", e->first, e->explained);
@@ -38,16 +38,16 @@ static void print_json(const il_explanation *e)
                                  e->answers };
     for (int i = 0; i < CLI_COUNT(tables); i++) {
         printf(",\"%s\":", il_table_name(tables[i]));
-        il_table_write_json(tables[i], stdout);
+        il_table_write(tables[i], IL_TABLE_JSON, cli_out, NULL);
     }
     printf("}\n");
 }
 
 static void print(const il_explanation *e)
 {
-    il_table_write_text(e->layers, stdout);
+    cli_write(e->layers, CLI_AS_TEXT);
     putchar('\n');
-    il_table_write_text(e->families, stdout);
+    cli_write(e->families, CLI_AS_TEXT);
     printf("\n%s\n", e->verdict);
 }
 

@@ -263,10 +263,10 @@ static void print_json(int64_t row, int ahead, const char *name, const il_foreca
                     { "low_95", v->low_95 },
                     { "high_95", v->high_95 } };
     printf("{\"row\":%" PRId64 ",\"ahead\":%d,\"column\":", row, ahead);
-    il_json_write_text(name, stdout);
+    il_json_write_text(name, cli_out, NULL);
     for (int i = 0; i < CLI_COUNT(members); i++) {
         printf(",\"%s\":", members[i].name);
-        il_json_write_number(members[i].value, stdout);
+        il_json_write_number(members[i].value, cli_out, NULL);
     }
     puts("}");
 }
@@ -413,7 +413,7 @@ static il_status open_series(session *s, FILE *f, il_error *err)
     if (s->o->resume) CLI_TRY(il_forecast_load(&s->forecast, s->o->state, s->model, err));
     source = fileno(f);
     if (stop) return IL_OK;
-    CLI_TRY(il_csv_new(&s->rows, f, s->path, err));
+    CLI_TRY(il_csv_new(&s->rows, cli_in, f, s->path, err));
     s->cells = calloc((size_t)il_csv_cols(s->rows), sizeof *s->cells);
     return s->cells ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for a forecast");
 }

@@ -43,7 +43,7 @@ static void write_lines(char *notes)
     putchar('[');
     for (char *line = strtok(notes, "\n"); line; line = strtok(NULL, "\n")) {
         if (n++) fputs(", ", stdout);
-        il_json_write_text(line, stdout);
+        il_json_write_text(line, cli_out, NULL);
     }
     putchar(']');
 }
@@ -62,12 +62,12 @@ static void write_json(const il_table *answers, il_prediction *p)
            p->prompts, p->per_prompt);
     for (int i = 0; i < CLI_COUNT(errors); i++) {
         printf(", \"%s\": ", errors[i].name);
-        il_json_write_number(errors[i].value, stdout);
+        il_json_write_number(errors[i].value, cli_out, NULL);
     }
     printf(", \"notes\": ");
     write_lines(p->notes);
     printf(", \"answers\": ");
-    il_table_write_json(answers, stdout);
+    il_table_write(answers, IL_TABLE_JSON, cli_out, NULL);
     printf("}\n");
 }
 
@@ -115,8 +115,9 @@ static il_status predict(const il_model *model, const il_table *examples,
 
 static il_status read_table(il_table **table, const char *path, il_error *err)
 {
-    return strcmp(path, "-") ? il_table_read(table, path, err)
-                             : il_table_read_from(table, stdin, "standard input", err);
+    return strcmp(path, "-")
+               ? il_table_read(table, path, err)
+               : il_table_read_from(table, cli_in, stdin, "standard input", err);
 }
 
 static il_status run(const cli_call *call, il_error *err)

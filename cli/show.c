@@ -99,7 +99,7 @@ static void show_text(const il_model *model, int trained, const char *recipe,
 static void print_member(const char *name, const char *text)
 {
     printf(",\n \"%s\": ", name);
-    il_json_write_text(text, stdout);
+    il_json_write_text(text, cli_out, NULL);
 }
 
 static void print_weights(const il_model *model)
@@ -111,7 +111,7 @@ static void print_weights(const il_model *model)
         int rows, cols;
         il_model_weight(model, i, &name, &data, &rows, &cols);
         printf("%s\n  {\"name\": ", i ? "," : "");
-        il_json_write_text(name, stdout);
+        il_json_write_text(name, cli_out, NULL);
         printf(", \"rows\": %d, \"cols\": %d}", rows, cols);
     }
     printf("\n ]");
@@ -171,7 +171,7 @@ static il_status run(const cli_call *call, il_error *err)
     char *recipe = NULL;
     il_status status = il_config_text(&recipe, il_model_config(model), err);
     if (!status) (o->json ? show_json : show_text)(model, trained, recipe, plan);
-    free(recipe);
+    il_text_free(recipe);
     il_model_free(model);
     return status;
 }

@@ -69,17 +69,28 @@ void cli_notes(const char *notes)
     }
 }
 
+void cli_out(void *context, const char *bytes, size_t n)
+{
+    (void)context;
+    fwrite(bytes, 1, n, stdout);
+}
+
+ptrdiff_t cli_in(void *file, char *bytes, size_t room)
+{
+    return read(fileno(file), bytes, room);
+}
+
 void cli_write(const il_table *table, cli_form form)
 {
     switch (form) {
     case CLI_AS_JSON:
-        il_table_write_json(table, stdout);
+        il_table_write(table, IL_TABLE_JSON, cli_out, NULL);
         putchar('\n');
         break;
     case CLI_AS_CSV:
-        il_table_write_csv(table, stdout);
+        il_table_write(table, IL_TABLE_CSV, cli_out, NULL);
         break;
     case CLI_AS_TEXT:
-        il_table_write_text(table, stdout);
+        il_table_write(table, IL_TABLE_TEXT, cli_out, NULL);
     }
 }

@@ -24,7 +24,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -73,14 +72,25 @@ typedef struct {
 
 IL_API const char *il_version(void);     /* "0.1.0" */
 IL_API const char *il_kernel_name(void); /* the instruction set in use: "avx512", "avx2", ... */
-IL_API int il_threads(void);             /* IL_THREADS, or the processors this process may use */
+IL_API int il_threads(void);             /* in use: IL_THREADS, or the processors this process may use */
 
-/* Errors: IL_EUSAGE when IL_KERNEL names none, or IL_THREADS is no number of threads. A program
- * calls both once, at its start. */
+/* The same from here on, whatever IL_THREADS says; no result depends on it. Any number of 1..256 before the
+ * library is first put to work, and later up to the number that it began with.
+ * Errors: IL_ECONFIG for another number. */
+IL_API il_status il_threads_set(int n, il_error *err);
+
+/* Errors: IL_EUSAGE when IL_KERNEL names none, or IL_THREADS is no number of threads. A program calls both
+ * once, at its start. */
 IL_API il_status il_kernel_check(il_error *err);
 IL_API il_status il_threads_check(il_error *err);
 
 enum { IL_TEXT = 128 }; /* bytes of a short text, with its terminating zero */
+
+/* Takes written bytes, and reports nothing: a function of yours remembers what failed. */
+typedef void il_write_fn(void *context, const char *bytes, size_t n);
+/* Hands out bytes: waits for some and returns how many, at most `room`; 0 at the end; -1 with errno where
+ * they cannot be read. */
+typedef ptrdiff_t il_read_fn(void *context, char *bytes, size_t room);
 
 /* ---- tables -------------------------------------------------------------------------------------- */
 
@@ -113,14 +123,15 @@ IL_API il_status il_table_set_text(il_table *table, int row, int col, const char
 /* A CSV file with a header (RFC 4180 quoting; `,`, `;` or tab). A column is numbers when every cell that
  * is not missing ("", NA, NaN, ?, null, any case) is one. Errors name file and line. */
 IL_API il_status il_table_read(il_table **table, const char *path, il_error *err);
-/* The same from an open file, which is borrowed; `name` stands for it in errors. */
-IL_API il_status il_table_read_from(il_table **table, FILE *f, const char *name, il_error *err);
+/* The same from anywhere; `name` stands for the file in errors. */
+IL_API il_status il_table_read_from(il_table **table, il_read_fn *read, void *context, const char *name,
+                                    il_error *err);
 IL_API int il_table_line(const il_table *table, int row); /* of the file it was read from, or 0 */
 
-/* The same file row by row, as it comes: from a pipe each row is handed out when its line ends.
- * `f` is borrowed, `name` stands for it in errors. Errors: as il_table_read's. */
+/* The same row by row, as it comes: from a pipe each row is handed out when its line ends. Errors: as
+ * il_table_read's. */
 typedef struct il_csv il_csv;
-IL_API il_status il_csv_new(il_csv **csv, FILE *f, const char *name, il_error *err);
+IL_API il_status il_csv_new(il_csv **csv, il_read_fn *read, void *context, const char *name, il_error *err);
 IL_API void il_csv_free(il_csv *csv);
 IL_API int il_csv_cols(const il_csv *csv);
 IL_API const char *il_csv_col(const il_csv *csv, int col);
@@ -128,9 +139,9 @@ IL_API const char *il_csv_col(const il_csv *csv, int col);
 IL_API il_status il_csv_next(il_csv *csv, const char **cell, int *more, il_error *err);
 IL_API int il_csv_line(const il_csv *csv); /* where that row began, from 1 */
 
-IL_API void il_table_write_csv(const il_table *table, FILE *f);
-IL_API void il_table_write_text(const il_table *table, FILE *f); /* aligned, for a terminal */
-IL_API void il_table_write_json(const il_table *table, FILE *f); /* {"name","columns","rows"} */
+/* CSV; aligned text for a terminal; or {"name","columns","rows"}, whose numbers read back to every bit */
+enum { IL_TABLE_CSV, IL_TABLE_TEXT, IL_TABLE_JSON };
+IL_API void il_table_write(const il_table *table, int form, il_write_fn *write, void *context);
 /* As CSV into a file, which is replaced as a whole or left as it was. Errors: IL_EIO. */
 IL_API il_status il_table_save(const il_table *table, const char *path, il_error *err);
 

@@ -37,8 +37,8 @@ IL_API int il_cell_hint(const char *cell, char *hint, size_t size);
 
 /* What a table's JSON is made of: a text in quotes, where bytes that are not UTF-8 become U+FFFD; a number
  * that reads back to every bit, `null` where it is not finite. */
-IL_API void il_json_write_text(const char *text, FILE *f);
-IL_API void il_json_write_number(double value, FILE *f);
+IL_API void il_json_write_text(const char *text, il_write_fn *write, void *context);
+IL_API void il_json_write_number(double value, il_write_fn *write, void *context);
 
 /* Takes a file or folder for this process, under all its names, until it is given back or the process ends,
  * however that happens: two that write it would undo each other's work. Readers need no lock. It is
@@ -195,10 +195,10 @@ IL_API il_status il_config_override(il_config *config, const char *const *assign
  * Errors: IL_ECONFIG naming the keys and their values. */
 IL_API il_status il_config_check(const il_config *config, il_error *err);
 
-/* The resolved recipe as YAML, which il_config_read reads back to the same struct. */
-IL_API void il_config_write(const il_config *config, FILE *f);
-/* The same as a text, to be freed. Errors: IL_EFAIL without memory. */
+/* The resolved recipe as YAML, which il_config_parse reads back to the same struct; il_text_free takes it
+ * back. Errors: IL_EFAIL without memory. */
 IL_API il_status il_config_text(char **text, const il_config *config, il_error *err);
+IL_API void il_text_free(char *text);
 
 /* Of everything in a recipe that a run's weights and checkpoints depend on: two recipes of one hash give
  * the same run. */

@@ -124,8 +124,8 @@ typedef struct {
 static void layout(asking *c, il_arena *arena)
 {
     size_t N = (size_t)c->batch->points, D = (size_t)c->D, T = (size_t)c->taken + 1;
-    desk *desks = il_take(arena, desk, il_threads());
-    for (int i = 0; i < il_threads(); i++) {
+    desk *desks = il_take(arena, desk, il_workers());
+    for (int i = 0; i < il_workers(); i++) {
         desk d = { 0 };
         d.x = il_take(arena, double, N *D);
         d.y = il_take(arena, double, N);

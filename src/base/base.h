@@ -7,6 +7,7 @@
 #include "base/real.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 
 /* ---- errors: a status and a sentence ----------------------------------------------------- */
 
@@ -131,6 +132,10 @@ il_status il_file_read(char **text, size_t *bytes, const char *path, size_t limi
  * for want of memory: long texts go by fputs or fwrite. */
 typedef il_status il_fill(const void *context, FILE *f, il_error *err);
 
+void il_write_file(void *f, const char *bytes, size_t n); /* an il_write_fn to a FILE */
+ptrdiff_t il_read_file(void *f, char *bytes,
+                       size_t room); /* an il_read_fn of a FILE, past its buffer */
+
 /* Replaces a file as a whole or leaves it as it was. `fill` writes to a temporary file in the
  * same folder, which is synced and renamed over `path`, or over what it links to.
  * Errors: fill's; IL_EIO naming the path and the system's reason; IL_EFAIL without memory. The
@@ -150,7 +155,7 @@ il_status il_draft_keep(il_draft *draft,
                         il_error *err); /* the draft is gone, in any case */
 void il_draft_drop(il_draft *draft);    /* nothing where {0}, or where it is gone */
 
-/* The same as a text in memory, whole or not at all; free(*text). Errors: fill's; IL_EFAIL. */
+/* The same as a text in memory, whole or not at all; il_text_free(*text). Errors: fill's; IL_EFAIL. */
 il_status il_text_write(char **text, il_fill *fill, const void *context, il_error *err);
 
 /* Makes a new name of a file or folder last through a power cut. Some file systems cannot sync a
@@ -312,14 +317,14 @@ double il_quota(const char *root);
 
 /* ---- threads --------------------------------------------------------------------------------------- */
 
-/* Runs work(context, i, worker) for i = 0..n-1; worker < n and < il_threads().
+/* How many workers there may be from here on, which il_threads_set does not raise any more: room for so
+ * many is enough for every region. */
+int il_workers(void);
+
+/* Runs work(context, i, worker) for i = 0..n-1; worker < n and < il_workers().
  * Which worker takes which i is left to chance: results must not depend on it. Not reentrant:
  * a nested call runs on the calling thread alone, as that worker. */
 void il_parallel(int n, void (*work)(void *context, int i, int worker), void *context);
-
-/* Changes il_threads() from here on (benchmarks, tests); not while a region runs. What was made
- * for more threads serves fewer, not the reverse. */
-void il_threads_use(int n);
 
 /* ---- hash -------------------------------------------------------------------------------------------- */
 

@@ -26,6 +26,13 @@ static int read_all(FILE *f, char **text, size_t *bytes, size_t room, size_t lim
     }
 }
 
+void il_write_file(void *f, const char *bytes, size_t n) { fwrite(bytes, 1, n, f); }
+
+ptrdiff_t il_read_file(void *f, char *bytes, size_t room)
+{
+    return read(fileno(f), bytes, room);
+}
+
 static il_status refuse(il_error *err, const char *path, const char *done, int reason)
 {
     errno = reason;
@@ -259,3 +266,5 @@ il_status il_text_write(char **text, il_fill *fill, const void *context, il_erro
     }
     return il_fail(err, IL_EFAIL, "out of memory: a text of more than %d bytes", LAST);
 }
+
+void il_text_free(char *text) { free(text); }

@@ -350,33 +350,33 @@ double il_json_number(il_json v)
 
 /* ---- writing ----------------------------------------------------------------------------------- */
 
-void il_json_write_text(const char *text, FILE *f)
+void il_json_write_text(const char *text, il_write_fn *write, void *context)
 {
-    if (!text || !f) return;
+    if (!text || !write) return;
     size_t left = strlen(text);
-    fputc('"', f);
+    write(context, "\"", 1);
     while (left) {
         char escape[8] = "\\ufffd";
         size_t size = il_utf8_size(text, left);
         unsigned char c = (unsigned char)*text;
         if (size == 1 && (c < 0x20 || c == 0x7F))
             snprintf(escape, sizeof escape, "\\u%04x", c);
-        if (size == 1 && (c == '"' || c == '\\')) fputc('\\', f);
+        if (size == 1 && (c == '"' || c == '\\')) write(context, "\\", 1);
         if (!size || c < 0x20 || c == 0x7F) {
-            fputs(escape, f);
+            write(context, escape, strlen(escape));
             size = 1;
         } else {
-            fwrite(text, 1, size, f);
+            write(context, text, size);
         }
         text += size;
         left -= size;
     }
-    fputc('"', f);
+    write(context, "\"", 1);
 }
 
-void il_json_write_number(double value, FILE *f)
+void il_json_write_number(double value, il_write_fn *write, void *context)
 {
-    if (f)
-        fputs(isfinite(value) ? il_digits(value).text : "null",
-              f); /* JSON has no infinity */
+    il_number digits = il_digits(value);
+    const char *text = isfinite(value) ? digits.text : "null"; /* JSON has no infinity */
+    if (write) write(context, text, strlen(text));
 }

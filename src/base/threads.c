@@ -20,7 +20,7 @@ static struct {
     pthread_cond_t start, end;
     int threads, running;
     unsigned round;
-    int n;
+    int n, crew; /* of the region: its indices, and how many threads share them */
     atomic_int next;
     void (*work)(void *, int, int);
     void *context;
@@ -32,7 +32,8 @@ static struct {
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int wanted = 1;
+static atomic_int wanted = 1;
+static atomic_int most; /* workers that rooms are made for; 0: none was made yet */
 static _Thread_local int worker_here = -1; /* >= 0 inside a region */
 
 /* IL_THREADS as a number, 0 if it is none of 1 to MOST in digits; without it, the processors. */
@@ -84,20 +85,47 @@ static void after_fork_in_child(void)
 static void count(void)
 {
     long n = asked();
-    wanted = n < 1 ? 1 : n > MOST ? MOST : (int)n;
+    atomic_store(&wanted, n < 1 ? 1 : n > MOST ? MOST : (int)n);
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 int il_threads(void)
 {
     pthread_once(&once, count);
-    return wanted;
+    int now = atomic_load(&wanted), bound = atomic_load(&most);
+    return bound ? il_min(now, bound) : now;
 }
 
-void il_threads_use(int n)
+int il_workers(void)
+{
+    int none = 0;
+    if (!atomic_load(&most)) atomic_compare_exchange_strong(&most, &none, il_threads());
+    return atomic_load(&most);
+}
+
+static il_status too_many(int n, int bound, il_error *err)
+{
+    return il_fail(
+        err, IL_ECONFIG,
+        "%d threads are more than the %d that the library began to work with; set "
+        "their number before its first use, or by IL_THREADS",
+        n, bound);
+}
+
+/* What was made for `most` workers serves fewer, not more; so a number that is in use may only fall. */
+il_status il_threads_set(int n, il_error *err)
 {
     pthread_once(&once, count);
-    wanted = n < 1 ? 1 : n > MOST ? MOST : n;
+    int had = il_threads(), bound = atomic_load(&most);
+    if (n < 1 || n > MOST)
+        return il_fail(err, IL_ECONFIG, "%d is no number of threads; take one from 1 to %d",
+                       n, MOST);
+    if (bound && n > bound) return too_many(n, bound, err);
+    atomic_store(&wanted, n);
+    bound = atomic_load(&most);
+    if (!bound || n <= bound) return IL_OK;
+    atomic_store(&wanted, had); /* another thread put the library to work meanwhile */
+    return too_many(n, bound, err);
 }
 
 static void take_all(int worker)
@@ -117,7 +145,7 @@ static void *serve(void *arg)
         while (pool.round == seen) pthread_cond_wait(&pool.start, &pool.lock);
         seen = pool.round;
         pthread_mutex_unlock(&pool.lock);
-        if (worker < wanted && worker < pool.n) take_all(worker);
+        if (worker < pool.crew) take_all(worker);
         pthread_mutex_lock(&pool.lock);
         if (--pool.running == 0) pthread_cond_signal(&pool.end);
     }
@@ -130,7 +158,7 @@ static void start_workers(void)
     pthread_attr_t attr;
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    while (pool.threads < il_threads() - 1) {
+    while (pool.threads < pool.crew - 1) {
         pthread_t thread;
         if (pthread_create(&thread, &attr, serve, (void *)(intptr_t)(pool.threads + 1)))
             break;
@@ -141,15 +169,17 @@ static void start_workers(void)
 
 void il_parallel(int n, void (*work)(void *context, int i, int worker), void *context)
 {
-    if (worker_here >= 0 || n <= 1 || il_threads() == 1) {
+    int bound = il_workers(), crew = il_min(il_min(il_threads(), bound), n);
+    if (worker_here >= 0 || crew <= 1) {
         int worker = worker_here >= 0 ? worker_here : 0;
         for (int i = 0; i < n; i++) work(context, i, worker);
         return;
     }
     pthread_mutex_lock(&pool.region);
     pthread_mutex_lock(&pool.lock);
-    if (pool.threads < il_threads() - 1) start_workers();
     pool.n = n;
+    pool.crew = crew;
+    if (pool.threads < crew - 1) start_workers();
     pool.work = work;
     pool.context = context;
     atomic_store(&pool.next, 0);

@@ -116,7 +116,7 @@ static il_status run_row(const bench *b, const il_bench_row *row, il_error *err)
     il_error reason = { 0 };
     if (b->options->say) b->options->say(b->options->context, row->name, NULL);
     measure_peaks(b->peaks);
-    il_threads_use(f.threads);
+    il_threads_set(f.threads, NULL);
     il_status status = row->open(row, &w, &reason);
     if (status == IL_ECONFIG) { /* this build or machine has no such kernel */
         if (b->options->say) b->options->say(b->options->context, row->name, reason.text);
@@ -194,6 +194,7 @@ il_status il_bench(const il_bench_options *options, il_peaks *peaks, il_table **
 {
     IL_GIVEN(err, "options peaks table", options, peaks, table);
     IL_WITHIN(err, IL_MOST, "repeats threads", options->repeats, options->threads);
+    il_workers(); /* room for all threads, before rows ask for fewer */
     int had = il_threads();
     il_peaks p = { NAN, NAN, NAN, NAN,
                    il_min(had, options->threads ? options->threads : 2) };
@@ -204,7 +205,7 @@ il_status il_bench(const il_bench_options *options, il_peaks *peaks, il_table **
     IL_TRY(check_only(options->only, err));
     IL_TRY(il_table_new(&b.table, "bench", err));
     il_status status = fill(&b, err);
-    il_threads_use(had);
+    il_threads_set(had, NULL);
     if (status == IL_OK) {
         *peaks = p;
         *table = b.table;

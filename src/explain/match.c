@@ -120,8 +120,8 @@ static void layout(plan *s, il_matches *all, il_arena *scratch)
         if (il_family_at(i / IL_LAWS)->layerwise) m = room(fit, scratch, 0);
         if (s->j.trial) s->j.trial[i] = m;
     }
-    s->j.work = il_take(scratch, double *, il_threads());
-    for (int i = 0; i < il_threads(); i++) {
+    s->j.work = il_take(scratch, double *, il_workers());
+    for (int i = 0; i < il_workers(); i++) {
         double *work = il_take(scratch, double, work_size(fit));
         if (s->j.work) s->j.work[i] = work;
     }

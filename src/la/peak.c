@@ -89,13 +89,13 @@ static double measure(chain c, int threads)
     if (!c.run) return NAN;
     double best = INFINITY;
     int had = il_threads(), pieces = PIECES * threads;
-    il_threads_use(threads);
+    il_threads_set(threads, NULL);
     for (int sample = 0; sample < SAMPLES; sample++) {
         double start = now();
         il_parallel(pieces, run_piece, &c);
         best = fmin(best, now() - start);
     }
-    il_threads_use(had);
+    il_threads_set(had, NULL);
     return (double)pieces * TIMES * CHAINS * c.flop / best * 1e-9;
 }
 

@@ -398,10 +398,11 @@ static void write_option(const il_opt *o, const void *target, const char *path,
     fputc('\n', f);
 }
 
-void il_config_write(const il_config *config, FILE *f)
+il_status il_config_fill(const void *context, FILE *f, il_error *err)
 {
-    if (!config || !f) return;
+    const il_config *config = context;
     const char *open = "";
+    (void)err;
     for (const il_opt *o = il_config_opts(); o->type != IL_OPT_END; o++) {
         write_option(o, config, o->name, open, f);
         open = o->name;
@@ -412,17 +413,11 @@ void il_config_write(const il_config *config, FILE *f)
             write_option(t, config->training.task_opts, path, open, f);
         }
     }
-}
-
-static il_status fill_text(const void *config, FILE *f, il_error *err)
-{
-    (void)err;
-    il_config_write(config, f);
     return IL_OK;
 }
 
 il_status il_config_text(char **text, const il_config *config, il_error *err)
 {
     IL_GIVEN(err, "text config", text, config);
-    return il_text_write(text, fill_text, config, err);
+    return il_text_write(text, il_config_fill, config, err);
 }

@@ -18,6 +18,9 @@ il_status il_stack_build(il_plan *plan, const il_config *config, il_error *err);
  * left to free. */
 il_status il_model_plan(il_plan *plan, const il_config *config, il_error *err);
 
+/* il_config_text of an il_config, as an il_fill */
+il_status il_config_fill(const void *config, FILE *f, il_error *err);
+
 /* Initial weights of a plan: a function of the seed and each weight's place. */
 void il_params_init(const il_plan *plan, il_real *weights, uint64_t seed);
 

@@ -64,7 +64,7 @@ il_status il_runner_new(il_runner **out, const il_model *m, il_runner_size size,
     if (!r) return il_fail(err, IL_EFAIL, "out of memory for a run over prompts");
     r->model = m;
     r->together = il_min(size.together ? size.together : TOGETHER, size.prompts);
-    r->workers = il_min(il_threads(), (size.prompts - 1) / r->together + 1);
+    r->workers = il_min(il_workers(), (size.prompts - 1) / r->together + 1);
     r->scratch_size = (size.scratch + 63) / 64 * 64;
     r->states = calloc((size_t)r->workers, sizeof(il_state *));
     if (size.scratch) r->scratch = malloc(il_product(r->scratch_size, (size_t)r->workers));

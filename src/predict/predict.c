@@ -210,7 +210,7 @@ static il_status ask_all_whole(table_run *r, il_error *err)
 
 static il_status ask_all(table_run *r, il_error *err)
 {
-    int workers = il_threads(), Q = r->frame->Q;
+    int workers = il_workers(), Q = r->frame->Q;
     IL_TRY(deal_all(r, err));
     r->asked = Q + r->per_prompt;
     r->pieces = il_min(r->asked, (workers + r->prompts - 1) / r->prompts);
@@ -243,7 +243,7 @@ static void free_run(table_run *r)
         free(r->prompt[p].hand);
         free(r->prompt[p].x);
     }
-    for (int i = 0; r->context && i < il_threads(); i++) il_context_free(r->context[i]);
+    for (int i = 0; r->context && i < il_workers(); i++) il_context_free(r->context[i]);
     free(r->deck);
     free(r->prompt);
     free(r->answers);

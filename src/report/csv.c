@@ -16,11 +16,17 @@
 enum {
     IL_CSV_LINE = 1 << 20, /* bytes of a row */
     IL_CSV_FILE = 64 << 20,
+    IL_CSV_CHUNK = 1 << 14, /* bytes that are read at once */
     IL_CSV_COLS = 4096
 };
 
 typedef struct {
-    FILE *f;
+    il_read_fn *read;
+    void *context;
+    char *
+        chunk; /* (IL_CSV_CHUNK) what was read last: `given` of `got` bytes are handed out */
+    size_t given, got;
+    int ended, reason; /* there are no more; errno where they could not be read, else 0 */
     const char *path;
     int ahead[3], n_ahead; /* bytes read in search of a byte-order mark, last first */
     int line;              /* of the next byte, from 1; stays at the largest int */
@@ -46,15 +52,31 @@ static il_status bad(const reader *in, int line, il_error *err, const char *what
 
 static il_status unreadable(const reader *in, il_error *err)
 {
+    errno = in->reason;
     return il_fail_io(err, "%s: cannot be read", in->path);
+}
+
+static int next_byte(reader *in)
+{
+    if (in->given == in->got) {
+        ptrdiff_t n = in->ended ? 0 : in->read(in->context, in->chunk, IL_CSV_CHUNK);
+        in->given = in->got = 0;
+        if (n <= 0 || n > IL_CSV_CHUNK) {
+            if (n) in->reason = n < 0 && errno ? errno : EIO;
+            in->ended = 1;
+            return EOF;
+        }
+        in->got = (size_t)n;
+    }
+    return (unsigned char)in->chunk[in->given++];
 }
 
 /* The next byte with every kind of line end as '\n'; EOF at the end. */
 static int next(reader *in)
 {
-    int c = in->n_ahead ? in->ahead[--in->n_ahead] : getc(in->f);
+    int c = in->n_ahead ? in->ahead[--in->n_ahead] : next_byte(in);
     if (c == '\r') {
-        int after = in->n_ahead ? in->ahead[--in->n_ahead] : getc(in->f);
+        int after = in->n_ahead ? in->ahead[--in->n_ahead] : next_byte(in);
         if (after != '\n' && after != EOF) in->ahead[in->n_ahead++] = after;
         c = '\n';
     }
@@ -103,7 +125,7 @@ static il_status read_row(reader *in, int *more, il_error *err)
         before = c;
     }
     in->row[in->row_size] = 0;
-    if (ferror(in->f)) return unreadable(in, err);
+    if (in->reason) return unreadable(in, err);
     if (quoted)
         return bad(in, in->row_line, err, "a quote is opened here and never closed");
     *more = c != EOF || in->row_size > 0;
@@ -221,9 +243,9 @@ static il_status skip_mark(reader *in, il_error *err)
     static const int mark[3] = { 0xEF, 0xBB, 0xBF };
     int seen[3], n = 0;
     do {
-        seen[n] = getc(in->f);
+        seen[n] = next_byte(in);
     } while (seen[n] == mark[n] && ++n < 3);
-    if (ferror(in->f)) return unreadable(in, err);
+    if (in->reason) return unreadable(in, err);
     for (int i = n; n < 3 && i >= 0; i--)
         if (seen[i] != EOF) in->ahead[in->n_ahead++] = seen[i];
     return IL_OK;
@@ -350,19 +372,35 @@ static il_status read_all(reader *in, il_table *table, il_error *err)
     return fill(in, table, is_text, err);
 }
 
-il_status il_table_read_from(il_table **table, FILE *f, const char *name, il_error *err)
+/* Room for a row and for what is read at once */
+static il_status open_reader(reader *in, il_error *err)
 {
-    IL_GIVEN(err, "table f name", table, f, name);
-    reader in = { .f = f, .path = name, .line = 1 };
+    in->row = malloc(IL_CSV_LINE + 1);
+    in->chunk = malloc(IL_CSV_CHUNK);
+    if (in->row && in->chunk) return IL_OK;
+    return il_fail(err, IL_EFAIL, "%s: out of memory", in->path);
+}
+
+static void close_reader(reader *in)
+{
+    free(in->row);
+    free(in->chunk);
+    free(in->cells);
+}
+
+il_status il_table_read_from(il_table **table, il_read_fn *read, void *context,
+                             const char *name, il_error *err)
+{
+    IL_GIVEN(err, "table name", table, name);
+    if (!read)
+        return il_fail(err, IL_ECONFIG, "il_table_read_from needs `read`, which is NULL");
+    reader in = { .read = read, .context = context, .path = name, .line = 1 };
     il_table *t = NULL;
     const char *slash = strrchr(name, '/');
-    il_status status = IL_OK;
-    in.row = malloc(IL_CSV_LINE + 1);
-    if (!in.row) status = il_fail(err, IL_EFAIL, "%s: out of memory", name);
+    il_status status = open_reader(&in, err);
     if (!status) status = il_table_new(&t, slash ? slash + 1 : name, err);
     if (!status) status = read_all(&in, t, err);
-    free(in.row);
-    free(in.cells);
+    close_reader(&in);
     if (status) {
         free(in.lines);
         il_table_free(t);
@@ -378,7 +416,7 @@ il_status il_table_read(il_table **table, const char *path, il_error *err)
     IL_GIVEN(err, "table path", table, path);
     FILE *f = fopen(path, "rb");
     if (!f) return il_fail_io(err, "%s: cannot be read", path);
-    il_status status = il_table_read_from(table, f, path, err);
+    il_status status = il_table_read_from(table, il_read_file, f, path, err);
     fclose(f);
     return status;
 }
@@ -393,20 +431,22 @@ struct il_csv {
 static il_status open_csv(il_csv *r, il_error *err)
 {
     const char *name[IL_CSV_COLS];
-    r->in.row = malloc(IL_CSV_LINE + 1);
-    if (!r->in.row) return il_fail(err, IL_EFAIL, "%s: out of memory", r->in.path);
+    IL_TRY(open_reader(&r->in, err));
     IL_TRY(read_header(&r->in, err));
     IL_TRY(check_header(&r->in, name, err));
     r->header = r->in.cells_size;
     return IL_OK;
 }
 
-il_status il_csv_new(il_csv **csv, FILE *f, const char *name, il_error *err)
+il_status il_csv_new(il_csv **csv, il_read_fn *read, void *context, const char *name,
+                     il_error *err)
 {
-    IL_GIVEN(err, "csv f name", csv, f, name);
+    IL_GIVEN(err, "csv name", csv, name);
+    if (!read) return il_fail(err, IL_ECONFIG, "il_csv_new needs `read`, which is NULL");
     il_csv *r = calloc(1, sizeof *r);
     if (!r) return il_fail(err, IL_EFAIL, "%s: out of memory", name);
-    r->in = (reader){ .f = f, .path = name, .line = 1, .endless = 1 };
+    r->in =
+        (reader){ .read = read, .context = context, .path = name, .line = 1, .endless = 1 };
     il_status status = open_csv(r, err);
     if (status) {
         il_csv_free(r);
@@ -419,8 +459,7 @@ il_status il_csv_new(il_csv **csv, FILE *f, const char *name, il_error *err)
 void il_csv_free(il_csv *r)
 {
     if (!r) return;
-    free(r->in.row);
-    free(r->in.cells);
+    close_reader(&r->in);
     free(r);
 }
 

@@ -19,7 +19,7 @@ il_status il_table_add_cols(il_table *table, const char *names, il_error *err);
 il_status il_table_add_numbers(il_table *table, const char *label, int from,
                                const double *numbers, int n, il_error *err);
 
-/* il_table_write_csv of an il_table, as an il_fill */
+/* An il_table as CSV, as an il_fill */
 il_status il_table_fill(const void *table, FILE *f, il_error *err);
 
 /* ---- gnuplot ------------------------------------------------------------------------------------ */

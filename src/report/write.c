@@ -1,42 +1,48 @@
 /* write.c - a table as CSV for programs, as aligned text for a terminal, as JSON
  *
  * CSV and JSON carry every bit of a number; the terminal gets four significant digits.
- * Writers report nothing: whoever owns the stream asks ferror once, at the end.
  */
 #include "report/report.h"
 
 #include <math.h>
 #include <stdlib.h>
 
+typedef struct {
+    il_write_fn *write;
+    void *context;
+} sink;
+
+static void put(sink to, const char *text) { to.write(to.context, text, strlen(text)); }
+static void put_byte(sink to, char byte) { to.write(to.context, &byte, 1); }
+
 /* ---- CSV (RFC 4180, lines end in \n) ------------------------------------------------------ */
 
-static void csv_text(FILE *f, const char *text)
+static void csv_text(sink to, const char *text)
 {
     size_t size = strlen(text);
     int plain = !text[strcspn(text, ",;\t\"\r\n")];
     if (size && (*text == ' ' || text[size - 1] == ' ')) plain = 0; /* would be trimmed */
     if (!strncmp(text, "\xEF\xBB\xBF", 3)) plain = 0;               /* a byte-order mark */
     if (plain) {
-        fputs(text, f);
+        put(to, text);
         return;
     }
-    fputc('"', f);
+    put_byte(to, '"');
     for (; *text; text++) {
-        if (*text == '"') fputc('"', f);
-        fputc(*text, f);
+        if (*text == '"') put_byte(to, '"');
+        put_byte(to, *text);
     }
-    fputc('"', f);
+    put_byte(to, '"');
 }
 
-void il_table_write_csv(const il_table *table, FILE *f)
+static void write_csv(const il_table *table, sink to)
 {
-    if (!table || !f) return;
     int cols = il_table_cols(table), rows = il_table_rows(table);
     for (int c = 0; c < cols; c++) {
-        if (c) fputc(',', f);
-        csv_text(f, il_table_col(table, c));
+        if (c) put_byte(to, ',');
+        csv_text(to, il_table_col(table, c));
     }
-    fputc('\n', f);
+    put_byte(to, '\n');
     for (int r = 0; r < rows; r++) {
         for (int c = 0; c < cols; c++) {
             double v = il_table_number(table, r, c);
@@ -44,19 +50,18 @@ void il_table_write_csv(const il_table *table, FILE *f)
             const char *text = il_table_is_text(table, c) ? il_table_text(table, r, c)
                                : isnan(v)                 ? ""
                                                           : number.text;
-            if (c) fputc(',', f);
-            csv_text(f, text);
-            if (cols == 1 && !*text)
-                fputs("\"\"", f); /* a missing cell, not a blank line */
+            if (c) put_byte(to, ',');
+            csv_text(to, text);
+            if (cols == 1 && !*text) put(to, "\"\""); /* a missing cell, not a blank line */
         }
-        fputc('\n', f);
+        put_byte(to, '\n');
     }
 }
 
 il_status il_table_fill(const void *table, FILE *f, il_error *err)
 {
     (void)err;
-    il_table_write_csv(table, f);
+    write_csv(table, (sink){ il_write_file, f });
     return IL_OK;
 }
 
@@ -96,14 +101,13 @@ static int column_width(const il_table *table, int col)
     return wide;
 }
 
-static void pad(FILE *f, int n)
+static void pad(sink to, int n)
 {
-    while (n-- > 0) fputc(' ', f);
+    while (n-- > 0) put_byte(to, ' ');
 }
 
-void il_table_write_text(const il_table *table, FILE *f)
+static void write_text(const il_table *table, sink to)
 {
-    if (!table || !f) return;
     int cols = il_table_cols(table), rows = il_table_rows(table);
     il_number number;
     int *wide = calloc((size_t)cols + 1, sizeof *wide);
@@ -113,46 +117,54 @@ void il_table_write_text(const il_table *table, FILE *f)
             const char *text = r < 0 ? il_table_col(table, c) : cell(table, r, c, &number);
             int left = il_table_is_text(table, c);
             int space = (wide ? wide[c] : column_width(table, c)) - width(text);
-            if (c) fputs("  ", f);
-            if (!left) pad(f, space);
-            for (; *text; text++) fputc((unsigned char)*text < ' ' ? ' ' : *text, f);
-            if (left && c < cols - 1) pad(f, space);
+            if (c) put(to, "  ");
+            if (!left) pad(to, space);
+            for (; *text; text++) put_byte(to, (unsigned char)*text < ' ' ? ' ' : *text);
+            if (left && c < cols - 1) pad(to, space);
         }
-        fputc('\n', f);
+        put_byte(to, '\n');
     }
     free(wide);
 }
 
 /* ---- JSON --------------------------------------------------------------------------------------- */
 
-static void json_cell(FILE *f, const il_table *table, int r, int c)
+static void json_cell(sink to, const il_table *table, int r, int c)
 {
     if (il_table_is_text(table, c)) {
-        il_json_write_text(il_table_text(table, r, c), f);
+        il_json_write_text(il_table_text(table, r, c), to.write, to.context);
         return;
     }
-    il_json_write_number(il_table_number(table, r, c), f);
+    il_json_write_number(il_table_number(table, r, c), to.write, to.context);
 }
 
-void il_table_write_json(const il_table *table, FILE *f)
+static void write_json(const il_table *table, sink to)
 {
-    if (!table || !f) return;
     int cols = il_table_cols(table), rows = il_table_rows(table);
-    fputs("{\"name\": ", f);
-    il_json_write_text(il_table_name(table), f);
-    fputs(", \"columns\": [", f);
+    put(to, "{\"name\": ");
+    il_json_write_text(il_table_name(table), to.write, to.context);
+    put(to, ", \"columns\": [");
     for (int c = 0; c < cols; c++) {
-        if (c) fputs(", ", f);
-        il_json_write_text(il_table_col(table, c), f);
+        if (c) put(to, ", ");
+        il_json_write_text(il_table_col(table, c), to.write, to.context);
     }
-    fputs("], \"rows\": [", f);
+    put(to, "], \"rows\": [");
     for (int r = 0; r < rows; r++) {
-        fputs(r ? ",\n[" : "\n[", f);
+        put(to, r ? ",\n[" : "\n[");
         for (int c = 0; c < cols; c++) {
-            if (c) fputs(", ", f);
-            json_cell(f, table, r, c);
+            if (c) put(to, ", ");
+            json_cell(to, table, r, c);
         }
-        fputc(']', f);
+        put_byte(to, ']');
     }
-    fputs("]}", f);
+    put(to, "]}");
+}
+
+void il_table_write(const il_table *table, int form, il_write_fn *write, void *context)
+{
+    sink to = { write, context };
+    if (!table || !write) return;
+    if (form == IL_TABLE_CSV) write_csv(table, to);
+    if (form == IL_TABLE_TEXT) write_text(table, to);
+    if (form == IL_TABLE_JSON) write_json(table, to);
 }

@@ -208,7 +208,7 @@ static void scratch_layout(drawing *c, il_arena *scratch)
     size_t dims = (size_t)c->shifting.dims;
     c->shifting.matrix = il_take(scratch, double, c->shift ? dims *dims : 0);
     if (il_task_varies(c->task, c->opts)) c->deviation = il_take(scratch, double, dims);
-    c->work = il_take(scratch, double, il_product((size_t)il_threads(), c->work_size));
+    c->work = il_take(scratch, double, il_product((size_t)il_workers(), c->work_size));
 }
 
 static size_t work_size(const drawing *c)

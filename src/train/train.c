@@ -219,13 +219,6 @@ static il_status resume_from(runner *r, const il_config *config, il_error *err)
 
 /* ---- what is written ---------------------------------------------------------------------------- */
 
-static il_status write_config(const void *config, FILE *f, il_error *err)
-{
-    (void)err;
-    il_config_write(config, f);
-    return IL_OK;
-}
-
 static il_status write_env(const void *context, FILE *f, il_error *err)
 {
     (void)err;
@@ -263,8 +256,8 @@ static il_status prepare(runner *r, const il_config *config, int resume, il_erro
                 "%s already holds a trained model: resume it, or choose another folder",
                 r->folder);
     }
-    IL_TRY(
-        il_file_write_atomic(in_folder(path, r, "config.yaml"), write_config, config, err));
+    IL_TRY(il_file_write_atomic(in_folder(path, r, "config.yaml"), il_config_fill, config,
+                                err));
     IL_TRY(il_file_write_atomic(in_folder(path, r, "env.json"), write_env, r, err));
     r->metrics = fopen(in_folder(path, r, "metrics.jsonl"), resume ? "a" : "w");
     if (!r->metrics) return il_fail_io(err, "cannot write %s", path);

@@ -116,7 +116,7 @@ static il_status fill(il_trainer *t, const il_config *c, il_error *err)
     IL_TRY(il_model_new(&t->model, c, err));
     if (c->training.precision == IL_BF16) IL_TRY(use_bf16(t->model, err));
     t->task = il_task_find(c->training.task_name);
-    t->n_states = il_min(il_threads(), c->training.slots);
+    t->n_states = il_min(il_workers(), c->training.slots);
     cut_chunks(t);
     layout(t);
     IL_TRY(il_memory_ask((double)t->arena.peak + bytes_of(t), "training",

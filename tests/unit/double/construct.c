@@ -17,7 +17,8 @@ static void every_row(void **state)
             int failed;
             snprintf(text, sizeof text, "%s %s", row->name, row->cases[k]);
             CHECK_OK(il_build_verify(&table, &failed, text, &err));
-            if (failed || getenv("VERBOSE")) il_table_write_text(table, stdout);
+            if (failed || getenv("VERBOSE"))
+                il_table_write(table, IL_TABLE_TEXT, il_write_file, stdout);
             CHECK(il_table_rows(table) > 0, "%s is not verified", text);
             CHECK(!failed, "%s: %d errors above what is stated", text, failed);
             il_table_free(table);

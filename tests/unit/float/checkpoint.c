@@ -116,13 +116,6 @@ static void save_halves(const il_model *m, il_dtype dtype, const uint16_t *halve
     CHECK_OK(il_tensors_write(path, t, m->plan.n_params, &meta, 1, &err));
 }
 
-static il_status put_config(const void *config, FILE *f, il_error *err)
-{
-    (void)err;
-    il_config_write(config, f);
-    return IL_OK;
-}
-
 static void halves_are_widened(void **state)
 {
     /* 1.5, -2, the least and the largest finite ones, a subnormal, 0 and -0, by IEEE 754's definitions */
@@ -135,7 +128,7 @@ static void halves_are_widened(void **state)
     uint16_t *halves = calloc(m->plan.n_weights, sizeof *halves);
     const char *path = in_folder("halves.safetensors");
     char *config;
-    CHECK_OK(il_text_write(&config, put_config, &m->config, &err));
+    CHECK_OK(il_config_text(&config, &m->config, &err));
     for (int kind = 0; kind < 2; kind++) {
         memcpy(halves, kind ? bf16 : f16, sizeof f16);
         save_halves(m, kind ? IL_DTYPE_BF16 : IL_DTYPE_F16, halves, config, path);

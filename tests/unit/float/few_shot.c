@@ -101,7 +101,7 @@ static void threads_do_not_matter(void **state)
     il_model *m = make("model.tokens=sequence");
     const char *text = "pairs=6 prefix=3 steps=10 prompts=50 batch=24";
     il_table *many = few(m, text);
-    il_threads_use(1);
+    CHECK_OK(il_threads_set(1, &err));
     il_table *one = few(m, text);
     for (int c = 1; c < il_table_cols(one); c++)
         for (int r = 0; r < il_table_rows(one); r++)

@@ -184,20 +184,20 @@ static void round_trip(void **state)
     (void)state;
     for (int i = 0; i < IL_COUNT(words); i++) {
         FILE *f = fmemopen(text, sizeof text, "w");
-        il_json_write_text(words[i], f);
+        il_json_write_text(words[i], il_write_file, f);
         fclose(f);
         il_json_text(parsed(text), back, sizeof back);
         assert_string_equal(back, words[i]);
     }
     for (int i = 0; i < IL_COUNT(values); i++) {
         FILE *f = fmemopen(text, sizeof text, "w");
-        il_json_write_number(values[i], f);
+        il_json_write_number(values[i], il_write_file, f);
         fclose(f);
         assert_true(il_json_number(parsed(text)) == values[i]);
     }
     FILE *f = fmemopen(text, sizeof text, "w");
-    il_json_write_text("a\xff", f);
-    il_json_write_number(INFINITY, f);
+    il_json_write_text("a\xff", il_write_file, f);
+    il_json_write_number(INFINITY, il_write_file, f);
     fclose(f);
     assert_string_equal(text, "\"a\\ufffd\"null");
 }

@@ -55,6 +55,26 @@ static void failed(il_status status, const il_error *why, const char *part,
 
 static const char *const nowhere = "/dev/null/file"; /* not even for root */
 
+/* A text, a byte at a time; a file that cannot be read; a writer that counts */
+static ptrdiff_t read_text(void *context, char *bytes, size_t room)
+{
+    const char **left = context;
+    if (!**left || !room) return 0;
+    *bytes = *(*left)++;
+    return 1;
+}
+static ptrdiff_t read_nothing(void *context, char *bytes, size_t room)
+{
+    (void)context, (void)bytes, (void)room;
+    errno = EACCES;
+    return -1;
+}
+static void count_bytes(void *context, const char *bytes, size_t n)
+{
+    (void)bytes;
+    *(int *)context += (int)n;
+}
+
 static void errors_and_options(void **state)
 {
     (void)state;
@@ -67,6 +87,9 @@ static void errors_and_options(void **state)
     GIVES(il_version(), != NULL);
     GIVES(il_kernel_name(), != NULL);
     GIVES(il_threads(), > 0);
+    FAILS_SAYING("one from 1 to", il_threads_set(0, err));
+    FAILS(il_threads_set(-1, err));
+    FAILS(il_threads_set(INT_MAX, err));
     SAFE(il_kernel_check(NULL));
     SAFE(il_threads_check(NULL));
     GIVES(il_nearest(NULL, words, 1), == NULL);
@@ -127,8 +150,7 @@ static void recipes(void **state)
     NEEDS(il_config_override(&c, none, 2, err));
     FAILS(il_config_override(&c, none, -1, err));
     NEEDS(il_config_check(NULL, err));
-    SAFE(il_config_write(NULL, stdout));
-    SAFE(il_config_write(&c, NULL));
+    SAFE(il_text_free(NULL));
     NEEDS(il_config_text(NULL, &c, err));
     NEEDS(il_config_text(&(char *){ NULL }, NULL, err));
     GIVES(il_config_hash(NULL), == 0);
@@ -139,8 +161,6 @@ static void recipes(void **state)
     GIVES(il_ramp_at(&(il_ramp){ 3, INT_MAX, INT_MAX, 1 }, INT64_MAX), == INT_MAX);
 
     /* structs that were filled in by hand */
-    FILE *f = tmpfile();
-    assert_non_null(f);
     for (int i = 0; i < 8; i++) {
         bad = c;
         int *number = i == 0   ? &bad.model.family
@@ -156,11 +176,12 @@ static void recipes(void **state)
         FAILS(il_config_check(&bad, err));
         FAILS(il_model_new(&m, &bad, err));
         FAILS(il_train(&bad, nowhere, 0, NULL, &(il_trained){ 0 }, err));
-        il_config_write(&bad, f);
+        char *text = NULL;
+        il_config_text(&text, &bad, NULL);
+        il_text_free(text);
         il_config_hash(&bad);
     }
     assert_null(m);
-    fclose(f);
 }
 
 static void prompts(void **state)
@@ -368,8 +389,6 @@ static void tables(void **state)
 {
     (void)state;
     il_table *t = a_table(), *none = NULL;
-    FILE *f = tmpfile();
-    assert_non_null(f);
     NEEDS(il_table_new(NULL, "t", err));
     NEEDS(il_table_new(&none, NULL, err));
     SAFE(il_table_free(NULL));
@@ -410,23 +429,25 @@ static void tables(void **state)
     NEEDS(il_table_read(NULL, nowhere, err));
     NEEDS(il_table_read(&none, NULL, err));
     FAILS(il_table_read(&none, nowhere, err));
-    NEEDS(il_table_read_from(NULL, f, "f", err));
-    NEEDS(il_table_read_from(&none, NULL, "f", err));
-    NEEDS(il_table_read_from(&none, f, NULL, err));
+    const char *left = "a,b\n1,2\n";
+    NEEDS(il_table_read_from(NULL, read_text, &left, "f", err));
+    NEEDS(il_table_read_from(&none, NULL, &left, "f", err));
+    NEEDS(il_table_read_from(&none, read_text, &left, NULL, err));
+    FAILS(il_table_read_from(&none, read_nothing, NULL, "f", err));
     assert_null(none);
-    SAFE(il_table_write_csv(NULL, f));
-    SAFE(il_table_write_csv(t, NULL));
-    SAFE(il_table_write_text(NULL, f));
-    SAFE(il_table_write_text(t, NULL));
-    SAFE(il_table_write_json(NULL, f));
-    SAFE(il_table_write_json(t, NULL));
-    SAFE(il_json_write_text(NULL, f));
-    SAFE(il_json_write_text("", NULL));
-    SAFE(il_json_write_number(1, NULL));
+    int bytes = 0;
+    for (int form = -1; form < 4; form++) {
+        SAFE(il_table_write(NULL, form, count_bytes, &bytes));
+        SAFE(il_table_write(t, form, NULL, NULL));
+    }
+    SAFE(il_table_write(t, 3, count_bytes, &bytes));
+    SAFE(il_json_write_text(NULL, count_bytes, &bytes));
+    SAFE(il_json_write_text("", NULL, NULL));
+    SAFE(il_json_write_number(1, NULL, NULL));
+    assert_int_equal(bytes, 0);
     NEEDS(il_table_save(NULL, nowhere, err));
     NEEDS(il_table_save(t, NULL, err));
     FAILS(il_table_save(t, nowhere, err));
-    fclose(f);
     il_table_free(t);
 }
 
@@ -437,14 +458,12 @@ static void rows_as_they_come(void **state)
     const char *cell[2];
     double value;
     int more;
-    FILE *f = tmpfile();
-    assert_non_null(f);
-    fputs("a,b\n1,2\n", f);
-    rewind(f);
-    NEEDS(il_csv_new(NULL, f, "f", err));
-    NEEDS(il_csv_new(&csv, NULL, "f", err));
-    NEEDS(il_csv_new(&csv, f, NULL, err));
-    CHECK_OK(il_csv_new(&csv, f, "f", &err));
+    const char *left = "a,b\n1,2\n";
+    NEEDS(il_csv_new(NULL, read_text, &left, "f", err));
+    NEEDS(il_csv_new(&csv, NULL, &left, "f", err));
+    NEEDS(il_csv_new(&csv, read_text, &left, NULL, err));
+    FAILS(il_csv_new(&csv, read_nothing, NULL, "f", err));
+    CHECK_OK(il_csv_new(&csv, read_text, &left, "f", &err));
     NEEDS(il_csv_next(NULL, cell, &more, err));
     NEEDS(il_csv_next(csv, NULL, &more, err));
     NEEDS(il_csv_next(csv, cell, NULL, err));
@@ -464,7 +483,6 @@ static void rows_as_they_come(void **state)
     GIVES(il_cell_hint("1,5", hint, 0), == 0);
     GIVES(il_cell_hint("1,5", hint, sizeof hint), == 1); /* cut to fit */
     il_csv_free(csv);
-    fclose(f);
 }
 
 static void construction(void **state)
@@ -770,10 +788,13 @@ static int functions_of(const char *header)
          (from = strstr(from, "/*")) && (end = strstr(from, "*/"));)
         memset(from, ' ', (size_t)(end + 2 - from));
     int functions = 0;
-    for (const char *at = text; (at = strstr(at, "il_")); at += 3) {
-        size_t name = strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789_");
-        if (at[name] != '(' || isalnum((unsigned char)at[-1]) || at[-1] == '_') continue;
-        CHECK(is_called(at, name), "%.*s is in no call of this test", (int)name, at);
+    for (const char *at = text; (at = strstr(at, "\nIL_API ")); at++) {
+        const char *end = at + strcspn(at, "(;"), *name = end;
+        if (*end != '(') continue; /* a datum */
+        while (isalnum((unsigned char)name[-1]) || name[-1] == '_') name--;
+        size_t size_of_name = (size_t)(end - name);
+        CHECK(is_called(name, size_of_name), "%.*s is in no call of this test",
+              (int)size_of_name, name);
         functions++;
     }
     return functions;
@@ -782,8 +803,8 @@ static int functions_of(const char *header)
 static void every_function(void **state)
 {
     (void)state;
-    assert_true(functions_of("include/innerloop.h") > 60);
-    assert_true(functions_of("include/innerloop_lab.h") > 30);
+    assert_true(functions_of("include/innerloop.h") > 50);
+    assert_true(functions_of("include/innerloop_lab.h") > 20);
 }
 
 int main(void)
