@@ -7,9 +7,10 @@
 A page is README.md or one of docs/, examples/ and findings/. It shows what the program prints in two forms, and what
 stands there is compared with what the commands print now:
 
-    ```                                          a block whose first line begins with "$ ": commands, what each
-    $ innerloop show quick | grep count          prints below it
-    count ...
+    ```
+    $ innerloop show quick |                     a block that begins with "$ ": commands, which go on in lines
+    >     grep parameters                        with "> ", and what each prints
+    parameters 50,112  backbone, as papers report it
     ```
 
     <!-- from: tools/forecast_table.sh rmse -->  Markdown that a command prints, up to the end mark
@@ -102,61 +103,59 @@ def same(shown, printed):
     return True
 
 
-def blocks(text):
-    """What of a page commands have printed: (first line, last line, slow, [(command, where it stands, its output)])."""
-    lines = text.splitlines(keepends=True)
+def blocks(lines):
+    """What of a page commands have printed: (slow, [(command, first and last line of its output)])."""
+    def end(n, mark):
+        return next((i for i in range(n + 1, len(lines)) if lines[i].startswith(mark)), len(lines))
+
     n = 0
     while n < len(lines):
         slow = n > 0 and lines[n - 1].strip() == "<!-- slow -->"
         found = re.match(r"<!-- from: (.*) -->$", lines[n].strip())
         if found:
-            end = next(i for i in range(n, len(lines)) if lines[i].strip() == "<!-- end -->")
-            yield slow, n + 1, [(found.group(1), n + 1, end)]
-            n = end
+            last = end(n, "<!-- end -->")
+            yield slow, [(found.group(1), n + 1, last)]
+            n = last
         elif lines[n].startswith("```"):
-            end = next(i for i in range(n + 1, len(lines)) if lines[i].startswith("```"))
-            if lines[n + 1].startswith("$ "):
-                at = [i for i in range(n + 1, end) if lines[i].startswith("$ ")]
-                steps = []
-                for i, after in zip(at, [*at[1:], end]):
-                    first = i
-                    while lines[first].endswith("\\\n") or lines[first + 1].startswith("> "):
-                        first += 1 # a command of several lines
-                    command = "".join(lines[i:first + 1])[2:].replace("\n> ", "\n")
-                    steps.append((command.rstrip("\n"), first + 1, after))
-                yield slow, n + 1, steps
-            n = end
+            last = end(n, "```")
+            starts = [i for i in range(n + 1, last) if lines[i].startswith("$ ")]
+            if starts[:1] == [n + 1]:
+                yield slow, [step(lines, i, after) for i, after in zip(starts, [*starts[1:], last])]
+            n = last
         n += 1
+
+
+def step(lines, start, after):
+    """A command of one line, or of several of which the next ones begin with "> "."""
+    first = start + 1
+    while first < after and lines[first].startswith("> "):
+        first += 1
+    return "".join(lines[start:first])[2:].replace("\n> ", "\n").rstrip("\n"), first, after
 
 
 def check_output(folder, chosen, with_slow, write):
     faults = []
     for path in chosen:
         lines = path.read_text().splitlines(keepends=True)
-        changed = []
-        for slow, line, steps in blocks("".join(lines)):
-            if slow and not with_slow:
-                continue
-            for command, first, after in steps:
-                printed = folder.run(command)
-                if not same("".join(lines[first:after]), printed):
-                    changed.append((first, after, printed))
+        stale = []
+        for slow, steps in blocks(lines):
+            for command, first, after in steps if with_slow or not slow else []:
+                shown, printed = "".join(lines[first:after]), folder.run(command)
+                if not same(shown, printed):
+                    stale.append((first, after, printed))
                     faults.append(f"{path.relative_to(ROOT)}:{first + 1}: not what `{command.splitlines()[0]}` prints: "
-                                  + next(difference("".join(lines[first:after]), printed), ""))
-        if write and changed:
-            for first, after, printed in reversed(changed):
-                lines[first:after] = [printed.rstrip("\n") + "\n"] if printed else []
+                                  + difference(shown, printed))
+        for first, after, printed in reversed(stale if write else []):
+            lines[first:after] = [line.rstrip() + "\n" for line in printed.rstrip().splitlines()]
             path.write_text("".join(lines))
     return faults
 
 
 def difference(shown, printed):
     a, b = shown.rstrip().splitlines(), printed.rstrip().splitlines()
-    for s, t in zip(a, b):
-        if not same(s, t):
-            yield f"{t.strip()!r} for {s.strip()!r}"
     if len(a) != len(b):
-        yield f"{len(b)} lines for {len(a)}"
+        return f"{len(b)} lines for {len(a)}"
+    return next(f"{t.strip()!r} for {s.strip()!r}" for s, t in zip(a, b) if not same(s, t))
 
 
 # ---- what pages name --------------------------------------------------------------------------
