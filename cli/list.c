@@ -9,8 +9,9 @@ static const il_opt opts[] = {
     { 0 },
 };
 
-static const char *const kinds[] = { "tasks",  "shifts",        "layouts", "algos",   "ops",
-                                     "models", "constructions", "recipes", "commands" };
+static const char *const kinds[] = { "tasks",   "shifts",  "layouts",       "algos",
+                                     "ops",     "models",  "constructions", "measures",
+                                     "recipes", "commands" };
 
 static il_status fill_commands(il_table *table, il_error *err)
 {

@@ -4,20 +4,19 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-static const char *const yardsticks = "zero,averaging,knn,gd@1,gd@10,newton,ols";
+static const char *const yardsticks = "against=zero,averaging,knn,gd@1,gd@10,newton,ols";
 static const char *const steppers =
-    "gd,newton"; /* those whose steps a loop is held against */
+    "against=gd,newton"; /* those whose steps a loop is held against */
 
 il_status cli_measure(const il_model *model, il_table **points, il_table **loops,
                       il_error *err)
 {
-    il_eval_options options = { .prompts = 1280, .seed = 1 };
     il_table *by_points, *by_loops = NULL;
-    if (!il_model_classes(model)) options.against = yardsticks;
-    CLI_TRY(il_eval_points(model, &options, &by_points, err));
-    options.against = steppers;
+    CLI_TRY(il_measure(&by_points, "points", &model, NULL, 1, &yardsticks,
+                       !il_model_classes(model), err));
     if (il_model_loops(model) > 1 && !il_model_classes(model)) {
-        il_status status = il_eval_loops(model, &options, &by_loops, err);
+        il_status status =
+            il_measure(&by_loops, "loops", &model, NULL, 1, &steppers, 1, err);
         if (status) {
             il_table_free(by_points);
             return status;

@@ -145,7 +145,7 @@ IL_API void il_table_write(const il_table *table, int form, il_write_fn *write, 
 /* As CSV into a file, which is replaced as a whole or left as it was. Errors: IL_EIO. */
 IL_API il_status il_table_save(const il_table *table, const char *path, il_error *err);
 
-/* kind: "tasks", "shifts", "layouts", "algos", "constructions", "ops", "models": what there is, as a table
+/* kind: "tasks", "shifts", "layouts", "algos", "constructions", "ops", "models", "measures": what there is, as a table
  * of name, summary, options. Errors: IL_EUSAGE with the nearest kind. */
 IL_API il_status il_list(il_table **table, const char *kind, il_error *err);
 

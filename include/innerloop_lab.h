@@ -265,42 +265,6 @@ IL_API il_status il_build(il_model **model, const char *text, il_error *err);
  * error that is claimed), ok. *failed: how many rows have an error above what is stated. */
 IL_API il_status il_build_verify(il_table **table, int *failed, const char *text, il_error *err);
 
-/* ---- evaluation --------------------------------------------------------------------------------- */
-
-typedef struct {
-    const char *task;    /* NULL: the model's own, with its options */
-    const char *shift;   /* NULL: none */
-    const char *against; /* algorithms, separated by commas: "ols,ridge alpha=0.1,gd@10"
-                              (name@n: after n steps, default its last); NULL: none */
-    int prompts;         /* 1280 */
-    int points;          /* 0: the end of the points curriculum */
-    int dims;            /* 0: the end of the dims curriculum */
-    int loops;           /* the loop that is read, at most 10000; 0: the model's */
-    int loops_to;        /* last loop of the table by loops, likewise; 0: 4 x the model's */
-    uint64_t seed;
-} il_eval_options;
-
-/* Error by number of examples, of the kind that the table's caption names: columns k, model,
- * model_low, model_high (5 % and 95 % bootstrap quantiles of 1000 resamples), then one column per
- * algorithm. Without a model (NULL) the options name task, points and dims, and the table has no
- * columns of one. For a task of classes: loss in nats, its band, and the share of wrong answers at
- * positions 1, 2, 3-4, 5-8, ...: columns k (the last of the range), loss, loss_low, loss_high,
- * wrong, asked (answers in a prompt's range); no algorithms. The table's notes say where answers are no
- * finite numbers, where prompts leave what the model was trained on, and when a model is no better than
- * one that looks at nothing: zero, the commoner sign, or the frequencies of the classes. */
-IL_API il_status il_eval_points(const il_model *model, const il_eval_options *options, il_table **table,
-                                il_error *err);
-
-/* The same, averaged over the points of a prompt: one row, whose first column `points` says how
- * many. */
-IL_API il_status il_eval_mean(const il_model *model, const il_eval_options *options, il_table **table,
-                              il_error *err);
-
-/* The same at the last point by loop: columns loop, model, model_low, model_high, then
- * one column per algorithm with steps (its error after `loop` steps). */
-IL_API il_status il_eval_loops(const il_model *model, const il_eval_options *options, il_table **table,
-                               il_error *err);
-
 /* ---- explaining --------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -344,32 +308,21 @@ IL_API il_status il_explain(const il_model *model, const il_explain_options *opt
                             il_explanation *explanation, il_error *err);
 IL_API void il_explanation_free(il_explanation *explanation);
 
-/* What an analysis is asked; each knows some of these. NULL and 0: usual. */
-typedef struct {
-    il_explain_options ask; /* whose prompts */
-    const il_model *with;   /* interpolate: the other end; NULL: the model's own block means */
-    const char *to;         /* weights: a construction, as il_build's text */
-    const char *each;       /* weights, a row for each: "head", "block" or "value" */
-    const char *target;     /* probe: what is read, separated by commas */
-    int hidden;             /* probe: units of a network; 0: ridge regression */
-    int pool;               /* probe: reads all tokens, under learnt weights of their positions */
-    const char *at;         /* patch: a register or an op; NULL: the stream after every layer */
-    const char *by;         /* patch: "gd step_size=0.1@3", an algorithm after so many steps; NULL: another
-                               prompt's */
-    const char *tokens;     /* patch: "query", "examples" or "all"; NULL: the query */
-} il_inspect_options;
+/* ---- measures ------------------------------------------------------------------------------------ */
 
-/* One look inside a model: "similarity", "lens", "probe", "weights", "interpolate", "patch" or
- * "sensitivity". The table's caption says what it shows, its notes when its prompts leave what the
- * model was trained on. Errors: IL_EUSAGE with the nearest name;
+/* A measure, as a table: `name` is a row of il_list("measures"), as "points", "loops" and "mean" (a model's
+ * error, beside that of algorithms), "probe" or "weights"; `settings` are texts "option=value", and
+ * il_options("measures", name) has its options.
+ *
+ *   models  (n) what is measured, as many as the measure takes; NULL for none
+ *   names   (n) what columns and rows call them; NULL for one model that needs no name
+ *
+ * The caption says what the numbers are, the notes when prompts leave what a model was trained on, or it is
+ * no better than one that looks at nothing. Errors: IL_EUSAGE with the nearest measure or option;
  * IL_ECONFIG. */
-IL_API il_status il_inspect(const il_model *model, const char *analysis, const il_inspect_options *options,
-                            il_table **table, il_error *err);
-
-/* Does the analysis read this field of il_inspect_options or of its `ask`, as "seed"? il_inspect refuses a
- * field that is set and not read, but for the seed, which has no value that stands for none.
- * Errors: IL_EUSAGE naming an analysis that does. */
-IL_API il_status il_inspect_reads(const char *analysis, const char *option, il_error *err);
+IL_API il_status il_measure(il_table **table, const char *name, const il_model *const *models,
+                            const char *const *names, int n, const char *const *settings, int n_settings,
+                            il_error *err);
 
 /* ---- figures and reports ------------------------------------------------------------------------ */
 

@@ -25,13 +25,13 @@ static il_status sketch(il_model **models, const il_claim *c, il_error *err)
 static il_status outline(il_table **table, const il_claim *c, const il_claim_measured *t,
                          il_model *const *models, il_error *err)
 {
-    il_subject subject[IL_CLAIM_MODELS];
+    il_measured subject[IL_CLAIM_MODELS];
     il_error inner = { 0 };
     for (int i = 0; i < t->n_subjects; i++) {
         const il_claim_subject *m = &c->model[t->subject[i]];
-        subject[i] = (il_subject){ .name = m->name,
-                                   .config = &m->config,
-                                   .model = models[t->subject[i]] };
+        subject[i] = (il_measured){ .name = m->name,
+                                    .config = &m->config,
+                                    .model = models[t->subject[i]] };
     }
     il_status status = il_measure_outline(table, t->measure, t->opts, subject,
                                           t->n_subjects, t->name, &inner);

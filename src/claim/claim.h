@@ -12,7 +12,7 @@
 
 enum {
     IL_CLAIM_MODELS = 24,
-    IL_CLAIM_TABLES = 16,
+    IL_CLAIM_TABLES = 24,
     IL_CLAIM_ROWS = 96,
     IL_CLAIM_SEEDS = 16,
     IL_CLAIM_FEWEST = 3 /* seeds that a claim may state */
@@ -31,7 +31,7 @@ typedef struct {
 typedef struct {
     char name[IL_TEXT];
     il_claim_common common;
-    const il_measure *measure;
+    const il_measure_kind *measure;
     void *opts;
     int subject[IL_CLAIM_MODELS], n_subjects;
     const il_leaf *kind_leaf, *models_leaf; /* of the keys, for errors; NULL without */

@@ -21,13 +21,13 @@ typedef struct {
 static il_status measure_one(il_table **table, const il_claim *c,
                              const il_claim_measured *t, const run *r, il_error *err)
 {
-    il_subject subject[IL_CLAIM_MODELS];
+    il_measured subject[IL_CLAIM_MODELS];
     for (int i = 0; i < t->n_subjects; i++) {
         int m = t->subject[i];
-        subject[i] = (il_subject){ .name = c->model[m].name,
-                                   .config = &r->config[m],
-                                   .model = r->model[m],
-                                   .folder = r->model[m] ? r->folder[m] : NULL };
+        subject[i] = (il_measured){ .name = c->model[m].name,
+                                    .config = &r->config[m],
+                                    .model = r->model[m],
+                                    .folder = r->model[m] ? r->folder[m] : NULL };
     }
     il_error inner = { 0 };
     il_status status = il_measure_table(table, t->measure, t->opts, subject, t->n_subjects,

@@ -68,12 +68,6 @@ static const il_opt row_opts[] = {
 };
 /* clang-format on */
 
-static const il_measure *const measures[] = {
-#define IL_MEASURE(name) &il_measure_##name,
-#include "measure/measures.def"
-#undef IL_MEASURE
-};
-
 /* ---- keys ------------------------------------------------------------------------------------- */
 
 /* A key with up to two names before it: "rows.NAME.KEY" */
@@ -249,7 +243,7 @@ static int find_table(const il_claim *c, const char *name)
 
 static il_status add_table(il_claim *c, const place *at, il_error *err)
 {
-    const char *names[IL_COUNT(measures)];
+    il_error inner = { 0 };
     if (c->tables == IL_CLAIM_TABLES)
         return il_claim_fail(at->leaf, err, "a claim has at most %d measures",
                              IL_CLAIM_TABLES);
@@ -258,12 +252,8 @@ static il_status add_table(il_claim *c, const place *at, il_error *err)
     t->kind_leaf = at->leaf;
     il_opt_init(common_opts, &t->common);
     IL_TRY(set(il_opt_find(common_opts, "measure"), &t->common, at->leaf, err));
-    for (int i = 0; i < IL_COUNT(measures); i++) {
-        names[i] = measures[i]->name;
-        if (!strcmp(names[i], t->common.kind)) t->measure = measures[i];
-    }
-    if (!t->measure)
-        return unknown(at->leaf, t->common.kind, "measure", names, IL_COUNT(names), err);
+    if (il_measure_find(&t->measure, t->common.kind, &inner))
+        return il_claim_fail(at->leaf, err, "%s", inner.text);
     t->opts = calloc(1, t->measure->size ? t->measure->size : 1);
     if (!t->opts) return il_fail(err, IL_EFAIL, "%s: out of memory", at->leaf->file);
     il_opt_init(t->measure->opts, t->opts);
@@ -285,8 +275,8 @@ static il_status set_table(il_claim *c, const place *at, il_error *err)
     if (o) {
         il_error inner = { 0 };
         IL_TRY(set(o, t->opts, at->leaf, err));
-        if (o->type != IL_OPT_TEXT) return IL_OK;
-        il_status status = il_claim_check_key(at->key, at->leaf->value, &inner);
+        if (o->type != IL_OPT_TEXT && o->type != IL_OPT_STRING) return IL_OK;
+        il_status status = il_measure_check_key(at->key, at->leaf->value, &inner);
         return status ? il_claim_fail(at->leaf, err, "%s: %s", at->leaf->path, inner.text)
                       : IL_OK;
     }
@@ -300,6 +290,7 @@ static il_status set_table(il_claim *c, const place *at, il_error *err)
 static il_status find_subjects(il_claim *c, il_claim_measured *t, il_error *err)
 {
     const char *text = t->common.models;
+    if (!t->measure->most && !*text) return IL_OK;
     for (int i = 0; i < c->models && !*text; i++) t->subject[t->n_subjects++] = i;
     while (*(text += strspn(text, " ,"))) {
         char name[IL_TEXT];

@@ -2,8 +2,8 @@
  *
  * A row reads its column at the rows that `at` names: v, v - minus, or v / over of each; their
  * mean (with `over` the mean of v over that of `over`), largest, smallest, or slope against the first
- * column. Whether there are such columns and rows is asked twice: of the outline, before a model is
- * trained, and of the table. An outline without rows leaves them open.
+ * column. Whether there are such columns and rows is checked twice: in the outline, before a model is
+ * trained, and in the table. An outline without rows, or without columns, leaves them open.
  */
 #include "claim/claim.h"
 
@@ -117,6 +117,7 @@ static il_status find_columns(const il_claim_row *r, const il_table *table, int 
 il_status il_claim_row_check(const il_claim_row *r, const il_table *table, il_error *err)
 {
     int col, other;
+    if (!il_table_cols(table)) return IL_OK; /* which there are, measuring tells */
     IL_TRY(find_columns(r, table, &col, &other, err));
     IL_TRY(check_at(r, table, "at", r->at, err));
     return r->over_at[0] ? check_at(r, table, "over_at", r->over_at, err) : IL_OK;

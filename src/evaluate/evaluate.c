@@ -12,7 +12,23 @@
 #include <math.h>
 #include <stdlib.h>
 
-typedef enum { BY_POINTS, BY_LOOPS, MEAN } kind;
+#define KEY(type, field, init, min, max, value, help)                                      \
+    {                                                                                      \
+#field, IL_OPT_##type, offsetof(il_eval_options, field), init, min, max, help,     \
+            NULL, value                                                                    \
+    }
+const il_opt il_eval_opts[] = {
+    KEY(STRING, task, 0, 0, 0, "TASK", "another task than the model's own"),
+    KEY(STRING, shift, 0, 0, 0, "SHIFT", "a shift of its prompts: scaled_x=2"),
+    KEY(STRING, against, 0, 0, 0, "ALGO,...", "algorithms: ols,ridge alpha=0.1,gd@10"),
+    KEY(INT, prompts, 1280, 1, 1e8, "N", "prompts measured"),
+    KEY(INT, points, 0, 1, 65536, "N", "points in a prompt"),
+    KEY(INT, dims, 0, 1, 65536, "D", "dimensions that are alive"),
+    KEY(INT, loops, 0, 1, IL_MOST_LOOPS, "R",
+        "the loop that is read; by loops: the last one"),
+    KEY(SEED, seed, 1, 0, 0, "S", "which prompts"),
+    { 0 },
+};
 
 enum { MOST = 32, BLOCK = 256 };
 
@@ -109,11 +125,12 @@ static il_status find_loops(setting *s, const il_eval_options *o, il_error *err)
         s->loops = s->loops_to = 1;
         return IL_OK;
     }
-    s->loops = given(o->loops, s->model->plan.loops);
-    int most = il_max(s->loops, o->loops_to);
-    if (most > IL_MOST_LOOPS)
-        return il_fail(err, IL_ECONFIG, "loops = %d is more than %d", most, IL_MOST_LOOPS);
-    s->loops_to = given(o->loops_to, il_min(4 * s->loops, IL_MOST_LOOPS));
+    int own = s->model->plan.loops;
+    if (o->loops > IL_MOST_LOOPS)
+        return il_fail(err, IL_ECONFIG, "loops = %d is more than %d", o->loops,
+                       IL_MOST_LOOPS);
+    s->loops = s->by_loops ? own : given(o->loops, own);
+    s->loops_to = given(o->loops, il_min(4 * own, IL_MOST_LOOPS));
     return IL_OK;
 }
 
@@ -130,22 +147,21 @@ static il_status check_answers(const setting *s, il_error *err)
 }
 
 /* All but the prompts */
-static il_status find(setting *s, const il_model *model, const il_eval_options *o, kind by,
-                      il_error *err)
+static il_status find(setting *s, const il_model *model, const il_eval_options *o,
+                      il_eval_by by, il_error *err)
 {
     const il_config *c = model ? &model->config : NULL;
     int points = given(o->points, c ? c->training.curriculum.points.end : 0);
     int dims = given(o->dims, c ? c->training.curriculum.dims.end : 0);
     *s = (setting){ .model = model,
                     .seed = o->seed,
-                    .by_loops = by == BY_LOOPS,
-                    .over_points = by == MEAN,
+                    .by_loops = by == IL_EVAL_LOOPS,
+                    .over_points = by == IL_EVAL_MEAN,
                     .points = points,
                     .dims = dims };
     IL_WITHIN(err, IL_MOST, "prompts", o->prompts);
-    IL_WITHIN(err, INT32_MAX, "points dims loops loops_to", o->points, o->dims, o->loops,
-              o->loops_to);
-    if (!c && (!o->task || !points || !dims || by == BY_LOOPS))
+    IL_WITHIN(err, INT32_MAX, "points dims loops", o->points, o->dims, o->loops);
+    if (!c && (!o->task || !points || !dims || by == IL_EVAL_LOOPS))
         return il_fail(err, IL_ECONFIG,
                        "without a model, an evaluation needs task, points and dims");
     if (c) IL_TRY(il_model_check_prompts(model, err));
@@ -319,7 +335,8 @@ static il_status fill_model(il_table *table, const setting *s, errors *to, il_er
     int B = s->batch->prompts;
     IL_TRY(measure(to, s, NULL, s->by_loops ? 1 : s->loops,
                    s->by_loops ? s->loops_to : s->loops, err));
-    const double *judged = to->e + (s->by_loops ? (size_t)(s->loops - 1) * (size_t)B : 0);
+    int own = s->by_loops ? il_min(s->loops, s->loops_to) - 1 : 0;
+    const double *judged = to->e + (size_t)own * (size_t)B;
     IL_TRY(il_note_worth(table, s->task, s->batch, il_task_unit(s->task) / s->scale, judged,
                          s->by_loops ? 1 : s->points, s->seed, err));
     mean_over_points(s, to->e);
@@ -395,7 +412,7 @@ static il_status note_beyond(il_table *table, const setting *s, il_error *err)
 }
 
 /* `outline`: the table before it is filled */
-static il_status evaluate(const il_model *model, const il_eval_options *o, kind by,
+static il_status evaluate(const il_model *model, const il_eval_options *o, il_eval_by by,
                           int outline, il_table **out, il_error *err)
 {
     setting s;
@@ -418,29 +435,14 @@ static il_status evaluate(const il_model *model, const il_eval_options *o, kind 
     return status;
 }
 
-il_status il_eval_outline(const il_model *model, const il_eval_options *options,
-                          int by_loops, il_table **table, il_error *err)
+il_status il_eval_outline(il_table **table, const il_model *model,
+                          const il_eval_options *options, il_eval_by by, il_error *err)
 {
-    return evaluate(model, options, by_loops ? BY_LOOPS : BY_POINTS, 1, table, err);
+    return evaluate(model, options, by, 1, table, err);
 }
 
-il_status il_eval_points(const il_model *model, const il_eval_options *options,
-                         il_table **table, il_error *err)
+il_status il_eval(il_table **table, const il_model *model, const il_eval_options *options,
+                  il_eval_by by, il_error *err)
 {
-    IL_GIVEN(err, "options table", options, table);
-    return evaluate(model, options, BY_POINTS, 0, table, err);
-}
-
-il_status il_eval_loops(const il_model *model, const il_eval_options *options,
-                        il_table **table, il_error *err)
-{
-    IL_GIVEN(err, "options table", options, table);
-    return evaluate(model, options, BY_LOOPS, 0, table, err);
-}
-
-il_status il_eval_mean(const il_model *model, const il_eval_options *options,
-                       il_table **table, il_error *err)
-{
-    IL_GIVEN(err, "options table", options, table);
-    return evaluate(model, options, MEAN, 0, table, err);
+    return evaluate(model, options, by, 0, table, err);
 }

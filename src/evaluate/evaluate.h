@@ -4,6 +4,45 @@
 
 #include "model/model.h"
 
+/* ---- evaluations ------------------------------------------------------------------------------ */
+
+typedef struct {
+    const char *task;    /* NULL: the model's own, with its options */
+    const char *shift;   /* NULL: none */
+    const char *against; /* algorithms, separated by commas: "ols,ridge alpha=0.1,gd@10"
+                            (name@n: after n steps, default its last); NULL: none */
+    int prompts;         /* 0: 1280 */
+    int points;          /* 0: the end of the points curriculum */
+    int dims;            /* 0: the end of the dims curriculum */
+    int loops; /* the loop that is read; 0: the model's. By loops, the last row; 0: 4 x the model's */
+    uint64_t seed;
+} il_eval_options;
+extern const il_opt il_eval_opts[];
+
+typedef enum { IL_EVAL_POINTS, IL_EVAL_LOOPS, IL_EVAL_MEAN } il_eval_by;
+
+/* A model's error, of the kind that the table's caption names, in columns model, model_low, model_high (5 %
+ * and 95 % bootstrap quantiles of 1000 resamples), then one column per algorithm. Without a model (NULL) the
+ * options name task, points and dims, and the table has no columns of one.
+ *
+ *   points   by number of examples: column k
+ *   loops    at the last point by loop, and of an algorithm with steps by its steps: column loop
+ *   mean     averaged over the points of a prompt: one row, whose first column `points` says how many
+ *
+ * For a task of classes: loss in nats, its band, and the share of wrong answers at positions 1, 2, 3-4, 5-8,
+ * ...: columns k (the last of the range), loss, loss_low, loss_high, wrong, asked (answers in a prompt's
+ * range); no algorithms, no loops. Notes say where answers are no finite numbers, where prompts leave what
+ * the model was trained on, and when a model is no better than one that looks at nothing: zero, the
+ * commoner sign, or the frequencies of the classes. Errors: IL_ECONFIG. */
+il_status il_eval(il_table **table, const il_model *model, const il_eval_options *options,
+                  il_eval_by by, il_error *err);
+/* That table before it is filled: all columns and rows, but no rows of classes. Neither prompts are drawn
+ * nor weights read. */
+il_status il_eval_outline(il_table **table, const il_model *model,
+                          const il_eval_options *options, il_eval_by by, il_error *err);
+
+/* ---- what it is made of (private) --------------------------------------------------------------- */
+
 /* A note in a table when a model is no better than an answer that looks at nothing: e (points, B) are its
  * errors at the batch's last `points` points, `unit` is what one squared error counts. */
 il_status il_note_worth(il_table *table, const il_task *task, const il_batch *batch,
@@ -17,14 +56,9 @@ il_status il_note_prior(il_table *table, const il_batch *batch, int classes,
 il_status il_eval_check_against(const char *text, il_error *err);
 
 /* Loss and share of wrong answers of a model of the task's classes by position, or as a `whole`: see
- * il_eval_points. The outline has its columns; which rows there are only prompts tell. */
+ * il_eval. The outline has its columns; which rows there are only prompts tell. */
 il_status il_eval_classes(const il_model *model, const il_batch *batch, int whole,
                           uint64_t seed, il_table **table, il_error *err);
 il_status il_eval_classes_outline(il_table **table, il_error *err);
-
-/* The table of il_eval_points or il_eval_loops before it is filled: all columns and rows, but no rows
- * of classes. Neither prompts are drawn nor weights read. Errors: what is wrong without them. */
-il_status il_eval_outline(const il_model *model, const il_eval_options *options,
-                          int by_loops, il_table **table, il_error *err);
 
 #endif

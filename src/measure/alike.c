@@ -13,7 +13,7 @@
 typedef struct {
     char a[IL_TEXT], b[IL_TEXT];
     int first, last, from;
-    il_claim_prompts of;
+    il_task_prompts of;
 } options;
 
 /* clang-format off */
@@ -23,7 +23,7 @@ static const il_opt opts[] = {
     IL_MEASURE_KEY(INT, first, 1, 0, 10000, "first step of a", NULL),
     IL_MEASURE_KEY(INT, last, 10, 0, 10000, "last step of a", NULL),
     IL_MEASURE_KEY(INT, from, 1, 0, 65535, "the first point that counts", NULL),
-    IL_PROMPT_KEYS(options, 100),
+    IL_TASK_PROMPT_KEYS(options, 100),
     { 0 },
 };
 /* clang-format on */
@@ -51,7 +51,7 @@ static il_status fill_rows(il_table *table, const options *o, const il_batch *ba
     for (int i = 0; i < na && !status; i++) {
         double row[] = { best[i] + 1, log2(best[i] + 1),
                          alike[(size_t)i * (size_t)nb + (size_t)best[i]] };
-        il_claim_set(table, i, row, IL_COUNT(row));
+        il_measure_set(table, i, row, IL_COUNT(row));
     }
     free(alike);
     free(best);
@@ -71,10 +71,10 @@ static il_status compare(il_table *table, const options *o, const il_batch *batc
     return status;
 }
 
-static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
+static il_status outline(il_table *table, const void *opt, const il_measured *model, int n,
                          il_error *err)
 {
-    (void)subject, (void)n;
+    (void)model, (void)n;
     const options *o = opt;
     il_algo *b;
     IL_TRY(il_algo_new(&b, o->b, err));
@@ -89,14 +89,14 @@ static il_status outline(il_table *table, const void *opt, const il_subject *sub
     return IL_OK;
 }
 
-static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
+static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,
                       il_error *err)
 {
-    (void)subject, (void)n;
+    (void)model, (void)n;
     const options *o = opt;
     il_batch *batch = NULL;
     il_algo *a = NULL, *b = NULL;
-    il_status status = il_claim_draw(&batch, &o->of, err);
+    il_status status = il_task_prompts_draw(&batch, &o->of, err);
     if (!status) status = il_algo_new(&a, o->a, err);
     if (!status) status = il_algo_new(&b, o->b, err);
     if (!status) status = compare(table, o, batch, a, b, err);
@@ -106,7 +106,7 @@ static il_status fill(il_table *table, const void *opt, const il_subject *subjec
     return status;
 }
 
-const il_measure il_measure_alike = {
+const il_measure_kind il_measure_alike = {
     .name = "alike",
     .summary = "which step of one algorithm is most like each step of another",
     .opts = opts,

@@ -11,7 +11,7 @@
  * nothing older. Source: von Oswald et al. 2024, arXiv:2309.05858, figures 3A and 16.
  */
 #include "algo/algo.h"
-#include "measure/inspect.h"
+#include "measure/sensitivity.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -326,9 +326,6 @@ static il_status write_all(writing *w, const il_places *places, il_table *t, il_
 {
     size_t n = il_points(w->a->s->evidence);
     double *before = w->error + 2 * n, *after = before + n;
-    IL_TRY(il_table_add_cols(
-        t, "place$ step continued written follows explained left nearest nearest_left",
-        err));
     IL_TRY(ask(w, NULL, before, err));
     for (int i = 0; i < places->n; i++) {
         IL_TRY(check_place(w->a, &places->place[i], &w->weights, err));
@@ -370,23 +367,24 @@ static il_status prepare(algorithm *a, const il_places *places, const il_algo *a
     return IL_OK;
 }
 
-static il_status check_steps(const algorithm *a, const il_algo *algo, il_error *err)
+static il_status check_steps(const algorithm *a, const il_algo *algo, const char *by,
+                             il_error *err)
 {
     if (!a->j || il_algo_steps(algo)) return IL_OK;
     return il_fail(err, IL_ECONFIG, "by = '%s': %s answers at once, without steps; try @0",
-                   il_show(a->s->look->by).text, il_algo_text(algo));
+                   il_show(by).text, il_algo_text(algo));
 }
 
-il_status il_patch_by_algorithm(il_subject *s, const il_places *places, il_table *t,
-                                int which, il_error *err)
+il_status il_patch_by_algorithm(il_subject *s, const char *by, const il_places *places,
+                                il_table *t, int which, il_error *err)
 {
     char name[IL_TEXT];
     algorithm a = { .s = s, .which = which };
     writing w = { .a = &a };
     il_algo *algo;
-    IL_TRY(parse(name, &a.j, s->look->by, err));
+    IL_TRY(parse(name, &a.j, by, err));
     IL_TRY(il_algo_new(&algo, name, err));
-    il_status status = check_steps(&a, algo, err);
+    il_status status = check_steps(&a, algo, by, err);
     if (!status) status = prepare(&a, places, algo, err);
     if (!status) status = room(&w, err);
     if (!status) status = write_all(&w, places, t, err);

@@ -15,6 +15,7 @@
  */
 #include "measure/measure.h"
 #include "task/dynamics.h"
+#include "train/train.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -258,7 +259,7 @@ static il_status check(const il_model *m, const options *o, il_error *err)
     return IL_OK;
 }
 
-static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
+static il_status outline(il_table *table, const void *opt, const il_measured *model, int n,
                          il_error *err)
 {
     static const char *const tails[VARIANTS] = { "", "+EOS", "+EOS+prefix" };
@@ -267,10 +268,10 @@ static il_status outline(il_table *table, const void *opt, const il_subject *sub
     IL_TRY(il_table_set_caption(table, "half the squared error", err));
     IL_TRY(il_table_add_col(table, "pair", 0, err));
     for (int i = 0; i < n; i++) {
-        IL_TRY(check(subject[i].model, o, err));
+        IL_TRY(check(model[i].model, o, err));
         for (int v = PLAIN; v < VARIANTS; v++) {
             char name[2 * IL_TEXT];
-            snprintf(name, sizeof name, "%s%s", subject[i].name, tails[v]);
+            snprintf(name, sizeof name, "%s%s", il_measured_name(&model[i]), tails[v]);
             IL_TRY(il_table_add_col(table, name, 0, err));
         }
     }
@@ -315,9 +316,9 @@ static void leave(job *j)
 
 /* Its columns begin at `col`. */
 static il_status run_model(il_table *table, int col, const options *o,
-                           const il_subject *subject, il_error *err)
+                           const il_measured *model, il_error *err)
 {
-    job j = { .o = o, .m = subject->model, .d = subject->config->model.n_dims };
+    job j = { .o = o, .m = model->model, .d = model->config->model.n_dims };
     il_status status = room(&j, err);
     for (int v = PLAIN; v < VARIANTS && !status; v++) {
         j.variant = v;
@@ -384,20 +385,22 @@ static il_status control(il_table *table, const options *o, int d, int all, il_e
     return status;
 }
 
-static il_status fill_table(il_table *table, const void *opt, const il_subject *subject,
+static il_status fill_table(il_table *table, const void *opt, const il_measured *model,
                             int n, il_error *err)
 {
     const options *o = opt;
     for (int i = 0; i < n; i++)
-        IL_TRY(run_model(table, 1 + i * VARIANTS, o, subject + i, err));
+        IL_TRY(run_model(table, 1 + i * VARIANTS, o, model + i, err));
     for (int all = 1; all >= 0; all--)
-        IL_TRY(control(table, o, subject->config->model.n_dims, all, err));
+        IL_TRY(control(table, o, model->config->model.n_dims, all, err));
     return IL_OK;
 }
 
-const il_measure il_measure_few_shot = {
+const il_measure_kind il_measure_few_shot = {
     .name = "few_shot",
     .summary = "regression from a few pairs by a model of sequences, with tuned vectors",
+    .least = 1,
+    .most = IL_MEASURE_MODELS,
     .opts = opts,
     .size = sizeof(options),
     .outline = outline,

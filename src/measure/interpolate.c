@@ -1,19 +1,42 @@
 /* interpolate.c - the way from a model to another one, or to the algorithm it is thought to be
  *
+ * by = weight:
  * loss: the error on the model's own prompts, at `weight` of the way. Without another model the end is
  * the construction of linear attention's own block means, mixed in head by head (products.h). Between
  * two models of linear attention what each layer adds is mixed, whatever their heads' number, order and
  * scale; between others of the same weights, weight by weight.
  *
- * Source: von Oswald et al. 2024, arXiv:2309.05858, figure 4 (halfway; the trained model and what was
- * read off it); here the whole way.
+ * by = checkpoint: the block means of the finished model are the construction; every checkpoint that the
+ * run kept (training.keep_every_steps) is measured as it is, with its products averaged with the
+ * construction's, and as its own block means. Columns: step, trained, interpolated, compressed.
+ *
+ * Source: von Oswald et al. 2024, arXiv:2309.05858, figure 4A, 4B (halfway; there the model is trained a
+ * second time from the same weights on the same data, which here gives the same run); here also the whole
+ * way.
  */
-#include "measure/inspect.h"
+#include "measure/measure.h"
 #include "observe/products.h"
 
 #include <stdlib.h>
 
-enum { STEPS = 10, PROMPTS = 1280 };
+enum { STEPS = 10 };
+enum { BY_WEIGHT, BY_CHECKPOINT };
+enum { TRAINED = 1, INTERPOLATED, COMPRESSED };
+
+typedef struct {
+    int by, prompts;
+    uint64_t seed;
+    const char *run;
+} options;
+static const il_opt opts[] = {
+    IL_MEASURE_KEY(CHOICE, by, BY_WEIGHT, 0, 1,
+                   "from one model to the other, or halfway along the run's checkpoints",
+                   "weight|checkpoint"),
+    IL_MEASURE_KEY(STRING, run, 0, 0, 0, "folder of the run, by checkpoint", NULL),
+    IL_MEASURE_KEY(INT, prompts, 1280, 1, 1e8, "for the losses", NULL),
+    IL_MEASURE_KEY(SEED, seed, 1, 0, 0, "which prompts", NULL),
+    { 0 },
+};
 
 /* ---- weight by weight ------------------------------------------------------------------------ */
 
@@ -78,31 +101,123 @@ static il_status mix(il_model **out, const il_model *a, const il_model *b, doubl
     return mix_weights(out, a, b, weight, err);
 }
 
-static il_status run(il_subject *s, il_table *t, il_error *err)
+static il_status by_weight(il_table *t, const options *o, const il_measured *model, int n,
+                           il_error *err)
 {
-    const il_model *with = s->look->with;
-    il_product_shape shape;
-    if (!with && il_product_shape_of(&shape, s->model, NULL))
-        return il_fail(err, IL_ECONFIG,
-                       "interpolate: only a model of linear attention alone has a "
-                       "construction of its own; give the other end by --with");
-    IL_TRY(il_table_add_cols(t, "weight loss", err));
+    const il_model *with = n > 1 ? model[1].model : NULL;
     for (int i = 0; i <= STEPS; i++) {
-        double row[] = { (double)i / STEPS, 0 };
+        double loss, weight = (double)i / STEPS;
         il_model *m;
-        IL_TRY(mix(&m, s->model, with, row[0], err));
-        il_status status =
-            il_loss(&row[1], m, s->o->prompts ? s->o->prompts : PROMPTS, s->o->seed, err);
+        IL_TRY(mix(&m, model->model, with, weight, err));
+        il_status status = il_loss(&loss, m, o->prompts, o->seed, err);
         il_model_free(m);
-        if (!status) status = il_table_add_numbers(t, NULL, 0, row, 2, err);
         IL_TRY(status);
+        il_measure_set(t, i, &loss, 1);
     }
     return IL_OK;
 }
 
-const il_analysis il_analysis_interpolate = {
+/* ---- along the checkpoints --------------------------------------------------------------------- */
+
+static il_status set_loss(il_table *table, int row, int col, const options *o,
+                          const il_model *trained, const il_model *constructed,
+                          double weight, il_error *err)
+{
+    il_model *m;
+    double loss;
+    IL_TRY(il_product_model(&m, trained, constructed, weight, err));
+    il_status status = il_loss(&loss, m, o->prompts, o->seed, err);
+    il_model_free(m);
+    if (!status) il_table_set(table, row, col, loss);
+    return status;
+}
+
+static il_status set_row(il_table *table, int row, const options *o, const il_model *at,
+                         const il_model *end, il_error *err)
+{
+    double loss;
+    IL_TRY(il_loss(&loss, at, o->prompts, o->seed, err));
+    il_table_set(table, row, TRAINED, loss);
+    IL_TRY(set_loss(table, row, INTERPOLATED, o, at, end, 0.5, err));
+    return set_loss(table, row, COMPRESSED, o, at, at, 1, err);
+}
+
+static il_status by_checkpoint(il_table *table, const options *o, const il_measured *model,
+                               il_error *err)
+{
+    const il_config *c = model->config;
+    const char *folder = o->run ? o->run : model->folder;
+    il_model *start;
+    IL_TRY(il_table_set_caption(table, il_task_metric(il_task_find(c->training.task_name)),
+                                err));
+    if (!folder)
+        return il_fail(err, IL_ECONFIG,
+                       "interpolate: by checkpoint wants the folder of the run in `run`");
+    IL_TRY(il_model_new(&start, c, err));
+    il_status status = set_row(table, 0, o, start, model->model, err);
+    il_model_free(start);
+    for (int i = 1; i < il_table_rows(table) && !status; i++) {
+        char path[4096];
+        il_model *m;
+        snprintf(path, sizeof path, "%s/checkpoints/step-%09d.safetensors", folder,
+                 i * c->training.keep_every_steps);
+        status = il_model_load(&m, path, err);
+        if (status) break;
+        status = set_row(table, i, o, m, model->model, err);
+        il_model_free(m);
+    }
+    return status;
+}
+
+/* ---- the table ---------------------------------------------------------------------------------- */
+
+static il_status outline_weights(il_table *table, const il_measured *model, int n,
+                                 il_error *err)
+{
+    il_product_shape shape;
+    if (n < 2 && il_product_shape_of(&shape, model->model, NULL))
+        return il_fail(err, IL_ECONFIG,
+                       "interpolate: only a model of linear attention alone has a "
+                       "construction of its own; give the other end as a second model");
+    IL_TRY(il_table_add_cols(table, "weight loss", err));
+    for (int i = 0; i <= STEPS; i++)
+        IL_TRY(il_outline_number(table, (double)i / STEPS, err));
+    return IL_OK;
+}
+
+static il_status outline(il_table *table, const void *opt, const il_measured *model, int n,
+                         il_error *err)
+{
+    const options *o = opt;
+    il_product_shape shape;
+    if (o->by == BY_WEIGHT) return outline_weights(table, model, n, err);
+    if (n != 1)
+        return il_fail(err, IL_ECONFIG,
+                       "interpolate measures one model by checkpoint, not %d", n);
+    IL_TRY(il_product_shape_of(&shape, model->model, err));
+    IL_TRY(il_table_add_cols(table, "step trained interpolated compressed", err));
+    int every = model->config->training.keep_every_steps,
+        kept = every ? model->config->training.train_steps / every : 0;
+    for (int i = 0; i <= kept; i++)
+        IL_TRY(il_outline_number(table, (double)i * every, err));
+    return IL_OK;
+}
+
+static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,
+                      il_error *err)
+{
+    const options *o = opt;
+    return o->by == BY_WEIGHT ? by_weight(table, o, model, n, err)
+                              : by_checkpoint(table, o, model, err);
+}
+
+const il_measure_kind il_measure_interpolate = {
     .name = "interpolate",
     .summary = "loss on the way from a model to its own block means, or to another model",
-    .reads = "seed prompts with",
-    .run = run,
+    .opts = opts,
+    .size = sizeof(options),
+    .least = 1,
+    .most = 2,
+    .outline = outline,
+    .fill = fill,
 };

@@ -1,10 +1,10 @@
-/* keys.c - a measure's keys of text
+/* keys.c - a measure's options of text
  *
- * A key of text means the same in every measure that has it: `against` are algorithms, `data` kinds of
+ * An option of text means the same in every measure that has it: `against` are algorithms, `data` kinds of
  * inputs.
  */
 #include "measure/measure.h"
-#include "measure/probing.h"
+#include "measure/targets.h"
 
 static il_status check_algo(const char *text, il_error *err)
 {
@@ -49,22 +49,20 @@ static il_status check_family(const char *text, il_error *err)
                    near ? near : "", near ? "'?" : "");
 }
 
-static il_status check_reading(const char *text, il_error *err)
+static il_status check_targets(const char *text, il_error *err)
 {
-    if (!strcmp(text, "auto") || !strcmp(text, "lens") || !strcmp(text, "probe"))
-        return IL_OK;
-    return il_fail(err, IL_ECONFIG, "reading = '%s' is not auto, lens or probe",
-                   il_show(text).text);
+    while (*(text += strspn(text, " ,"))) {
+        char name[IL_TEXT];
+        il_target target;
+        size_t size = strcspn(text, " ,");
+        snprintf(name, sizeof name, "%.*s", (int)size, text);
+        IL_TRY(il_target_find(&target, name, err));
+        text += size;
+    }
+    return IL_OK;
 }
 
-static il_status check_target(const char *text, il_error *err)
-{
-    il_target target;
-    if (!strcmp(text, "next") || !strcmp(text, "control")) return IL_OK;
-    return il_target_find(&target, text, err);
-}
-
-il_status il_claim_check_key(const char *key, const char *value, il_error *err)
+il_status il_measure_check_key(const char *key, const char *value, il_error *err)
 {
     static const struct {
         const char *key;
@@ -76,12 +74,11 @@ il_status il_claim_check_key(const char *key, const char *value, il_error *err)
         { "control", check_algo },
         { "less", check_algo },
         { "against", il_eval_check_against },
-        { "task", il_claim_check_task },
+        { "task", il_task_prompts_check },
         { "shift", check_shift },
         { "data", check_data },
         { "family", check_family },
-        { "reading", check_reading },
-        { "what", check_target },
+        { "target", check_targets },
     };
     for (int i = 0; i < IL_COUNT(keys) && *value; i++)
         if (!strcmp(keys[i].key, key)) return keys[i].check(value, err);

@@ -3,11 +3,16 @@
  * error: mean squared error divided by the answers' mean square. moved: mean squared change from the
  * layer before, likewise. The lens: nostalgebraist 2020, "interpreting GPT: the logit lens".
  */
-#include "measure/inspect.h"
+#include "measure/measure.h"
 
 #include <math.h>
 
 enum { PROMPTS = 512 };
+
+typedef struct {
+    il_explain_options ask;
+} options;
+static const il_opt opts[] = { IL_ASK_KEYS, { 0 } };
 
 static double square(double x) { return x * x; }
 
@@ -37,9 +42,10 @@ static il_status add_rows(const il_subject *s, const il_passage *p, il_table *t,
     return IL_OK;
 }
 
-static il_status run(il_subject *s, il_table *t, il_error *err)
+static il_status look(il_subject *s, il_table *t, const void *opt, il_error *err)
 {
-    il_status status = il_table_add_cols(t, "layer$ examples error moved", err);
+    (void)opt;
+    il_status status = IL_OK;
     for (int i = 0; i < il_subject_passages(s) && !status; i++) {
         il_passage p;
         status = il_passage_new(&p, s, i, s->o->prompts ? s->o->prompts : PROMPTS, 1, err);
@@ -54,10 +60,23 @@ static il_status run(il_subject *s, il_table *t, il_error *err)
     return status;
 }
 
-const il_analysis il_analysis_lens = {
+static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,
+                      il_error *err)
+{
+    const options *o = opt;
+    (void)n;
+    return il_measure_look(table, model, &o->ask, o, look, err);
+}
+
+const il_measure_kind il_measure_lens = {
     .name = "lens",
     .summary = "the model's own end put behind every layer: its error, and what each layer "
                "changes",
-    .reads = "task data dims loops seed prompts examples",
-    .run = run,
+    .opts = opts,
+    .size = sizeof(options),
+    .least = 1,
+    .most = 1,
+    .columns = "layer$ examples error moved",
+    .outline = il_outline_open,
+    .fill = fill,
 };

@@ -1,6 +1,7 @@
 /* list.c - what there is: the rows of every .def file as tables */
 #include "algo/algo.h"
 #include "construct/construct.h"
+#include "measure/measure.h"
 #include "train/train.h"
 
 typedef struct {
@@ -58,6 +59,12 @@ static row construct_row(int i)
     return c ? (row){ c->name, c->summary, c->opts } : (row){ 0 };
 }
 
+static row measure_row(int i)
+{
+    const il_measure_kind *m = il_measure_at(i);
+    return m ? (row){ m->name, m->summary, m->opts } : (row){ 0 };
+}
+
 static const il_opt *algo_opts(void) { return il_algo_common; }
 
 static const struct {
@@ -68,7 +75,7 @@ static const struct {
     { "tasks", task_row, NULL },      { "shifts", shift_row, NULL },
     { "layouts", layout_row, NULL },  { "constructions", construct_row, NULL },
     { "algos", algo_row, algo_opts }, { "ops", op_row, NULL },
-    { "models", model_row, NULL },
+    { "models", model_row, NULL },    { "measures", measure_row, NULL },
 };
 
 /* Tables of what is no list of rows */
@@ -96,7 +103,7 @@ const il_opt *il_options(const char *kind, const char *name)
 /* Adds "alpha=0.1 k=3" to text: every option with its default */
 static void print_options(char *text, size_t size, const il_opt *table)
 {
-    double defaults[IL_TASK_OPTS];
+    double defaults[256];
     size_t at = strlen(text);
     if (table) il_opt_init(table, defaults);
     for (const il_opt *o = table; o && o->type != IL_OPT_END && at < size; o++) {

@@ -110,19 +110,19 @@ static il_status prepare(il_algo **less, il_real **yhat, const options *o,
     return *yhat ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for answers");
 }
 
-static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
+static il_status outline(il_table *table, const void *opt, const il_measured *model, int n,
                          il_error *err)
 {
     const options *o = opt;
     for (int i = 0; i < n; i++) {
-        const char *task = subject[i].config->training.task_name;
-        if (il_model_classes(subject[i].model))
+        const char *task = model[i].config->training.task_name;
+        if (il_model_classes(model[i].model))
             return il_fail(err, IL_ECONFIG, "%s is a model of classes: measure its points",
-                           subject[i].name);
+                           il_measured_name(&model[i]));
         if (o->less[0] && strcmp(il_task_find(task)->loss, "mse"))
             return il_fail(err, IL_ECONFIG, "less: %s has no squared error", task);
     }
-    return il_outline_subjects(table, subject, n, err);
+    return il_outline_models(table, model, n, err);
 }
 
 static il_status set_row(il_table *table, int row, const il_model *m, const options *o,
@@ -151,20 +151,22 @@ static il_status set_row(il_table *table, int row, const il_model *m, const opti
     free(yhat);
     batch->prompts = room;
     il_batch_free(batch);
-    if (!status) il_claim_set(table, row, value, IL_COUNT(value));
+    if (!status) il_measure_set(table, row, value, IL_COUNT(value));
     return status;
 }
 
-static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
+static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,
                       il_error *err)
 {
-    for (int i = 0; i < n; i++) IL_TRY(set_row(table, i, subject[i].model, opt, err));
+    for (int i = 0; i < n; i++) IL_TRY(set_row(table, i, model[i].model, opt, err));
     return IL_OK;
 }
 
-const il_measure il_measure_loss = {
+const il_measure_kind il_measure_loss = {
     .name = "loss",
     .summary = "the training loss on prompts that training has not seen",
+    .least = 1,
+    .most = IL_MEASURE_MODELS,
     .opts = opts,
     .size = sizeof(options),
     .columns = "model$ loss error",

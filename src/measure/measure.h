@@ -1,79 +1,118 @@
-/* measure.h - what can be measured of models, each a table: a row of measures.def with its options
+/* measure.h - the registry of measures: what can be measured of models, each a table
  *
- * A measure is one file and one row in measures.def.
+ * A measure is one file and one row in measures.def. Everything that measures goes through it: il_measure,
+ * the commands eval and inspect, and claims.
  */
 #ifndef IL_MEASURE_H
 #define IL_MEASURE_H
 
 #include "evaluate/evaluate.h"
 #include "explain/explain.h"
-#include "train/train.h"
+#include "observe/subject.h"
 
 /* ---- measures ----------------------------------------------------------------------------- */
 
 /* A model as a measure gets it. */
 typedef struct {
-    const char *name;
+    const char *name; /* NULL: it has none */
     const il_config *config;
     const il_model
-        *model; /* trained, a sketch for an outline; NULL if only recipes are needed */
-    const char *folder; /* of its run; likewise */
-} il_subject;
+        *model;         /* NULL if only recipes are needed; for an outline a sketch of it */
+    const char *folder; /* of its run; NULL if unknown */
+} il_measured;
+
+enum { IL_MEASURE_MODELS = 24 }; /* at most, of one measure */
 
 typedef struct {
     const char *name, *summary;
-    const il_opt *opts;  /* its keys in the file, beside the common ones */
+    const il_opt *opts;
     size_t size;         /* of the options struct */
-    int untrained;       /* it needs recipes only */
+    int least, most;     /* models that it takes */
+    int untrained;       /* it needs no models, or recipes only */
     const char *columns; /* "model$ loss error", $ a text's; NULL: the outline adds them */
-    /* What is known of the table before a model is trained, whose weights are not asked for: the columns
-     * that depend on options and subjects, and the rows by their first column; none: measuring tells
-     * them. Refuses what cannot be measured. NULL: a row for every subject. */
-    il_status (*outline)(il_table *table, const void *opts, const il_subject *subject,
-                         int n, il_error *err);
-    /* Measures subjects 0..n-1 and fills the outlined table. */
-    il_status (*fill)(il_table *table, const void *opts, const il_subject *subject, int n,
+    /* What is known of the table before a model is trained, whose weights are not read: the columns
+     * that depend on options and models, and the rows by their first column; none: measuring tells
+     * them. Refuses what cannot be measured. NULL: a row for every model. */
+    il_status (*outline)(il_table *table, const void *opts, const il_measured *model, int n,
+                         il_error *err);
+    /* Measures models 0..n-1 and fills the outlined table. */
+    il_status (*fill)(il_table *table, const void *opts, const il_measured *model, int n,
                       il_error *err);
-} il_measure;
+} il_measure_kind;
 
-#define IL_MEASURE(name) extern const il_measure il_measure_##name;
+#define IL_MEASURE(name) extern const il_measure_kind il_measure_##name;
 #include "measure/measures.def"
 #undef IL_MEASURE
 
-/* A key of a measure: a field of its struct `options`, under the same name. */
+const il_measure_kind *il_measure_at(int i); /* NULL past the last */
+/* Errors: IL_EUSAGE with the nearest name. */
+il_status il_measure_find(const il_measure_kind **kind, const char *name, il_error *err);
+
+/* An option of a measure: a field of its struct `options`, under the same name. */
 #define IL_MEASURE_KEY(type, field, init, min, max, help, words)                           \
     {                                                                                      \
 #field, IL_OPT_##type, offsetof(options, field), init, min, max, help, words       \
     }
 
 /* The table of a measure, under a name: outlined, or filled as well. */
-il_status il_measure_outline(il_table **table, const il_measure *measure, const void *opts,
-                             const il_subject *subject, int n, const char *name,
-                             il_error *err);
-il_status il_measure_table(il_table **table, const il_measure *measure, const void *opts,
-                           const il_subject *subject, int n, const char *name,
+il_status il_measure_outline(il_table **table, const il_measure_kind *kind,
+                             const void *opts, const il_measured *model, int n,
+                             const char *name, il_error *err);
+il_status il_measure_table(il_table **table, const il_measure_kind *kind, const void *opts,
+                           const il_measured *model, int n, const char *name,
                            il_error *err);
 
-/* For an outline: a row more, which the first column names or numbers, and one for every subject.
+/* ---- outlines --------------------------------------------------------------------------------- */
+
+/* A row more, which the first column names or numbers, and one for every model.
  * Errors: IL_ECONFIG past the longest table. */
 il_status il_outline_name(il_table *table, const char *name, il_error *err);
 il_status il_outline_number(il_table *table, double number, il_error *err);
-il_status il_outline_subjects(il_table *table, const il_subject *subject, int n,
-                              il_error *err);
-/* Errors: IL_ECONFIG unless n is 1. */
-il_status il_outline_one(const char *measure, int n, il_error *err);
+il_status il_outline_models(il_table *table, const il_measured *model, int n,
+                            il_error *err);
+/* An outline that leaves the rows open, and the columns too where `columns` does not name them. */
+il_status il_outline_open(il_table *table, const void *opts, const il_measured *model,
+                          int n, il_error *err);
+
+/* What a model is called in sentences and rows. */
+const char *il_measured_name(const il_measured *model);
 
 /* Sets `n` numbers of a row, from column 1 on. */
-void il_claim_set(il_table *table, int row, const double *numbers, int n);
+void il_measure_set(il_table *table, int row, const double *numbers, int n);
+
+/* ---- prompts ---------------------------------------------------------------------------------- */
+
+/* Prompts that a model is asked: options that a measure has under these names as `ask`. */
+#define IL_ASK(type, field, init, min, max, help, words)                                   \
+    {                                                                                      \
+#field, IL_OPT_##type, offsetof(options, ask.field), init, min, max, help, words   \
+    }
+#define IL_ASK_KEYS                                                                        \
+    IL_ASK(STRING, task, 0, 0, 0, "another task than the model's own", NULL),              \
+        IL_ASK(STRING, data, 0, 0, 0, "kinds of inputs: isotropic,kappa=30", NULL),        \
+        IL_ASK(STRING, examples, 0, 0, 0,                                                  \
+               "numbers of examples (those of training, and half)", NULL),                 \
+        IL_ASK(INT, prompts, 0, 1, 1e9, "prompts of each kind and size (32 or more)",      \
+               NULL),                                                                      \
+        IL_ASK(INT, dims, 0, 1, 65536, "dimensions that are alive (the model's)", NULL),   \
+        IL_ASK(INT, loops, 0, 1, 10000, "loops of a looped model (its own)", NULL),        \
+        IL_ASK(SEED, seed, 1, 0, 0, "which prompts", NULL)
+
+/* Runs `look` on the prompts that `ask` says, and notes when they leave what the model was trained on. */
+il_status il_measure_look(il_table *table, const il_measured *model,
+                          const il_explain_options *ask, const void *opts,
+                          il_status (*look)(il_subject *subject, il_table *table,
+                                            const void *opts, il_error *err),
+                          il_error *err);
 
 /* Prompts of a task, as in "noisy_linear_regression noise_std=1", that an evaluation with the same
- * seed draws too; and the keys of a measure whose options have them as `of`. */
+ * seed draws too; and the options of a measure that has them as `of`. */
 typedef struct {
     char task[IL_TEXT];
     int prompts, points, dims, seed;
-} il_claim_prompts;
+} il_task_prompts;
 
-#define IL_PROMPT_KEYS(options, how_many)                                                      \
+#define IL_TASK_PROMPT_KEYS(options, how_many)                                                 \
     { "task", IL_OPT_TEXT, offsetof(options, of.task), 0,                                      \
       0,      0,           "whose prompts they are",   "linear_regression" },                  \
         { "prompts", IL_OPT_INT, offsetof(options, of.prompts), how_many, 1, 1e6, "prompts" }, \
@@ -83,18 +122,15 @@ typedef struct {
     {                                                                                          \
         "seed", IL_OPT_INT, offsetof(options, of.seed), 1, 0, 2147483647, "which prompts"      \
     }
-il_status il_claim_draw(il_batch **batch, const il_claim_prompts *prompts, il_error *err);
-il_status il_claim_check_task(const char *text, il_error *err);
+il_status il_task_prompts_draw(il_batch **batch, const il_task_prompts *prompts,
+                               il_error *err);
+il_status il_task_prompts_check(const char *task, il_error *err);
 /* What an evaluation multiplies the squared error of an answer with. */
-il_status il_claim_unit(double *unit, const il_claim_prompts *prompts, il_error *err);
+il_status il_task_prompts_unit(double *unit, const il_task_prompts *prompts, il_error *err);
 
-/* Of a measure that is a model's loss on its own prompts (il_loss) */
-typedef struct {
-    int prompts, seed;
-} il_claim_losses;
-extern const il_opt il_claim_loss_keys[];
+/* ---- options ---------------------------------------------------------------------------------- */
 
-/* Is this text what the key stands for? Errors: IL_ECONFIG naming what; the caller says where. */
-il_status il_claim_check_key(const char *key, const char *value, il_error *err);
+/* Is this text what the option stands for? Errors: IL_ECONFIG naming what; the caller says where. */
+il_status il_measure_check_key(const char *key, const char *value, il_error *err);
 
 #endif

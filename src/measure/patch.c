@@ -10,10 +10,29 @@
  * Source: activation patching, Meng et al. 2022, arXiv:2202.05262.
  */
 #include "measure/patch.h"
-#include "measure/inspect.h"
+#include "measure/measure.h"
 
 #include <math.h>
 #include <stdlib.h>
+
+typedef struct {
+    il_explain_options ask;
+    const char *at, *by;
+    int tokens;
+} options;
+static const il_opt opts[] = {
+    IL_ASK_KEYS,
+    IL_ASK(INT, queries, 0, 1, 1e6,
+           "queries of each prompt (3 for every dimension; with `by` 4)", NULL),
+    IL_MEASURE_KEY(STRING, at, 0, 0, 0,
+                   "a register or an op (the stream after every layer)", NULL),
+    IL_MEASURE_KEY(STRING, by, 0, 0, 0,
+                   "an algorithm after N steps, ALGO@N (another prompt's run)", NULL),
+    IL_MEASURE_KEY(CHOICE, tokens, IL_AT_USUAL, 0, 3,
+                   "which are replaced; usual: query, with `by` all",
+                   "query|examples|all|usual"),
+    { 0 },
+};
 
 typedef struct {
     const il_subject *s;
@@ -99,7 +118,6 @@ static il_status by_another_run(il_subject *s, const il_places *places, il_table
     double *answers = malloc(sizeof *answers * 2 * il_points(s->evidence));
     il_status status =
         answers ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for patches");
-    if (!status) status = il_table_add_cols(t, "place$ follows explained", err);
     for (int i = 0; i < places->n && !status; i++)
         status = add_row(&p, &places->place[i], answers, answers + il_points(s->evidence),
                          t, err);
@@ -107,39 +125,50 @@ static il_status by_another_run(il_subject *s, const il_places *places, il_table
     return status;
 }
 
-static il_status read_tokens(int *which, const char *text, int usual, il_error *err)
+static il_status look(il_subject *s, il_table *t, const void *opt, il_error *err)
 {
-    static const char *const words[] = { "query", "examples", "all" };
-    *which = usual;
-    for (int i = 0; text && i < IL_COUNT(words); i++) {
-        *which = i;
-        if (!strcmp(text, words[i])) return IL_OK;
-    }
-    return text ? il_fail(err, IL_ECONFIG, "tokens = '%s' is not query, examples or all",
-                          il_show(text).text)
-                : IL_OK;
-}
-
-static il_status run(il_subject *s, il_table *t, il_error *err)
-{
-    const il_inspect_options *o = s->look;
+    const options *o = opt;
     il_places places;
-    int which;
-    IL_TRY(read_tokens(&which, o->tokens, o->by ? IL_AT_ALL : IL_AT_QUERY, err));
+    int usual = o->by ? IL_AT_ALL : IL_AT_QUERY;
+    int which = o->tokens == IL_AT_USUAL ? usual : o->tokens;
     if (o->by && !o->ask.queries) s->draw.queries = 4;
     IL_TRY(il_subject_ask(s, err));
     IL_TRY(il_places_new(&places, s->model, s->layers, o->at, err));
-    il_status status = o->by ? il_patch_by_algorithm(s, &places, t, which, err)
+    il_status status = o->by ? il_patch_by_algorithm(s, o->by, &places, t, which, err)
                              : by_another_run(s, &places, t, which, err);
     il_places_free(&places);
     return status;
 }
 
-const il_analysis il_analysis_patch = {
+static il_status outline(il_table *table, const void *opt, const il_measured *model, int n,
+                         il_error *err)
+{
+    const options *o = opt;
+    (void)model, (void)n;
+    return il_table_add_cols(
+        table,
+        o->by ? "place$ step continued written follows explained left nearest nearest_left"
+              : "place$ follows explained",
+        err);
+}
+
+static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,
+                      il_error *err)
+{
+    const options *o = opt;
+    (void)n;
+    return il_measure_look(table, model, &o->ask, o, look, err);
+}
+
+const il_measure_kind il_measure_patch = {
     .name = "patch",
     .summary =
         "the stream replaced by another prompt's, or by an algorithm's step: does the "
         "answer follow?",
-    .reads = "task data dims loops seed prompts examples queries at by tokens",
-    .run = run,
+    .opts = opts,
+    .size = sizeof(options),
+    .least = 1,
+    .most = 1,
+    .outline = outline,
+    .fill = fill,
 };

@@ -4,10 +4,11 @@
 
 #include "observe/places.h"
 
-enum { IL_AT_QUERY, IL_AT_EXAMPLES, IL_AT_ALL }; /* which tokens */
+enum { IL_AT_QUERY, IL_AT_EXAMPLES, IL_AT_ALL, IL_AT_USUAL }; /* which tokens */
 
-/* Makes the stream say what an algorithm says: see by_algorithm.c. Errors: IL_ECONFIG. */
-il_status il_patch_by_algorithm(il_subject *subject, const il_places *places,
-                                il_table *table, int which, il_error *err);
+/* Makes the stream say what the algorithm `by` says: see by_algorithm.c. Errors: IL_ECONFIG. */
+il_status il_patch_by_algorithm(il_subject *subject, const char *by,
+                                const il_places *places, il_table *table, int which,
+                                il_error *err);
 
 #endif

@@ -1,83 +1,45 @@
-/* points.c - errors by number of examples, or by loop, of models and algorithms on the same prompts
+/* points.c - errors by number of examples, by loop, or as a mean, of models and algorithms on the same prompts
  *
- * Columns: k (or loop), then NAME, NAME_low, NAME_high of every model, then every algorithm. A
- * model measures a copy of the same prompts: they are a function of the seed.
+ * Columns: k (or loop, or points), then NAME, NAME_low, NAME_high of every model, then every algorithm. A
+ * model without a name keeps the columns of its evaluation. Every model is measured on a copy of the same
+ * prompts: they are a function of the seed.
  */
 #include "measure/measure.h"
 
-typedef struct {
-    char task[IL_TEXT], shift[IL_TEXT], against[IL_TEXT];
-    int prompts, points, dims, loops, seed;
-} options;
+#include <stdlib.h>
 
-/* clang-format off */
-static const il_opt opts[] = {
-    IL_MEASURE_KEY(TEXT, task, 0, 0, 0, "another task than the models' own", NULL),
-    IL_MEASURE_KEY(TEXT, shift, 0, 0, 0, "a shift of its prompts", NULL),
-    IL_MEASURE_KEY(TEXT, against, 0, 0, 0, "algorithms, as of eval", NULL),
-    IL_MEASURE_KEY(INT, prompts, 1280, 1, 1e8, "prompts measured", NULL),
-    IL_MEASURE_KEY(INT, points, 0, 0, 65536, "points in a prompt; 0: the models'", NULL),
-    IL_MEASURE_KEY(INT, dims, 0, 0, 65536, "dimensions that are alive; 0: the models'", NULL),
-    IL_MEASURE_KEY(INT, loops, 0, 0, 10000, "the loop that is read; by loops: the last one", NULL),
-    IL_MEASURE_KEY(INT, seed, 1, 0, 2147483647, "which prompts", NULL),
-    { 0 },
-};
-/* clang-format on */
-
-static const char *given(const char *text) { return *text ? text : NULL; }
-
-/* What is evaluated together: a model, or the algorithms on the first one's prompts */
-typedef struct {
-    const il_model *model;
-    const char *name; /* NULL: the algorithms */
-} part;
-
-/* Models first, then the algorithms: part i, 0 behind the last */
-static int part_at(part *p, int i, const options *o, const il_subject *subject, int n)
+/* Columns of a model in its evaluation: from 1 on, before those of algorithms */
+static int columns_of(const il_measured *model, const il_table *source)
 {
-    if (i < n)
-        *p = (part){ subject[i].model, subject[i].name };
-    else
-        *p = (part){ n ? subject->model : NULL, NULL };
-    return i < n || (i == n && (*o->against || !n));
+    if (!model) return 0;
+    return strcmp(il_table_col(source, 1), "model") ? il_table_cols(source) - 1 : 3;
 }
-
-static il_eval_options asked(const options *o, const part *p, int by_loops)
-{
-    return (il_eval_options){ .task = given(o->task),
-                              .shift = given(o->shift),
-                              .against = p->name ? NULL : given(o->against),
-                              .prompts = o->prompts,
-                              .points = o->points,
-                              .dims = o->dims,
-                              .loops = by_loops ? 0 : o->loops,
-                              .loops_to = by_loops ? o->loops : 0,
-                              .seed = (uint64_t)o->seed };
-}
-
-/* The first of the part's columns: those of a model that algorithms come with are left out. */
-static int first_of(const part *p) { return p->name || !p->model ? 1 : 4; }
 
 /* "model_low" of an evaluation, or "loss_low" and "wrong" of one of classes, as NAME_low, NAME_wrong */
-static il_status add_columns(il_table *table, const il_table *source, const part *p,
-                             il_error *err)
+static il_status add_columns(il_table *table, const il_table *source,
+                             const il_measured *model, il_error *err)
 {
-    if (!il_table_cols(table)) {
-        IL_TRY(il_table_set_caption(table, il_table_caption(source), err));
-        IL_TRY(il_table_add_col(table, il_table_col(source, 0), 0, err));
-    }
-    for (int c = first_of(p); c < il_table_cols(source); c++) {
-        const char *its = il_table_col(source, c), *own = il_table_col(source, 1);
+    const char *own = il_table_col(source, 1), *name = model ? model->name : NULL;
+    for (int c = 1; c <= columns_of(model, source); c++) {
+        const char *its = il_table_col(source, c);
         size_t head = strncmp(its, own, strlen(own)) ? 0 : strlen(own);
         char text[2 * IL_TEXT];
-        snprintf(text, sizeof text, "%s%s%s", p->name ? p->name : its,
-                 p->name && !head ? "_" : "", p->name ? its + head : "");
+        snprintf(text, sizeof text, "%s%s%s", name ? name : its, name && !head ? "_" : "",
+                 name ? its + head : "");
         IL_TRY(il_table_add_col(table, text, 0, err));
     }
     return IL_OK;
 }
 
-/* The first part's are all parts' rows. */
+static il_status add_algorithms(il_table *table, const il_table *source,
+                                const il_measured *model, il_error *err)
+{
+    for (int c = 1 + columns_of(model, source); c < il_table_cols(source); c++)
+        IL_TRY(il_table_add_col(table, il_table_col(source, c), 0, err));
+    return IL_OK;
+}
+
+/* The first evaluation's are all models' rows. */
 static il_status add_rows(il_table *table, const il_table *source, int first, il_error *err)
 {
     int rows = il_table_rows(source);
@@ -88,88 +50,128 @@ static il_status add_rows(il_table *table, const il_table *source, int first, il
                    rows, il_table_rows(table));
 }
 
-static il_status outline(il_table *table, const options *o, const il_subject *subject,
-                         int n, int by_loops, il_error *err)
+/* The numbers of columns from..to-1 to columns col, col + 1, ... */
+static void copy(il_table *table, int col, const il_table *source, int from, int to)
 {
-    part p;
-    for (int i = 0; part_at(&p, i, o, subject, n); i++) {
-        il_eval_options e = asked(o, &p, by_loops);
-        il_table *source;
-        IL_TRY(il_eval_outline(p.model, &e, by_loops, &source, err));
-        il_status status = add_columns(table, source, &p, err);
-        if (!status) status = add_rows(table, source, !i, err);
-        il_table_free(source);
-        IL_TRY(status);
+    for (int c = from; c < to; c++, col++)
+        for (int r = 0; r < il_table_rows(source); r++)
+            il_table_set(table, r, col, il_table_number(source, r, c));
+}
+
+/* What is said of a model names it where there are several. */
+static il_status add_notes(il_table *table, const il_table *source, const char *name,
+                           il_error *err)
+{
+    for (const char *note = il_table_notes(source); *note;) {
+        int size = (int)strcspn(note, "\n");
+        IL_TRY(il_table_note(table, err, "%s%s%.*s", name ? name : "", name ? ": " : "",
+                             size, note));
+        note += size + (note[size] == '\n');
     }
     return IL_OK;
 }
 
-/* Copies the part's numbers to columns col, col + 1, ... */
-static void copy(il_table *table, const il_table *source, const part *p, int *col)
+/* The evaluation of model i, or of algorithms alone; they come with the first model. */
+static il_status evaluate(il_table **source, const il_eval_options *o,
+                          const il_measured *model, int i, il_eval_by by, int outlined,
+                          il_error *err)
 {
-    for (int c = first_of(p); c < il_table_cols(source); c++, ++*col)
-        for (int r = 0; r < il_table_rows(source); r++)
-            il_table_set(table, r, *col, il_table_number(source, r, c));
+    il_eval_options its = *o;
+    if (i) its.against = NULL;
+    return (outlined ? il_eval_outline : il_eval)(source, model ? model->model : NULL, &its,
+                                                  by, err);
 }
 
-static il_status fill(il_table *table, const options *o, const il_subject *subject, int n,
-                      int by_loops, il_error *err)
+static il_status outline(il_table *table, const il_eval_options *o,
+                         const il_measured *model, int n, il_eval_by by, il_error *err)
 {
-    part p;
+    il_table *first = NULL;
+    il_status status = IL_OK;
+    for (int i = 0; (i < n || !i) && !status; i++) {
+        const il_measured *one = n ? &model[i] : NULL;
+        il_table *source = NULL;
+        status = evaluate(&source, o, one, i, by, 1, err);
+        if (!status && !i)
+            status = il_table_set_caption(table, il_table_caption(source), err);
+        if (!status && !i)
+            status = il_table_add_col(table, il_table_col(source, 0), 0, err);
+        if (!status) status = add_columns(table, source, one, err);
+        if (!status) status = add_rows(table, source, !i, err);
+        if (!i)
+            first = source;
+        else
+            il_table_free(source);
+    }
+    if (!status) status = add_algorithms(table, first, n ? model : NULL, err);
+    il_table_free(first);
+    return status;
+}
+
+static il_status fill(il_table *table, const il_eval_options *o, const il_measured *model,
+                      int n, il_eval_by by, il_error *err)
+{
     int open = !il_table_rows(table); /* which rows there are, measuring tells */
-    for (int i = 0, col = 1; part_at(&p, i, o, subject, n); i++) {
-        il_eval_options e = asked(o, &p, by_loops);
+    for (int i = 0, col = 1; i < n || !i; i++) {
+        const il_measured *one = n ? &model[i] : NULL;
         il_table *source;
-        IL_TRY(by_loops ? il_eval_loops(p.model, &e, &source, err)
-                        : il_eval_points(p.model, &e, &source, err));
+        IL_TRY(evaluate(&source, o, one, i, by, 0, err));
+        int own = columns_of(one, source), all = il_table_cols(source);
         il_status status = add_rows(table, source, open && !i, err);
         if (!status && open)
             status = il_table_set_caption(table, il_table_caption(source), err);
-        if (!status) copy(table, source, &p, &col);
+        if (!status) status = add_notes(table, source, n > 1 ? one->name : NULL, err);
+        if (!status) {
+            copy(table, col, source, 1, 1 + own);
+            copy(table, il_table_cols(table) - (all - 1 - own), source, 1 + own, all);
+            col += own;
+        }
         il_table_free(source);
         IL_TRY(status);
     }
     return IL_OK;
 }
 
-static il_status outline_points(il_table *table, const void *opt, const il_subject *subject,
-                                int n, il_error *err)
-{
-    return outline(table, opt, subject, n, 0, err);
-}
+#define BY(name, by)                                                                       \
+    static il_status outline_##name(il_table *table, const void *opts,                     \
+                                    const il_measured *model, int n, il_error *err)        \
+    {                                                                                      \
+        return outline(table, opts, model, n, by, err);                                    \
+    }                                                                                      \
+    static il_status fill_##name(il_table *table, const void *opts,                        \
+                                 const il_measured *model, int n, il_error *err)           \
+    {                                                                                      \
+        return fill(table, opts, model, n, by, err);                                       \
+    }
+BY(points, IL_EVAL_POINTS)
+BY(loops, IL_EVAL_LOOPS)
+BY(mean, IL_EVAL_MEAN)
 
-static il_status outline_loops(il_table *table, const void *opt, const il_subject *subject,
-                               int n, il_error *err)
-{
-    return outline(table, opt, subject, n, 1, err);
-}
-
-static il_status fill_points(il_table *table, const void *opt, const il_subject *subject,
-                             int n, il_error *err)
-{
-    return fill(table, opt, subject, n, 0, err);
-}
-
-static il_status fill_loops(il_table *table, const void *opt, const il_subject *subject,
-                            int n, il_error *err)
-{
-    return fill(table, opt, subject, n, 1, err);
-}
-
-const il_measure il_measure_points = {
+const il_measure_kind il_measure_points = {
     .name = "points",
     .summary = "error by number of examples, of models and algorithms",
-    .opts = opts,
-    .size = sizeof(options),
+    .opts = il_eval_opts,
+    .size = sizeof(il_eval_options),
+    .most = IL_MEASURE_MODELS,
     .outline = outline_points,
     .fill = fill_points,
 };
 
-const il_measure il_measure_loops = {
+const il_measure_kind il_measure_loops = {
     .name = "loops",
     .summary = "error at the last point by loop (step of an algorithm)",
-    .opts = opts,
-    .size = sizeof(options),
+    .opts = il_eval_opts,
+    .size = sizeof(il_eval_options),
+    .most = IL_MEASURE_MODELS,
     .outline = outline_loops,
     .fill = fill_loops,
+};
+
+const il_measure_kind il_measure_mean = {
+    .name = "mean",
+    .summary = "error, a mean over the points of a prompt: one row",
+    .opts = il_eval_opts,
+    .size = sizeof(il_eval_options),
+    .most = IL_MEASURE_MODELS,
+    .outline = outline_mean,
+    .fill = fill_mean,
 };

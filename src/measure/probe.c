@@ -5,16 +5,45 @@
  * nothing is read. Fitted on four times as many prompts as it is scored on. Two controls: another prompt's
  * target (NAME_control), and the same probe on a model of the same recipe with its first weights
  * (NAME_untrained), which shows how much a reading owes to the probe.
+ * Or by the protocol of von Oswald et al. (probe_mesa.c).
  * Sources: Yang et al. 2023, arXiv:2311.12424; von Oswald et al. 2024, arXiv:2309.05858; Hewitt & Liang
  * 2019, arXiv:1909.03368 (controls).
  */
-#include "measure/inspect.h"
 #include "measure/probing.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 enum { TARGETS = 8, PROMPTS = 1024, POOLED = 256 };
+enum { CONTROLS, MESA };
+
+typedef il_probe_options options;
+static const il_opt opts[] = {
+    IL_ASK_KEYS,
+    IL_MEASURE_KEY(STRING, target, 0, 0, 0,
+                   "what is read: answer, gradient_step, least_squares, xty, w_ols, "
+                   "preconditioned, labelN, pastN (the first three; mesa: answer)",
+                   NULL),
+    IL_MEASURE_KEY(STRING, probe, 0, 0, 0, "ridge, mlp (64 units) or mlp=UNITS", "ridge"),
+    IL_MEASURE_KEY(BOOL, pool, 0, 0, 1,
+                   "reads all tokens, under learnt weights of their positions", NULL),
+    IL_MEASURE_KEY(CHOICE, protocol, CONTROLS, 0, 1,
+                   "errors as shares beside two controls, or as in von Oswald et al. 2024: "
+                   "half the squared error, a column for each number of examples",
+                   "controls|mesa"),
+    IL_MEASURE_KEY(CHOICE, from, 0, 0, 1,
+                   "mesa: reads the stream, or the preconditioned input alone",
+                   "stream|preconditioned"),
+    IL_MEASURE_KEY(BOOL, control, 0, 0, 1, "mesa: the target of another prompt", NULL),
+    IL_MEASURE_KEY(INT, stack, 1, 1, 64, "mesa: observations in the preconditioned input",
+                   NULL),
+    IL_MEASURE_KEY(REAL, ridge, 0.001, 1e-12, 1e12, "mesa: of the preconditioned input",
+                   NULL),
+    IL_MEASURE_KEY(REAL, shrink, -1, 0, 1e6,
+                   "ridge of the probe, of the stream's mean square (1e-4; mesa 1e-6)",
+                   NULL),
+    { 0 },
+};
 
 typedef struct {
     il_target target[TARGETS];
@@ -85,10 +114,10 @@ static il_status within_reach(const asked *a, const il_passage *p, il_error *err
 }
 
 /* Prompts of one passage, through the model and the one that it was at first */
-static il_status probe_passage(il_subject *s, il_table *t, const asked *a, int i,
+static il_status probe_passage(il_subject *s, il_table *t, const asked *a, int pool, int i,
                                const il_model *fresh, il_error *err)
 {
-    int prompts = s->o->prompts ? s->o->prompts : s->look->pool ? POOLED : PROMPTS;
+    int prompts = s->o->prompts ? s->o->prompts : pool ? POOLED : PROMPTS;
     il_passage fit = { 0 }, test = { 0 };
     il_status status = il_passage_new(&test, s, i, prompts, 1, err);
     if (!status) status = within_reach(a, &test, err);
@@ -100,7 +129,7 @@ static il_status probe_passage(il_subject *s, il_table *t, const asked *a, int i
                      .P = test.P,
                      .examples = test.examples,
                      .tokens = test.tokens,
-                     .pool = s->look->pool,
+                     .pool = pool,
                      .target = a->target,
                      .targets = a->n,
                      .controls = 1,
@@ -120,27 +149,61 @@ static il_status probe_passage(il_subject *s, il_table *t, const asked *a, int i
     return status;
 }
 
-static il_status run(il_subject *s, il_table *t, il_error *err)
+/* Is there an untrained model to compare with? */
+static int has_untrained(const il_model *m) { return m->config.model.family != IL_BUILT; }
+
+static il_status find_asked(asked *a, const options *o, il_error *err)
 {
-    const il_inspect_options *o = s->look;
-    asked a = { .reader = { .hidden = o->hidden, .shrink = 1e-4, .seed = 1 } };
+    *a = (asked){ 0 };
+    IL_TRY(il_probe_reader(&a->reader, o, 1e-4, err));
+    return find_targets(a, o->target ? o->target : "answer,gradient_step,least_squares",
+                        err);
+}
+
+static il_status look(il_subject *s, il_table *t, const void *opt, il_error *err)
+{
+    const options *o = opt;
+    asked a;
     il_model *fresh = NULL;
-    int untrained = s->model->config.model.family != IL_BUILT;
-    IL_TRY(find_targets(&a, o->target ? o->target : "answer,gradient_step,least_squares",
-                        err));
-    IL_TRY(columns(t, &a, untrained, err));
-    if (untrained) IL_TRY(il_model_new(&fresh, &s->model->config, err));
+    IL_TRY(find_asked(&a, o, err));
+    if (has_untrained(s->model)) IL_TRY(il_model_new(&fresh, &s->model->config, err));
     il_status status = IL_OK;
     for (int i = 0; i < il_subject_passages(s) && !status; i++)
-        status = probe_passage(s, t, &a, i, fresh, err);
+        status = probe_passage(s, t, &a, o->pool, i, fresh, err);
     il_model_free(fresh);
     return status;
 }
 
-const il_analysis il_analysis_probe = {
+static il_status outline(il_table *table, const void *opt, const il_measured *model, int n,
+                         il_error *err)
+{
+    const options *o = opt;
+    asked a;
+    (void)n;
+    if (o->protocol == MESA) return il_probe_mesa_outline(table, o, model, err);
+    if (o->from || o->control)
+        return il_fail(err, IL_ECONFIG, "probe: from and control go with protocol = mesa");
+    IL_TRY(find_asked(&a, o, err));
+    return columns(table, &a, has_untrained(model->model), err);
+}
+
+static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,
+                      il_error *err)
+{
+    const options *o = opt;
+    (void)n;
+    if (o->protocol == MESA) return il_probe_mesa_fill(table, o, model, err);
+    return il_measure_look(table, model, &o->ask, o, look, err);
+}
+
+const il_measure_kind il_measure_probe = {
     .name = "probe",
     .summary = "what a probe reads from the stream: its error, beside another prompt's "
                "target and an untrained model",
-    .reads = "task data dims loops seed prompts examples target hidden pool",
-    .run = run,
+    .opts = opts,
+    .size = sizeof(options),
+    .least = 1,
+    .most = 1,
+    .outline = outline,
+    .fill = fill,
 };

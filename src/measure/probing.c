@@ -122,3 +122,18 @@ il_status il_probe(il_score *score, const il_probing *p, il_error *err)
     free(w.row);
     return status;
 }
+
+il_status il_probe_reader(il_reader *reader, const il_probe_options *o, double usual,
+                          il_error *err)
+{
+    char *end = NULL;
+    long units = !strcmp(o->probe, "mlp") ? 64 : 0;
+    if (!strncmp(o->probe, "mlp=", 4)) units = strtol(o->probe + 4, &end, 10);
+    *reader = (il_reader){ .hidden = (int)units,
+                           .shrink = o->shrink < 0 ? usual : o->shrink,
+                           .seed = 1 };
+    if (!strcmp(o->probe, "ridge") || (units >= 1 && units <= 65536 && (!end || !*end)))
+        return IL_OK;
+    return il_fail(err, IL_ECONFIG, "probe = '%s' is not ridge, mlp or mlp=UNITS",
+                   il_show(o->probe).text);
+}

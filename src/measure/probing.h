@@ -6,8 +6,8 @@
 #ifndef IL_PROBING_H
 #define IL_PROBING_H
 
+#include "measure/measure.h"
 #include "measure/targets.h"
-#include "observe/observe.h"
 #include "observe/reader.h"
 
 typedef struct {
@@ -35,5 +35,24 @@ static inline size_t il_probe_at(const il_probing *p, int layer, int at, int tar
     return (row * (size_t)p->targets + (size_t)target) * (size_t)(1 + p->controls) +
            (size_t)control;
 }
+
+/* ---- the measure `probe` ------------------------------------------------------------------------ */
+
+typedef struct {
+    il_explain_options ask;
+    const char *target, *probe;
+    int pool, protocol, from, control, stack;
+    double ridge, shrink; /* shrink < 0: the protocol's */
+} il_probe_options;
+
+/* "ridge", "mlp" or "mlp=UNITS" with the shrinkage `usual` where the options say none. Errors: IL_ECONFIG. */
+il_status il_probe_reader(il_reader *reader, const il_probe_options *o, double usual,
+                          il_error *err);
+
+/* The protocol of von Oswald et al. 2024 (probe_mesa.c), as in il_measure_kind */
+il_status il_probe_mesa_outline(il_table *table, const il_probe_options *o,
+                                const il_measured *model, il_error *err);
+il_status il_probe_mesa_fill(il_table *table, const il_probe_options *o,
+                             const il_measured *model, il_error *err);
 
 #endif

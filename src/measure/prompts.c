@@ -1,4 +1,4 @@
-/* prompts.c - the prompts of a task that no model has */
+/* prompts.c - the prompts that models are asked, and those of a task alone */
 #include "measure/measure.h"
 
 static il_status find_task(const il_task **task, double opts[IL_TASK_OPTS],
@@ -21,14 +21,14 @@ static il_status find_task(const il_task **task, double opts[IL_TASK_OPTS],
     return il_opt_parse((*task)->opts, opts, text + size, name, err);
 }
 
-il_status il_claim_check_task(const char *text, il_error *err)
+il_status il_task_prompts_check(const char *text, il_error *err)
 {
     const il_task *task;
     double opts[IL_TASK_OPTS];
     return find_task(&task, opts, text, err);
 }
 
-il_status il_claim_draw(il_batch **out, const il_claim_prompts *p, il_error *err)
+il_status il_task_prompts_draw(il_batch **out, const il_task_prompts *p, il_error *err)
 {
     const il_task *task;
     double opts[IL_TASK_OPTS];
@@ -45,7 +45,7 @@ il_status il_claim_draw(il_batch **out, const il_claim_prompts *p, il_error *err
     return status;
 }
 
-il_status il_claim_unit(double *unit, const il_claim_prompts *p, il_error *err)
+il_status il_task_prompts_unit(double *unit, const il_task_prompts *p, il_error *err)
 {
     const il_task *task;
     double opts[IL_TASK_OPTS];
@@ -54,10 +54,16 @@ il_status il_claim_unit(double *unit, const il_claim_prompts *p, il_error *err)
     return IL_OK;
 }
 
-const il_opt il_claim_loss_keys[] = {
-    { "prompts", IL_OPT_INT, offsetof(il_claim_losses, prompts), 1280, 1, 1e8,
-      "for the losses" },
-    { "seed", IL_OPT_INT, offsetof(il_claim_losses, seed), 1, 0, 2147483647,
-      "which prompts" },
-    { 0 },
-};
+il_status il_measure_look(il_table *table, const il_measured *model,
+                          const il_explain_options *ask, const void *opts,
+                          il_status (*look)(il_subject *subject, il_table *table,
+                                            const void *opts, il_error *err),
+                          il_error *err)
+{
+    il_subject s;
+    il_status status = il_subject_begin(&s, model->model, ask, err);
+    if (!status) status = look(&s, table, opts, err);
+    if (!status) status = il_subject_note(&s, table, err);
+    il_subject_free(&s);
+    return status;
+}

@@ -4,12 +4,18 @@
  * root mean square over prompts and queries. least_squares: the same of w = A^+ X^T y in y, where it
  * is q A^+ x_j exactly. Of a model of sequences: binding.c.
  */
-#include "measure/inspect.h"
+#include "measure/sensitivity.h"
+#include "measure/measure.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 static const double step = 1e-2; /* answers are floats of about 1 */
+
+typedef struct {
+    il_explain_options ask;
+} options;
+static const il_opt opts[] = { IL_ASK_KEYS, { 0 } };
 
 static il_status ask(const il_subject *s, const il_evidence *e, double *answer,
                      il_error *err)
@@ -78,8 +84,9 @@ static double of_least_squares(const il_evidence *e, int j)
     return sqrt(sum);
 }
 
-static il_status run(il_subject *s, il_table *t, il_error *err)
+static il_status look(il_subject *s, il_table *t, const void *opt, il_error *err)
 {
+    (void)opt;
     il_evidence_options draw = s->draw;
     if (draw.task->sequence) return il_sensitivity_of_tokens(s, t, err);
     draw.queries = 4;
@@ -103,11 +110,23 @@ static il_status run(il_subject *s, il_table *t, il_error *err)
     return status;
 }
 
-const il_analysis il_analysis_sensitivity = {
+static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,
+                      il_error *err)
+{
+    const options *o = opt;
+    (void)n;
+    return il_measure_look(table, model, &o->ask, o, look, err);
+}
+
+const il_measure_kind il_measure_sensitivity = {
     .name = "sensitivity",
     .summary =
         "how much an answer depends on the y and the x of each example, or on each of "
         "the newest observations of a sequence",
-    .reads = "task data dims loops seed prompts examples",
-    .run = run,
+    .opts = opts,
+    .size = sizeof(options),
+    .least = 1,
+    .most = 1,
+    .outline = il_outline_open, /* its columns depend on the task */
+    .fill = fill,
 };

@@ -1,17 +1,32 @@
 /* similarity.c - every layer beside every step of every family of algorithms
  *
  * The cosine of the two vectors of errors over a prompt's queries, averaged over prompts (Fu et al. 2023,
- * arXiv:2310.17086), the families' parameters fitted as `explain` fits them.
+ * arXiv:2310.17086), the families' parameters fitted as `explain` fits them. Of one family alone: by layer,
+ * the step whose errors are most like the model's there.
  */
-#include "explain/explain.h"
-#include "measure/inspect.h"
+#include "measure/measure.h"
 
 #include <math.h>
 
-static il_status fill(const il_subject *s, const il_matches *all, il_table *t,
-                      il_error *err)
+typedef struct {
+    il_explain_options ask;
+    const char *family;
+    int reading;
+} options;
+static const char readings[] = "auto|lens|probe";
+static const il_opt opts[] = {
+    IL_ASK_KEYS,
+    IL_ASK(INT, queries, 0, 1, 1e6, "queries of each prompt (3 for every dimension)", NULL),
+    IL_MEASURE_KEY(CHOICE, reading, 0, 0, 2,
+                   "what a layer answers: by the model's own end, or by a probe", readings),
+    IL_MEASURE_KEY(STRING, family, 0, 0, 0,
+                   "one that explain knows, and of each layer its best step (all)", NULL),
+    { 0 },
+};
+
+/* A row for every family, layer and step */
+static il_status add_all(il_table *t, const il_matches *all, il_error *err)
 {
-    IL_TRY(il_table_add_cols(t, "family$ layer step sime best", err));
     for (int i = 0; i < all->n; i++) {
         const il_match *m = &all->match[i];
         for (int l = 0; m->heat && l < all->layers; l++)
@@ -24,12 +39,39 @@ static il_status fill(const il_subject *s, const il_matches *all, il_table *t,
                     IL_TRY(il_table_add_numbers(t, m->family->name, 1, row, 4, err));
             }
     }
-    (void)s;
     return IL_OK;
 }
 
-static il_status run(il_subject *s, il_table *t, il_error *err)
+/* The most similar step of every layer */
+static il_status set_best(il_table *t, const il_matches *all, const char *family,
+                          il_error *err)
 {
+    const char *names[64];
+    int n = 0, some = 0;
+    for (int i = 0; i < all->n; i++) {
+        const il_match *m = &all->match[i];
+        if (m->heat && n < IL_COUNT(names)) names[n++] = m->family->name;
+        if (!m->heat || strcmp(m->family->name, family)) continue;
+        some = 1;
+        for (int l = 0; l < all->layers; l++)
+            for (int k = 0; k < all->n_steps && all->steps[k] <= m->family->most_steps;
+                 k++) {
+                double sime = m->heat[l * all->n_steps + k];
+                if (isnan(sime) || sime <= il_table_number(t, l, 2)) continue;
+                il_table_set(t, l, 1, all->steps[k]);
+                il_table_set(t, l, 2, sime);
+            }
+    }
+    if (some) return IL_OK;
+    const char *near = il_nearest(family, names, n);
+    return il_fail(err, IL_ECONFIG, "there are no steps of '%s'%s%s%s",
+                   il_show(family).text, near ? "; did you mean '" : "", near ? near : "",
+                   near ? "'?" : "");
+}
+
+static il_status look(il_subject *s, il_table *t, const void *opt, il_error *err)
+{
+    const options *o = opt;
     il_matches *all;
     IL_TRY(il_subject_ask_all(s, err));
     if (s->probe) {
@@ -40,14 +82,44 @@ static il_status run(il_subject *s, il_table *t, il_error *err)
         IL_TRY(il_readings_lens(&s->readings, s->model, s->layers, 0, s->evidence, err));
     }
     IL_TRY(il_matches_new(&all, s->evidence, s->readings, 0, err));
-    il_status status = fill(s, all, t, err);
+    il_status status = o->family ? set_best(t, all, o->family, err) : add_all(t, all, err);
     il_matches_free(all);
     return status;
 }
 
-const il_analysis il_analysis_similarity = {
+static il_status outline(il_table *table, const void *opt, const il_measured *model, int n,
+                         il_error *err)
+{
+    const options *o = opt;
+    il_layers *layers;
+    (void)n;
+    if (!o->family) return il_table_add_cols(table, "family$ layer step sime best", err);
+    IL_TRY(il_table_add_cols(table, "layer step SimE", err));
+    IL_TRY(il_layers_new(&layers, model->model, o->ask.loops, err));
+    int all = layers->n;
+    il_layers_free(layers);
+    for (int i = 1; i <= all; i++) IL_TRY(il_outline_number(table, i, err));
+    return IL_OK;
+}
+
+static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,
+                      il_error *err)
+{
+    static const char *const words[] = { "auto", "lens", "probe" };
+    const options *o = opt;
+    il_explain_options ask = o->ask;
+    ask.reading = words[o->reading];
+    (void)n;
+    return il_measure_look(table, model, &ask, o, look, err);
+}
+
+const il_measure_kind il_measure_similarity = {
     .name = "similarity",
     .summary = "similarity of errors with every step of every family of algorithms",
-    .reads = "task data dims loops seed prompts examples queries reading",
-    .run = run,
+    .opts = opts,
+    .size = sizeof(options),
+    .least = 1,
+    .most = 1,
+    .outline = outline,
+    .fill = fill,
 };

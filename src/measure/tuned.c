@@ -12,7 +12,7 @@
 typedef struct {
     char algo[IL_TEXT], option[IL_TEXT];
     double low, high;
-    il_claim_prompts of;
+    il_task_prompts of;
 } options;
 
 /* clang-format off */
@@ -21,12 +21,12 @@ static const il_opt opts[] = {
     IL_MEASURE_KEY(TEXT, option, 0, 0, 0, "what is tuned", "step_size"),
     IL_MEASURE_KEY(REAL, low, 1e-3, 1e-300, 1e300, "search from here", NULL),
     IL_MEASURE_KEY(REAL, high, 1, 1e-300, 1e300, "to here", NULL),
-    IL_PROMPT_KEYS(options, 1280),
+    IL_TASK_PROMPT_KEYS(options, 1280),
     { 0 },
 };
 static const il_opt multiple_opts[] = {
     IL_MEASURE_KEY(TEXT, algo, 0, 0, 0, "an algorithm", "gd steps=1 step_size=1"),
-    IL_PROMPT_KEYS(options, 1280),
+    IL_TASK_PROMPT_KEYS(options, 1280),
     { 0 },
 };
 /* clang-format on */
@@ -44,13 +44,13 @@ static il_status fill_table(il_table *table, const options *o,
     il_batch *batch;
     best found;
     double unit = 1;
-    IL_TRY(il_claim_draw(&batch, &o->of, err));
-    il_status status = il_claim_unit(&unit, &o->of, err);
+    IL_TRY(il_task_prompts_draw(&batch, &o->of, err));
+    il_status status = il_task_prompts_unit(&unit, &o->of, err);
     if (!status) status = search(&found, o, batch, err);
     il_batch_free(batch);
     if (status) return status;
     double row[] = { found.value, found.error * unit };
-    il_claim_set(table, 0, row, IL_COUNT(row));
+    il_measure_set(table, 0, row, IL_COUNT(row));
     return IL_OK;
 }
 
@@ -64,23 +64,23 @@ static il_status tune(best *to, const options *o, const il_batch *batch, il_erro
     return IL_OK;
 }
 
-static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
+static il_status outline(il_table *table, const void *opt, const il_measured *model, int n,
                          il_error *err)
 {
-    (void)subject, (void)n;
+    (void)model, (void)n;
     const options *o = opt;
     IL_TRY(il_algo_tune_check(o->algo, o->option, o->low, o->high, err));
     return il_outline_name(table, o->algo, err);
 }
 
-static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
+static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,
                       il_error *err)
 {
-    (void)subject, (void)n;
+    (void)model, (void)n;
     return fill_table(table, opt, tune, err);
 }
 
-const il_measure il_measure_tuned = {
+const il_measure_kind il_measure_tuned = {
     .name = "tuned",
     .summary = "the best value of an algorithm's option",
     .opts = opts,
@@ -123,21 +123,21 @@ static il_status multiply(best *to, const options *o, const il_batch *batch, il_
 }
 
 static il_status outline_multiple(il_table *table, const void *opt,
-                                  const il_subject *subject, int n, il_error *err)
+                                  const il_measured *model, int n, il_error *err)
 {
-    (void)subject, (void)n;
+    (void)model, (void)n;
     const options *o = opt;
     return il_outline_name(table, o->algo, err);
 }
 
-static il_status fill_multiple(il_table *table, const void *opt, const il_subject *subject,
+static il_status fill_multiple(il_table *table, const void *opt, const il_measured *model,
                                int n, il_error *err)
 {
-    (void)subject, (void)n;
+    (void)model, (void)n;
     return fill_table(table, opt, multiply, err);
 }
 
-const il_measure il_measure_multiple = {
+const il_measure_kind il_measure_multiple = {
     .name = "multiple",
     .summary = "the best multiple of an algorithm's answers: a line search in closed form",
     .opts = multiple_opts,

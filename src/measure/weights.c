@@ -9,26 +9,45 @@
  *   largest    its largest singular value over its norm
  *   step       - a c scale, the head's gradient step where y becomes the residual
  *
- * Or for each block of each product (share: of the product's squared norm), or each singular value.
+ * Or for each block of each product (share: of the product's squared norm), or each singular value; or of
+ * linear attention alone as in weights_linear.c and weights_preconditioner.c.
  * Beside a construction: to, |M - c M'| / |M| with the best c, M' that of the construction's head which is
  * nearest in both products; and a row for each layer, where M is sum_h V_h x A_h, all that its heads do
  * together, however they are ordered and scaled. Sources: von Oswald et al. 2023, arXiv:2212.07677; Ahn
  * et al.
  */
+#include "measure/weights.h"
 #include "construct/construct.h"
 #include "la/dense.h"
-#include "measure/inspect.h"
 #include "observe/products.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-typedef enum { BY_HEAD, BY_BLOCK, BY_VALUE } detail;
+enum { BY_HEAD, BY_BLOCK, BY_VALUE, BY_SHARE, BY_STEP, BY_PRECONDITIONER };
+
+#define WEIGHTS(type, field, init, min, max, help, words)                                  \
+    {                                                                                      \
+#field, IL_OPT_##type, offsetof(il_weights_options, field), init, min, max, help,  \
+            words                                                                          \
+    }
+static const il_opt opts[] = {
+    WEIGHTS(CHOICE, each, BY_HEAD, 0, 5,
+            "a row for each; of linear attention alone: share and step as multiples of I, "
+            "preconditioner on columns",
+            "head|block|value|share|step|preconditioner"),
+    WEIGHTS(STRING, to, 0, 0, 0,
+            "distances to a construction with its options: gd step_size=0.1", NULL),
+    WEIGHTS(INT, prompts, 1280, 1, 1e8, "for the losses of each = step", NULL),
+    WEIGHTS(SEED, seed, 1, 0, 0, "which prompts, likewise", NULL),
+    { 0 },
+};
 
 typedef struct {
-    il_subject *s;
+    const il_model *m;
+    const char *construction; /* its text, or NULL */
     il_table *t;
-    detail each;
+    int each;
     il_registers parts; /* of the model, then what the construction has beside them */
     il_model *to;       /* the construction, or NULL */
     int to_layers, place[1024]; /* the columns of its stream among these */
@@ -143,7 +162,7 @@ static int has_key(const char *text, const char *key)
 /* What a construction can be told and the user did not say: the model's dimensions and layers */
 static void complete(char text[2 * IL_TEXT], const look *k, int layers)
 {
-    const il_config *c = &k->s->model->config;
+    const il_config *c = &k->m->config;
     const struct {
         const char *key;
         int value;
@@ -191,7 +210,7 @@ static il_status build(look *k, int layers, il_error *err)
 {
     char text[2 * IL_TEXT];
     layer l;
-    snprintf(text, sizeof text, "%s", k->s->look->to);
+    snprintf(text, sizeof text, "%s", k->construction);
     complete(text, k, layers);
     IL_TRY(il_build(&k->to, text, err));
     while (find(&l, k->to, k->to_layers)) k->to_layers++;
@@ -380,33 +399,12 @@ static il_status add_layer(look *k, const layer *l, const layer *to, il_error *e
 
 /* ---- the analysis ------------------------------------------------------------------------------ */
 
-static il_status columns(look *k, il_error *err)
-{
-    static const char *const words[] = { "head", "block", "value" };
-    static const char *const cols[] = {
-        "layer$ product$ head identity block$ mean distance largest step",
-        "layer$ product$ head block$ share mean distance",
-        "layer$ product$ head index value"
-    };
-    const char *each = k->s->look->each ? k->s->look->each : "head";
-    for (int i = 0; i < IL_COUNT(words); i++) {
-        if (strcmp(each, words[i])) continue;
-        k->each = (detail)i;
-        IL_TRY(il_table_add_cols(k->t, cols[i], err));
-        return k->s->look->to && i < 2 ? il_table_add_cols(k->t, "to", err) : IL_OK;
-    }
-    const char *near = il_nearest(each, words, IL_COUNT(words));
-    return il_fail(err, IL_ECONFIG, "each = '%s' is not head, block or value%s%s%s",
-                   il_show(each).text, near ? "; did you mean '" : "", near ? near : "",
-                   near ? "'?" : "");
-}
-
 static il_status add_all(look *k, int layers, il_error *err)
 {
     il_status status = IL_OK;
     for (int i = 0; i < layers && !status; i++) {
         layer l, to = { 0 };
-        find(&l, k->s->model, i);
+        find(&l, k->m, i);
         if (k->to) find(&to, k->to, i % k->to_layers);
         int C = k->parts.at[k->parts.n];
         status = read_products(&l, C, NULL, err);
@@ -418,26 +416,90 @@ static il_status add_all(look *k, int layers, il_error *err)
     return status;
 }
 
-static il_status run(il_subject *s, il_table *t, il_error *err)
+static il_status count_layers(int *layers, const il_model *m, il_error *err)
 {
-    look k = { .s = s, .t = t };
     layer l;
-    int layers = 0;
-    IL_TRY(columns(&k, err));
-    while (find(&l, s->model, layers)) layers++;
-    if (!layers)
-        return il_fail(err, IL_ECONFIG, "weights: the model has no attention with q, k, v");
-    il_registers_of(&k.parts, s->model);
-    il_status status = s->look->to ? build(&k, layers, err) : IL_OK;
+    for (*layers = 0; find(&l, m, *layers);) ++*layers;
+    return *layers ? IL_OK
+                   : il_fail(err, IL_ECONFIG,
+                             "weights: the model has no attention with q, k, v");
+}
+
+static il_status outline_products(il_table *table, const il_measured *model, int n,
+                                  il_error *err)
+{
+    int layers;
+    (void)table, (void)n;
+    return count_layers(&layers, model->model, err);
+}
+
+static il_status fill_products(il_table *table, const il_weights_options *o,
+                               const il_measured *model, int n, il_error *err)
+{
+    look k = { .m = model->model, .construction = o->to, .t = table, .each = o->each };
+    int layers;
+    (void)n;
+    IL_TRY(count_layers(&layers, k.m, err));
+    il_registers_of(&k.parts, k.m);
+    il_status status = o->to ? build(&k, layers, err) : IL_OK;
     if (!status) status = add_all(&k, layers, err);
     il_model_free(k.to);
     return status;
 }
 
-const il_analysis il_analysis_weights = {
+/* ---- the measure ------------------------------------------------------------------------------- */
+
+static const il_weights_form *form_of(const il_weights_options *o)
+{
+    static const il_weights_form products[] = {
+        { "layer$ product$ head identity block$ mean distance largest step", 1,
+          outline_products, fill_products },
+        { "layer$ product$ head block$ share mean distance", 1, outline_products,
+          fill_products },
+        { "layer$ product$ head index value", 1, outline_products, fill_products },
+    };
+    switch (o->each) {
+    case BY_SHARE:
+        return &il_weights_share;
+    case BY_STEP:
+        return &il_weights_step;
+    case BY_PRECONDITIONER:
+        return &il_weights_preconditioner;
+    default:
+        return &products[o->each];
+    }
+}
+
+static il_status outline(il_table *table, const void *opt, const il_measured *model, int n,
+                         il_error *err)
+{
+    const il_weights_options *o = opt;
+    const il_weights_form *form = form_of(o);
+    if (n > form->most)
+        return il_fail(err, IL_ECONFIG,
+                       "weights measures one model by head, block or value, not %d", n);
+    if (o->to && o->each > BY_BLOCK)
+        return il_fail(err, IL_ECONFIG,
+                       "weights: `to` goes with a row for each head or block");
+    IL_TRY(il_table_add_cols(table, form->columns, err));
+    if (o->to) IL_TRY(il_table_add_cols(table, "to", err));
+    return form->outline(table, model, n, err);
+}
+
+static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,
+                      il_error *err)
+{
+    return form_of(opt)->fill(table, opt, model, n, err);
+}
+
+const il_measure_kind il_measure_weights = {
     .name = "weights",
     .summary = "products of an attention's weights: multiples of I, spectra, distance to a "
                "construction",
-    .reads = "each to",
-    .run = run,
+    .opts = opts,
+    .size = sizeof(il_weights_options),
+    .least = 1,
+    .most = IL_MEASURE_MODELS,
+    .outline = outline,
+    .fill = fill,
 };

@@ -7,7 +7,6 @@
 typedef struct {
     const il_model *model;
     const il_explain_options *o;
-    const il_inspect_options *look; /* of an analysis; NULL when explaining */
     il_evidence_options draw;
     double task_opts[IL_TASK_OPTS];
     il_evidence *evidence; /* NULL until asked for */

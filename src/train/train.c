@@ -4,6 +4,7 @@
  * or killed, continues from its newest checkpoint with the same bits as if nothing had happened.
  */
 #include "train/train.h"
+#include "evaluate/evaluate.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -377,7 +378,7 @@ static void note_worth(const runner *r)
     if (!r->watch || !r->watch->note) return;
     il_checkpoint_path(path, sizeof path, r->folder);
     if (il_model_load(&m, path, NULL)) return;
-    if (il_eval_mean(m, &o, &t, NULL) == IL_OK) {
+    if (il_eval(&t, m, &o, IL_EVAL_MEAN, NULL) == IL_OK) {
         const char *at = il_table_notes(t);
         for (size_t n; *at; at += n + 1) {
             il_error line;

@@ -127,10 +127,10 @@ measure() { # measure 'keys' 'regex': the same with another measure
     bad "s/^rows:/    more: {$1}\\n&/" "$2"
 }
 measure 'measure: tuned, option: stepsize' 'bad.yaml:13:12: measures.more: option = .stepsize.*step_size'
-measure 'measure: probes, models: tiny, at: 40' "measures.more: at: '40' is not .* from 1 to 6"
-measure 'measure: probes' 'measures one model, not 2'
+measure 'measure: probe, protocol: mesa, models: tiny, examples: 40' "measures.more: examples: '40' is not .* from 1 to 6"
+measure 'measure: probe' 'measures one model, not 2'
 measure 'measure: few_shot, models: tiny' 'few-shot prompts need a model of sequences'
-measure 'measure: heads, models: tiny' 'models of linear attention alone'
+measure 'measure: weights, each: share, models: tiny' 'models of linear attention alone'
 check 'nothing is trained or written' test ! -e runs
 
 expect 5 'passes' il reproduce passe

@@ -1,6 +1,6 @@
-/* analyses.c - every analysis runs on a small model, fills its table and leaves the model as it was */
-#include "check.h"
-#include "measure/inspect.h"
+/* analyses.c - every measure runs on a small model, fills its table and leaves the model as it was */
+#include "measure/measure.h"
+#include "measured.h"
 
 static il_model *small(const char *family)
 {
@@ -77,16 +77,21 @@ static void run_and_leave(void **state)
     for (int f = 0; f < IL_COUNT(families); f++) {
         il_model *model = small(families[f]), *other = small(families[f]);
         uint64_t before = il_model_hash(model);
-        for (int i = 0; il_analysis_at(i); i++) {
-            const char *name = il_analysis_at(i)->name;
-            il_inspect_options o = { .ask = { .seed = 3 } };
+        for (int i = 0; il_measure_at(i); i++) {
+            const il_measure_kind *kind = il_measure_at(i);
+            char text[128] = "";
             il_table *t = NULL;
-            if (strcmp(name, "weights")) o.ask.prompts = 4;
-            if (!strcmp(name, "similarity") || !strcmp(name, "patch")) o.ask.queries = 4;
-            o.with = strcmp(name, "interpolate") ? NULL : other;
-            CHECK_OK(il_inspect(model, name, &o, &t, &err));
-            assert_string_equal(il_table_name(t), name);
+            if (!kind->most || !strcmp(kind->name, "few_shot")) continue;
+            if (il_opt_find(kind->opts, "prompts"))
+                strcat(text,
+                       strcmp(kind->name, "loss") ? "prompts=4;seed=3" : "prompts=60");
+            if (il_opt_find(kind->opts, "queries")) strcat(text, ";queries=4");
+            CHECK_OK(try_to_measure(&t, kind->name, model,
+                                    strcmp(kind->name, "interpolate") ? NULL : other, text,
+                                    &err));
+            assert_string_equal(il_table_name(t), kind->name);
             assert_true(il_table_rows(t) > 0);
+            assert_true(*il_table_caption(t));
             assert_true(il_model_hash(model) == before);
             il_table_free(t);
         }
@@ -100,9 +105,7 @@ static void say_what_is_known(void **state)
 {
     (void)state;
     il_model *model = steps(0.05, 2);
-    il_inspect_options o = { .ask = { .prompts = 4, .queries = 6, .seed = 3 } };
-    il_table *t = NULL;
-    CHECK_OK(il_inspect(model, "weights", &(il_inspect_options){ 0 }, &t, &err));
+    il_table *t = measured("weights", model, "");
     assert_int_equal(il_table_rows(t), 4);
     for (int row = 0; row < 4; row++) {
         CHECK_NEAR(il_table_number(t, row, il_table_find(t, "identity")), 1, 1e-6,
@@ -115,14 +118,15 @@ static void say_what_is_known(void **state)
     il_table_free(t);
 
     /* what a step has learnt stands in the examples, what it answers in the query: all of it */
-    CHECK_OK(il_inspect(model, "patch", &o, &t, &err));
+    t = measured("patch", model, "prompts=4;queries=6;seed=3");
     CHECK_NEAR(il_table_number(t, 1, 1), 1, 1e-6,
                "after the last layer the answer follows");
     il_table_free(t);
 
     /* one layer: d yhat / d y_j = eta q x_j, so by_y does not depend on least squares */
     il_explanation e;
-    CHECK_OK(il_explain(model, &o.ask, &e, &err));
+    il_explain_options o = { .prompts = 4, .queries = 6, .seed = 3 };
+    CHECK_OK(il_explain(model, &o, &e, &err));
     CHECK(e.found == IL_EXPLAINED_RUNS && !strcmp(e.family, "gd"), "%s", e.verdict);
     CHECK_NEAR(e.steps_per_layer, 1, 1e-9, e.verdict);
     il_explanation_free(&e);
@@ -133,20 +137,30 @@ static void faults_are_named(void **state)
 {
     (void)state;
     il_model *model = small("model.family=gpt2");
-    il_inspect_options o = { .ask = { .prompts = 4, .seed = 3 } };
-    il_table *t = NULL;
-    il_error err = { 0 };
-    assert_int_equal(il_inspect(model, "lense", &o, &t, &err), IL_EUSAGE);
-    CHECK(strstr(err.text, "did you mean 'lens'"), "%s", err.text);
-    assert_int_equal(il_inspect(model, "weights", &o, &t, &err), IL_EUSAGE);
-    CHECK(strstr(err.text, "weights has no option 'prompts'"), "%s", err.text);
-    assert_int_equal(il_inspect_reads("lens", "seed", &err), IL_OK);
-    assert_int_equal(il_inspect_reads("weights", "seed", &err), IL_EUSAGE);
-    CHECK(strstr(err.text, "it is one of similarity"), "%s", err.text);
-    assert_int_equal(il_inspect_reads("weights", "sed", &err), IL_EUSAGE);
-    assert_int_equal(il_inspect_reads("wights", "each", &err), IL_EUSAGE);
-    o.ask.data = "opposite";
-    assert_int_equal(il_inspect(model, "lens", &o, &t, &err), IL_ECONFIG);
+    static const struct {
+        const char *name, *settings, *says;
+        il_status status;
+    } wrong[] = {
+        { "lense", "", "no measure 'lense'; did you mean 'lens'", IL_EUSAGE },
+        { "weights", "examples=4",
+          "weights has no option 'examples'; it is one of similarity", IL_EUSAGE },
+        { "weights", "eech=head", "no option 'eech'; did you mean 'each'", IL_EUSAGE },
+        { "weights", "each", "'each' is not of the form option=value", IL_EUSAGE },
+        { "weights", "each=heads", "is none of head|block|value", IL_ECONFIG },
+        { "weights", "seed=1;seed=2", "given twice", IL_ECONFIG },
+        { "lens", "data=opposite", "opposite", IL_ECONFIG },
+        { "points", "against=olss", "did you mean 'ols'", IL_ECONFIG },
+        { "tuned", "", "measures no model", IL_ECONFIG },
+    };
+    for (int i = 0; i < IL_COUNT(wrong); i++) {
+        il_table *t = NULL;
+        il_error e = { 0 };
+        assert_int_equal(
+            try_to_measure(&t, wrong[i].name, model, NULL, wrong[i].settings, &e),
+            wrong[i].status);
+        CHECK(strstr(e.text, wrong[i].says), "'%s' lacks '%s'", e.text, wrong[i].says);
+        assert_null(t);
+    }
     il_model_free(model);
 }
 

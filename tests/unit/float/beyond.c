@@ -2,8 +2,9 @@
  *
  * The models are as they start: what is said of them depends on their recipes alone.
  */
-#include "check.h"
+#include "evaluate/evaluate.h"
 #include "innerloop_lab.h"
+#include "measured.h"
 
 #include <string.h>
 
@@ -104,12 +105,12 @@ static void eval_notes_it(void **state)
           "4:" },
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        CHECK_OK(il_eval_points(m, &all[i].o, &t, &err));
+        CHECK_OK(il_eval(&t, m, &all[i].o, IL_EVAL_POINTS, &err));
         notes(t, all[i].note, "points");
-        CHECK_OK(il_eval_mean(m, &all[i].o, &t, &err));
+        CHECK_OK(il_eval(&t, m, &all[i].o, IL_EVAL_MEAN, &err));
         notes(t, all[i].note, "mean");
     }
-    CHECK_OK(il_eval_loops(m, &all[0].o, &t, &err)); /* goes beyond on purpose */
+    CHECK_OK(il_eval(&t, m, &all[0].o, IL_EVAL_LOOPS, &err)); /* goes beyond on purpose */
     notes(t, NULL, "loops");
     il_model_free(m);
 }
@@ -120,24 +121,24 @@ static void explain_and_inspect_note_it(void **state)
     il_model *m = looped();
     const struct {
         il_explain_options o;
-        const char *note;
-    } all[] = { { { .prompts = 4, .queries = 4 }, NULL },
-                { { .prompts = 4, .queries = 4, .examples = "2,8" }, points },
-                { { .prompts = 4, .queries = 4, .dims = 3 }, dims },
-                { { .prompts = 4, .queries = 4, .loops = 4 }, loops } };
+        const char *settings, *note;
+    } all[] = {
+        { { .prompts = 4, .queries = 4 }, "", NULL },
+        { { .prompts = 4, .queries = 4, .examples = "2,8" }, ";examples=2,8", points },
+        { { .prompts = 4, .queries = 4, .dims = 3 }, ";dims=3", dims },
+        { { .prompts = 4, .queries = 4, .loops = 4 }, ";loops=4", loops }
+    };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         il_explanation e;
-        il_table *t;
         CHECK_OK(il_explain(m, &all[i].o, &e, &err));
         notes(e.layers, all[i].note, "explain");
         e.layers = NULL;
         il_explanation_free(&e);
-        il_inspect_options look = { .ask = all[i].o };
-        CHECK_OK(il_inspect(m, "similarity", &look, &t, &err));
-        notes(t, all[i].note, "similarity");
-        look.ask.queries = 0;
-        CHECK_OK(il_inspect(m, "lens", &look, &t, &err));
-        notes(t, all[i].note, "lens");
+        char text[64];
+        snprintf(text, sizeof text, "prompts=4;queries=4%s", all[i].settings);
+        notes(measured("similarity", m, text), all[i].note, "similarity");
+        snprintf(text, sizeof text, "prompts=4%s", all[i].settings);
+        notes(measured("lens", m, text), all[i].note, "lens");
     }
     il_model_free(m);
 }
@@ -147,9 +148,7 @@ static void without_prompts_there_is_no_note(void **state)
 {
     (void)state;
     il_model *m = plain();
-    il_table *t;
-    CHECK_OK(il_inspect(m, "weights", &(il_inspect_options){ 0 }, &t, &err));
-    notes(t, NULL, "weights");
+    notes(measured("weights", m, ""), NULL, "weights");
     il_model_free(m);
 }
 
@@ -195,7 +194,7 @@ static void built_models_are_made_for_sizes(void **state)
     il_table *t;
     CHECK_OK(il_build(&m, "gd dims=3 points=6 loops=2", &err));
     il_eval_options o = { .prompts = 4, .loops = 5 };
-    CHECK_OK(il_eval_points(m, &o, &t, &err));
+    CHECK_OK(il_eval(&t, m, &o, IL_EVAL_POINTS, &err));
     notes(t, NULL, "built");
     il_model_free(m);
 }

@@ -18,7 +18,7 @@
           "linear_dynamics, curriculum: {dims: {start: 3, end: 3}, points: {start: 20, "   \
           "end: 20}}}")
 #define FEW(keys)    SEQUENCE "measures: {f: {measure: few_shot, pairs: 9" keys "}}\n"
-#define PROBES(keys) SEQUENCE "measures: {p: {measure: probes" keys "}}\n"
+#define PROBES(keys) SEQUENCE "measures: {p: {measure: probe, protocol: mesa" keys "}}\n"
 #define TUNED(keys)  HEAD "measures: {t: {measure: tuned, points: 9, dims: 4" keys "}}\n"
 #define LINEAR                                                                             \
     MODEL("model: {family: stack, tokens: columns, read_in: none, read: minus_y, "         \
@@ -305,12 +305,14 @@ static void wrong_files_get_a_sentence(void **state)
         { HEAD "measures: {a: {measure: points, task: linear}}\n", "there is no task" },
         { HEAD "measures: {a: {measure: points, task: linear_regression x=1}}\n", "'x'" },
         { HEAD "measures: {a: {measure: points, shift: kapa=3}}\n", "kappa" },
-        { HEAD "measures: {a: {measure: similar, data: 'isotropic, kapa=3'}}\n", "kappa" },
-        { HEAD "measures: {a: {measure: similar, family: newtn}}\n",
+        { HEAD "measures: {a: {measure: similarity, data: 'isotropic, kapa=3'}}\n",
+          "kappa" },
+        { HEAD "measures: {a: {measure: similarity, family: newtn}}\n",
           "no family 'newtn'; did you mean 'newton'?" },
-        { HEAD "measures: {a: {measure: similar, reading: lense}}\n",
-          "auto, lens or probe" },
-        { HEAD "measures: {a: {measure: probes, what: answr}}\n", "did you mean 'answer'" },
+        { HEAD "measures: {a: {measure: similarity, reading: lense}}\n",
+          "none of auto|lens|probe" },
+        { HEAD "measures: {a: {measure: probe, protocol: mesa, target: answr}}\n",
+          "did you mean 'answer'" },
         { HEAD "measures: {a: {measure: loss, less: ridge alpa=1}}\n", "alpha" },
         { PLAIN "rows: {a: {read: a, column: ols, at: 1..x, least: 0}}\n", "is no number" },
         { TWO "rows: {a: {read: b, column: los, least: 0}}\n",
@@ -336,17 +338,18 @@ static void wrong_files_get_a_sentence(void **state)
         { FEW(", control: rige") ROW("read: f, column: m"), "did you mean 'ridge'?" },
         { FEW(", prefix: 30") ROW("read: f, column: m"),
           "test:4:16: measures.f: model.n_positions = 40 is too short" },
-        { PROBES(", at: 4 9") ROW("read: p, column: k=5"), "did you mean 'k=4'?" },
-        { PROBES(", at: 4 9") ROW("read: p, column: other"),
+        { PROBES(", examples: '4,9'") ROW("read: p, column: k=5"), "did you mean 'k=4'?" },
+        { PROBES(", examples: '4,9'") ROW("read: p, column: other"),
           "it has layer, k=4, k=9, mean" },
-        { PROBES(", at: 4 9") ROW("read: p, column: mean, at: 1..x"),
+        { PROBES(", examples: '4,9'") ROW("read: p, column: mean, at: 1..x"),
           "rows.r.at = '1..x' is no number" },
-        { PROBES(", at: 4 9") ROW("read: p, column: mean, over_at: 3"),
+        { PROBES(", examples: '4,9'") ROW("read: p, column: mean, over_at: 3"),
           "over_at = '3' names no row of p by its column layer, which goes from 0 to 2" },
-        { PROBES(", at: 4 9, what: answer") ROW("read: p, column: mean, at: 1"),
+        { PROBES(", examples: '4,9', from: preconditioned")
+              ROW("read: p, column: mean, at: 1"),
           "from 0 to 0" },
-        { PROBES(", at: 4 20") ROW("read: p, column: mean"),
-          "measures.p: at: '20' is not" },
+        { PROBES(", examples: '4,20'") ROW("read: p, column: mean"),
+          "measures.p: examples: '20' is not" },
         { TUNED("") ROW("read: t, column: value, at: gd steps=2"),
           "names no row of t by its column algorithm; did you mean 'gd steps=1'?" },
         { TUNED(", option: stepsize") ROW("read: t, column: value"),
@@ -362,17 +365,20 @@ static void wrong_files_get_a_sentence(void **state)
           "which goes from 1 to 4" },
         { HEAD "measures: {a: {measure: alike, b: ols}}\n" ROW("read: a, column: SimE"),
           "measures.a: there are no steps to compare" },
-        { LINEAR "measures: {h: {measure: heads}}\n" ROW("read: h, column: qk, at: h.2.0"),
+        { LINEAR "measures: {h: {measure: weights, each: share}}\n" ROW(
+              "read: h, column: qk, at: h.2.0"),
           "names no row of h by its column head; did you mean 'h.0.0'?" },
-        { LINEAR "measures: {b: {measure: preconditioner}}\n" ROW(
+        { LINEAR "measures: {b: {measure: weights, each: preconditioner}}\n" ROW(
               "read: b, column: scale, at: block 7"),
           "; it has h.0, h.1" },
-        { LINEAR "measures: {s: {measure: step}}\n" ROW("read: s, column: other"),
+        { LINEAR
+          "measures: {s: {measure: weights, each: step}}\n" ROW("read: s, column: other"),
           "measures.s: m has no constructed tokens" },
-        { LINEAR "measures: {i: {measure: interpolation}}\n" ROW(
+        { LINEAR "measures: {i: {measure: interpolate, by: checkpoint}}\n" ROW(
               "read: i, column: trained, at: 15"),
           "which goes from 0 to 100" },
-        { LINEAR "measures: {s: {measure: similar}}\n" ROW("read: s, column: SimE, at: 3"),
+        { LINEAR "measures: {s: {measure: similarity, family: gd}}\n" ROW(
+              "read: s, column: SimE, at: 3"),
           "which goes from 1 to 2" },
         { PLAIN ROW("read: a, column: ols, at: 9"), "k, which goes from 0 to 8" },
         { PLAIN ROW("read: a, column: ols, at: 5..4"), "'5..4' names no row" },
@@ -446,17 +452,13 @@ static void shipped_claims_are_read(void **state)
 static void every_measure_is_outlined(void **state)
 {
     (void)state;
-    static const il_measure *const all[] = {
-#define IL_MEASURE(name) &il_measure_##name,
-#include "measure/measures.def"
-#undef IL_MEASURE
-    };
     il_claim *claim = NULL;
     CHECK_OK(il_claim_read(&claim, "tests/fuzz/corpus/claim/measures.yaml", &err));
-    for (int i = 0; i < IL_COUNT(all); i++) {
+    for (int i = 0; il_measure_at(i); i++) {
         int has = 0;
-        for (int t = 0; t < claim->tables; t++) has |= claim->table[t].measure == all[i];
-        CHECK(has, "no table of %s", all[i]->name);
+        for (int t = 0; t < claim->tables; t++)
+            has |= claim->table[t].measure == il_measure_at(i);
+        CHECK(has, "no table of %s", il_measure_at(i)->name);
     }
     for (int t = 0; t < claim->tables; t++)
         CHECK(!claim->table[t].table, "%s is measured", claim->table[t].name);

@@ -1,5 +1,6 @@
 /* classes.c - what the ops of classes promise beyond their gradient */
 #include "claim/claim.h"
+#include "evaluate/evaluate.h"
 #include "folder.h"
 #include "op_bench.h"
 #include "train/train.h"
@@ -379,7 +380,7 @@ static void evaluation_counts_what_is_asked(void **state)
     il_model_pack(model);
     il_table *table;
     il_eval_options o = { .prompts = 10, .seed = 3 };
-    CHECK_OK(il_eval_points(model, &o, &table, &err));
+    CHECK_OK(il_eval(&table, model, &o, IL_EVAL_POINTS, &err));
     assert_int_equal(il_table_rows(table), 1); /* positions 9 to 16 */
     const struct {
         const char *col;
@@ -396,7 +397,7 @@ static void evaluation_counts_what_is_asked(void **state)
     CHECK(strstr(il_table_caption(table), "over all of them 2.565 nats, 3.700 bits"),
           "caption: %s", il_table_caption(table));
     il_table_free(table);
-    CHECK_OK(il_eval_mean(model, &o, &table, &err));
+    CHECK_OK(il_eval(&table, model, &o, IL_EVAL_MEAN, &err));
     assert_int_equal(il_table_rows(table), 1);
     for (int i = 0; i < IL_COUNT(want); i++)
         CHECK_NEAR(il_table_number(table, 0, il_table_find(table, want[i].col)),
@@ -404,30 +405,27 @@ static void evaluation_counts_what_is_asked(void **state)
     il_table_free(table);
     il_error err;
     o.against = "ols";
-    assert_int_equal(il_eval_points(model, &o, &table, &err), IL_ECONFIG);
+    assert_int_equal(il_eval(&table, model, &o, IL_EVAL_POINTS, &err), IL_ECONFIG);
     o = (il_eval_options){ .prompts = 10, .task = "recall values=6" };
-    assert_int_equal(il_eval_points(model, &o, &table, &err), IL_ECONFIG);
+    assert_int_equal(il_eval(&table, model, &o, IL_EVAL_POINTS, &err), IL_ECONFIG);
     assert_non_null(strstr(err.text, "the task has 14 classes and the model 13"));
     o.task = "linear_regression";
-    assert_true(il_eval_points(model, &o, &table, &err) != IL_OK);
+    assert_true(il_eval(&table, model, &o, IL_EVAL_POINTS, &err) != IL_OK);
     il_model_free(model);
 }
 
-/* A claim's table has the numbers of the evaluation under the model's name. */
+/* A measure's table has the numbers of the evaluation under the model's name. */
 static void claims_measure_classes(void **state)
 {
     (void)state;
     static const char *const cols[] = { "k", "m", "m_low", "m_high", "m_wrong", "m_asked" };
     il_model *model = recaller(NULL);
-    il_subject subject = { .name = "m", .config = &model->config, .model = model };
+    const il_model *models[] = { model };
+    const char *name[] = { "m" }, *settings[] = { "prompts=10", "seed=3" };
     il_table *table, *own;
-    void *opts = calloc(1, il_measure_points.size);
-    il_opt_init(il_measure_points.opts, opts);
-    CHECK_OK(
-        il_opt_parse(il_measure_points.opts, opts, "prompts=10 seed=3", "points", &err));
-    CHECK_OK(il_measure_table(&table, &il_measure_points, opts, &subject, 1, "t", &err));
-    CHECK_OK(
-        il_eval_points(model, &(il_eval_options){ .prompts = 10, .seed = 3 }, &own, &err));
+    CHECK_OK(il_measure(&table, "points", models, name, 1, settings, 2, &err));
+    CHECK_OK(il_eval(&own, model, &(il_eval_options){ .prompts = 10, .seed = 3 },
+                     IL_EVAL_POINTS, &err));
     assert_int_equal(il_table_rows(table), il_table_rows(own));
     assert_int_equal(il_table_cols(table), IL_COUNT(cols));
     assert_string_equal(il_table_caption(table), il_table_caption(own));
@@ -439,7 +437,6 @@ static void claims_measure_classes(void **state)
     }
     il_table_free(table);
     il_table_free(own);
-    free(opts);
     il_model_free(model);
 }
 
@@ -467,7 +464,7 @@ static void a_convolution_lets_a_linear_layer_recall(void **state)
         CHECK_OK(il_trainer_new(&t, &c, &err));
         for (int i = 0; i < 600; i++) CHECK_OK(il_trainer_step(t, 0, &progress, &err));
         il_eval_options o = { .prompts = 200, .seed = 1 };
-        CHECK_OK(il_eval_mean(il_trainer_model(t), &o, &table, &err));
+        CHECK_OK(il_eval(&table, il_trainer_model(t), &o, IL_EVAL_MEAN, &err));
         double wrong = il_table_number(table, 0, il_table_find(table, "wrong"));
         CHECK(conv ? wrong < 0.03 : wrong > 0.2, "conv=%d: %g wrong", conv, wrong);
         il_table_free(table);

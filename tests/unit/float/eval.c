@@ -1,5 +1,6 @@
 /* eval.c - evaluation: blocks change nothing, steps agree by points and loops, limits are named */
 #include "check.h"
+#include "evaluate/evaluate.h"
 #include "innerloop_lab.h"
 #include "train/train.h"
 
@@ -52,7 +53,7 @@ static void blocks_change_nothing(void **state)
     il_batch *batch;
     il_algo *gd;
     il_real yhat[2][B * N];
-    CHECK_OK(il_eval_points(model, &o, &t, &err));
+    CHECK_OK(il_eval(&t, model, &o, IL_EVAL_POINTS, &err));
     CHECK_OK(il_batch_new(&batch, B, N, D, &err));
     const il_task *task = il_task_find("linear_regression");
     il_draw at = { .seed = 4, .stream = IL_STREAM_EVAL };
@@ -82,10 +83,10 @@ static void points_and_loops_agree(void **state)
     (void)state;
     il_eval_options o = { .prompts = 20, .seed = 4, .against = "gd@3,ols", .loops = 2 };
     il_table *points, *loops;
-    CHECK_OK(il_eval_points(model, &o, &points, &err));
+    CHECK_OK(il_eval(&points, model, &o, IL_EVAL_POINTS, &err));
     o.against = "gd,ols";
-    o.loops_to = 4;
-    CHECK_OK(il_eval_loops(model, &o, &loops, &err));
+    o.loops = 4;
+    CHECK_OK(il_eval(&loops, model, &o, IL_EVAL_LOOPS, &err));
     assert_int_equal(il_table_rows(points), 7);
     assert_int_equal(il_table_rows(loops), 4);
     for (int c = 1; c < 6; c++) {
@@ -104,8 +105,8 @@ static void the_mean_is_that_of_the_points(void **state)
     (void)state;
     il_eval_options o = { .prompts = 300, .seed = 4, .against = "gd@3,ols" };
     il_table *points, *mean;
-    CHECK_OK(il_eval_points(model, &o, &points, &err));
-    CHECK_OK(il_eval_mean(model, &o, &mean, &err));
+    CHECK_OK(il_eval(&points, model, &o, IL_EVAL_POINTS, &err));
+    CHECK_OK(il_eval(&mean, model, &o, IL_EVAL_MEAN, &err));
     assert_int_equal(il_table_rows(mean), 1);
     assert_true(il_table_number(mean, 0, 0) == 7);
     const int cols[] = { 1, 4, 5 };
@@ -125,7 +126,7 @@ static void classes_are_counted(void **state)
     (void)state;
     il_eval_options o = { .prompts = 40, .seed = 4, .task = "linear_classification" };
     il_table *t;
-    CHECK_OK(il_eval_points(model, &o, &t, &err));
+    CHECK_OK(il_eval(&t, model, &o, IL_EVAL_POINTS, &err));
     assert_string_equal(il_table_caption(t), "share of wrong signs");
     for (int r = 0; r < il_table_rows(t); r++) {
         double share = il_table_number(t, r, 1), count = share * 40;
@@ -147,7 +148,7 @@ static void limits_are_named(void **state)
         { { .prompts = 9, .points = 2000000000 }, "points = 2000000000 is more" },
         { { .prompts = 9, .dims = 4 }, "dims = 4 is more than the model's n_dims = 3" },
         { { .prompts = 9, .loops = 1000000000 }, "loops = 1000000000 is more than 10000" },
-        { { .prompts = 9, .loops_to = 10001 }, "loops = 10001 is more than 10000" },
+        { { .prompts = 9, .loops = 10001 }, "loops = 10001 is more than 10000" },
         { { .prompts = 9, .against = "gd@x" }, "after @ comes a number" },
         { { .prompts = 9, .against = "gd@2,ols@1" }, "ols answers at once" },
     };
@@ -155,7 +156,7 @@ static void limits_are_named(void **state)
     for (int i = 0; i < IL_COUNT(cases); i++) {
         il_error why;
         il_table *t = NULL;
-        assert_int_equal(il_eval_loops(model, &cases[i].o, &t, &why), IL_ECONFIG);
+        assert_int_equal(il_eval(&t, model, &cases[i].o, IL_EVAL_LOOPS, &why), IL_ECONFIG);
         CHECK(strstr(why.text, cases[i].says), "'%s' lacks '%s'", why.text, cases[i].says);
         assert_null(t);
     }
@@ -176,15 +177,12 @@ static void what_is_not_finite_has_no_band(void **state)
 {
     (void)state;
     static const double factors[] = { (double)NAN, 1e38 };
-    typedef il_status evaluate(const il_model *, const il_eval_options *, il_table **,
-                               il_error *);
-    evaluate *all[] = { il_eval_points, il_eval_mean, il_eval_loops };
     static const char *const tasks[] = { NULL, "linear_classification" };
     for (int i = 0; i < 2 * 2 * 3; i++) {
         il_model *m = scaled(factors[i % 2]);
         il_eval_options o = { .prompts = 16, .seed = 4, .task = tasks[i / 2 % 2] };
         il_table *t;
-        CHECK_OK(all[i / 4](m, &o, &t, &err));
+        CHECK_OK(il_eval(&t, m, &o, (il_eval_by)(i / 4), &err));
         CHECK(strstr(il_table_notes(t), "errors of the model are no finite number"),
               "%d: '%s'", i, il_table_notes(t));
         for (int c = 1; c < 4; c++)

@@ -90,17 +90,13 @@ static il_model *of(const char *task)
     return m;
 }
 
-typedef il_status evaluate(const il_model *, const il_eval_options *, il_table **,
-                           il_error *);
-
 /* Every table of a model has the note, with what it is no better than; NULL: none has */
 static void every_table(const il_model *m, const char *than)
 {
-    static evaluate *const all[] = { il_eval_points, il_eval_mean, il_eval_loops };
     il_eval_options o = { .prompts = 64, .seed = 2 };
     for (int i = 0; i < 3; i++) {
         il_table *t;
-        CHECK_OK(all[i](m, &o, &t, &err));
+        CHECK_OK(il_eval(&t, m, &o, (il_eval_by)i, &err));
         const char *note = strstr(il_table_notes(t), no_better);
         if (than)
             CHECK(note && strstr(note, than), "table %d: '%s'", i, il_table_notes(t));
@@ -147,7 +143,7 @@ static void classes(void **state)
     memset(m->weights, 0, m->plan.n_weights * sizeof *m->weights);
     il_model_pack(m);
     for (int i = 0; i < 2; i++) {
-        CHECK_OK((i ? il_eval_mean : il_eval_points)(m, &o, &t, &err));
+        CHECK_OK(il_eval(&t, m, &o, i ? IL_EVAL_MEAN : IL_EVAL_POINTS, &err));
         CHECK(strstr(il_table_notes(t), "no better here than the frequencies"), "%d: '%s'",
               i, il_table_notes(t));
         il_table_free(t);

@@ -1,7 +1,7 @@
 /* few_shot.c - prompts of pairs for a model of sequences: tuned vectors help, threads do not matter */
 #include "claim/claim.h"
 
-#include "check.h"
+#include "measured.h"
 
 #include <stdlib.h>
 
@@ -30,24 +30,10 @@ static il_model *make(const char *tokens)
     return m;
 }
 
-static il_status measure(il_table **table, const il_model *m, const char *text,
-                         il_error *err)
-{
-    void *opts = calloc(1, il_measure_few_shot.size);
-    il_subject subject = { .name = "m", .config = &m->config, .model = m };
-    il_opt_init(il_measure_few_shot.opts, opts);
-    il_status status = il_opt_parse(il_measure_few_shot.opts, opts, text, "few_shot", err);
-    if (!status)
-        status =
-            il_measure_table(table, &il_measure_few_shot, opts, &subject, 1, "few", err);
-    free(opts);
-    return status;
-}
-
 static il_table *few(const il_model *m, const char *text)
 {
     il_table *table = NULL;
-    CHECK_OK(measure(&table, m, text, &err));
+    CHECK_OK(try_to_measure(&table, "few_shot", m, NULL, text, &err));
     return table;
 }
 
@@ -66,13 +52,13 @@ static void tuned_vectors_help(void **state)
 {
     (void)state;
     il_model *m = make("model.tokens=sequence");
-    il_table *before = few(m, "pairs=8 prefix=4 steps=0 prompts=400");
-    il_table *after = few(m, "pairs=8 prefix=4 steps=80 rate=0.05 prompts=400 batch=32");
-    CHECK_NEAR(sum(after, "m"), sum(before, "m"), 0, "nothing is tuned");
-    CHECK(sum(after, "m+EOS") < 0.99 * sum(before, "m+EOS"), "EOS: %g, was %g",
-          sum(after, "m+EOS"), sum(before, "m+EOS"));
-    CHECK(sum(after, "m+EOS+prefix") < sum(after, "m+EOS"), "prefix: %g, EOS %g",
-          sum(after, "m+EOS+prefix"), sum(after, "m+EOS"));
+    il_table *before = few(m, "pairs=8;prefix=4;steps=0;prompts=400");
+    il_table *after = few(m, "pairs=8;prefix=4;steps=80;rate=0.05;prompts=400;batch=32");
+    CHECK_NEAR(sum(after, "model"), sum(before, "model"), 0, "nothing is tuned");
+    CHECK(sum(after, "model+EOS") < 0.99 * sum(before, "model+EOS"), "EOS: %g, was %g",
+          sum(after, "model+EOS"), sum(before, "model+EOS"));
+    CHECK(sum(after, "model+EOS+prefix") < sum(after, "model+EOS"), "prefix: %g, EOS %g",
+          sum(after, "model+EOS+prefix"), sum(after, "model+EOS"));
     il_table_free(before);
     il_table_free(after);
     il_model_free(m);
@@ -83,7 +69,7 @@ static void controls_are_regressions(void **state)
 {
     (void)state;
     il_model *m = make("model.tokens=sequence");
-    il_table *t = few(m, "pairs=8 prefix=0 steps=0 prompts=400 noise=0 control=ridge");
+    il_table *t = few(m, "pairs=8;prefix=0;steps=0;prompts=400;noise=0;control=ridge");
     int all = il_table_find(t, "control"), pairs = il_table_find(t, "control on pairs");
     CHECK_NEAR(il_table_number(t, 0, all), 0.5, 0.1,
                "predicting zero: 3 numbers of 1/3 each");
@@ -99,7 +85,7 @@ static void threads_do_not_matter(void **state)
 {
     (void)state;
     il_model *m = make("model.tokens=sequence");
-    const char *text = "pairs=6 prefix=3 steps=10 prompts=50 batch=24";
+    const char *text = "pairs=6;prefix=3;steps=10;prompts=50;batch=24";
     il_table *many = few(m, text);
     CHECK_OK(il_threads_set(1, &err));
     il_table *one = few(m, text);
@@ -115,7 +101,7 @@ static void threads_do_not_matter(void **state)
 static void what_does_not_fit_is_refused(void **state)
 {
     (void)state;
-    static const char *const texts[] = { "pairs=10 prefix=4", "pairs=2 prefix=1" };
+    static const char *const texts[] = { "pairs=10;prefix=4", "pairs=2;prefix=1" };
     static const char *const layouts[] = { "model.tokens=sequence",
                                            "model.tokens=constructed" };
     static const char *const said[] = { "too short", "tokens = sequence" };
@@ -123,7 +109,8 @@ static void what_does_not_fit_is_refused(void **state)
         il_model *m = make(layouts[i]);
         il_table *t = NULL;
         il_error err = { 0 };
-        CHECK(measure(&t, m, texts[i], &err) == IL_ECONFIG && !t, "%s fits", texts[i]);
+        CHECK(try_to_measure(&t, "few_shot", m, NULL, texts[i], &err) == IL_ECONFIG && !t,
+              "%s fits", texts[i]);
         CHECK(strstr(err.text, said[i]), "%s: %s", texts[i], err.text);
         il_model_free(m);
     }

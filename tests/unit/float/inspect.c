@@ -1,7 +1,7 @@
 /* inspect.c - what analyses say of models that are known: probes, the way between two models, distances
  * to constructions */
-#include "check.h"
 #include "explain/explain.h"
+#include "measured.h"
 #include "observe/reader.h"
 
 #include <math.h>
@@ -144,11 +144,13 @@ static il_model *built(const char *text)
     return m;
 }
 
-static il_table *inspected(const il_model *m, const char *analysis, il_inspect_options o)
+static void refused(const char *name, const il_model *a, const il_model *b,
+                    const char *settings, const char *says)
 {
     il_table *t = NULL;
-    CHECK_OK(il_inspect(m, analysis, &o, &t, &err));
-    return t;
+    il_error e = { 0 };
+    assert_int_equal(try_to_measure(&t, name, a, b, settings, &e), IL_ECONFIG);
+    CHECK(strstr(e.text, says), "'%s' lacks '%s'", e.text, says);
 }
 
 static double cell(const il_table *t, int row, const char *col)
@@ -169,8 +171,8 @@ static double loss_of(const il_model *m)
 
 static void ends_are_the_models(const il_model *a, const il_model *b, const char *what)
 {
-    il_inspect_options o = { .ask = { .prompts = 50, .seed = 7 }, .with = b };
-    il_table *t = inspected(a, "interpolate", o);
+    il_table *t = NULL;
+    CHECK_OK(try_to_measure(&t, "interpolate", a, b, "prompts=50;seed=7", &err));
     int last = il_table_rows(t) - 1;
     CHECK_NEAR(cell(t, 0, "weight"), 0, 0, what);
     CHECK_NEAR(cell(t, last, "weight"), 1, 0, what);
@@ -199,14 +201,10 @@ static void the_way_begins_and_ends_at_the_models(void **state)
                                          "training.curriculum.points.end=9" };
     il_model *gpt2 = made(other, IL_COUNT(other));
     ends_are_the_models(gpt2, gpt2, "weight by weight");
-    il_inspect_options o = { .ask = { .prompts = 4 }, .with = a };
-    il_table *t = NULL;
-    il_error e = { 0 };
-    assert_int_equal(il_inspect(gpt2, "interpolate", &o, &t, &e), IL_ECONFIG);
-    CHECK(strstr(e.text, "read other tokens"), "%s", e.text);
-    o.with = NULL;
-    assert_int_equal(il_inspect(gpt2, "interpolate", &o, &t, &e), IL_ECONFIG);
-    CHECK(strstr(e.text, "--with"), "%s", e.text);
+    refused("interpolate", gpt2, a, "prompts=4", "read other tokens");
+    refused("interpolate", gpt2, NULL, "prompts=4", "as a second model");
+    refused("interpolate", a, b, "by=checkpoint", "one model");
+    refused("interpolate", a, NULL, "by=checkpoint", "the folder of the run");
     il_model_free(gpt2);
     il_model_free(a);
     il_model_free(b);
@@ -222,8 +220,8 @@ static void half_the_way_is_half_the_step(void **state)
                                         "gd dims=3 points=9 loops=1 step_size=0.05" };
     il_model *m[3];
     for (int i = 0; i < 3; i++) m[i] = built(text[i]);
-    il_inspect_options o = { .ask = { .prompts = 50, .seed = 7 }, .with = m[1] };
-    il_table *t = inspected(m[0], "interpolate", o);
+    il_table *t = NULL;
+    CHECK_OK(try_to_measure(&t, "interpolate", m[0], m[1], "prompts=50;seed=7", &err));
     CHECK_NEAR(cell(t, 5, "loss"), loss_of(m[2]), 1e-5, "two built models");
     il_table_free(t);
     for (int i = 0; i < 3; i++) il_model_free(m[i]);
@@ -233,7 +231,9 @@ static void half_the_way_is_half_the_step(void **state)
 
 static double farthest(const il_model *m, const char *to)
 {
-    il_table *t = inspected(m, "weights", (il_inspect_options){ .to = to });
+    char text[64];
+    snprintf(text, sizeof text, "to=%s", to);
+    il_table *t = measured("weights", m, text);
     double most = 0;
     for (int r = 0; r < il_table_rows(t); r++) most = fmax(most, cell(t, r, "to"));
     il_table_free(t);
@@ -253,11 +253,8 @@ static void a_construction_is_at_no_distance_from_itself(void **state)
     CHECK(farthest(random, "gd") > 0.5, "random weights: %g", farthest(random, "gd"));
     /* K^T Q of Newton reads the register t, which gd does not have */
     CHECK_NEAR(farthest(gd, "newton"), 1, 1e-6, "newton");
-    il_table *t = NULL;
-    il_error e = { 0 };
-    il_inspect_options o = { .to = "mesa_gd dims=4" };
-    assert_int_equal(il_inspect(gd, "weights", &o, &t, &e), IL_ECONFIG);
-    CHECK(strstr(e.text, "no register"), "%s", e.text);
+    refused("weights", gd, NULL, "to=mesa_gd dims=4", "no register");
+    refused("weights", gd, NULL, "to=gd;each=value", "head or block");
     il_model_free(gd);
     il_model_free(gdpp);
     il_model_free(random);
@@ -268,14 +265,14 @@ static void blocks_and_values_are_listed(void **state)
 {
     (void)state;
     il_model *gd = built("gd dims=3 points=9 loops=1 step_size=0.05");
-    il_table *t = inspected(gd, "weights", (il_inspect_options){ .each = "value" });
+    il_table *t = measured("weights", gd, "each=value");
     assert_int_equal(il_table_rows(t), 8);
     for (int i = 0; i < 8; i++) {
         double want = i < 3 ? 1 : i == 4 ? 0.05 : 0;
         CHECK_NEAR(cell(t, i, "value"), want, 1e-7, "singular values");
     }
     il_table_free(t);
-    t = inspected(gd, "weights", (il_inspect_options){ .each = "block", .to = "gd" });
+    t = measured("weights", gd, "each=block;to=gd");
     assert_int_equal(il_table_rows(t), 2);
     assert_string_equal(il_table_text(t, 0, il_table_find(t, "block")), "x.x");
     assert_string_equal(il_table_text(t, 1, il_table_find(t, "block")), "y.y");
@@ -294,9 +291,7 @@ static void a_learner_goes_on_from_what_is_written(void **state)
 {
     (void)state;
     il_model *gd = built("gd dims=3 points=9 loops=6 step_size=0.05");
-    il_inspect_options o = { .ask = { .prompts = 6, .seed = 3 },
-                             .by = "gd step_size=0.05@2" };
-    il_table *t = inspected(gd, "patch", o);
+    il_table *t = measured("patch", gd, "prompts=6;seed=3;by=gd step_size=0.05@2");
     assert_int_equal(il_table_rows(t), 6);
     for (int k = 0; k < 6; k++) {
         CHECK_NEAR(cell(t, k, "continued"), 2 + 5 - k, 0, "steps that are left");
@@ -306,23 +301,20 @@ static void a_learner_goes_on_from_what_is_written(void **state)
         if (k != 1) CHECK_NEAR(cell(t, k, "follows"), 1, 1e-3, "the answer follows");
     }
     il_table_free(t);
-    o.at = "y"; /* the register that the answer is read from */
-    t = inspected(gd, "patch", o);
+    /* the register that the answer is read from */
+    t = measured("patch", gd, "prompts=6;seed=3;by=gd step_size=0.05@2;at=y");
     for (int k = 0; k < 6; k++) CHECK_NEAR(cell(t, k, "left"), 0, 1e-10, "register y");
     il_table_free(t);
 
     /* what it has learnt stands in the examples: written at the query alone, it is lost */
-    o.tokens = "query";
-    t = inspected(gd, "patch", o);
+    t = measured("patch", gd, "prompts=6;seed=3;by=gd step_size=0.05@2;at=y;tokens=query");
     CHECK(cell(t, 0, "left") > 1e-3, "at the query alone: %g", cell(t, 0, "left"));
     CHECK_NEAR(cell(t, 1, "left"), 0, 1e-10, "its own step");
     CHECK_NEAR(cell(t, 5, "left"), 0, 1e-10, "after the last layer");
     il_table_free(t);
 
     /* another learner's step is not gone on from by this one's steps */
-    o.tokens = NULL;
-    o.by = "newton@4";
-    t = inspected(gd, "patch", o);
+    t = measured("patch", gd, "prompts=6;seed=3;by=newton@4;at=y");
     CHECK(cell(t, 0, "left") > 1e-2, "newton is not continued: %g", cell(t, 0, "left"));
     il_table_free(t);
     il_model_free(gd);
@@ -332,38 +324,25 @@ static void a_register_and_an_op_can_be_replaced(void **state)
 {
     (void)state;
     il_model *gd = built("gd dims=3 points=9 loops=3 step_size=0.05");
-    il_inspect_options o = { .ask = { .prompts = 6, .queries = 4, .seed = 3 },
-                             .tokens = "all" };
-    il_table *t = inspected(gd, "patch", o);
+    il_table *t = measured("patch", gd, "prompts=6;queries=4;seed=3;tokens=all");
     for (int k = 0; k < 3; k++)
         CHECK_NEAR(cell(t, k, "follows"), 1, 1e-5, "all of the other prompt");
     il_table_free(t);
-    o.at = "x"; /* with the inputs of another prompt residuals stay one's own */
-    t = inspected(gd, "patch", o);
+    /* with the inputs of another prompt residuals stay one's own */
+    t = measured("patch", gd, "prompts=6;queries=4;seed=3;tokens=all;at=x");
     CHECK(cell(t, 0, "follows") < 0.5, "x: %g", cell(t, 0, "follows"));
     CHECK_NEAR(cell(t, 2, "follows"), 0, 1e-6, "after the last layer x is not read");
     assert_string_equal(il_table_text(t, 0, 0), "loop 1 x");
     il_table_free(t);
-    o.at = "attn.o"; /* the stream behind the attention is that after the layer */
-    t = inspected(gd, "patch", o);
+    /* the stream behind the attention is that after the layer */
+    t = measured("patch", gd, "prompts=6;queries=4;seed=3;tokens=all;at=attn.o");
     CHECK_NEAR(cell(t, 0, "follows"), 1, 1e-5, "an op of a block");
     il_table_free(t);
 
-    il_error e = { 0 };
-    o.at = "z";
-    assert_int_equal(il_inspect(gd, "patch", &o, &t, &e), IL_ECONFIG);
-    CHECK(strstr(e.text, "no register"), "%s", e.text);
-    o.at = "attn.o";
-    o.by = "gd@1";
-    assert_int_equal(il_inspect(gd, "patch", &o, &t, &e), IL_ECONFIG);
-    CHECK(strstr(e.text, "neither") || strstr(e.text, "register"), "%s", e.text);
-    o.at = NULL;
-    o.by = "gd";
-    assert_int_equal(il_inspect(gd, "patch", &o, &t, &e), IL_ECONFIG);
-    CHECK(strstr(e.text, "@3"), "%s", e.text);
-    o.by = "ols@1";
-    assert_int_equal(il_inspect(gd, "patch", &o, &t, &e), IL_ECONFIG);
-    CHECK(strstr(e.text, "answers at once"), "%s", e.text);
+    refused("patch", gd, NULL, "prompts=6;at=z", "no register");
+    refused("patch", gd, NULL, "prompts=6;at=attn.o;by=gd@1", "register");
+    refused("patch", gd, NULL, "prompts=6;by=gd", "@3");
+    refused("patch", gd, NULL, "prompts=6;by=ols@1", "answers at once");
     il_model_free(gd);
 }
 
@@ -371,7 +350,7 @@ static void a_register_and_an_op_can_be_replaced(void **state)
 
 enum { S = 3, T = 7, B = 5 }; /* dimensions, observations that are seen, sequences */
 
-/* The sequences that il_inspect draws with seed 3 */
+/* The sequences that a measure draws with seed 3 */
 static il_batch *sequences(void)
 {
     il_batch *batch = NULL;
@@ -423,8 +402,7 @@ static void sensitivity_is_the_derivative(void **state)
 {
     (void)state;
     il_model *m = built("mesa_gd dims=3 points=7 layers=1 step_size=0.07");
-    il_inspect_options o = { .ask = { .prompts = B, .seed = 3 } };
-    il_table *t = inspected(m, "sensitivity", o);
+    il_table *t = measured("sensitivity", m, "prompts=5;seed=3"); /* B */
     il_batch *batch = sequences();
     assert_int_equal(il_table_rows(t), T);
     for (int lag = 0; lag < T; lag++)
@@ -462,8 +440,7 @@ static void attention_is_the_softmax(void **state)
             m->weights[p->offset + (size_t)k] = (il_real)(k % 4 ? 0 : a);
     }
     il_model_pack(m);
-    il_inspect_options o = { .ask = { .prompts = B, .seed = 3 } };
-    il_table *t = inspected(m, "sensitivity", o);
+    il_table *t = measured("sensitivity", m, "prompts=5;seed=3"); /* B */
     il_batch *batch = sequences();
     double mean[T] = { 0 };
     for (int b = 0; b < B; b++) {
@@ -489,9 +466,8 @@ static void sequences_are_read(void **state)
 {
     (void)state;
     il_model *m = built("mesa_gd dims=3 points=7 layers=2 step_size=0.07");
-    il_inspect_options o = { .ask = { .prompts = 200, .seed = 3, .examples = "6" },
-                             .target = "gradient_step,past0,past1" };
-    il_table *t = inspected(m, "probe", o);
+    il_table *t = measured(
+        "probe", m, "prompts=200;seed=3;examples=6;target=gradient_step,past0,past1");
     assert_int_equal(il_table_rows(t), 3); /* the input, two layers */
     CHECK(cell(t, 0, "gradient_step") > 0.3, "before the step");
     CHECK_NEAR(cell(t, 1, "gradient_step"), 0, 1e-4, "after the step");
@@ -501,15 +477,13 @@ static void sequences_are_read(void **state)
               cell(t, l, "past1_control"));
     }
     il_table_free(t);
-    o.target = NULL;
-    t = inspected(m, "lens", o);
+    t = measured("lens", m, "prompts=200;seed=3;examples=6");
     assert_int_equal(il_table_rows(t), 2);
     CHECK(cell(t, 1, "error") < cell(t, 0, "error") && cell(t, 0, "error") < 1,
           "every step comes nearer: %g, %g", cell(t, 0, "error"), cell(t, 1, "error"));
     il_table_free(t);
-    il_error e = { 0 };
-    assert_int_equal(il_inspect(m, "patch", &o, &t, &e), IL_ECONFIG);
-    CHECK(strstr(e.text, "there are innerloop inspect lens, probe"), "%s", e.text);
+    refused("patch", m, NULL, "prompts=200;examples=6",
+            "there are innerloop inspect lens, probe");
     il_model_free(m);
 }
 

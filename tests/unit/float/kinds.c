@@ -28,8 +28,10 @@ static void or_says(il_status status, const il_error *why, const char *what)
 /* Everything that takes a model is asked of it, whatever kind it is. */
 static void ask_everything(const il_model *m, const char *what)
 {
-    static const char *const looks[] = { "similarity",  "lens",  "probe",      "weights",
-                                         "interpolate", "patch", "sensitivity" };
+    static const char *const measures[] = { "points",      "mean",       "loops",
+                                            "loss",        "similarity", "lens",
+                                            "probe",       "weights",    "patch",
+                                            "interpolate", "sensitivity" };
     il_table *t = a_table(), *out;
     il_batch *b;
     il_context *c;
@@ -52,20 +54,11 @@ static void ask_everything(const il_model *m, const char *what)
         or_says(il_context_next(c, 1, &scores, &why), &why, what);
         il_context_free(c);
     }
-    il_eval_options o = { .prompts = 4 };
-    il_status (*const evals[])(const il_model *, const il_eval_options *, il_table **,
-                               il_error *) = { il_eval_points, il_eval_mean,
-                                               il_eval_loops };
-    for (int i = 0; i < 3; i++) {
-        status = evals[i](m, &o, &out, &why);
-        or_says(status, &why, what);
-        if (status == IL_OK) il_table_free(out);
-    }
-    il_inspect_options look = { 0 };
-    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
-        look.ask.prompts = strcmp(looks[i], "weights") ? 4 : 0;
-        status = il_inspect(m, looks[i], &look, &out, &why);
-        or_says(status, &why, looks[i]);
+    for (size_t i = 0; i < sizeof measures / sizeof *measures; i++) {
+        const char *prompts = "prompts=4";
+        status = il_measure(&out, measures[i], (const il_model *const *)&m, NULL, 1,
+                            &prompts, strcmp(measures[i], "weights") != 0, &why);
+        or_says(status, &why, measures[i]);
         if (status == IL_OK) il_table_free(out);
     }
     il_explanation e;

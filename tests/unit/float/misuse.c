@@ -501,48 +501,71 @@ static void construction(void **state)
     FAILS(il_build_verify(&t, &wrong, "newton dims=0", err));
 }
 
-static void evaluation(void **state)
+static void measures(void **state)
 {
     (void)state;
-    typedef il_status evaluate(const il_model *, const il_eval_options *, il_table **,
-                               il_error *);
-    evaluate *all[] = { il_eval_points, il_eval_mean, il_eval_loops };
     il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml");
+    const il_model *one[] = { m }, *none[] = { NULL }, *classes[] = { bytes };
+    const char *name[] = { "m" }, *nameless[] = { NULL }, *setting[] = { "prompts=2" };
     il_table *t = NULL;
-    const il_eval_options o = { .prompts = 2 };
-    static const il_eval_options wrong[] = {
-        { .prompts = -1 },
-        { .prompts = INT_MAX },
-        { .prompts = 2, .points = -1 },
-        { .prompts = 2, .points = INT_MAX },
-        { .prompts = 2, .dims = INT_MIN },
-        { .prompts = 2, .dims = 4 },
-        { .prompts = 2, .loops = -1 },
-        { .prompts = 2, .loops_to = -1 },
-        { .prompts = 2, .task = "no such task" },
-        { .prompts = 2, .task = "linear_dynamics" },
-        { .prompts = 2, .shift = "no such shift" },
-        { .prompts = 2, .against = "no such algorithm" },
-        { .prompts = 2, .against = "ols@3" },
+    static const struct {
+        const char *name, *setting;
+    } wrong[] = {
+        { "points", "prompts=-1" },
+        { "points", "prompts=1e30" },
+        { "points", "points=-1" },
+        { "points", "points=65536" },
+        { "points", "dims=4" },
+        { "points", "loops=-1" },
+        { "points", "loops=10001" },
+        { "points", "task=no such task" },
+        { "points", "task=linear_dynamics" },
+        { "points", "shift=no such shift" },
+        { "points", "against=no such algorithm" },
+        { "mean", "against=ols@3" },
+        { "loops", "seed=-1" },
+        { "lens", "prompts=-1" },
+        { "lens", "examples=0" },
+        { "lens", "examples=60000" },
+        { "lens", "loops=3" },
+        { "lens", "data=no such data" },
+        { "similarity", "reading=nothing" },
+        { "similarity", "family=nothing" },
+        { "probe", "probe=mlp=-1" },
+        { "probe", "probe=mlp=99999999999" },
+        { "probe", "target=nothing" },
+        { "probe", "pool=-1" },
+        { "probe", "control=true" },
+        { "weights", "to=nothing" },
+        { "weights", "each=nothing" },
+        { "weights", "each=step" },
+        { "interpolate", "by=checkpoint" },
+        { "interpolate", "prompts=2" },
+        { "patch", "at=nothing" },
+        { "patch", "by=nothing" },
+        { "patch", "tokens=nothing" },
+        { "alike", "last=0" },
+        { "nothing", "prompts=2" },
+        { "points", "nothing" },
+        { "points", "" },
+        { "points", "nothing=2" },
     };
-    NEEDS(il_eval_points(m, NULL, &t, err));
-    NEEDS(il_eval_points(m, &o, NULL, err));
-    NEEDS(il_eval_mean(m, NULL, &t, err));
-    NEEDS(il_eval_mean(m, &o, NULL, err));
-    NEEDS(il_eval_loops(m, NULL, &t, err));
-    NEEDS(il_eval_loops(m, &o, NULL, err));
-    for (int by = 0; by < 3; by++) {
-        FAILS(all[by](NULL, &o, &t, err));
-        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-            FAILS(all[by](m, &wrong[i], &t, err));
+    NEEDS(il_measure(NULL, "points", one, NULL, 1, setting, 1, err));
+    NEEDS(il_measure(&t, NULL, one, NULL, 1, setting, 1, err));
+    FAILS(il_measure(&t, "points", NULL, NULL, 1, setting, 1, err));
+    FAILS(il_measure(&t, "points", none, NULL, 1, setting, 1, err));
+    FAILS(il_measure(&t, "points", one, nameless, 1, setting, 1, err));
+    FAILS(il_measure(&t, "points", one, name, -1, setting, 1, err));
+    FAILS(il_measure(&t, "points", one, name, INT_MAX, setting, 1, err));
+    FAILS(il_measure(&t, "points", one, name, 1, NULL, 1, err));
+    FAILS(il_measure(&t, "points", one, name, 1, setting, -1, err));
+    FAILS(il_measure(&t, "points", NULL, NULL, 0, setting, 1, err)); /* no task */
+    FAILS(il_measure(&t, "lens", NULL, NULL, 0, setting, 1, err));
+    FAILS(il_measure(&t, "loops", classes, NULL, 1, setting, 1, err));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        setting[0] = wrong[i].setting;
+        FAILS(il_measure(&t, wrong[i].name, one, name, 1, setting, 1, err));
     }
-    FAILS(il_eval_loops(bytes, &o, &t, err));
-    FAILS(il_eval_points(NULL,
-                         &(il_eval_options){ .task = "linear_regression",
-                                             .prompts = 1 << 24,
-                                             .points = 1 << 24,
-                                             .dims = 1 << 24 },
-                         &t, err));
     assert_null(t);
     il_model_free(m);
     il_model_free(bytes);
@@ -552,10 +575,8 @@ static void explanation(void **state)
 {
     (void)state;
     il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml");
-    il_table *t = NULL;
     il_explanation e;
     const il_explain_options o = { .prompts = 2 };
-    const il_inspect_options look = { .ask = o };
     static const il_explain_options wrong[] = {
         { .prompts = -1 },
         { .prompts = INT_MAX },
@@ -571,14 +592,6 @@ static void explanation(void **state)
         { .prompts = 2, .examples = "60000" },
         { .prompts = 2, .reading = "no such reading" },
     };
-    static const char *const looks[] = { "similarity",  "lens",  "probe",      "weights",
-                                         "interpolate", "patch", "sensitivity" };
-    static const il_inspect_options wrong_look[] = {
-        { .hidden = -1 },    { .hidden = INT_MAX },     { .target = "nothing" },
-        { .to = "nothing" }, { .each = "nothing" },     { .at = "nothing" },
-        { .by = "nothing" }, { .tokens = "nothing" },   { .ask = { .prompts = -1 } },
-        { .pool = -1 },      { .ask = { .loops = -1 } }
-    };
     NEEDS(il_explain(NULL, &o, &e, err));
     NEEDS(il_explain(m, NULL, &e, err));
     NEEDS(il_explain(m, &o, NULL, err));
@@ -586,22 +599,6 @@ static void explanation(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         FAILS(il_explain(m, &wrong[i], &e, err));
     SAFE(il_explanation_free(NULL));
-    NEEDS(il_inspect(NULL, "lens", &look, &t, err));
-    NEEDS(il_inspect(m, NULL, &look, &t, err));
-    NEEDS(il_inspect(m, "lens", NULL, &t, err));
-    NEEDS(il_inspect(m, "lens", &look, NULL, err));
-    FAILS(il_inspect(m, "nothing", &look, &t, err));
-    for (size_t k = 0; k < sizeof looks / sizeof *looks; k++) {
-        const char *name = looks[k];
-        for (size_t i = 0; i < sizeof wrong_look / sizeof *wrong_look; i++)
-            if (strcmp(name, "probe") || wrong_look[i].pool == 0)
-                FAILS(il_inspect(m, name, &wrong_look[i], &t, err));
-    }
-    assert_null(t);
-    NEEDS(il_inspect_reads(NULL, "seed", err));
-    NEEDS(il_inspect_reads("lens", NULL, err));
-    FAILS(il_inspect_reads("lens", "nothing", err));
-    FAILS(il_inspect_reads("nothing", "seed", err));
     il_model_free(m);
     il_model_free(bytes);
 }
@@ -820,7 +817,7 @@ int main(void)
         cmocka_unit_test(tables),
         cmocka_unit_test(rows_as_they_come),
         cmocka_unit_test(construction),
-        cmocka_unit_test(evaluation),
+        cmocka_unit_test(measures),
         cmocka_unit_test(explanation),
         cmocka_unit_test(prediction),
         cmocka_unit_test(forecasts),

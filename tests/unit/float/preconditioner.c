@@ -1,6 +1,6 @@
 /* preconditioner.c - steps written into weights are read back by measures, and have their loss */
-#include "check.h"
-#include "claim/claim.h"
+#include "measured.h"
+#include "model/model.h"
 
 enum { D = 3, C = 4, N = 20 };
 static const double S[D] = { 2, 1, 0.25 };
@@ -43,15 +43,6 @@ static il_real *weight(il_model *m, const char *name)
     return NULL;
 }
 
-static il_table *measured(const il_measure *measure, const void *opts, const il_model *m)
-{
-    il_table *table = NULL;
-    il_subject subject = { "it", &m->config, m, "nowhere" };
-    CHECK_OK(il_measure_table(&table, measure, opts, &subject, 1, "t", &err));
-    assert_int_equal(il_table_rows(table), 1);
-    return table;
-}
-
 static double number(const il_table *table, const char *col)
 {
     return il_table_number(table, 0, il_table_find(table, col));
@@ -68,7 +59,7 @@ static void the_best_step_is_recognised(void **state)
     p[C * C - 1] = 2;
     for (int i = 0; i < D; i++) q[i * C + i] = (il_real)(-best(i) / 2);
     il_model_pack(m);
-    il_table *t = measured(&il_measure_preconditioner, NULL, m);
+    il_table *t = measured("weights", m, "each=preconditioner");
     double a = 0;
     for (int i = 0; i < D; i++) a += best(i) * S[i] / D;
     CHECK_NEAR(number(t, "scale"), a, 1e-6, "scale");
@@ -76,37 +67,33 @@ static void the_best_step_is_recognised(void **state)
     CHECK_NEAR(number(t, "rest"), 0, 0, "rest");
     il_table_free(t);
 
-    struct {
-        int prompts, loops, seed;
-        char less[IL_TEXT];
-    } few = { 20000, 0, 1, "" };
     double want = 0;
     for (int i = 0; i < D; i++) {
         double A = best(i), l = S[i];
         want += l * (1 - 2 * A * l + A * A * ((1 + 1.0 / N) * l * l + 3.25 / N * l));
     }
-    t = measured(&il_measure_loss, &few, m);
+    t = measured("loss", m, "prompts=20000");
     double loss = number(t, "loss"), error = number(t, "error");
     CHECK_NEAR(loss, want, 4 * error, "the loss of the optimum");
     CHECK(error > 0 && error < 0.05 * want, "its error is %g", error);
     il_table_free(t);
-    snprintf(few.less, IL_TEXT, "ols"); /* n > d, no noise: it errs by rounding */
-    t = measured(&il_measure_loss, &few, m);
+    /* n > d, no noise: ols errs by rounding */
+    t = measured("loss", m, "prompts=20000;less=ols");
     CHECK_NEAR(number(t, "loss"), loss, 1e-5, "less nothing");
     il_table_free(t);
-    snprintf(few.less, IL_TEXT, "zero"); /* errs by y^2, 3.25 */
-    t = measured(&il_measure_loss, &few, m);
+    /* zero errs by y^2, 3.25 */
+    t = measured("loss", m, "prompts=20000;less=zero");
     CHECK_NEAR(number(t, "loss"), want - 3.25, 4 * number(t, "error"), "less zero");
     il_table_free(t);
 
     q[3 * C + 1] = (il_real)(0.1 * best(2)); /* y_i x_q: 0.2 of the largest entry */
     p[3 * C] = (il_real)0.5;                 /* x_i into y: 0.25 of v */
     q[1 * C + 3] = p[0] = 7;                 /* nothing that the query's answer sees */
-    t = measured(&il_measure_preconditioner, NULL, m);
+    t = measured("weights", m, "each=preconditioner");
     CHECK_NEAR(number(t, "rest"), 0.25, 1e-6, "rest");
     p[3 * C] = 0;
     il_table_free(t);
-    t = measured(&il_measure_preconditioner, NULL, m);
+    t = measured("weights", m, "each=preconditioner");
     CHECK_NEAR(number(t, "rest"), 0.2, 1e-6, "rest");
     il_table_free(t);
     il_model_free(m);
@@ -123,11 +110,11 @@ static void no_number_is_no_step(void **state)
     for (int i = 0; i < D; i++) q[i * C + i] = (il_real)(-best(i) / 2);
     q[1] = (il_real)NAN;
     il_model_pack(m);
-    il_table *t = measured(&il_measure_preconditioner, NULL, m);
+    il_table *t = measured("weights", m, "each=preconditioner");
     for (int i = 0; i < IL_COUNT(columns); i++)
         CHECK(isnan(number(t, columns[i])), "%s is %g", columns[i], number(t, columns[i]));
     il_table_free(t);
-    t = measured(&il_measure_heads, NULL, m);
+    t = measured("weights", m, "each=share");
     CHECK(isnan(number(t, "qk")), "qk is %g", number(t, "qk"));
     il_table_free(t);
     il_model_free(m);
@@ -145,14 +132,14 @@ static void whitening_is_recognised(void **state)
         square += 0.16 / S[i] / S[i];
     }
     il_model_pack(m);
-    il_table *t = measured(&il_measure_preconditioner, NULL, m);
+    il_table *t = measured("weights", m, "each=preconditioner");
     CHECK_NEAR(number(t, "scale"), 0.4, 1e-6, "scale");
     CHECK_NEAR(number(t, "whitened"), 0, 1e-6, "whitened");
     CHECK_NEAR(number(t, "plain"), sqrt(1 - D * mean * mean / square), 1e-6, "plain");
     CHECK_NEAR(number(t, "identity"), 0.4 / S[2] - mean, 1e-6, "identity");
     il_table_free(t);
     q[1] = (il_real)-0.3; /* off the diagonal, between variances 2 and 1 */
-    t = measured(&il_measure_preconditioner, NULL, m);
+    t = measured("weights", m, "each=preconditioner");
     CHECK_NEAR(number(t, "whitened"), sqrt(0.18 / (0.18 + D * 0.16)), 1e-6, "whitened");
     il_table_free(t);
     il_model_free(m);
@@ -162,30 +149,24 @@ static void whitening_is_recognised(void **state)
 static void similar_steps_are_counted(void **state)
 {
     (void)state;
-    struct {
-        char family[IL_TEXT], data[IL_TEXT], examples[IL_TEXT], reading[IL_TEXT];
-        int prompts, seed;
-    } o = { "gd", "isotropic", "", "lens", 16, 1 };
     il_model *m = model_of("matrix/zero zero/one", 3);
-    il_subject subject = { "it", &m->config, m, "nowhere" };
-    il_table *t = NULL;
     for (int b = 0; b < 3; b++) {
         char name[32];
         snprintf(name, sizeof name, "h.%d.attn.q.weight", b);
         for (int i = 0; i < D; i++) weight(m, name)[i * C + i] = (il_real)-0.3;
     }
     il_model_pack(m);
-    CHECK_OK(il_measure_table(&t, &il_measure_similar, &o, &subject, 1, "t", &err));
+    il_table *t = measured("similarity", m, "family=gd;reading=lens;prompts=16");
     assert_int_equal(il_table_rows(t), 3);
     for (int b = 0; b < 3; b++) {
         CHECK_NEAR(il_table_number(t, b, 1), b + 1, 0, "step");
         CHECK_NEAR(il_table_number(t, b, 2), 1, 1e-5, "SimE");
     }
     il_table_free(t);
-    snprintf(o.family, IL_TEXT, "neuton");
     il_error err = { 0 };
-    assert_int_equal(il_measure_table(&t, &il_measure_similar, &o, &subject, 1, "t", &err),
-                     IL_ECONFIG);
+    assert_int_equal(
+        try_to_measure(&t, "similarity", m, NULL, "family=neuton;prompts=16", &err),
+        IL_ECONFIG);
     CHECK(strstr(err.text, "did you mean 'newton'?"), "%s", err.text);
     il_model_free(m);
 }

@@ -1,9 +1,10 @@
 /* products.c - linear attention read by its products: a gradient step written into weights is read
  * back, product form answers alike, probes find what is there and nothing else */
 #include "observe/products.h"
-#include "claim/claim.h"
+#include "measure/measure.h"
 
-#include "check.h"
+#include "evaluate/evaluate.h"
+#include "measured.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -77,9 +78,9 @@ static il_model *gradient_step(void)
 static il_batch *prompts(const il_model *m, int B)
 {
     il_batch *batch = NULL;
-    il_claim_prompts p = { "linear_dynamics", B, N, D, 3 };
+    il_task_prompts p = { "linear_dynamics", B, N, D, 3 };
     (void)m;
-    CHECK_OK(il_claim_draw(&batch, &p, &err));
+    CHECK_OK(il_task_prompts_draw(&batch, &p, &err));
     return batch;
 }
 
@@ -120,18 +121,6 @@ static void a_step_is_its_own_construction(void **state)
     il_model_free(m);
 }
 
-static il_table *measured(const il_measure *measure, il_model *m, const char *opt)
-{
-    void *opts = calloc(1, measure->size + 1);
-    il_subject subject = { .name = "m", .config = &m->config, .model = m };
-    il_table *table = NULL;
-    il_opt_init(measure->opts, opts);
-    CHECK_OK(il_opt_parse(measure->opts, opts, opt, measure->name, &err));
-    CHECK_OK(il_measure_table(&table, measure, opts, &subject, 1, "table", &err));
-    free(opts);
-    return table;
-}
-
 static double cell(const il_table *t, int row, const char *col)
 {
     int c = il_table_find(t, col);
@@ -143,8 +132,8 @@ static void weights_are_read_as_a_step(void **state)
 {
     (void)state;
     il_model *m = gradient_step();
-    il_table *step = measured(&il_measure_step, m, "prompts=200");
-    il_table *heads = measured(&il_measure_heads, m, "");
+    il_table *step = measured("weights", m, "each=step;prompts=200");
+    il_table *heads = measured("weights", m, "each=share");
     CHECK_NEAR(cell(step, 0, "step_size"), ETA, 1e-7, "two heads of half a step");
     CHECK_NEAR(cell(step, 0, "other"), 0, 0, "nothing else");
     CHECK_NEAR(cell(step, 0, "compressed"), cell(step, 0, "loss"), 1e-6, "block means");
@@ -160,7 +149,7 @@ static void weights_are_read_as_a_step(void **state)
                           .seed = 1 };
     il_table *t = NULL;
     double model = 0, algo = 0;
-    CHECK_OK(il_eval_points(m, &o, &t, &err));
+    CHECK_OK(il_eval(&t, m, &o, IL_EVAL_POINTS, &err));
     for (int i = 0; i < N; i++) {
         model += il_table_number(t, i, 1) / N;
         algo += il_table_number(t, i, 4) / N;
@@ -196,12 +185,15 @@ static void probes_find_what_is_there(void **state)
 {
     (void)state;
     il_model *m = gradient_step();
-    static const char *const what[] = { "next", "preconditioned", "control", "answer" };
+    static const char *const what[] = { "target=answer", "target=preconditioned",
+                                        "target=preconditioned;control=true",
+                                        "from=preconditioned" };
     double e[4][3];
     for (int i = 0; i < 4; i++) {
         char opt[128];
-        snprintf(opt, sizeof opt, "at=11 prompts=400 ridge=1 what=%s", what[i]);
-        il_table *t = measured(&il_measure_probes, m, opt);
+        snprintf(opt, sizeof opt, "protocol=mesa;examples=11;prompts=400;ridge=1;%s",
+                 what[i]);
+        il_table *t = measured("probe", m, opt);
         CHECK(il_table_rows(t) == (i == 3 ? 1 : 3), "%s: %d rows", what[i],
               il_table_rows(t));
         for (int l = 0; l < il_table_rows(t); l++) {

@@ -1,4 +1,4 @@
-/* preconditioner.c - linear attention on columns (x, y) read as preconditioned gradient descent
+/* weights_preconditioner.c - linear attention on columns (x, y) read as preconditioned gradient descent
  *
  * A block adds c sum_i (P W_v z_i) (z_i . W_k^T W_q z_j) to every column z_j = (x_j, y_j), and the answer
  * is minus y of the last. Where P W_v = diag(0, v) and W_k^T W_q = diag(Q, 0) that is a step
@@ -19,7 +19,7 @@
  * Source: Ahn et al. 2023, arXiv:2306.00297.
  */
 #include "base/larger.h"
-#include "measure/measure.h"
+#include "measure/weights.h"
 #include "observe/products.h"
 
 #include <math.h>
@@ -83,36 +83,35 @@ static void fill_block(il_table *table, int row, int C, int d, const double *S, 
     multiple whitened = nearest(A, d, root), plain = nearest(A, d, NULL);
     double values[] = { whitened.a,    whitened.distance,        plain.distance,
                         plain.largest, from_optimum(A, d, n, S), rest_of(p, C, d) };
-    il_claim_set(table, row, values, IL_COUNT(values));
+    il_measure_set(table, row, values, IL_COUNT(values));
 }
 
-static il_status check(const il_subject *subject, const il_product_shape *s, il_error *err)
+static il_status check(const il_measured *model, const il_product_shape *s, il_error *err)
 {
-    int d = subject->model->config.model.n_dims;
-    if (!il_model_layout(subject->model)->last || s->C != d + 1 || s->heads != 1)
+    int d = model->model->config.model.n_dims;
+    if (!il_model_layout(model->model)->last || s->C != d + 1 || s->heads != 1)
         return il_fail(
             err, IL_ECONFIG,
             "%s: a preconditioner is read of one head on columns (x, y) that are "
             "the stream: model.tokens = columns, model.read_in = none, "
             "model.n_embd = model.n_dims + 1",
-            subject->name);
+            il_measured_name(model));
     if (d > D)
-        return il_fail(err, IL_ECONFIG, "%s: more than %d dimensions", subject->name, D);
+        return il_fail(err, IL_ECONFIG, "%s: more than %d dimensions",
+                       il_measured_name(model), D);
     return IL_OK;
 }
 
-static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
-                         il_error *err)
+static il_status outline(il_table *table, const il_measured *model, int n, il_error *err)
 {
-    (void)opt;
     for (int i = 0; i < n; i++) {
         il_product_shape s;
-        IL_TRY(il_product_shape_of(&s, subject[i].model, err));
-        IL_TRY(check(subject + i, &s, err));
+        IL_TRY(il_product_shape_of(&s, model[i].model, err));
+        IL_TRY(check(model + i, &s, err));
         for (int b = 0; b < s.blocks; b++) {
             char name[2 * IL_TEXT];
-            snprintf(name, sizeof name, "%s%sh.%d", n > 1 ? subject[i].name : "",
-                     n > 1 ? " " : "", b);
+            snprintf(name, sizeof name, "%s%sh.%d",
+                     n > 1 ? il_measured_name(&model[i]) : "", n > 1 ? " " : "", b);
             IL_TRY(il_outline_name(table, name, err));
         }
     }
@@ -120,40 +119,36 @@ static il_status outline(il_table *table, const void *opt, const il_subject *sub
 }
 
 /* From a row on, which becomes the one behind them */
-static il_status add_blocks(il_table *table, int *row, const il_subject *subject,
+static il_status add_blocks(il_table *table, int *row, const il_measured *model,
                             il_error *err)
 {
-    const il_config *c = &subject->model->config;
+    const il_config *c = &model->model->config;
     const il_task *task = il_task_find(c->training.task_name);
     il_product_shape s;
     double S[D];
     int d = c->model.n_dims;
-    IL_TRY(il_product_shape_of(&s, subject->model, err));
+    IL_TRY(il_product_shape_of(&s, model->model, err));
     IL_TRY(il_task_variances(S, task, c->training.task_opts, d, err));
     size_t n = (size_t)s.C * (size_t)s.C;
     double *memory = malloc(2 * n * sizeof *memory);
     if (!memory) return il_fail(err, IL_EFAIL, "out of memory for products");
     il_products p = { memory, memory + n };
     for (int b = 0; b < s.blocks; b++) {
-        il_products_of(p, subject->model, &s, b, 0);
+        il_products_of(p, model->model, &s, b, 0);
         fill_block(table, (*row)++, s.C, d, S, c->training.curriculum.points.end - 1, &p);
     }
     free(memory);
     return IL_OK;
 }
 
-static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
-                      il_error *err)
+static il_status fill(il_table *table, const il_weights_options *o,
+                      const il_measured *model, int n, il_error *err)
 {
-    (void)opt;
-    for (int i = 0, row = 0; i < n; i++) IL_TRY(add_blocks(table, &row, subject + i, err));
+    (void)o;
+    for (int i = 0, row = 0; i < n; i++) IL_TRY(add_blocks(table, &row, model + i, err));
     return IL_OK;
 }
 
-const il_measure il_measure_preconditioner = {
-    .name = "preconditioner",
-    .summary = "linear attention on columns as preconditioned gradient descent, by block",
-    .columns = "block$ scale whitened plain identity optimum rest",
-    .outline = outline,
-    .fill = fill,
+const il_weights_form il_weights_preconditioner = {
+    "block$ scale whitened plain identity optimum rest", IL_MEASURE_MODELS, outline, fill
 };

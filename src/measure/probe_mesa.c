@@ -1,43 +1,22 @@
-/* probes.c - what a probe can read off the stream, layer by layer
+/* probe_mesa.c - what a probe reads from the stream, by the protocol of von Oswald et al.
  *
  * For a number of examples k and a layer, ridge regression (or a network of `hidden` units) from the
  * stream to a target of targets.h; the error, half the mean squared one, is that on other
- * prompts. Layer 0 is what the first block reads. `what` is a target's name, next for the answer, or
- *
- *   control   the preconditioned input of another prompt, which nothing can read
- *   answer    the answer from the preconditioned input alone, which does not hold it: one row
+ * prompts. Layer 0 is what the first block reads. `control` takes the target of another prompt, which
+ * nothing can read. From the preconditioned input alone, which does not hold the answer, there is one row.
  *
  * Prompts whose preconditioned input is longer than two deviations above the mean are left out.
  * Source: von Oswald et al. 2024, arXiv:2309.05858, figures 4E, 4F, 6, 24, 25; fitted and scored
  * on the same 256 prompts there.
  */
-#include "measure/measure.h"
 #include "measure/probing.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-typedef struct {
-    int prompts, stack, hidden, seed;
-    double ridge, shrink;
-    char what[IL_TEXT], at[IL_TEXT];
-} options;
+typedef il_probe_options options;
 
-/* clang-format off */
-static const il_opt opts[] = {
-    IL_MEASURE_KEY(TEXT, what, 0, 0, 0, "what is read: next, preconditioned, control, answer, or another target", "next"),
-    IL_MEASURE_KEY(TEXT, at, 0, 0, 0, "positions k, as numbers of examples before", "9 19"),
-    IL_MEASURE_KEY(INT, prompts, 1024, 2, 1e6, "prompts to fit on, and as many to score on", NULL),
-    IL_MEASURE_KEY(INT, stack, 1, 1, 64, "observations in z", NULL),
-    IL_MEASURE_KEY(REAL, ridge, 0.001, 1e-12, 1e12, "of the preconditioned input", NULL),
-    IL_MEASURE_KEY(REAL, shrink, 1e-6, 0, 1e6, "ridge of the probe, of the mean square of the stream", NULL),
-    IL_MEASURE_KEY(INT, hidden, 0, 0, 4096, "units of a network; 0: ridge regression", NULL),
-    IL_MEASURE_KEY(INT, seed, 1, 0, 2147483647, "which prompts", NULL),
-    { 0 },
-};
-/* clang-format on */
-
-enum { MOST_AT = 12 };
+enum { MOST_AT = 12, PROMPTS = 1024 };
 
 /* Prompts, and of each position which of them count and their preconditioned inputs */
 typedef struct {
@@ -50,37 +29,34 @@ typedef struct {
     const il_model *model;
     const options *o;
     il_target target, pre, next;
-    int P, examples[MOST_AT], tokens[MOST_AT], Z, control, alone;
+    int prompts, P, examples[MOST_AT], tokens[MOST_AT], Z;
     sample fit, test;
 } job;
 
 static il_status find_positions(job *j, il_error *err)
 {
-    const char *text = j->o->at;
+    const char *text = j->o->ask.examples ? j->o->ask.examples : "9,19";
     int N = j->model->config.training.curriculum.points.end;
     while (*(text += strspn(text, " ,"))) {
         char *end;
         long k = strtol(text, &end, 10);
         if (end == text || k < 1 || k >= N || j->P == MOST_AT)
             return il_fail(err, IL_ECONFIG,
-                           "at: '%s' is not at most %d positions from 1 to %d",
+                           "examples: '%s' is not at most %d numbers from 1 to %d",
                            il_show(text).text, MOST_AT, N - 1);
         j->tokens[j->P] = il_model_tokens(j->model, (int)k);
         j->examples[j->P++] = (int)k;
         text = end;
     }
-    return j->P ? IL_OK : il_fail(err, IL_ECONFIG, "at: no position is given");
+    return j->P ? IL_OK : il_fail(err, IL_ECONFIG, "examples: no number is given");
 }
 
 static il_status find_target(job *j, il_error *err)
 {
-    const char *what = j->o->what;
-    j->control = !strcmp(what, "control");
-    j->alone = !strcmp(what, "answer");
-    if (!strcmp(what, "next") || j->alone) what = "answer";
+    const char *target = j->o->target ? j->o->target : "answer";
     IL_TRY(il_target_find(&j->pre, "preconditioned", err));
     IL_TRY(il_target_find(&j->next, "answer", err));
-    IL_TRY(il_target_find(&j->target, j->control ? "preconditioned" : what, err));
+    IL_TRY(il_target_find(&j->target, target, err));
     j->pre.stack = j->target.stack = j->o->stack;
     j->pre.ridge = j->target.ridge = j->o->ridge;
     return IL_OK;
@@ -103,12 +79,12 @@ static void drop_long(char *kept, const double *pre, int B, int Z)
     }
 }
 
-static il_status draw(job *j, sample *to, int seed, il_error *err)
+static il_status draw(job *j, sample *to, uint64_t seed, il_error *err)
 {
     const il_config *c = &j->model->config;
     const il_task *task = il_task_find(c->training.task_name);
-    int B = j->o->prompts, D = c->model.n_dims;
-    il_draw at = { .seed = (uint64_t)seed, .stream = IL_STREAM_EVAL };
+    int B = j->prompts, D = c->model.n_dims;
+    il_draw at = { .seed = seed, .stream = IL_STREAM_EVAL };
     IL_TRY(il_batch_new_outs(&to->batch, B, c->training.curriculum.points.end, D,
                              il_task_outs(task, c->training.task_opts, D), err));
     IL_TRY(il_batch_draw(to->batch, task, c->training.task_opts, NULL,
@@ -158,7 +134,7 @@ static il_status probe_stream(il_table *table, const job *j, const il_reader *re
                      .tokens = j->tokens,
                      .target = &j->target,
                      .targets = 1,
-                     .controls = j->control,
+                     .controls = j->o->control,
                      .reader = reader,
                      .kept_fit = j->fit.kept,
                      .kept_test = j->test.kept };
@@ -168,7 +144,7 @@ static il_status probe_stream(il_table *table, const job *j, const il_reader *re
     for (int l = 0; l <= layers->n && !status; l++) {
         double error[MOST_AT];
         for (int i = 0; i < j->P; i++)
-            error[i] = score[il_probe_at(&p, l, i, 0, j->control)].error;
+            error[i] = score[il_probe_at(&p, l, i, 0, j->o->control)].error;
         set_row(table, j, l, error);
     }
     free(score);
@@ -180,7 +156,7 @@ static il_status probe_stream(il_table *table, const job *j, const il_reader *re
 
 static il_status pairs_of(il_pairs *to, const job *j, const sample *s, int p, il_error *err)
 {
-    size_t B = (size_t)j->o->prompts, Z = (size_t)j->Z;
+    size_t B = (size_t)j->prompts, Z = (size_t)j->Z;
     int O = s->batch->outs;
     il_real *x = malloc(sizeof *x * B * Z);
     double *y = malloc(sizeof *y * B * (size_t)O);
@@ -190,7 +166,7 @@ static il_status pairs_of(il_pairs *to, const job *j, const sample *s, int p, il
                       .width = j->Z,
                       .y = y,
                       .kept = s->kept + (size_t)p * B,
-                      .n = j->o->prompts,
+                      .n = j->prompts,
                       .outs = O };
     if (!x || !y) return il_fail(err, IL_EFAIL, "out of memory for probes");
     for (size_t i = 0; i < B * Z; i++) x[i] = (il_real)s->pre[(size_t)p * B * Z + i];
@@ -226,19 +202,25 @@ static il_status probe_alone(il_table *table, const job *j, const il_reader *rea
 
 static il_status find(job *j, const options *o, const il_model *model, il_error *err)
 {
-    *j = (job){ .model = model, .o = o };
+    *j = (job){ .model = model,
+                .o = o,
+                .prompts = o->ask.prompts ? o->ask.prompts : PROMPTS };
+    if (o->ask.task || o->ask.data || o->ask.dims || o->ask.loops || o->pool)
+        return il_fail(
+            err, IL_ECONFIG,
+            "probe: protocol = mesa takes the model's own prompts and one token; "
+            "leave task, data, dims, loops and pool out");
     IL_TRY(il_model_check_prompts(model, err));
     IL_TRY(find_positions(j, err));
     return find_target(j, err);
 }
 
-static il_status outline(il_table *table, const void *opt, const il_subject *subject, int n,
-                         il_error *err)
+il_status il_probe_mesa_outline(il_table *table, const options *o, const il_measured *model,
+                                il_error *err)
 {
     job found, *j = &found;
     il_layers *layers;
-    IL_TRY(il_outline_one("probes", n, err));
-    IL_TRY(find(j, opt, subject->model, err));
+    IL_TRY(find(j, o, model->model, err));
     IL_TRY(il_table_set_caption(table, "half the squared error of a probe", err));
     IL_TRY(il_table_add_col(table, "layer", 0, err));
     for (int p = 0; p < j->P; p++) {
@@ -248,35 +230,25 @@ static il_status outline(il_table *table, const void *opt, const il_subject *sub
     }
     IL_TRY(il_table_add_col(table, "mean", 0, err));
     IL_TRY(il_layers_new(&layers, j->model, 0, err));
-    int last = j->alone ? 0 : layers->n;
+    int last = j->o->from ? 0 : layers->n;
     il_layers_free(layers);
     for (int l = 0; l <= last; l++) IL_TRY(il_outline_number(table, l, err));
     return IL_OK;
 }
 
-static il_status fill(il_table *table, const void *opt, const il_subject *subject, int n,
-                      il_error *err)
+il_status il_probe_mesa_fill(il_table *table, const options *o, const il_measured *model,
+                             il_error *err)
 {
-    const options *o = opt;
-    (void)n;
     job j;
-    il_reader reader = { .hidden = o->hidden, .shrink = o->shrink, .seed = 1 };
-    IL_TRY(find(&j, o, subject->model, err));
-    il_status status = draw(&j, &j.fit, o->seed, err);
-    if (!status) status = draw(&j, &j.test, o->seed + 1, err);
+    il_reader reader;
+    IL_TRY(il_probe_reader(&reader, o, 1e-6, err));
+    IL_TRY(find(&j, o, model->model, err));
+    il_status status = draw(&j, &j.fit, o->ask.seed, err);
+    if (!status) status = draw(&j, &j.test, o->ask.seed + 1, err);
     if (!status)
-        status = j.alone ? probe_alone(table, &j, &reader, err)
+        status = o->from ? probe_alone(table, &j, &reader, err)
                          : probe_stream(table, &j, &reader, err);
     leave(&j.fit);
     leave(&j.test);
     return status;
 }
-
-const il_measure il_measure_probes = {
-    .name = "probes",
-    .summary = "what a probe can read off the stream, by layer",
-    .opts = opts,
-    .size = sizeof(options),
-    .outline = outline,
-    .fill = fill,
-};

@@ -1,9 +1,9 @@
-/* blocks.c - trained linear attention read as an algorithm: products as multiples of I
+/* weights_linear.c - trained linear attention read as an algorithm: products as multiples of I
  *
- * `heads`: for every head the share of the squared norm of A = W_k^T W_q and V = P W_v that block
+ * share: for every head the share of the squared norm of A = W_k^T W_q and V = P W_v that block
  * means keep, and the largest of them.
  *
- * `step`: one row a model. On tokens [p, x, s_t, s_{t-1}] the first block adds to p
+ * step: one row a model. On tokens [p, x, s_t, s_{t-1}] the first block adds to p
  *
  *   sum_{j<=t} sum_{a,b,c} e[c,a,b] (slot c of x_j) (slot a of x_j . slot b of x_t)
  *
@@ -14,7 +14,7 @@
  * Source: von Oswald et al. 2024, arXiv:2309.05858, figures 3B and 13.
  */
 #include "base/larger.h"
-#include "measure/measure.h"
+#include "measure/weights.h"
 #include "observe/products.h"
 
 #include <math.h>
@@ -67,20 +67,19 @@ static double largest(const double *X, int n)
     return most;
 }
 
-/* ---- heads -------------------------------------------------------------------------------------- */
+/* ---- shares ------------------------------------------------------------------------------------- */
 
-static il_status outline_heads(il_table *table, const void *opt, const il_subject *subject,
-                               int n, il_error *err)
+static il_status outline_share(il_table *table, const il_measured *model, int n,
+                               il_error *err)
 {
-    (void)opt;
     for (int i = 0; i < n; i++) {
         il_product_shape s;
-        IL_TRY(shape_of(&s, subject[i].model, err));
+        IL_TRY(shape_of(&s, model[i].model, err));
         for (int b = 0; b < s.blocks; b++)
             for (int h = 0; h < s.heads; h++) {
                 char name[2 * IL_TEXT];
-                snprintf(name, sizeof name, "%s%sh.%d.%d", n > 1 ? subject[i].name : "",
-                         n > 1 ? " " : "", b, h);
+                snprintf(name, sizeof name, "%s%sh.%d.%d",
+                         n > 1 ? il_measured_name(&model[i]) : "", n > 1 ? " " : "", b, h);
                 IL_TRY(il_outline_name(table, name, err));
             }
     }
@@ -97,28 +96,23 @@ static il_status add_heads(il_table *table, int *from, const il_model *m, il_err
     for (int i = 0; i < s.blocks * s.heads; i++) {
         double row[] = { means[i].share_A, means[i].share_V, largest(means[i].A, n * n),
                          largest(means[i].V, n * n) };
-        il_claim_set(table, (*from)++, row, IL_COUNT(row));
+        il_measure_set(table, (*from)++, row, IL_COUNT(row));
     }
     free(means);
     return IL_OK;
 }
 
-static il_status fill_heads(il_table *table, const void *opt, const il_subject *subject,
-                            int n, il_error *err)
+static il_status fill_share(il_table *table, const il_weights_options *o,
+                            const il_measured *model, int n, il_error *err)
 {
-    (void)opt;
+    (void)o;
     for (int i = 0, row = 0; i < n; i++)
-        IL_TRY(add_heads(table, &row, subject[i].model, err));
+        IL_TRY(add_heads(table, &row, model[i].model, err));
     return IL_OK;
 }
 
-const il_measure il_measure_heads = {
-    .name = "heads",
-    .summary = "products of linear attention: the share that multiples of I keep, by head",
-    .columns = "head$ qk_share pv_share qk pv",
-    .outline = outline_heads,
-    .fill = fill_heads,
-};
+const il_weights_form il_weights_share = { "head$ qk_share pv_share qk pv",
+                                           IL_MEASURE_MODELS, outline_share, fill_share };
 
 /* ---- the step --------------------------------------------------------------------------------- */
 
@@ -143,54 +137,45 @@ static void read_step(double *eta, double *other, const head_means *means,
             }
 }
 
-static il_status outline_step(il_table *table, const void *opt, const il_subject *subject,
-                              int n, il_error *err)
+static il_status outline_step(il_table *table, const il_measured *model, int n,
+                              il_error *err)
 {
-    (void)opt;
     for (int i = 0; i < n; i++) {
         il_product_shape s;
-        IL_TRY(shape_of(&s, subject[i].model, err));
+        IL_TRY(shape_of(&s, model[i].model, err));
         if (s.parts.n <= BEFORE)
             return il_fail(err, IL_ECONFIG, "%s has no constructed tokens",
-                           subject[i].name);
+                           il_measured_name(&model[i]));
     }
-    return il_outline_subjects(table, subject, n, err);
+    return il_outline_models(table, model, n, err);
 }
 
-static il_status set_step(il_table *table, int i, const il_claim_losses *o,
+static il_status set_step(il_table *table, int i, const il_weights_options *o,
                           const il_model *m, il_error *err)
 {
     il_product_shape s;
     head_means *means;
     il_model *compressed;
     double eta, other, loss, small;
-    uint64_t seed = (uint64_t)o->seed;
     IL_TRY(read_means(&means, &s, m, err));
     read_step(&eta, &other, means, &s);
     free(means);
-    IL_TRY(il_loss(&loss, m, o->prompts, seed, err));
+    IL_TRY(il_loss(&loss, m, o->prompts, o->seed, err));
     IL_TRY(il_product_model(&compressed, m, m, 1, err));
-    il_status status = il_loss(&small, compressed, o->prompts, seed, err);
+    il_status status = il_loss(&small, compressed, o->prompts, o->seed, err);
     il_model_free(compressed);
     if (status) return status;
     double row[] = { eta, other, loss, small };
-    il_claim_set(table, i, row, IL_COUNT(row));
+    il_measure_set(table, i, row, IL_COUNT(row));
     return IL_OK;
 }
 
-static il_status fill_step(il_table *table, const void *opt, const il_subject *subject,
-                           int n, il_error *err)
+static il_status fill_step(il_table *table, const il_weights_options *o,
+                           const il_measured *model, int n, il_error *err)
 {
-    for (int i = 0; i < n; i++) IL_TRY(set_step(table, i, opt, subject[i].model, err));
+    for (int i = 0; i < n; i++) IL_TRY(set_step(table, i, o, model[i].model, err));
     return IL_OK;
 }
 
-const il_measure il_measure_step = {
-    .name = "step",
-    .summary = "linear attention as a gradient step: its size, and the loss of block means",
-    .opts = il_claim_loss_keys,
-    .size = sizeof(il_claim_losses),
-    .columns = "model$ step_size other loss compressed",
-    .outline = outline_step,
-    .fill = fill_step,
-};
+const il_weights_form il_weights_step = { "model$ step_size other loss compressed",
+                                          IL_MEASURE_MODELS, outline_step, fill_step };

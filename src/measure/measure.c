@@ -1,0 +1,204 @@
+/* measure.c - the registry of measures, and running one */
+#include "measure/measure.h"
+
+#include <stdlib.h>
+
+static const il_measure_kind *const kinds[] = {
+#define IL_MEASURE(name) &il_measure_##name,
+#include "measure/measures.def"
+#undef IL_MEASURE
+};
+
+const il_measure_kind *il_measure_at(int i)
+{
+    return i >= 0 && i < IL_COUNT(kinds) ? kinds[i] : NULL;
+}
+
+il_status il_measure_find(const il_measure_kind **kind, const char *name, il_error *err)
+{
+    const char *names[IL_COUNT(kinds)];
+    for (int i = 0; i < IL_COUNT(kinds); i++) {
+        names[i] = kinds[i]->name;
+        *kind = kinds[i];
+        if (!strcmp(name, names[i])) return IL_OK;
+    }
+    const char *near = il_nearest(name, names, IL_COUNT(kinds));
+    return il_fail(err, IL_EUSAGE, "there is no measure '%s'%s%s%s", il_show(name).text,
+                   near ? "; did you mean '" : "; innerloop list measures has them all",
+                   near ? near : "", near ? "'?" : "");
+}
+
+/* ---- outlines --------------------------------------------------------------------------------- */
+
+enum { LONGEST = 65536 };
+
+static il_status add_row(il_table *table, il_error *err)
+{
+    if (il_table_rows(table) == LONGEST)
+        return il_fail(err, IL_ECONFIG, "its table has more than %d rows", LONGEST);
+    return il_table_add_row(table, err);
+}
+
+il_status il_outline_name(il_table *table, const char *name, il_error *err)
+{
+    IL_TRY(add_row(table, err));
+    return il_table_set_text(table, il_table_rows(table) - 1, 0, name, err);
+}
+
+il_status il_outline_number(il_table *table, double number, il_error *err)
+{
+    IL_TRY(add_row(table, err));
+    il_table_set(table, il_table_rows(table) - 1, 0, number);
+    return IL_OK;
+}
+
+const char *il_measured_name(const il_measured *model)
+{
+    return model->name ? model->name : "model";
+}
+
+il_status il_outline_models(il_table *table, const il_measured *model, int n, il_error *err)
+{
+    for (int i = 0; i < n; i++)
+        IL_TRY(il_outline_name(table, il_measured_name(&model[i]), err));
+    return IL_OK;
+}
+
+il_status il_outline_open(il_table *table, const void *opts, const il_measured *model,
+                          int n, il_error *err)
+{
+    (void)table, (void)opts, (void)model, (void)n, (void)err;
+    return IL_OK;
+}
+
+void il_measure_set(il_table *table, int row, const double *numbers, int n)
+{
+    for (int i = 0; i < n; i++) il_table_set(table, row, 1 + i, numbers[i]);
+}
+
+/* ---- tables ------------------------------------------------------------------------------------- */
+
+static il_status check_models(const il_measure_kind *kind, int n, il_error *err)
+{
+    if (n >= kind->least && n <= kind->most) return IL_OK;
+    if (!kind->most) return il_fail(err, IL_ECONFIG, "%s measures no model", kind->name);
+    if (kind->most == 1)
+        return il_fail(err, IL_ECONFIG,
+                       "%s measures one model, not %d; name it in `models`", kind->name, n);
+    return il_fail(err, IL_ECONFIG, "%s measures %d to %d models, not %d", kind->name,
+                   kind->least, kind->most, n);
+}
+
+static il_status outline(il_table *table, const il_measure_kind *kind, const void *opts,
+                         const il_measured *model, int n, il_error *err)
+{
+    IL_TRY(check_models(kind, n, err));
+    if (kind->columns) IL_TRY(il_table_add_cols(table, kind->columns, err));
+    return kind->outline ? kind->outline(table, opts, model, n, err)
+                         : il_outline_models(table, model, n, err);
+}
+
+il_status il_measure_outline(il_table **out, const il_measure_kind *kind, const void *opts,
+                             const il_measured *model, int n, const char *name,
+                             il_error *err)
+{
+    il_table *table;
+    IL_TRY(il_table_new(&table, name, err));
+    il_status status = outline(table, kind, opts, model, n, err);
+    if (status)
+        il_table_free(table);
+    else
+        *out = table;
+    return status;
+}
+
+il_status il_measure_table(il_table **out, const il_measure_kind *kind, const void *opts,
+                           const il_measured *model, int n, const char *name, il_error *err)
+{
+    il_table *table;
+    IL_TRY(il_measure_outline(&table, kind, opts, model, n, name, err));
+    il_status status = kind->fill(table, opts, model, n, err);
+    if (status)
+        il_table_free(table);
+    else
+        *out = table;
+    return status;
+}
+
+/* ---- settings ------------------------------------------------------------------------------------- */
+
+/* An option of another measure is said to be so. */
+static il_status check_setting(const il_measure_kind *kind, const char *setting,
+                               il_error *err)
+{
+    char name[IL_TEXT];
+    const char *value = strchr(setting, '=');
+    if (!value || value - setting >= IL_TEXT)
+        return il_fail(err, IL_EUSAGE, "%s: '%s' is not of the form option=value",
+                       kind->name, il_show(setting).text);
+    snprintf(name, sizeof name, "%.*s", (int)(value - setting), setting);
+    const il_opt *o = il_opt_find(kind->opts, name);
+    if (o && (o->type == IL_OPT_TEXT || o->type == IL_OPT_STRING))
+        return il_measure_check_key(name, value + 1, err);
+    if (o) return IL_OK;
+    for (int k = 0; k < IL_COUNT(kinds); k++)
+        if (il_opt_find(kinds[k]->opts, name))
+            return il_fail(err, IL_EUSAGE, "%s has no option '%s'; it is one of %s",
+                           kind->name, name, kinds[k]->name);
+    const char *names[64];
+    int n = 0;
+    for (o = kind->opts; o && o->type != IL_OPT_END && n < IL_COUNT(names); o++)
+        names[n++] = o->name;
+    const char *near = il_nearest(name, names, n);
+    return il_fail(err, IL_EUSAGE, "%s has no option '%s'%s%s%s", kind->name,
+                   il_show(name).text, near ? "; did you mean '" : "", near ? near : "",
+                   near ? "'?" : "");
+}
+
+static il_status measure(il_table **table, const il_measure_kind *kind,
+                         const il_measured *model, int n, const char *const *settings,
+                         int n_settings, il_error *err)
+{
+    void *opts = calloc(1, kind->size ? kind->size : 1);
+    if (!opts) return il_fail(err, IL_EFAIL, "out of memory for options");
+    il_opt_init(kind->opts, opts);
+    il_status status = IL_OK;
+    for (int i = 0; i < n_settings && !status; i++)
+        status = check_setting(kind, settings[i], err);
+    if (!status)
+        status = il_opt_apply(kind->opts, opts, settings, n_settings, kind->name, err);
+    il_table *t = NULL;
+    if (!status) status = il_measure_table(&t, kind, opts, model, n, kind->name, err);
+    if (!status && !*il_table_caption(t))
+        status = il_table_set_caption(t, kind->summary, err);
+    free(opts);
+    if (status)
+        il_table_free(t);
+    else
+        *table = t;
+    return status;
+}
+
+il_status il_measure(il_table **table, const char *name, const il_model *const *models,
+                     const char *const *names, int n, const char *const *settings,
+                     int n_settings, il_error *err)
+{
+    IL_GIVEN(err, "table name", table, name);
+    IL_WITHIN(err, IL_MEASURE_MODELS, "n", n);
+    IL_WITHIN(err, 1024, "n_settings", n_settings);
+    il_measured model[IL_MEASURE_MODELS];
+    const il_measure_kind *kind;
+    IL_TRY(il_measure_find(&kind, name, err));
+    for (int i = 0; i < n; i++) {
+        if (!models || !models[i] || (names && !names[i]) || (n > 1 && !names))
+            return il_fail(err, IL_ECONFIG, "%s: model %d is missing, or has no name", name,
+                           i);
+        model[i] = (il_measured){ .name = names ? names[i] : NULL,
+                                  .config = il_model_config(models[i]),
+                                  .model = models[i] };
+    }
+    for (int i = 0; i < n_settings; i++)
+        if (!settings || !settings[i])
+            return il_fail(err, IL_ECONFIG, "%s: setting %d is missing", name, i);
+    return measure(table, kind, model, n, settings, n_settings, err);
+}

@@ -1,0 +1,10 @@
+/* sensitivity.h - what the two sensitivities share (private) */
+#ifndef IL_SENSITIVITY_H
+#define IL_SENSITIVITY_H
+
+#include "observe/subject.h"
+
+/* binding.c: the sensitivity of a model of sequences, token by token. */
+il_status il_sensitivity_of_tokens(il_subject *subject, il_table *table, il_error *err);
+
+#endif

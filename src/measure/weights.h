@@ -1,0 +1,27 @@
+/* weights.h - what the ways of looking at weights share (private) */
+#ifndef IL_WEIGHTS_H
+#define IL_WEIGHTS_H
+
+#include "measure/measure.h"
+
+/* The options of the measure `weights` */
+typedef struct {
+    int each; /* the number of an il_weights_form */
+    const char *to;
+    int prompts; /* of losses */
+    uint64_t seed;
+} il_weights_options;
+
+/* One of its tables: as in il_measure_kind */
+typedef struct {
+    const char *columns;
+    int most;
+    il_status (*outline)(il_table *table, const il_measured *model, int n, il_error *err);
+    il_status (*fill)(il_table *table, const il_weights_options *o,
+                      const il_measured *model, int n, il_error *err);
+} il_weights_form;
+
+extern const il_weights_form il_weights_share, il_weights_step; /* weights_linear.c */
+extern const il_weights_form il_weights_preconditioner;
+
+#endif
