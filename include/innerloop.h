@@ -1,7 +1,6 @@
 /* innerloop.h - use models that learn in context: load, ask, predict, forecast, look inside
  *
- * This is the first of two tiers. The second, innerloop_lab.h, includes it and adds what makes models and
- * studies them: recipes, training, measures, constructions, claims.
+ * The first of two tiers: innerloop_lab.h includes it and adds what makes models and studies them.
  *
  *   - A function that can fail returns il_status and writes one sentence into `err`, which may be NULL.
  *     On failure its outputs are as they were.
@@ -21,34 +20,27 @@
  */
 #ifndef INNERLOOP_H
 #define INNERLOOP_H
-
 #include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
 /* What the shared library shows: these functions, and nothing else. */
 #ifndef IL_API
 #define IL_API __attribute__((visibility("default")))
 #endif
 
+/* A library computes in float or in double, and so must the program that is linked to it: what was compiled
+ * for the other does not link, and the symbol that is missing says why. */
 #ifdef IL_DOUBLE
 typedef double il_real; /* constructions and gradient checks */
-#else
-typedef float il_real; /* training and inference */
-#endif
-
-/* A library computes in float or in double, and so must the program that is linked to it: what was
- * compiled for the other does not link, and the symbol that is missing says why. */
-#ifdef IL_DOUBLE
-extern IL_API const char il_library_is_float_but_program_has_IL_DOUBLE;
 #define IL_LINKED_AS il_library_is_float_but_program_has_IL_DOUBLE
 #else
-extern IL_API const char il_library_is_double_but_program_lacks_IL_DOUBLE;
+typedef float il_real; /* training and inference */
 #define IL_LINKED_AS il_library_is_double_but_program_lacks_IL_DOUBLE
 #endif
+extern IL_API const char IL_LINKED_AS;
 static const char *const il_linked_as __attribute__((used)) = &IL_LINKED_AS;
 
 /* ---- status and error ---------------------------------------------------------------------------- */
@@ -65,10 +57,8 @@ typedef enum {
     IL_EINTERRUPT = 130 /* stopped on request, after saving */
 } il_status;
 
-typedef struct {
-    il_status status;
-    char text[512]; /* one sentence: file, line or key; what is wrong; what to do */
-} il_error;
+/* One sentence: file, line or key; what is wrong; what to do. */
+typedef struct { il_status status; char text[512]; } il_error;
 
 IL_API const char *il_version(void);     /* "0.1.0" */
 IL_API const char *il_kernel_name(void); /* the instruction set in use: "avx512", "avx2", ... */
@@ -111,9 +101,7 @@ IL_API double il_table_number(const il_table *table, int row, int col);
 IL_API const char *il_table_text(const il_table *table, int row, int col);
 /* Where there is no such row or column, it is no text, NaN or "", and setting it does nothing but for
  * il_table_set_text, which fails. */
-
 IL_API il_status il_table_set_caption(il_table *table, const char *caption, il_error *err);
-
 /* Columns first, then rows; a new row is all missing. */
 IL_API il_status il_table_add_col(il_table *table, const char *name, int is_text, il_error *err);
 IL_API il_status il_table_add_row(il_table *table, il_error *err);
@@ -128,22 +116,10 @@ IL_API il_status il_table_read_from(il_table **table, il_read_fn *read, void *co
                                     il_error *err);
 IL_API int il_table_line(const il_table *table, int row); /* of the file it was read from, or 0 */
 
-/* The same row by row, as it comes: from a pipe each row is handed out when its line ends. Errors: as
- * il_table_read's. */
-typedef struct il_csv il_csv;
-IL_API il_status il_csv_new(il_csv **csv, il_read_fn *read, void *context, const char *name, il_error *err);
-IL_API void il_csv_free(il_csv *csv);
-IL_API int il_csv_cols(const il_csv *csv);
-IL_API const char *il_csv_col(const il_csv *csv, int col);
-/* cell (cols): the next row's cells, borrowed until the next call; *more 0 at the end. */
-IL_API il_status il_csv_next(il_csv *csv, const char **cell, int *more, il_error *err);
-IL_API int il_csv_line(const il_csv *csv); /* where that row began, from 1 */
-
 /* CSV; aligned text for a terminal; or {"name","columns","rows"}, whose numbers read back to every bit */
 enum { IL_TABLE_CSV, IL_TABLE_TEXT, IL_TABLE_JSON };
 IL_API void il_table_write(const il_table *table, int form, il_write_fn *write, void *context);
-/* As CSV into a file, which is replaced as a whole or left as it was. Errors: IL_EIO. */
-IL_API il_status il_table_save(const il_table *table, const char *path, il_error *err);
+IL_API il_status il_table_save(const il_table *table, const char *path, il_error *err); /* CSV; as a whole or not */
 
 /* kind: "tasks", "shifts", "layouts", "algos", "constructions", "ops", "models", "measures": what there is, as a table
  * of name, summary, options. Errors: IL_EUSAGE with the nearest kind. */
@@ -171,24 +147,18 @@ typedef struct {
 
 /* Where prompts are drawn from: random numbers are f(seed, stream, step, index). */
 enum { IL_STREAM_INIT, IL_STREAM_TRAIN, IL_STREAM_EVAL, IL_STREAM_BOOTSTRAP, IL_STREAM_USER };
-typedef struct {
-    uint64_t seed;
-    uint32_t stream; /* IL_STREAM_* */
-    uint32_t step;
-    uint32_t first; /* index of the batch's first prompt */
-} il_draw;
+typedef struct { uint64_t seed; uint32_t stream, step, first; } il_draw; /* first: of the batch's prompts */
 
 IL_API const il_task *il_task_find(const char *name); /* NULL if there is none */
 IL_API int il_task_outs(const il_task *task, const void *opts, int dim); /* O, for D = dim */
-
 /* Room for prompts with one answer a point, or with `outs`. */
 IL_API il_status il_batch_new(il_batch **batch, int prompts, int points, int dim, il_error *err);
 IL_API il_status il_batch_new_outs(il_batch **batch, int prompts, int points, int dim, int outs, il_error *err);
 IL_API void il_batch_free(il_batch *batch);
 
 /* Fills a batch of il_batch_new_outs that was made for the task's O; the first `dims` dimensions are alive.
- * `opts` is the task's options struct (il_config.training.task_opts); `shift` NULL or "standard" for none,
- * or a row of il_list("shifts"), as "scaled_x=2" where it has a parameter. Cost O(B N D).
+ * `opts` is the task's options struct (il_config.training.task_opts), NULL: its defaults; `shift` NULL for none, or
+ * a row of il_list("shifts"), as "scaled_x=2" where it has a parameter. Cost O(B N D).
  * Errors: IL_ECONFIG for an unknown shift, for dims outside 1..D, or options out of their range. */
 IL_API il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts, const char *shift,
                                int dims, il_draw at, il_error *err);
@@ -207,7 +177,6 @@ IL_API int il_algo_steps(const il_algo *algo); /* its option `steps`; 0: a close
  * (step 0 is where an iteration starts; a closed form answers the same after each). Each of the O numbers
  * of an answer is a problem of its own.
  *
- *   batch  B prompts of N points in D dimensions
  *   yhat   (last-first+1, B, N, O) out: answer n uses points 0..n-1 only; units of batch->y
  *   what   (last-first+1, B, N, O, D) out: the weights behind the answers, or NULL
  *
@@ -219,19 +188,12 @@ IL_API il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int
 
 typedef struct il_model il_model;
 
-typedef struct {
-    int64_t backbone;  /* blocks and final norm: what the papers report */
-    int64_t embedding; /* positions, read-in, read-out */
-    int64_t all;
-} il_counts;
-
 /* `path`: a .safetensors file or a run folder (its newest checkpoint). The file is checked in every offset,
  * shape, dtype and value before a model exists. */
 IL_API il_status il_model_load(il_model **model, const char *path, il_error *err);
 IL_API il_status il_model_save(const il_model *model, const char *path, il_error *err);
 IL_API void il_model_free(il_model *model);
 
-IL_API il_counts il_model_counts(const il_model *model);
 IL_API int64_t il_model_step(const il_model *model);  /* training steps taken */
 IL_API uint64_t il_model_hash(const il_model *model); /* FNV-1a over names, shapes and weights */
 IL_API int il_model_classes(const il_model *model);   /* of a model of classes, else 0 */
@@ -245,18 +207,33 @@ IL_API int il_model_points(const il_model *model);
 IL_API int il_model_weights(const il_model *model); /* how many */
 IL_API void il_model_weight(const il_model *model, int index, const char **name, const il_real **data,
                             int *rows, int *cols);
-/* What the weights' numbers are in the file that they were read from: "F32", "F64", "BF16", "F16", or
- * "mixed". Here they are il_real: F16 and BF16 are widened, which is exact. */
-IL_API const char *il_model_dtype(const il_model *model);
-/* The program that a built model was assembled from, as text: what it computes, its registers, its layers.
- * NULL for other models. */
-IL_API const char *il_model_program(const il_model *model);
-
 /* Answers after each of the loops first..last (counted from 1).
  *   yhat  (last-first+1, B, N, O) out; for batch->xq, point n is asked with query n
  * Errors: IL_ECONFIG if the prompts do not fit the model. */
 IL_API il_status il_model_answer(const il_model *model, const il_batch *batch, int first, int last,
                                  il_real *yhat, il_error *err);
+
+/* ---- looking inside ------------------------------------------------------------------------------ */
+
+/* Tokens of a prompt of so many points. Point n is answered at token il_model_tokens(model, n). */
+IL_API int il_model_tokens(const il_model *model, int points);
+
+/* All that il_observe can record: a table of name; width; part ("before", "loop" or "after": of the loops);
+ * what ("stream" for the residual stream where layers begin and end, "pattern", "answer", "input", or the op
+ * behind it); layer (of a stream: 0 where the first begins, n where the n-th ends). */
+IL_API il_status il_model_slots(il_table **table, const il_model *model, il_error *err);
+
+/* What a model computes on its way, at all T tokens of every prompt, after each of the loops first..last.
+ *
+ *   point  -1: whole prompts of all N points; n: points 0..n-1 as examples, and query n
+ *   names  (n) of il_model_slots
+ *   out    (n) arrays, out[i] of (last-first+1, B, T, width); a pattern's is (last-first+1, B, width, T, T):
+ *          how much head h gives, at one token, of every token's value; computed again from queries and keys
+ *
+ * What does not belong to a loop is the same in all of them. Cost: a forward pass, and a copy.
+ * Errors: IL_ECONFIG if the prompts do not fit the model, or for a name that it has not. */
+IL_API il_status il_observe(const il_model *model, const il_batch *batch, int point, const char *const *names,
+                            int n, int first, int last, il_real *const *out, il_error *err);
 
 /* ---- contexts: one prompt, example by example ---------------------------------------------------- */
 
@@ -310,9 +287,8 @@ typedef struct {
 IL_API void il_prediction_free(il_prediction *summary);
 
 /* Predicts the target of every row of `queries` in context of `examples`. `answers` gets the columns row,
- * prediction (and target where queries hold it). docs/predict.md says what happens to missing cells, text,
- * constant columns and tables larger than the model. Cost: that of the examples once for every prompt, and
- * of one token for every query and prompt. */
+ * prediction (and target where queries hold it). docs/predict.md says what becomes of missing cells, text and
+ * tables larger than the model. Cost: that of the examples once a prompt, and of a token a query and prompt. */
 IL_API il_status il_predict(const il_model *model, const il_table *examples, const il_table *queries,
                             const il_predict_options *options, il_table **answers, il_prediction *summary,
                             il_error *err);
@@ -320,7 +296,6 @@ IL_API il_status il_predict(const il_model *model, const il_table *examples, con
 /* ---- forecasting a series, row by row ------------------------------------------------------------ */
 
 enum { IL_PERIODS = 4 };
-
 typedef struct {
     int lags;               /* newest values of its own column that a forecast reads: 1..62 */
     int others;             /* newest changes of every other column that it reads; 0: none */
@@ -335,16 +310,13 @@ typedef struct {
 } il_forecast_options;
 
 /* Each interval's bounds are NaN while there are too few errors to say. */
-typedef struct {
-    double value, low_80, high_80, low_95, high_95;
-} il_forecast_value;
+typedef struct { double value, low_80, high_80, low_95, high_95; } il_forecast_value;
 
 /* A mesa-layer that learns C series online: no fit, no split; every forecast is made before its row is seen.
  * It is bounded for any input and any `forget` (docs/forecast.md). */
 typedef struct il_forecast il_forecast;
 
 IL_API void il_forecast_defaults(il_forecast_options *options);
-
 /* `names` (C) or NULL: for tables and sentences. Memory O(C H (H + n^2)), with n <= 64 the inputs of a
  * forecast: 1 + lags + 2 per period + (C - 1)(1 + others) if others > 0. Errors: IL_ECONFIG naming the option. */
 IL_API il_status il_forecast_new(il_forecast **forecast, int columns, const char *const *names,

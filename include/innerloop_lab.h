@@ -29,6 +29,17 @@ IL_API il_status il_fail_io(il_error *err, const char *format, ...) __attribute_
 /* The word of `words` closest to `word` in edit distance, or NULL if none is near. */
 IL_API const char *il_nearest(const char *word, const char *const *words, int n);
 
+/* A CSV file row by row, as it comes: from a pipe each row is handed out when its line ends. `name` stands
+ * for the file in errors, which are il_table_read's. */
+typedef struct il_csv il_csv;
+IL_API il_status il_csv_new(il_csv **csv, il_read_fn *read, void *context, const char *name, il_error *err);
+IL_API void il_csv_free(il_csv *csv);
+IL_API int il_csv_cols(const il_csv *csv);
+IL_API const char *il_csv_col(const il_csv *csv, int col);
+/* cell (cols): the next row's cells, borrowed until the next call; *more 0 at the end. */
+IL_API il_status il_csv_next(il_csv *csv, const char **cell, int *more, il_error *err);
+IL_API int il_csv_line(const il_csv *csv); /* where that row began, from 1 */
+
 /* A cell as a number, NaN if it is missing; 0 when it is neither. */
 IL_API int il_cell_number(const char *cell, double *value);
 /* How to write a cell that is neither: `hint` gets a clause for a sentence. 1 when the cell was meant as a
@@ -213,6 +224,20 @@ IL_API const char *il_task_metric(const il_task *task);
 /* A model with the recipe's initial weights, drawn from its seed. */
 IL_API il_status il_model_new(il_model **model, const il_config *config, il_error *err);
 IL_API const il_config *il_model_config(const il_model *model);
+
+typedef struct {
+    int64_t backbone;  /* blocks and final norm: what the papers report */
+    int64_t embedding; /* positions, read-in, read-out */
+    int64_t all;
+} il_counts;
+IL_API il_counts il_model_counts(const il_model *model);
+
+/* What the weights' numbers are in the file that they were read from: "F32", "F64", "BF16", "F16", or
+ * "mixed". Here they are il_real: F16 and BF16 are widened, which is exact. */
+IL_API const char *il_model_dtype(const il_model *model);
+/* The program that a built model was assembled from, as text: what it computes, its registers, its layers.
+ * NULL for other models. */
+IL_API const char *il_model_program(const il_model *model);
 
 /* ---- training ----------------------------------------------------------------------------------- */
 

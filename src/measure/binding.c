@@ -31,32 +31,6 @@ typedef struct {
 
 /* ---- attention ------------------------------------------------------------------------------- */
 
-/* p (token+1): the weights that head h gives at the asked token of prompt i */
-static void weigh(const binding *w, const il_state *s, const il_op *op, int i, int h,
-                  double *p)
-{
-    il_heads a;
-    il_heads_of(&a, s->plan, op);
-    int K = a.key, in = a.input[IL_ROLE_KEY], width = il_columns(op, s, in);
-    const il_real *keys = il_x(op, s, in) + a.column[IL_ROLE_KEY];
-    const il_real *to = il_x(op, s, a.input[IL_ROLE_QUERY]) + a.column[IL_ROLE_QUERY] +
-                        (size_t)(i * s->tokens + w->token) * (size_t)width + h * K;
-    double most = -INFINITY, sum = 0;
-    for (int j = 0; j <= w->token; j++) {
-        const il_real *key = keys + (size_t)(i * s->tokens + j) * (size_t)width + h * K;
-        p[j] = 0;
-        for (int c = 0; c < K; c++) p[j] += (double)to[c] * (double)key[c];
-        p[j] /= sqrt(K);
-        most = fmax(most, p[j]);
-    }
-    for (int j = 0; j <= w->token; j++) {
-        il_real e = (il_real)(p[j] - most);
-        il_kernel()->exp(&e, &e, 1);
-        sum += p[j] = (double)e;
-    }
-    for (int j = 0; j <= w->token; j++) p[j] /= sum;
-}
-
 static void note_attention(const il_shard *q, const il_state *s, int number)
 {
     const binding *w = q->context;
@@ -68,7 +42,7 @@ static void note_attention(const il_shard *q, const il_state *s, int number)
     for (int i = 0; i < q->prompts; i++) {
         size_t row = (size_t)number * (size_t)w->batch->prompts + q->first + (size_t)i;
         for (int h = 0; h < H; h++) {
-            weigh(w, s, op, i, h, p);
+            il_heads_pattern(&a, op, s, i, h, w->token, p);
             for (int k = 0; k < w->lags; k++)
                 w->weight[row * (size_t)w->lags + (size_t)k] +=
                     p[il_model_tokens(w->s->model, w->t - k)] / (H * loops);

@@ -87,17 +87,11 @@ il_status il_model_check_prompts(const il_model *m, il_error *err)
                    name ? il_min(name, 40) : 4, name ? program : "NAME");
 }
 
-static il_status check(const il_model *m, const il_batch *batch, int first, int last,
-                       il_error *err)
+il_status il_model_check_batch(const il_model *m, const il_batch *batch, il_error *err)
 {
     const il_config *c = &m->config;
     IL_TRY(il_model_check_prompts(m, err));
     IL_TRY(il_batch_check(batch, err));
-    if (il_model_classes(m))
-        return il_fail(err, IL_ECONFIG,
-                       "the model answers with scores of %d classes, not with numbers: use "
-                       "il_context_next",
-                       il_model_classes(m));
     if (batch->dim > c->model.n_dims)
         return il_fail(err, IL_ECONFIG,
                        "prompts of %d dimensions do not fit the model's n_dims = %d",
@@ -106,19 +100,25 @@ static il_status check(const il_model *m, const il_batch *batch, int first, int 
         return il_fail(err, IL_ECONFIG,
                        "prompts of %d points do not fit the model's n_positions = %d",
                        batch->points, c->model.n_positions);
-    int outs = il_width(&m->plan, m->plan.answer);
+    int outs = il_model_classes(m) ? 1 : il_width(&m->plan, m->plan.answer);
     if (batch->outs != outs)
         return il_fail(err, IL_ECONFIG,
                        "prompts whose answers are %d numbers do not fit the model's %d",
                        batch->outs, outs);
-    return il_model_check_loops(m, first, last, err);
+    return IL_OK;
 }
 
 il_status il_model_answer(const il_model *m, const il_batch *batch, int first, int last,
                           il_real *yhat, il_error *err)
 {
     IL_GIVEN(err, "model yhat", m, yhat);
-    IL_TRY(check(m, batch, first, last, err));
+    IL_TRY(il_model_check_batch(m, batch, err));
+    if (il_model_classes(m))
+        return il_fail(err, IL_ECONFIG,
+                       "the model answers with scores of %d classes, not with numbers: use "
+                       "il_context_next",
+                       il_model_classes(m));
+    IL_TRY(il_model_check_loops(m, first, last, err));
     answering a = { .batch = batch, .first = first, .yhat = yhat };
     return il_run_prompts(m, batch,
                           &(il_pass){ .loops = last,

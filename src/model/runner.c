@@ -18,6 +18,7 @@ const il_layout *il_model_layout(const il_model *m)
 
 int il_model_tokens(const il_model *m, int points)
 {
+    if (!m || points < 0) return 0;
     return il_layout_token(il_model_layout(m), m->config.model.n_dims, points);
 }
 

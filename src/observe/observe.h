@@ -114,6 +114,11 @@ il_status il_answers_whole(double *yhat, const il_model *model, const il_batch *
 int il_layers_at(const il_layers *layers, const il_state *s, int op,
                  const il_real **stream);
 
+/* p (token+1): the weights that a head of softmax attention gives at a token of a prompt of the state, behind
+ * the op. From queries and keys, in double. */
+void il_heads_pattern(const il_heads *heads, const il_op *op, const il_state *s, int prompt,
+                      int head, int token, double *p);
+
 /* ---- readings ------------------------------------------------------------------------------ */
 
 typedef struct {

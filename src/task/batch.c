@@ -257,7 +257,12 @@ static il_status draw_ids(il_batch *batch, const il_task *task, const void *opts
 il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
                         const char *shift, int dims, il_draw at, il_error *err)
 {
-    IL_GIVEN(err, "batch task opts", batch, task, opts);
+    IL_GIVEN(err, "batch task", batch, task);
+    double usual[IL_TASK_OPTS] = { 0 };
+    if (!opts) {
+        il_opt_init(task->opts, usual);
+        opts = usual;
+    }
     IL_TRY(il_batch_check(batch, err));
     IL_GIVEN(err, "batch->w batch->noise", batch->w, batch->noise);
     IL_TRY(il_opt_check(task->opts, opts, "training.", err));

@@ -105,5 +105,13 @@ else
     skip 'Python calls it' 'no python3'
 fi
 
+# the program in Python of docs/library.md looks inside a model that the installed program built
+if command -v python3 >/dev/null; then
+    sed -n '/^```python$/,/^```$/p' "$ROOT/docs/library.md" | grep -v '^```' >look.py
+    expect 0 '' "$P/bin/innerloop" build gd -o gd.safetensors
+    check 'the program of docs/library.md runs' eval 'python3 look.py gd.safetensors >look.out'
+    check 'and shows numbers' grep -q '^\[.*[0-9.]*\]$' look.out
+fi
+
 check 'make uninstall' env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -C "$ROOT" uninstall BUILD="$BUILT" PREFIX="$P"
 check 'leaves nothing' eval '[ -z "$(find "$P" -type f -o -type l)" ]'

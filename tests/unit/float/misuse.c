@@ -215,7 +215,7 @@ static void prompts(void **state)
     CHECK_OK(il_batch_new(&b, 1, 5, 2, &err));
     NEEDS(il_batch_draw(NULL, t, o, NULL, 1, at, err));
     NEEDS(il_batch_draw(b, NULL, o, NULL, 1, at, err));
-    NEEDS(il_batch_draw(b, t, NULL, NULL, 1, at, err));
+    CHECK_OK(il_batch_draw(b, t, NULL, NULL, 1, at, &err));
     FAILS(il_batch_draw(&none, t, o, NULL, 1, at, err));
     half = *b;
     half.w = NULL;
@@ -306,6 +306,40 @@ static void models(void **state)
     FAILS(il_model_answer(m, b, 2, 1, yhat, err));
     FAILS(il_model_answer(m, b, 1, INT_MAX, yhat, err));
     FAILS(il_model_answer(bytes, b, 1, 1, yhat, err));
+    il_batch_free(b);
+    il_model_free(m);
+    il_model_free(bytes);
+}
+
+static void looking_inside(void **state)
+{
+    (void)state;
+    il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml");
+    il_table *slots = NULL;
+    il_batch *b;
+    il_real yhat[64];
+    CHECK_OK(il_batch_new(&b, 1, 5, 1, &err));
+    const char *names[] = { "tokens", "no such slot", NULL };
+    il_real *arrays[] = { yhat, yhat, NULL };
+    GIVES(il_model_tokens(NULL, 1), == 0);
+    GIVES(il_model_tokens(m, -1), == 0);
+    NEEDS(il_model_slots(NULL, m, err));
+    NEEDS(il_model_slots(&slots, NULL, err));
+    NEEDS(il_observe(NULL, b, -1, names, 1, 1, 1, arrays, err));
+    NEEDS(il_observe(m, NULL, -1, names, 1, 1, 1, arrays, err));
+    NEEDS(il_observe(m, b, -1, NULL, 1, 1, 1, arrays, err));
+    NEEDS(il_observe(m, b, -1, names, 1, 1, 1, NULL, err));
+    NEEDS(il_observe(m, b, -1, names + 2, 1, 1, 1, arrays, err));
+    NEEDS(il_observe(m, b, -1, names, 1, 1, 1, arrays + 2, err));
+    FAILS(il_observe(m, b, -1, names, -1, 1, 1, arrays, err));
+    FAILS(il_observe(m, b, -1, names, 2, 1, 1, arrays, err));
+    FAILS(il_observe(m, b, -2, names, 1, 1, 1, arrays, err));
+    FAILS(il_observe(m, b, INT_MAX, names, 1, 1, 1, arrays, err));
+    FAILS(il_observe(m, b, -1, names, 1, 0, 1, arrays, err));
+    FAILS(il_observe(m, b, -1, names, 1, 1, 2, arrays, err));
+    b->x[0] = (il_real)1e9;
+    FAILS_SAYING("is none of 0 to", il_observe(bytes, b, -1, names, 1, 1, 1, arrays, err));
+    assert_null(slots);
     il_batch_free(b);
     il_model_free(m);
     il_model_free(bytes);
@@ -812,6 +846,7 @@ int main(void)
         cmocka_unit_test(prompts),
         cmocka_unit_test(algorithms),
         cmocka_unit_test(models),
+        cmocka_unit_test(looking_inside),
         cmocka_unit_test(contexts),
         cmocka_unit_test(training),
         cmocka_unit_test(tables),

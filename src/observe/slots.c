@@ -1,0 +1,291 @@
+/* slots.c - what a model computes on its way, by name, as arrays
+ *
+ * A slot is what an op puts out: numbers for every token. Those of shared scratch live only until the
+ * next op needs the room, so each is copied by a tap right behind the op that made it.
+ *
+ * Softmax attention keeps no pattern; from the queries q and keys k of a head of K columns it is computed
+ * again, in double:  p_ij = softmax_{j<=i}(q_i . k_j / sqrt(K)), and 0 for j > i.
+ */
+#include "observe/observe.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const char pattern[] = ".pattern";
+
+typedef struct {
+    int slot;  /* or IL_NONE */
+    int op;    /* behind which it is copied; IL_NONE: as soon as a loop begins */
+    int heads; /* of a pattern, else 0 */
+    il_real *out;
+} observed;
+
+typedef struct {
+    const il_batch *batch;
+    const observed *of;
+    int n, first, last, tokens; /* T */
+} observing;
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+/* What an op keeps for its own backward pass has a layout of its own and no name here. */
+static int is_kept_apart(const il_plan *p, int slot)
+{
+    int producer = p->slots[slot].producer;
+    if (producer == IL_NONE) return 0;
+    const il_op *op = &p->ops[producer];
+    return slot != op->out;
+}
+
+static int patterned_heads(const il_plan *p, const il_op *op)
+{
+    il_heads h;
+    return il_heads_of(&h, p, op) && h.weights == IL_HEADS_SOFTMAX ? h.heads : 0;
+}
+
+static const char *part_of(il_section section)
+{
+    return section == IL_PRE ? "before" : section == IL_BODY ? "loop" : "after";
+}
+
+/* Is the slot the residual stream where a layer begins or ends? Its number, from 0 (the first one's
+ * beginning), or -1; where layers are loops, of the stream that loops hand on: 1. */
+static int layer_of(const il_layers *l, const il_plan *p, int slot)
+{
+    int pre = p->end[IL_PRE];
+    if (!l || p->slots[slot].width != l->width) return -1;
+    if (pre && p->ops[pre - 1].out == slot) return 0;
+    if (!pre && slot == p->tokens) return 0;
+    if (l->loops) return slot == p->carry_out ? 1 : -1;
+    for (int i = 0; i < l->n; i++)
+        if (p->ops[l->op[i]].out == slot) return i + 1;
+    return -1;
+}
+
+static il_status add_row(il_table *t, const char *name, int width, const char *part,
+                         const char *what, int layer, il_error *err)
+{
+    int row = il_table_rows(t);
+    IL_TRY(il_table_add_row(t, err));
+    IL_TRY(il_table_set_text(t, row, 0, name, err));
+    il_table_set(t, row, 1, width);
+    IL_TRY(il_table_set_text(t, row, 2, part, err));
+    IL_TRY(il_table_set_text(t, row, 3, what, err));
+    if (layer >= 0) il_table_set(t, row, 4, layer);
+    return IL_OK;
+}
+
+static il_status add_slots(il_table *t, const il_plan *p, const il_layers *l, il_error *err)
+{
+    for (int i = 0; i < p->n_slots; i++) {
+        const il_slot *s = &p->slots[i];
+        int layer = layer_of(l, p, i), producer = s->producer;
+        const char *what = layer >= 0            ? "stream"
+                           : i == p->answer      ? "answer"
+                           : producer == IL_NONE ? "input"
+                                                 : p->ops[producer].kind->name;
+        if (is_kept_apart(p, i)) continue;
+        IL_TRY(add_row(t, s->name, s->width, part_of(s->section), what, layer, err));
+        int heads = producer == IL_NONE ? 0 : patterned_heads(p, &p->ops[producer]);
+        if (!heads) continue;
+        char name[2 * IL_NAME];
+        snprintf(name, sizeof name, "%s%s", s->name, pattern);
+        IL_TRY(add_row(t, name, heads, part_of(s->section), "pattern", -1, err));
+    }
+    return IL_OK;
+}
+
+il_status il_model_slots(il_table **table, const il_model *m, il_error *err)
+{
+    IL_GIVEN(err, "table model", table, m);
+    static const struct {
+        const char *name;
+        int is_text;
+    } columns[] = {
+        { "name", 1 }, { "width", 0 }, { "part", 1 }, { "what", 1 }, { "layer", 0 }
+    };
+    il_table *t;
+    il_layers *layers = NULL;
+    IL_TRY(il_table_new(&t, "slots", err));
+    il_status status = il_layers_new(&layers, m, 0, NULL); /* some models have none */
+    if (status == IL_ECONFIG) status = IL_OK;
+    if (status) il_fail(err, status, "out of memory for the names of slots");
+    for (int c = 0; c < IL_COUNT(columns) && !status; c++)
+        status = il_table_add_col(t, columns[c].name, columns[c].is_text, err);
+    if (!status) status = add_slots(t, &m->plan, layers, err);
+    il_layers_free(layers);
+    if (status)
+        il_table_free(t);
+    else
+        *table = t;
+    return status;
+}
+
+static il_status unknown(const il_model *m, const char *name, il_error *err)
+{
+    il_table *t;
+    IL_TRY(il_model_slots(&t, m, err));
+    int rows = il_table_rows(t);
+    const char **names = calloc((size_t)rows + 1, sizeof *names);
+    for (int r = 0; names && r < rows; r++) names[r] = il_table_text(t, r, 0);
+    const char *near = names ? il_nearest(name, names, rows) : NULL;
+    il_status status =
+        il_fail(err, IL_ECONFIG, "the model computes no '%s'%s%s%s", il_show(name).text,
+                near ? "; did you mean '" : "", near ? near : "",
+                near ? "'?" : "; il_model_slots lists what it does");
+    free(names);
+    il_table_free(t);
+    return status;
+}
+
+static il_status find(observed *to, const il_model *m, const char *name, il_error *err)
+{
+    const il_plan *p = &m->plan;
+    size_t size = strlen(name), end = sizeof pattern - 1;
+    *to = (observed){ .slot = IL_NONE, .op = IL_NONE };
+    for (int i = 0; i < p->n_slots; i++) {
+        int producer = p->slots[i].producer;
+        if (is_kept_apart(p, i)) continue;
+        to->op = producer;
+        to->slot = i;
+        if (!strcmp(p->slots[i].name, name)) return IL_OK;
+        if (producer == IL_NONE || size <= end || strcmp(name + size - end, pattern) ||
+            strlen(p->slots[i].name) != size - end ||
+            strncmp(p->slots[i].name, name, size - end))
+            continue;
+        to->heads = patterned_heads(p, &p->ops[producer]);
+        if (to->heads) return IL_OK;
+    }
+    return unknown(m, name, err);
+}
+
+/* ---- copies -------------------------------------------------------------------------------------- */
+
+void il_heads_pattern(const il_heads *a, const il_op *op, const il_state *s, int prompt,
+                      int head, int token, double *p)
+{
+    int K = a->key, in = a->input[IL_ROLE_KEY], width = il_columns(op, s, in);
+    size_t from = (size_t)(prompt * s->tokens) * (size_t)width;
+    const il_real *keys = il_x(op, s, in) + a->column[IL_ROLE_KEY] + from + head * K;
+    int asks = a->input[IL_ROLE_QUERY], stride = il_columns(op, s, asks);
+    const il_real *query = il_x(op, s, asks) + a->column[IL_ROLE_QUERY] +
+                           (size_t)(prompt * s->tokens + token) * (size_t)stride + head * K;
+    double most = -INFINITY, sum = 0;
+    for (int j = 0; j <= token; j++, keys += width) {
+        p[j] = 0;
+        for (int c = 0; c < K; c++) p[j] += (double)query[c] * (double)keys[c];
+        p[j] /= sqrt(K);
+        most = fmax(most, p[j]);
+    }
+    for (int j = 0; j <= token; j++) {
+        il_real e = (il_real)(p[j] - most);
+        il_kernel()->exp(&e, &e, 1);
+        sum += p[j] = (double)e;
+    }
+    for (int j = 0; j <= token; j++) p[j] /= sum;
+}
+
+static void copy_pattern(const observing *w, const observed *o, const il_shard *q,
+                         const il_state *s, int loop)
+{
+    const il_op *op = &s->plan->ops[o->op];
+    double *p = q->scratch;
+    size_t T = (size_t)w->tokens, B = (size_t)w->batch->prompts;
+    il_heads a;
+    il_heads_of(&a, s->plan, op);
+    for (int i = 0; i < q->prompts; i++)
+        for (int h = 0; h < o->heads; h++) {
+            size_t head =
+                ((size_t)loop * B + q->first + (size_t)i) * (size_t)o->heads + (size_t)h;
+            for (size_t t = 0; t < T; t++) {
+                il_real *row = o->out + (head * T + t) * T;
+                il_heads_pattern(&a, op, s, i, h, (int)t, p);
+                for (size_t j = 0; j < T; j++) row[j] = j <= t ? (il_real)p[j] : 0;
+            }
+        }
+}
+
+static void copy(const observing *w, const observed *o, const il_shard *q,
+                 const il_state *s, int loop)
+{
+    size_t C = (size_t)il_width(s->plan, o->slot), T = (size_t)w->tokens;
+    if (o->heads) {
+        copy_pattern(w, o, q, s, loop);
+        return;
+    }
+    memcpy(o->out + ((size_t)loop * (size_t)w->batch->prompts + q->first) * T * C,
+           s->value[o->slot], sizeof *o->out * (size_t)q->prompts * T * C);
+}
+
+/* What is there before any loop is the same in all of them. */
+static void tap(const il_shard *q, il_state *s, int op)
+{
+    const observing *w = q->context;
+    const il_plan *p = s->plan;
+    int before = op < p->end[IL_PRE], loops = w->last - w->first + 1;
+    int loop = s->loop + 1 - w->first;
+    for (int i = 0; i < w->n; i++) {
+        const observed *o = &w->of[i];
+        int input = o->op == IL_NONE && op == (o->slot == p->carry_in ? p->end[IL_PRE] : 0);
+        if (o->op != op && !input) continue;
+        if (before || (input && o->slot != p->carry_in))
+            for (int l = 0; l < loops && (before || s->loop == 0); l++) copy(w, o, q, s, l);
+        else if (loop >= 0 && loop < loops)
+            copy(w, o, q, s, loop);
+    }
+}
+
+static il_status check_ids(const il_model *m, const il_batch *batch, il_error *err)
+{
+    int classes = il_model_classes(m);
+    size_t n = (size_t)batch->prompts * (size_t)batch->points;
+    for (size_t i = 0; classes && i < n; i++)
+        if (!(batch->x[i] >= 0 && batch->x[i] < (il_real)classes &&
+              batch->y[i] < (il_real)classes))
+            return il_fail(err, IL_ECONFIG, "a prompt holds an id that is none of 0 to %d",
+                           classes - 1);
+    return IL_OK;
+}
+
+static il_status check(const il_model *m, const il_batch *batch, int point, int first,
+                       int last, il_error *err)
+{
+    IL_TRY(il_model_check_batch(m, batch, err));
+    if (point < -1 || point >= batch->points)
+        return il_fail(err, IL_ECONFIG, "the prompts have no point %d; -1 stands for all",
+                       point);
+    IL_TRY(check_ids(m, batch, err));
+    return il_model_check_loops(m, first, last, err);
+}
+
+il_status il_observe(const il_model *m, const il_batch *batch, int point,
+                     const char *const *names, int n, int first, int last,
+                     il_real *const *out, il_error *err)
+{
+    IL_GIVEN(err, "model batch names out", m, batch, names, out);
+    IL_WITHIN(err, IL_MOST, "n", n);
+    IL_TRY(check(m, batch, point, first, last, err));
+    observed *of = calloc((size_t)n + 1, sizeof *of);
+    il_status status = of ? IL_OK : il_fail(err, IL_EFAIL, "out of memory to observe");
+    for (int i = 0; i < n && !status; i++) {
+        if (!names[i] || !out[i])
+            status = il_fail(err, IL_ECONFIG, "il_observe needs `%s[%d]`, which is NULL",
+                             names[i] ? "out" : "names", i);
+        if (!status) status = find(&of[i], m, names[i], err);
+        of[i].out = out[i];
+    }
+    int T = il_model_tokens(m, point < 0 ? batch->points : point + 1);
+    observing w = { batch, of, n, first, last, T };
+    if (!status)
+        status = il_run_prompts(m, batch,
+                                &(il_pass){ .loops = last,
+                                            .post = last - first + 1,
+                                            .ask = point < 0 ? IL_ASK_ALL : IL_ASK_ONE,
+                                            .point = point,
+                                            .scratch = sizeof(double) * (size_t)T,
+                                            .tap = tap,
+                                            .context = &w },
+                                err);
+    free(of);
+    return status;
+}
