@@ -177,9 +177,9 @@ static void rows(const il_kernels *k, int M, int C)
     ROW("log", k->log(y, x, n));
     ROW("erf", k->erf(y, x, n));
     ROW("add", k->add(y, x, z, n));
-    ROW("adam, 1 gradient", k->adam(x, y, z, gain, 0, 1, n, 1, (il_real)0.9, (il_real)0.999,
-                                    1, 1, (il_real)1e-8, (il_real)1e-3, 0));
-    ROW("grad_squares", sink = (float)k->grad_squares(x, 0, 1, n));
+    ROW("adam", k->adam(x, y, z, gain, n, 1, (il_real)0.9, (il_real)0.999, 1, 1,
+                        (il_real)1e-8, (il_real)1e-3, 0));
+    ROW("squares", sink = (float)k->squares(x, n));
 #undef ROW
     free(x), free(y), free(z), free(gain), free(stat), free(dgain), free(dbias);
 }

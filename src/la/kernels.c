@@ -76,5 +76,5 @@ const il_kernels JOIN(il_kernels_, IL_ISA) = {
     .log = log_map,
     .erf = erf_map,
     .adam = adam,
-    .grad_squares = grad_squares,
+    .squares = squares,
 };

@@ -146,13 +146,13 @@ typedef struct {
     void (*log)(il_real *y, const il_real *x, size_t n);
     void (*erf)(il_real *y, const il_real *x, size_t n);
 
-    /* g = sum of `slots` gradients (stride apart) in order, times `scale`; then Adam:
-     * m, v moving averages, w -= rate * (m c1 / (sqrt(v c2) + eps) + decay w). */
-    void (*adam)(il_real *w, il_real *m, il_real *v, const il_real *grads, size_t stride,
-                 int slots, size_t n, il_real scale, il_real beta1, il_real beta2,
-                 il_real c1, il_real c2, il_real eps, il_real rate, il_real decay);
-    /* sum of squares of the same summed gradient, in double, in fixed order (for its norm) */
-    double (*grad_squares)(const il_real *grads, size_t stride, int slots, size_t n);
+    /* Adam, with the gradient g = scale * grad: m, v moving averages of g and g^2,
+     * w -= rate * (m c1 / (sqrt(v c2) + eps) + decay w). */
+    void (*adam)(il_real *w, il_real *m, il_real *v, const il_real *grad, size_t n,
+                 il_real scale, il_real beta1, il_real beta2, il_real c1, il_real c2,
+                 il_real eps, il_real rate, il_real decay);
+    /* sum of squares, in double, in fixed order (for a gradient's norm) */
+    double (*squares)(const il_real *x, size_t n);
 } il_kernels;
 
 /* The table in use: IL_KERNEL, or the best this machine runs. Never NULL. */

@@ -107,20 +107,13 @@ static void dot_rows(il_real *y, const il_real *X, int ldx, const il_real *Z, in
 
 /* ---- the optimiser's step ---------------------------------------------------------------------- */
 
-INLINE vf slots_sum(const il_real *grads, size_t stride, int slots, size_t i, int left)
-{
-    vf g = LOAD(grads);
-    for (int s = 1; s < slots; s++) g += LOAD(grads + (size_t)s * stride);
-    return g;
-}
-
-static void adam(il_real *w, il_real *m, il_real *v, const il_real *grads, size_t stride,
-                 int slots, size_t n, il_real scale, il_real beta1, il_real beta2,
-                 il_real c1, il_real c2, il_real eps, il_real rate, il_real decay)
+static void adam(il_real *w, il_real *m, il_real *v, const il_real *grad, size_t n,
+                 il_real scale, il_real beta1, il_real beta2, il_real c1, il_real c2,
+                 il_real eps, il_real rate, il_real decay)
 {
     EACH_VECTOR(n)
     {
-        vf g = slots_sum(grads, stride, slots, i, left) * scale, old = LOAD(w);
+        vf g = LOAD(grad) * scale, old = LOAD(w);
         vf mean = vfma(vsplat(beta1), LOAD(m), (1 - beta1) * g);
         vf square = vfma(vsplat(beta2), LOAD(v), (1 - beta2) * (g * g));
         vf u = mean * c1 / (vsqrt(square * c2) + eps);
@@ -130,20 +123,16 @@ static void adam(il_real *w, il_real *m, il_real *v, const il_real *grads, size_
     }
 }
 
-static double grad_squares(const il_real *grads, size_t stride, int slots, size_t n)
+static double squares(const il_real *x, size_t n)
 {
     double lane[IL_LANES] = { 0 };
     size_t whole = n / IL_LANES * IL_LANES;
     for (size_t start = 0; start < whole; start += IL_LANES)
         for (int b = 0; b < IL_LANES; b += VL) {
-            vf g = slots_sum(grads, stride, slots, start + (size_t)b, VL);
-            for (int l = 0; l < VL; l++) lane[b + l] += (double)g[l] * (double)g[l];
+            const il_real *part = x + start + b;
+            for (int l = 0; l < VL; l++) lane[b + l] += (double)part[l] * (double)part[l];
         }
-    for (size_t i = whole; i < n; i++) {
-        il_real g = grads[i];
-        for (int s = 1; s < slots; s++) g += grads[(size_t)s * stride + i];
-        lane[i - whole] += (double)g * (double)g;
-    }
+    for (size_t i = whole; i < n; i++) lane[i - whole] += (double)x[i] * (double)x[i];
     for (int w = IL_LANES / 2; w > 0; w /= 2)
         for (int l = 0; l < w; l++) lane[l] += lane[l + w];
     return lane[0];

@@ -268,19 +268,12 @@ static void dot_rows(il_real *y, const il_real *X, int ldx, const il_real *Z, in
 
 /* ---- the optimiser's step ------------------------------------------------------------------------- */
 
-static il_real slots_sum(const il_real *grads, size_t stride, int slots, size_t i)
-{
-    il_real g = grads[i];
-    for (int s = 1; s < slots; s++) g += grads[(size_t)s * stride + i];
-    return g;
-}
-
-static void adam(il_real *w, il_real *m, il_real *v, const il_real *grads, size_t stride,
-                 int slots, size_t n, il_real scale, il_real beta1, il_real beta2,
-                 il_real c1, il_real c2, il_real eps, il_real rate, il_real decay)
+static void adam(il_real *w, il_real *m, il_real *v, const il_real *grad, size_t n,
+                 il_real scale, il_real beta1, il_real beta2, il_real c1, il_real c2,
+                 il_real eps, il_real rate, il_real decay)
 {
     for (size_t i = 0; i < n; i++) {
-        il_real g = slots_sum(grads, stride, slots, i) * scale;
+        il_real g = grad[i] * scale;
         m[i] = fused(beta1, m[i], (1 - beta1) * g);
         v[i] = fused(beta2, v[i], (1 - beta2) * (g * g));
         il_real u = m[i] * c1 / (root(v[i] * c2) + eps);
@@ -288,13 +281,10 @@ static void adam(il_real *w, il_real *m, il_real *v, const il_real *grads, size_
     }
 }
 
-static double grad_squares(const il_real *grads, size_t stride, int slots, size_t n)
+static double squares(const il_real *x, size_t n)
 {
     double lane[IL_LANES] = { 0 };
-    for (size_t i = 0; i < n; i++) {
-        double g = slots_sum(grads, stride, slots, i);
-        lane[i % IL_LANES] += g * g;
-    }
+    for (size_t i = 0; i < n; i++) lane[i % IL_LANES] += (double)x[i] * (double)x[i];
     for (int w = IL_LANES / 2; w > 0; w /= 2)
         for (int l = 0; l < w; l++) lane[l] += lane[l + w];
     return lane[0];

@@ -273,9 +273,8 @@ static void train_once(probe *p, const int *rows, int n, int step, int steps, il
         move_shares(p, step, steps);
     }
     double rate = 3e-3 * (1 - (double)(step - 1) / steps);
-    il_kernel()->adam(p->net->weights, grad + N, grad + 2 * N, grad, N, 1, N, 1,
-                      (il_real)0.9, (il_real)0.999,
-                      (il_real)(1 / (1 - il_power(0.9, step))),
+    il_kernel()->adam(p->net->weights, grad + N, grad + 2 * N, grad, N, 1, (il_real)0.9,
+                      (il_real)0.999, (il_real)(1 / (1 - il_power(0.9, step))),
                       (il_real)(1 / (1 - il_power(0.999, step))), (il_real)1e-8,
                       (il_real)rate, (il_real)1e-2);
     il_model_pack(p->net);

@@ -32,7 +32,7 @@ size_t il_trainer_bytes(const il_trainer *trainer); /* of the plan: all of the a
  * update. Errors: IL_ENUMERIC when the loss is not finite. */
 il_status il_trainer_gradient(il_trainer *trainer, il_progress *p, il_error *err);
 
-/* The gradient of weight i, summed over the slots into `grad` (its size). */
+/* The gradient of weight i (its size), as il_trainer_gradient left it. */
 void il_trainer_read_gradient(const il_trainer *trainer, int i, il_real *grad);
 
 /* il_trainer_gradient, then clipping, Adam and packing; the model's step rises by one. The

@@ -2,8 +2,8 @@
  *
  * A batch is cut into shards of a few prompts. Each shard runs its whole forward and backward on
  * one core, in cache. The shards are dealt to a fixed number of slots, each summing its shards'
- * gradients in order; the slots are then summed in order while Adam updates. Threads take whole
- * slots, so nothing depends on how many there are.
+ * gradients in order; then every chunk of the weights sums its slots in order. Threads take whole
+ * slots and whole chunks, so nothing depends on how many there are.
  */
 #include "train/train.h"
 
@@ -23,7 +23,8 @@ struct il_trainer {
     int n_states;
     il_batch *batch;
     const il_task *task;
-    il_real *grads; /* (slots, n_weights) */
+    il_real
+        *grads; /* (slots, n_weights); the first holds their sum after a step's gradient */
     il_real *m, *v;
     double *losses;  /* (slots) */
     double *squares; /* (chunks) */
@@ -201,6 +202,18 @@ static void run_slot(void *context, int slot, int worker)
     t->losses[slot] = s->loss;
 }
 
+/* Sums the slots of a chunk into the first, in order. */
+static void sum_chunk(void *context, int i, int worker)
+{
+    (void)worker;
+    il_trainer *t = context;
+    int slots = t->model->config.training.slots;
+    size_t stride = t->model->plan.n_weights;
+    il_real *sum = t->grads + t->chunks[i].from;
+    for (int slot = 1; slot < slots; slot++)
+        il_kernel()->add(sum, sum, sum + stride * (size_t)slot, t->chunks[i].n);
+}
+
 il_status il_trainer_gradient(il_trainer *t, il_progress *p, il_error *err)
 {
     const il_config *c = &t->model->config;
@@ -219,6 +232,7 @@ il_status il_trainer_gradient(il_trainer *t, il_progress *p, il_error *err)
                                    c->model.n_dims);
     IL_TRY(draw(t, step, p->points, p->dims, err));
     il_parallel(c->training.slots, run_slot, t);
+    il_parallel(t->n_chunks, sum_chunk, t);
     for (int slot = 0; slot < c->training.slots; slot++) p->loss += t->losses[slot];
     p->loss = p->loss / answers(t) * il_task_unit(t->task);
     if (!isfinite(p->loss))
@@ -233,11 +247,7 @@ il_status il_trainer_gradient(il_trainer *t, il_progress *p, il_error *err)
 void il_trainer_read_gradient(const il_trainer *t, int i, il_real *grad)
 {
     const il_param *w = &t->model->plan.params[i];
-    size_t n = il_param_size(w);
-    memset(grad, 0, sizeof *grad * n);
-    for (int slot = 0; slot < t->model->config.training.slots; slot++)
-        il_kernel()->add(grad, grad,
-                         t->grads + t->model->plan.n_weights * (size_t)slot + w->offset, n);
+    memcpy(grad, t->grads + w->offset, sizeof *grad * il_param_size(w));
 }
 
 /* ---- the update ------------------------------------------------------------------------------ */
@@ -246,9 +256,7 @@ static void measure_chunk(void *context, int i, int worker)
 {
     (void)worker;
     il_trainer *t = context;
-    t->squares[i] =
-        il_kernel()->grad_squares(t->grads + t->chunks[i].from, t->model->plan.n_weights,
-                                  t->model->config.training.slots, t->chunks[i].n);
+    t->squares[i] = il_kernel()->squares(t->grads + t->chunks[i].from, t->chunks[i].n);
 }
 
 static double gradient_norm(il_trainer *t)
@@ -259,11 +267,8 @@ static double gradient_norm(il_trainer *t)
     return sqrt(sum);
 }
 
-/* Sums the slots of a chunk into the first, in order, and holds every element within +- limit. */
-static void clip_elements(il_real *g, size_t stride, int slots, size_t n, il_real limit)
+static void clip_elements(il_real *g, size_t n, il_real limit)
 {
-    for (int slot = 1; slot < slots; slot++)
-        il_kernel()->add(g, g, g + stride * (size_t)slot, n);
     for (size_t i = 0; i < n; i++)
         g[i] = g[i] > limit ? limit : g[i] < -limit ? -limit : g[i];
 }
@@ -275,20 +280,16 @@ static void update_chunk(void *context, int i, int worker)
     il_model *model = t->model;
     const il_config *c = &model->config;
     chunk k = t->chunks[i];
-    int slots = c->training.slots;
-    if (c->training.clip_value > 0) {
-        clip_elements(t->grads + k.from, model->plan.n_weights, slots, k.n,
-                      (il_real)c->training.clip_value);
-        slots = 1;
-    }
+    if (c->training.clip_value > 0)
+        clip_elements(t->grads + k.from, k.n, (il_real)c->training.clip_value);
     double beta1 = c->training.beta1, beta2 = c->training.beta2;
     int64_t n = model->step + 1;
-    il_kernel()->adam(
-        model->weights + k.from, t->m + k.from, t->v + k.from, t->grads + k.from,
-        model->plan.n_weights, slots, k.n, t->scale, (il_real)beta1, (il_real)beta2,
-        (il_real)(1 / (1 - il_power(beta1, n))), (il_real)(1 / (1 - il_power(beta2, n))),
-        (il_real)c->training.adam_eps, (il_real)il_rate_at(c, model->step),
-        (il_real)(k.decays ? c->training.weight_decay : 0));
+    il_kernel()->adam(model->weights + k.from, t->m + k.from, t->v + k.from,
+                      t->grads + k.from, k.n, t->scale, (il_real)beta1, (il_real)beta2,
+                      (il_real)(1 / (1 - il_power(beta1, n))),
+                      (il_real)(1 / (1 - il_power(beta2, n))),
+                      (il_real)c->training.adam_eps, (il_real)il_rate_at(c, model->step),
+                      (il_real)(k.decays ? c->training.weight_decay : 0));
 }
 
 il_status il_trainer_step(il_trainer *t, int norm, il_progress *p, il_error *err)

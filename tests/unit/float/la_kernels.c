@@ -274,15 +274,13 @@ static void sum_case(const il_kernels *k, const int *size)
 
 static void adam_case(const il_kernels *k, const int *size)
 {
-    size_t n = (size_t)size[0] * 3, stride = n + (size_t)size[1] % 20;
-    int slots = 1 + size[2] % 5;
-    float *g = in(stride * (size_t)(slots - 1) + n);
+    size_t n = (size_t)size[0] * 3;
+    float *g = in(n);
     float *w = out(n), *m = out(n), *v = out(n), *norm = out(2);
     for (size_t i = 0; i < n; i++) v[i] *= v[i];
-    double squares = k->grad_squares(g, stride, slots, n);
+    double squares = k->squares(g, n);
     memcpy(norm, &squares, sizeof squares);
-    k->adam(w, m, v, g, stride, slots, n, 0.5f, 0.9f, 0.999f, 1.5f, 2.5f, 1e-8f, 1e-3f,
-            0.1f);
+    k->adam(w, m, v, g, n, 0.5f, 0.9f, 0.999f, 1.5f, 2.5f, 1e-8f, 1e-3f, 0.1f);
 }
 
 static void the_rest_agrees(void **unused)
@@ -406,7 +404,7 @@ static void regression_case(const il_kernels *k, const int *size)
 static void are_the_bits_of_every_machine(void **unused)
 {
     (void)unused;
-    CHECK(hash_of_plain == 0x8424ea9f468fe029u, "the hash of all results is %016llx",
+    CHECK(hash_of_plain == 0x490eeaa28568ed64u, "the hash of all results is %016llx",
           (unsigned long long)hash_of_plain);
 }
 
