@@ -161,15 +161,20 @@ def difference(shown, printed):
 # ---- what pages name --------------------------------------------------------------------------
 
 
+FLAG = r"(?<![\w-])--?[a-z][a-z0-9-]*"
+
+
 def names_of(folder):
-    """The program's commands, their options, and the names behind `train`, `build`, `reproduce` and `list`."""
+    """The program's commands with their options, those of `inspect` by measure, and the names behind them."""
     def listed(what):
         return [row.split()[0] for row in folder.run(f"innerloop {what}").splitlines()[1:] if row.strip()]
 
     commands = listed("list commands")
-    options = {c: set(re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", folder.run(f"innerloop help {c}"))) for c in commands}
+    options = {c: set(re.findall(FLAG, folder.run(f"innerloop help {c}"))) for c in commands}
+    measures = listed("list measures")
+    options |= {f"inspect {m}": set(re.findall(FLAG, folder.run(f"innerloop help inspect {m}"))) for m in measures}
     return options, {"train": listed("list recipes"), "build": listed("list constructions"),
-                     "reproduce": [*listed("reproduce --list"), "all"]}
+                     "reproduce": [*listed("reproduce --list"), "all"], "inspect": measures}
 
 
 def spoken(text):
@@ -197,9 +202,10 @@ def check_names(folder):
                 if re.fullmatch(r"[a-z]+", command):
                     faults.append(f"{where}:{n}: there is no command `innerloop {command}`")
                 continue
+            known = options.get(" ".join(words[:2]), options[command]) | {"--help"}
             for word in words[1:]:
                 flag = re.match(r"\[?(--?[a-z][a-z0-9-]*)", word)
-                if flag and flag.group(1) not in options[command] | {"--help"}:
+                if flag and flag.group(1) not in known:
                     faults.append(f"{where}:{n}: `innerloop {command}` has no option {flag.group(1)}")
             if command in names and len(words) > 1 and re.fullmatch(r"[a-z][a-z0-9_-]*,?", words[1]):
                 if words[1].rstrip(",") not in names[command]:
