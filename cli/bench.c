@@ -2,18 +2,21 @@
 #include "cli.h"
 
 typedef struct {
-    int json, no_peer, repeats, threads;
-    const char *only, *python;
+    int json, no_peer;
+    const char *python;
 } options;
 static const il_opt opts[] = {
     CLI_FLAG(json, "one JSON object"),
-    CLI_STRING(only, NULL, "NAME,...", "these rows"),
-    CLI_INT(repeats, 5, 1, "N", "samples of each row"),
-    CLI_INT(threads, 2, 1, "N", "of rows not named 1t; fewer where the machine has fewer"),
     CLI_FLAG(no_peer, "do not start PyTorch"),
     CLI_STRING(python, NULL, "PROGRAM", "the Python that has PyTorch (/usr/bin/python3)"),
     { 0 },
 };
+
+static const il_opt *settings(int words, char *const *word)
+{
+    (void)words, (void)word;
+    return il_options("bench", NULL);
+}
 
 static double ask_peer(void *context, const char *row, int threads, char name[IL_TEXT])
 {
@@ -122,15 +125,14 @@ static il_status run(const cli_call *call, il_error *err)
     il_table *table;
     il_peaks peaks;
     cli_peer *peer = NULL;
-    il_bench_options bench = {
-        .only = o->only, .repeats = o->repeats, .threads = o->threads, .say = say
-    };
+    il_bench_watch watch = { .say = say };
     if (!o->no_peer) {
         CLI_TRY(cli_peer_new(&peer, o->python, err));
-        bench.peer = ask_peer;
-        bench.context = peer;
+        watch.peer = ask_peer;
+        watch.context = peer;
     }
-    il_status status = il_bench(&bench, &peaks, &table, err);
+    il_status status =
+        il_bench(call->settings, call->n_settings, &watch, &peaks, &table, err);
     cli_peer_free(peer);
     CLI_TRY(status);
     if (o->json) {
@@ -153,5 +155,6 @@ const cli_command cmd_bench = {
             "their seconds by ours. docs/performance.md says what the rows are.",
     .options = opts,
     .size = sizeof(options),
+    .settings = settings,
     .run = run,
 };

@@ -22,12 +22,13 @@ static il_status predict_penguins(const il_model *model, il_error *err)
     char a[CLI_PATH], b[CLI_PATH];
     il_table *examples = NULL, *queries = NULL, *answers = NULL;
     il_prediction p = { 0 };
-    il_predict_options ask = { .target = "body_mass_g" };
+    static const char *const target = "target=body_mass_g";
     CLI_TRY(cli_data(a, "examples", "penguins_examples.csv", err));
     CLI_TRY(cli_data(b, "examples", "penguins_queries.csv", err));
     il_status status = il_table_read(&examples, a, err);
     if (!status) status = il_table_read(&queries, b, err);
-    if (!status) status = il_predict(model, examples, queries, &ask, &answers, &p, err);
+    if (!status)
+        status = il_predict(model, examples, queries, &target, 1, &answers, &p, err);
     if (!status)
         printf("Error (rmse, grams) on %d penguins it is asked about, given %d others:\n"
                "model %.0f, ridge %.0f, ols %.0f, always the mean %.0f\n",

@@ -1,7 +1,6 @@
 /* forecast.c - innerloop forecast SERIES.csv: a series row by row, from a file or as it comes */
 #include "cli.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,23 +11,12 @@
 enum { MOST_COLUMNS = 64 };
 
 typedef struct {
-    const char *column, *period, *against, *state, *model;
-    int lags, others, horizon, save_every;
-    double forget, ridge;
-    int resume, score, last, json, csv;
+    const char *column, *state, *model;
+    int save_every, resume, score, last, json, csv;
 } options;
 static const il_opt opts[] = {
     CLI_STRING(column, NULL, "C,...",
                "the columns to forecast (all whose first row is a number)"),
-    CLI_INT(lags, 0, 1, "N", "newest values that a forecast reads (12)"),
-    CLI_INT(others, -1, 0, "N", "newest changes of every other column that it reads (0)"),
-    CLI_INT(horizon, 0, 1, "H", "rows ahead, 1 to H (1)"),
-    CLI_STRING(period, NULL, "P,...", "seasons in rows, at most four"),
-    CLI_OPT(REAL, forget, NAN, -1e300, 1e300, "G",
-            "what a row counts one row later (0.999)", NULL),
-    CLI_OPT(REAL, ridge, NAN, -1e300, 1e300, "M",
-            "pull towards \"no change\" (several, mixed by their losses)", NULL),
-    CLI_STRING(against, NULL, "F,...", "beside it: persistence, seasonal, ar, nlms, naive"),
     CLI_STRING(model, NULL, "RUN", "a trained model of sequences answers, one row ahead"),
     CLI_FLAG(score, "print errors next to the others' instead of forecasts"),
     CLI_FLAG(last, "print only what is forecast after the last row"),
@@ -40,7 +28,14 @@ static const il_opt opts[] = {
     { 0 },
 };
 
+static const il_opt *settings(int words, char *const *word)
+{
+    (void)words, (void)word;
+    return il_options("forecast", NULL);
+}
+
 typedef struct {
+    const cli_call *call;
     const options *o;
     const char *path; /* for sentences */
     il_csv *rows;
@@ -101,29 +96,6 @@ static void watch_signals(void)
 }
 
 /* ---- what is forecast ------------------------------------------------------------------------ */
-
-/* Whole numbers separated by commas. */
-static il_status read_periods(const char *text, int period[IL_PERIODS], il_error *err)
-{
-    const char *at = text;
-    for (int p = 0;; p++) {
-        char *end;
-        errno = 0;
-        long v = strtol(at, &end, 10);
-        if (end == at || (*end && *end != ',') || errno || v < 2 || v > 10080 ||
-            !isdigit((unsigned char)*at))
-            return il_fail(err, IL_EUSAGE,
-                           "forecast: --period takes whole numbers from 2 to 10080, not "
-                           "'%.64s'",
-                           text);
-        if (p == IL_PERIODS)
-            return il_fail(err, IL_EUSAGE, "forecast: --period takes at most %d periods",
-                           IL_PERIODS);
-        period[p] = (int)v;
-        if (!*end) return IL_OK;
-        at = end + 1;
-    }
-}
 
 static int find_column(const il_csv *rows, const char *name, size_t size)
 {
@@ -190,28 +162,19 @@ static il_status choose_columns(session *s, il_error *err)
     return il_fail(err, IL_ECONFIG, "%s: no column of numbers", s->path);
 }
 
+/* The settings that were given; scores stand beside those of other forecasters. */
 static il_status make(session *s, il_error *err)
 {
-    const options *o = s->o;
-    const char *names[MOST_COLUMNS];
-    il_forecast_options f;
-    il_forecast_defaults(&f);
-    f.model = s->model;
-    if (o->lags) f.lags = o->lags;
-    if (o->horizon) f.horizon = o->horizon;
-    if (o->others >= 0) f.others = o->others;
-    if (!isnan(o->forget)) f.forget = o->forget;
-    if (!isnan(o->ridge)) f.ridge = o->ridge;
-    if (o->period) CLI_TRY(read_periods(o->period, f.period, err));
-    const char *against =
-        o->against ? o->against
-        : o->score ? o->period ? "persistence,seasonal,ar,nlms" : "persistence,ar,nlms"
-                   : "";
-    if (snprintf(f.against, sizeof f.against, "%s", against) >= (int)sizeof f.against)
-        return il_fail(err, IL_EUSAGE, "forecast: --against is too long");
+    const cli_call *call = s->call;
+    const char *names[MOST_COLUMNS], *setting[32]; /* each option of the table once */
+    int n = call->n_settings;
+    for (int i = 0; i < n; i++) setting[i] = call->settings[i];
+    if (s->o->score && !cli_setting(call, "against"))
+        setting[n++] = cli_setting(call, "period") ? "against=persistence,seasonal,ar,nlms"
+                                                   : "against=persistence,ar,nlms";
     CLI_TRY(choose_columns(s, err));
     for (int c = 0; c < s->n; c++) names[c] = il_csv_col(s->rows, s->cell[c]);
-    return il_forecast_new(&s->forecast, s->n, names, &f, err);
+    return il_forecast_new(&s->forecast, s->n, names, s->model, setting, n, err);
 }
 
 /* The state's columns, wherever they stand now. */
@@ -292,7 +255,7 @@ static void print_header(session *s)
 /* What has been forecast from the newest row; seen at once by whoever reads. */
 static il_status print_forecasts(session *s, il_error *err)
 {
-    int H = il_forecast_opts(s->forecast)->horizon;
+    int H = il_forecast_horizon(s->forecast);
     int64_t rows = il_forecast_rows(s->forecast);
     print_header(s);
     for (int c = 0; c < s->n; c++)
@@ -365,7 +328,7 @@ static il_status next(session *s, int *more, il_error *err)
 static il_status begin(session *s, il_error *err)
 {
     CLI_TRY(s->o->resume ? match(s, err) : make(s, err));
-    int H = il_forecast_opts(s->forecast)->horizon;
+    int H = il_forecast_horizon(s->forecast);
     s->out = calloc((size_t)s->n * (size_t)H, sizeof *s->out);
     if (!s->out) return il_fail(err, IL_EFAIL, "out of memory for a forecast");
     return IL_OK;
@@ -445,20 +408,14 @@ static il_status check_state(const options *o, il_error *err)
     return IL_OK;
 }
 
-static il_status check(const options *o, il_error *err)
+static il_status check(const cli_call *call, il_error *err)
 {
-    const char *fixed = o->column           ? "column"
-                        : o->lags           ? "lags"
-                        : o->others >= 0    ? "others"
-                        : o->horizon        ? "horizon"
-                        : o->period         ? "period"
-                        : !isnan(o->forget) ? "forget"
-                        : !isnan(o->ridge)  ? "ridge"
-                        : o->against        ? "against"
-                                            : NULL;
-    if (o->resume && fixed)
-        return il_fail(err, IL_EUSAGE, "forecast: --resume takes --%s from the state",
-                       fixed);
+    const options *o = call->options;
+    if (o->resume && (o->column || call->n_settings)) {
+        const char *fixed = o->column ? "column" : call->settings[0];
+        return il_fail(err, IL_EUSAGE, "forecast: --resume takes --%.*s from the state",
+                       (int)strcspn(fixed, "="), fixed);
+    }
     if ((o->resume || o->save_every) && !o->state)
         return il_fail(err, IL_EUSAGE, "forecast: --%s needs --state FILE",
                        o->resume ? "resume" : "save-every");
@@ -471,9 +428,9 @@ static il_status run(const cli_call *call, il_error *err)
 {
     const options *o = call->options;
     const char *path = call->word[1];
-    CLI_TRY(check(o, err));
+    CLI_TRY(check(call, err));
     int piped = !strcmp(path, "-");
-    session s = { .o = o, .path = piped ? "standard input" : path };
+    session s = { .call = call, .o = o, .path = piped ? "standard input" : path };
     watch_signals();
     FILE *f = piped ? stdin : fopen(path, "rb");
     if (!f && stop) return il_fail(err, IL_EINTERRUPT, "interrupted");
@@ -502,5 +459,6 @@ const cli_command cmd_forecast = {
             "read the intervals: docs/forecast.md.",
     .options = opts,
     .size = sizeof(options),
+    .settings = settings,
     .run = run,
 };

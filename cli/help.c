@@ -13,8 +13,10 @@ static void print_options(const il_opt *table, int keys)
             cli_show_option(left, o, 1);
         cli_show_default(init, o, !keys);
         snprintf(help, sizeof help, *init ? "%s (%s)" : "%s", o->help, init);
-        int n = printf("  %-*s ", LEFT - 3, left);
-        if (n > LEFT) printf("\n%*s", LEFT, "");
+        if (printf("  %-*s", LEFT - 3, left) < LEFT)
+            putchar(' ');
+        else
+            printf("\n%*s", LEFT, "");
         cli_wrap(help, LEFT);
     }
 }

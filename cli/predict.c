@@ -2,21 +2,22 @@
 #include "cli.h"
 
 typedef struct {
-    const char *examples, *queries, *target;
-    int score, loops, prompts, json;
-    uint64_t seed;
+    const char *examples, *queries;
+    int score, json;
 } options;
 static const il_opt opts[] = {
     CLI_STRING(examples, NULL, "A.csv", "rows with known targets; - is standard input"),
     CLI_STRING(queries, NULL, "B.csv", "rows to predict; likewise"),
-    CLI_STRING(target, NULL, "COLUMN", "the column to predict"),
     CLI_FLAG(score, "print rmse next to ridge, ols and the mean instead of predictions"),
-    CLI_INT(loops, 0, 1, "R", "loops (as trained)"),
-    CLI_INT(prompts, 32, 1, "P", "prompts averaged when the examples do not fit one"),
-    CLI_SEED(seed, 0, "which examples go into which prompt"),
     CLI_FLAG(json, "one JSON object with both"),
     { 0 },
 };
+
+static const il_opt *settings(int words, char *const *word)
+{
+    (void)words, (void)word;
+    return il_options("predict", NULL);
+}
 
 static il_status write_scores(const il_prediction *p, il_error *err)
 {
@@ -72,14 +73,14 @@ static void write_json(const il_table *answers, il_prediction *p)
 }
 
 static il_status predict(const il_model *model, const il_table *examples,
-                         const il_table *queries, const options *o, il_error *err)
+                         const il_table *queries, const cli_call *call, il_error *err)
 {
+    const options *o = call->options;
+    const char *target = cli_setting(call, "target");
     il_prediction summary;
     il_table *answers;
-    il_predict_options p = {
-        .target = o->target, .loops = o->loops, .prompts = o->prompts, .seed = o->seed
-    };
-    CLI_TRY(il_predict(model, examples, queries, &p, &answers, &summary, err));
+    CLI_TRY(il_predict(model, examples, queries, call->settings, call->n_settings, &answers,
+                       &summary, err));
     il_status status = IL_OK;
     if (!o->json) {
         cli_notes(summary.notes);
@@ -89,11 +90,11 @@ static il_status predict(const il_model *model, const il_table *examples,
     }
     if (o->score && !summary.targets) {
         status = il_fail(err, IL_ECONFIG,
-                         il_table_find(queries, o->target) < 0
+                         il_table_find(queries, target) < 0
                              ? "--score: the queries hold no '%.64s' to score against"
                              : "--score: the queries' column '%.64s' holds no value to "
                                "score against",
-                         o->target);
+                         target);
     } else if (o->score && summary.not_finite && !isfinite(summary.rmse) && !o->json) {
         status = il_fail(err, IL_ENUMERIC,
                          "--score: %d of the %d answers %s no finite number%s, so there is "
@@ -126,7 +127,7 @@ static il_status run(const cli_call *call, il_error *err)
     il_table *examples = NULL, *queries = NULL;
     il_model *model = NULL;
     const char *missing = !o->examples ? "examples" : !o->queries ? "queries" : NULL;
-    if (!missing && !o->target) missing = "target";
+    if (!missing && !cli_setting(call, "target")) missing = "target";
     if (missing) return il_fail(err, IL_EUSAGE, "predict: --%s is missing", missing);
     if (!strcmp(o->examples, "-") && !strcmp(o->queries, "-"))
         return il_fail(err, IL_EUSAGE,
@@ -134,7 +135,7 @@ static il_status run(const cli_call *call, il_error *err)
     il_status status = read_table(&examples, o->examples, err);
     if (!status) status = read_table(&queries, o->queries, err);
     if (!status) status = il_model_load(&model, call->word[1], err);
-    if (!status) status = predict(model, examples, queries, o, err);
+    if (!status) status = predict(model, examples, queries, call, err);
     il_table_free(examples);
     il_table_free(queries);
     il_model_free(model);
@@ -150,5 +151,6 @@ const cli_command cmd_predict = {
         "Text, missing cells and tables larger than the model: docs/predict.md.",
     .options = opts,
     .size = sizeof(options),
+    .settings = settings,
     .run = run,
 };

@@ -269,13 +269,6 @@ IL_API int il_scores_draw(const il_real *scores, int n, double temperature, uint
 /* ---- prediction on the user's own table ---------------------------------------------------------- */
 
 typedef struct {
-    const char *target; /* the column to predict */
-    int loops;          /* 0: the model's */
-    int prompts;        /* at most this many prompts are averaged when examples do not fit; 0: 32 */
-    uint64_t seed;      /* which examples go into which prompt */
-} il_predict_options;
-
-typedef struct {
     int features;   /* columns the model saw */
     int prompts;    /* prompts averaged */
     int per_prompt; /* examples in each */
@@ -286,28 +279,15 @@ typedef struct {
 } il_prediction;
 IL_API void il_prediction_free(il_prediction *summary);
 
-/* Predicts the target of every row of `queries` in context of `examples`. `answers` gets the columns row,
- * prediction (and target where queries hold it). docs/predict.md says what becomes of missing cells, text and
- * tables larger than the model. Cost: that of the examples once a prompt, and of a token a query and prompt. */
+/* Predicts the target of every row of `queries` in context of `examples`; settings: target, which must be
+ * given, loops, prompts, seed. `answers` gets the columns row, prediction (and target where queries hold it).
+ * docs/predict.md says what becomes of missing cells, text and tables larger than the model. Cost: that of
+ * the examples once a prompt, and of a token a query and prompt. */
 IL_API il_status il_predict(const il_model *model, const il_table *examples, const il_table *queries,
-                            const il_predict_options *options, il_table **answers, il_prediction *summary,
-                            il_error *err);
+                            const char *const *settings, int n_settings, il_table **answers,
+                            il_prediction *summary, il_error *err);
 
 /* ---- forecasting a series, row by row ------------------------------------------------------------ */
-
-enum { IL_PERIODS = 4 };
-typedef struct {
-    int lags;               /* newest values of its own column that a forecast reads: 1..62 */
-    int others;             /* newest changes of every other column that it reads; 0: none */
-    int horizon;            /* H: rows ahead, 1..168; each is learnt by itself */
-    int period[IL_PERIODS]; /* seasons in rows, 2..10080; zeros: none */
-    double forget;          /* gamma, 0.5..1: what a row counts one row later */
-    double ridge;           /* mu, 1e-6..1e6: pulls towards "no change"; 0: several, mixed by their losses */
-    char against[IL_TEXT];  /* forecasters run beside it, separated by commas, of persistence, seasonal, ar,
-                               nlms, naive; "": none */
-    const il_model *model;  /* of a task of sequences, borrowed: what it says one row ahead is answered, and
-                               the mesa-layer stands beside it; NULL: none */
-} il_forecast_options;
 
 /* Each interval's bounds are NaN while there are too few errors to say. */
 typedef struct { double value, low_80, high_80, low_95, high_95; } il_forecast_value;
@@ -316,11 +296,15 @@ typedef struct { double value, low_80, high_80, low_95, high_95; } il_forecast_v
  * It is bounded for any input and any `forget` (docs/forecast.md). */
 typedef struct il_forecast il_forecast;
 
-IL_API void il_forecast_defaults(il_forecast_options *options);
-/* `names` (C) or NULL: for tables and sentences. Memory O(C H (H + n^2)), with n <= 64 the inputs of a
- * forecast: 1 + lags + 2 per period + (C - 1)(1 + others) if others > 0. Errors: IL_ECONFIG naming the option. */
+/* Settings: lags, others, horizon (H), period ("24,168"), forget, ridge, and against, whose forecasters run
+ * beside it. A model of a task of sequences, or
+ * NULL, is borrowed: what it says one row ahead is answered, and the mesa-layer stands beside it.
+ * `names` (C) or NULL: for tables and sentences. Memory O(C H (H + n^2)), with n <= 64 the inputs of a
+ * forecast: 1 + lags + 2 per period + (C - 1)(1 + others) if others > 0. Errors: IL_ECONFIG naming the
+ * setting. */
 IL_API il_status il_forecast_new(il_forecast **forecast, int columns, const char *const *names,
-                                 const il_forecast_options *options, il_error *err);
+                                 const il_model *model, const char *const *settings, int n_settings,
+                                 il_error *err);
 IL_API void il_forecast_free(il_forecast *forecast);
 
 /* Takes the next row in and forecasts the following ones.
@@ -332,7 +316,7 @@ IL_API il_status il_forecast_step(il_forecast *forecast, const double *y, il_for
 IL_API int il_forecast_columns(const il_forecast *forecast);
 IL_API const char *il_forecast_name(const il_forecast *forecast, int column);
 IL_API int64_t il_forecast_rows(const il_forecast *forecast); /* rows taken in */
-IL_API const il_forecast_options *il_forecast_opts(const il_forecast *forecast);
+IL_API int il_forecast_horizon(const il_forecast *forecast); /* H */
 
 /* All errors so far: columns column, ahead, method, errors (how many), mae, rmse, mae_ratio and rmse_ratio
  * (to persistence, if it is run), in_80, in_95 (shares of values inside the intervals), us_per_step. */

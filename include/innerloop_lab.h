@@ -384,22 +384,21 @@ typedef struct {
     int threads;
 } il_peaks;
 
+/* Who takes part in a benchmark; each may be NULL. */
 typedef struct {
-    const char *only; /* rows, separated by commas; NULL: all */
-    int repeats;      /* samples of each row; 0: 5 */
-    int threads;      /* of rows not named 1t, at most il_threads(); 0: 2 */
-    /* Seconds of one run of the same work by another program, on `threads` threads; NaN if it
-     * has none. `name` gets what it is. NULL: no peer. */
+    /* Seconds of one run of the same work by another program, on `threads` threads; NaN if it has none.
+     * `name` gets what it is. */
     double (*peer)(void *context, const char *row, int threads, char name[IL_TEXT]);
-    /* Told when a row begins (`reason` NULL) and why one is left out; may be NULL. */
+    /* Told when a row begins (`reason` NULL) and why one is left out. */
     void (*say)(void *context, const char *row, const char *reason);
     void *context;
-} il_bench_options;
+} il_bench_watch;
 
-/* Measures this machine and this library: columns name, seconds, gflops, percent_of_peak,
+/* Measures this machine and this library; il_options("bench", NULL) are the settings. Columns name, seconds, gflops, percent_of_peak,
  * memory_bytes, peer, peer_seconds, ratio (of the peer's seconds to ours). docs/performance.md
  * says what the rows are. Errors: IL_EUSAGE when `only` names no row. */
-IL_API il_status il_bench(const il_bench_options *options, il_peaks *peaks, il_table **table, il_error *err);
+IL_API il_status il_bench(const char *const *settings, int n_settings, const il_bench_watch *watch,
+                          il_peaks *peaks, il_table **table, il_error *err);
 
 /* ---- claims ------------------------------------------------------------------------------------- */
 

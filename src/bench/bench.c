@@ -18,7 +18,23 @@ static const char *const columns[COLUMNS] = {
 };
 
 typedef struct {
-    const il_bench_options *options;
+    const char *only;
+    int repeats, threads;
+} options;
+static const il_opt opts[] = {
+    { "only", IL_OPT_STRING, offsetof(options, only), .help = "these rows",
+      .value = "ROW,..." },
+    { "repeats", IL_OPT_INT, offsetof(options, repeats), 5, 1, 1e6, "samples of each row" },
+    { "threads", IL_OPT_INT, offsetof(options, threads), 2, 1, 4096,
+      "of rows not named 1t; fewer where the machine has fewer" },
+    { 0 },
+};
+
+const il_opt *il_bench_opts(void) { return opts; }
+
+typedef struct {
+    const char *only;
+    il_bench_watch watch;
     int threads, repeats;
     il_peaks *peaks;
     il_table *table;
@@ -55,7 +71,7 @@ static il_status sample(double *best, const il_bench_row *row, il_bench_work *w,
 static void sample_peer(figures *f, const bench *b, const char *row, int threads)
 {
     char name[IL_TEXT] = "";
-    double took = b->options->peer(b->options->context, row, threads, name);
+    double took = b->watch.peer(b->watch.context, row, threads, name);
     if (!(took > 0) || took >= f->peer_seconds) return;
     f->peer_seconds = took;
     snprintf(f->peer, sizeof f->peer, "%.100s, %d thread%s", name, threads,
@@ -72,7 +88,7 @@ static il_status measure(figures *f, const bench *b, const il_bench_row *row,
         if (row->other) {
             IL_TRY(sample(&f->peer_seconds, row, w, row->other, err));
             snprintf(f->peer, sizeof f->peer, "%s", row->other_name);
-        } else if (b->options->peer) {
+        } else if (b->watch.peer) {
             sample_peer(f, b, row->name, f->threads);
             if (f->threads > 1) sample_peer(f, b, row->name, 1);
         }
@@ -114,12 +130,12 @@ static il_status run_row(const bench *b, const il_bench_row *row, il_error *err)
                   .seconds = INFINITY,
                   .peer_seconds = INFINITY };
     il_error reason = { 0 };
-    if (b->options->say) b->options->say(b->options->context, row->name, NULL);
+    if (b->watch.say) b->watch.say(b->watch.context, row->name, NULL);
     measure_peaks(b->peaks);
     il_threads_set(f.threads, NULL);
     il_status status = row->open(row, &w, &reason);
     if (status == IL_ECONFIG) { /* this build or machine has no such kernel */
-        if (b->options->say) b->options->say(b->options->context, row->name, reason.text);
+        if (b->watch.say) b->watch.say(b->watch.context, row->name, reason.text);
         status = IL_OK;
     } else if (status == IL_OK) {
         status = measure(&f, b, row, &w, &reason);
@@ -182,27 +198,26 @@ static il_status fill(const bench *b, il_error *err)
 {
     for (int i = 0; i < COLUMNS; i++)
         IL_TRY(il_table_add_col(b->table, columns[i], i == NAME || i == PEER, err));
-    const char *only = b->options->only;
+    const char *only = b->only;
     for (const il_bench_row *row = il_bench_rows; row->name; row++)
         if (!only || among(only, row->name)) IL_TRY(run_row(b, row, err));
     set_percents(b);
     return IL_OK;
 }
 
-il_status il_bench(const il_bench_options *options, il_peaks *peaks, il_table **table,
-                   il_error *err)
+il_status il_bench(const char *const *settings, int n_settings, const il_bench_watch *watch,
+                   il_peaks *peaks, il_table **table, il_error *err)
 {
-    IL_GIVEN(err, "options peaks table", options, peaks, table);
-    IL_WITHIN(err, IL_MOST, "repeats threads", options->repeats, options->threads);
+    options o;
+    IL_GIVEN(err, "peaks table", peaks, table);
+    il_opt_init(opts, &o);
+    IL_TRY(il_opt_apply(opts, &o, settings, n_settings, "bench", err));
     il_workers(); /* room for all threads, before rows ask for fewer */
     int had = il_threads();
-    il_peaks p = { NAN, NAN, NAN, NAN,
-                   il_min(had, options->threads ? options->threads : 2) };
-    bench b = { .options = options,
-                .threads = p.threads,
-                .repeats = options->repeats ? options->repeats : 5,
-                .peaks = &p };
-    IL_TRY(check_only(options->only, err));
+    il_peaks p = { NAN, NAN, NAN, NAN, il_min(had, o.threads) };
+    bench b = { .only = o.only, .threads = p.threads, .repeats = o.repeats, .peaks = &p };
+    if (watch) b.watch = *watch;
+    IL_TRY(check_only(o.only, err));
     IL_TRY(il_table_new(&b.table, "bench", err));
     il_status status = fill(&b, err);
     il_threads_set(had, NULL);

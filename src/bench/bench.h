@@ -40,6 +40,7 @@ struct il_bench_row {
     const char *other_name;
 };
 
+const il_opt *il_bench_opts(void);         /* of il_bench */
 extern const il_bench_row il_bench_rows[]; /* ends in a NULL name */
 
 /* Gives back what `open` made, also when it failed half way. */

@@ -18,13 +18,39 @@ static const il_forecaster_kind *const kinds[] = {
 #undef IL_FORECASTER
 };
 
+/* ---- what is asked for ---------------------------------------------------------------------------- */
+
+typedef struct {
+    il_forecast_options o;
+    const char *period;
+} asked;
+static const il_opt opts[] = {
+    { "lags", IL_OPT_INT, offsetof(asked, o.lags), 12, 1, MOST_LAGS,
+      "newest values of its own column that a forecast reads" },
+    { "others", IL_OPT_INT, offsetof(asked, o.others), 0, 0, MOST_LAGS,
+      "newest changes of every other column that it reads" },
+    { "horizon", IL_OPT_INT, offsetof(asked, o.horizon), 1, 1, MOST_HORIZON,
+      "rows ahead, 1 to H; each is learnt by itself", NULL, "H" },
+    { "period", IL_OPT_STRING, offsetof(asked, period),
+      .help = "seasons in rows, at most four", .value = "P,..." },
+    { "forget", IL_OPT_REAL, offsetof(asked, o.forget), 0.999, 0.5, 1,
+      "what a row counts one row later", NULL, "G" },
+    { "ridge", IL_OPT_REAL, offsetof(asked, o.ridge), 0, 1e-6, 1e6,
+      "pull towards \"no change\" (several, mixed by their losses)", NULL, "M" },
+    { "against", IL_OPT_TEXT, offsetof(asked, o.against),
+      .help = "beside it: persistence, seasonal, ar, nlms, naive",
+      .value = "FORECASTER,..." },
+    { 0 },
+};
+
+const il_opt *il_forecast_opts(void) { return opts; }
+
 void il_forecast_defaults(il_forecast_options *options)
 {
-    if (!options) return;
-    *options = (il_forecast_options){ .lags = 12, .horizon = 1, .forget = 0.999 };
+    asked a = { 0 };
+    il_opt_init(opts, &a);
+    *options = a.o;
 }
-
-/* ---- what is asked for ---------------------------------------------------------------------------- */
 
 static il_status range(const char *what, double got, double least, double most,
                        il_error *err)
@@ -36,14 +62,35 @@ static il_status range(const char *what, double got, double least, double most,
 
 static il_status check(const il_forecast_options *o, int columns, il_error *err)
 {
+    asked a = { .o = *o };
     IL_TRY(range("columns", columns, 1, MOST_KEY, err));
-    IL_TRY(range("lags", o->lags, 1, MOST_LAGS, err));
-    IL_TRY(range("others", o->others, 0, MOST_LAGS, err));
-    IL_TRY(range("horizon", o->horizon, 1, MOST_HORIZON, err));
-    IL_TRY(range("forget", o->forget, 0.5, 1, err));
-    if (o->ridge != 0) IL_TRY(range("ridge", o->ridge, 1e-6, 1e6, err));
+    IL_TRY(il_opt_check(opts, &a, "", err));
     for (int p = 0; p < IL_PERIODS && o->period[p]; p++)
         IL_TRY(range("period", o->period[p], 2, MOST_PERIOD, err));
+    return IL_OK;
+}
+
+/* Whole numbers separated by commas. */
+static il_status read_periods(const char *text, int period[IL_PERIODS], il_error *err)
+{
+    const char *at = text;
+    for (int p = 0; at; p++) {
+        size_t size = strcspn(at, ",");
+        char word[16];
+        double value;
+        snprintf(word, sizeof word, "%.*s", (int)(size < 16 ? size : 15), at);
+        if (!il_number_parse(word, &value) || value != floor(value) || value < 2 ||
+            value > MOST_PERIOD)
+            return il_fail(err, IL_ECONFIG,
+                           "period = '%s': seasons are whole numbers of rows from 2 to %d, "
+                           "separated by commas",
+                           il_show(text).text, MOST_PERIOD);
+        if (p == IL_PERIODS)
+            return il_fail(err, IL_ECONFIG, "period = '%s': at most %d seasons",
+                           il_show(text).text, IL_PERIODS);
+        period[p] = (int)value;
+        at = at[size] ? at + size + 1 : NULL;
+    }
     return IL_OK;
 }
 
@@ -68,8 +115,6 @@ static il_status choose(il_forecast *f, il_error *err)
     if (f->model) f->kind[f->M++] = &il_forecaster_model;
     f->kind[f->M++] = kinds[0];
     memcpy(list, f->o.against, sizeof list);
-    if (!memchr(list, 0, sizeof list))
-        return il_fail(err, IL_ECONFIG, "the list of forecasters does not end");
     while ((word = strsep(&rest, ", "))) {
         int twice = 0;
         if (!*word) continue;
@@ -171,10 +216,9 @@ static il_status set_up(il_forecast *f, const char *const *names, il_error *err)
     return IL_OK;
 }
 
-il_status il_forecast_new(il_forecast **forecast, int columns, const char *const *names,
-                          const il_forecast_options *options, il_error *err)
+il_status il_forecast_make(il_forecast **forecast, int columns, const char *const *names,
+                           const il_forecast_options *options, il_error *err)
 {
-    IL_GIVEN(err, "forecast options", forecast, options);
     IL_TRY(check(options, columns, err));
     il_forecast *f = calloc(1, sizeof *f);
     if (!f) return il_fail(err, IL_EFAIL, "out of memory for a forecast");
@@ -187,6 +231,19 @@ il_status il_forecast_new(il_forecast **forecast, int columns, const char *const
     }
     *forecast = f;
     return IL_OK;
+}
+
+il_status il_forecast_new(il_forecast **forecast, int columns, const char *const *names,
+                          const il_model *model, const char *const *settings,
+                          int n_settings, il_error *err)
+{
+    asked a = { 0 };
+    IL_GIVEN(err, "forecast", forecast);
+    il_opt_init(opts, &a);
+    a.o.model = model;
+    IL_TRY(il_opt_apply(opts, &a, settings, n_settings, "forecast", err));
+    IL_TRY(read_periods(a.period, a.o.period, err));
+    return il_forecast_make(forecast, columns, names, &a.o, err);
 }
 
 void il_forecast_free(il_forecast *f)
@@ -205,10 +262,7 @@ const char *il_forecast_name(const il_forecast *f, int column)
     return column >= 0 && column < il_forecast_columns(f) ? f->name[column] : "";
 }
 int64_t il_forecast_rows(const il_forecast *f) { return f ? (int64_t)*f->rows : 0; }
-const il_forecast_options *il_forecast_opts(const il_forecast *f)
-{
-    return f ? &f->o : NULL;
-}
+int il_forecast_horizon(const il_forecast *f) { return f ? f->H : 0; }
 
 /* ---- a step --------------------------------------------------------------------------------------------- */
 

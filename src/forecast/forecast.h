@@ -9,6 +9,25 @@
 
 #include "base/base.h"
 
+enum { IL_PERIODS = 4 };
+
+typedef struct {
+    int lags;    /* newest values of its own column that a forecast reads */
+    int others;  /* newest changes of every other column that it reads; 0: none */
+    int horizon; /* H: rows ahead; each is learnt by itself */
+    int period[IL_PERIODS]; /* seasons in rows; zeros: none */
+    double forget;          /* gamma: what a row counts one row later */
+    double ridge; /* mu: pulls towards "no change"; 0: several, mixed by their losses */
+    char against[IL_TEXT]; /* forecasters run beside it, separated by commas */
+    const il_model *model; /* borrowed, or NULL */
+} il_forecast_options;
+
+const il_opt *il_forecast_opts(void); /* of il_forecast_new */
+void il_forecast_defaults(il_forecast_options *options);
+/* il_forecast_new from a struct. */
+il_status il_forecast_make(il_forecast **forecast, int columns, const char *const *names,
+                           const il_forecast_options *options, il_error *err);
+
 /* What is known at row s about row s + h, in the series' own units and as a bounded key */
 typedef struct {
     int n;                /* size of a key */

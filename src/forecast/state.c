@@ -222,7 +222,7 @@ static il_status load(il_forecast **forecast, const il_tensors *t, const char *p
         snprintf(key, sizeof key, "name.%d", c);
         names[c] = il_tensors_meta(t, key);
     }
-    IL_TRY(il_forecast_new(&f, columns, names, &o, err));
+    IL_TRY(il_forecast_make(&f, columns, names, &o, err));
     il_status status = read_arrays(f, t, path, err);
     if (!status) status = check(f, t, path, err);
     if (status) {

@@ -1,7 +1,10 @@
 /* list.c - what there is: the rows of every .def file as tables */
 #include "algo/algo.h"
+#include "bench/bench.h"
 #include "construct/construct.h"
 #include "measure/measure.h"
+#include "forecast/forecast.h"
+#include "predict/predict.h"
 #include "train/train.h"
 
 typedef struct {
@@ -84,6 +87,9 @@ static const struct {
     const il_opt *(*table)(void);
 } tables[] = {
     { "recipes", il_config_opts },
+    { "predict", il_predict_opts },
+    { "forecast", il_forecast_opts },
+    { "bench", il_bench_opts },
 };
 
 const il_opt *il_options(const char *kind, const char *name)

@@ -17,7 +17,26 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BATCH = 64, PROMPTS = 32 };
+enum { BATCH = 64 };
+
+typedef struct {
+    const char *target;
+    int loops, prompts;
+    uint64_t seed;
+} options;
+static const il_opt opts[] = {
+    { "target", IL_OPT_STRING, offsetof(options, target), .help = "the column to predict",
+      .value = "COLUMN" },
+    { "loops", IL_OPT_INT, offsetof(options, loops), 0, 1, 1e6, "loops (the model's)", NULL,
+      "R" },
+    { "prompts", IL_OPT_INT, offsetof(options, prompts), 32, 1, 1e6,
+      "prompts averaged when the examples do not fit one", NULL, "P" },
+    { "seed", IL_OPT_SEED, offsetof(options, seed),
+      .help = "which examples go into which prompt" },
+    { 0 },
+};
+
+const il_opt *il_predict_opts(void) { return opts; }
 
 /* One prompt: which examples it holds and how it brings numbers to the model */
 typedef struct {
@@ -317,7 +336,7 @@ static il_status predict(table_run *r, il_table *table, il_prediction *s, FILE *
     return fill_answers(table, f, r->mean, err);
 }
 
-static il_status set_up(table_run *r, const il_predict_options *o, il_error *err)
+static il_status set_up(table_run *r, const options *o, il_error *err)
 {
     const il_config *c = il_model_config(r->model);
     int room = c->training.curriculum.points.end - 1; /* the query takes a point */
@@ -341,21 +360,20 @@ static il_status set_up(table_run *r, const il_predict_options *o, il_error *err
     r->loops = o->loops ? o->loops : il_model_loops(r->model);
     r->seed = o->seed;
     r->per_prompt = il_min(r->frame->M, room);
-    r->prompts = r->frame->M <= room ? 1 : o->prompts ? o->prompts : PROMPTS;
+    r->prompts = r->frame->M <= room ? 1 : o->prompts;
     r->y_scale = sqrt(il_task_scale(task, c->training.task_opts, r->frame->P));
     return IL_OK;
 }
 
 static il_status predict_tables(const il_model *model, const il_table *examples,
-                                const il_table *queries, const il_predict_options *options,
-                                il_table *table, il_prediction *s, FILE *notes,
-                                il_error *err)
+                                const il_table *queries, const options *o, il_table *table,
+                                il_prediction *s, FILE *notes, il_error *err)
 {
     il_frame frame;
     table_run run = { .model = model, .frame = &frame };
-    IL_TRY(il_frame_new(&frame, examples, queries, options->target,
+    IL_TRY(il_frame_new(&frame, examples, queries, o->target,
                         il_model_config(model)->model.n_dims, notes, err));
-    il_status status = set_up(&run, options, err);
+    il_status status = set_up(&run, o, err);
     if (!status) status = predict(&run, table, s, notes, err);
     free_run(&run);
     il_frame_free(&frame);
@@ -363,13 +381,16 @@ static il_status predict_tables(const il_model *model, const il_table *examples,
 }
 
 il_status il_predict(const il_model *model, const il_table *examples,
-                     const il_table *queries, const il_predict_options *options,
+                     const il_table *queries, const char *const *settings, int n_settings,
                      il_table **answers, il_prediction *summary, il_error *err)
 {
-    IL_GIVEN(err, "model examples queries options options->target answers summary", model,
-             examples, queries, options, options ? options->target : NULL, answers,
-             summary);
-    IL_WITHIN(err, IL_MOST, "loops prompts", options->loops, options->prompts);
+    options o;
+    IL_GIVEN(err, "model examples queries answers summary", model, examples, queries,
+             answers, summary);
+    il_opt_init(opts, &o);
+    IL_TRY(il_opt_apply(opts, &o, settings, n_settings, "predict", err));
+    if (!o.target)
+        return il_fail(err, IL_ECONFIG, "target, the column to predict, is not given");
     enum { NOTE = 512 }; /* bytes of the longest */
     il_prediction s = { 0 };
     il_table *table = NULL;
@@ -381,7 +402,7 @@ il_status il_predict(const il_model *model, const il_table *examples,
     il_status status = notes ? il_table_new(&table, "predictions", err)
                              : il_fail(err, IL_EFAIL, "out of memory for a prediction");
     if (!status)
-        status = predict_tables(model, examples, queries, options, table, &s, notes, err);
+        status = predict_tables(model, examples, queries, &o, table, &s, notes, err);
     int lost = notes && (fflush(notes) || ferror(notes));
     if (notes) fclose(notes);
     if (lost && !status)

@@ -4,6 +4,8 @@
 
 #include "base/base.h"
 
+const il_opt *il_predict_opts(void); /* of il_predict */
+
 /* How a column is brought to mean 0 and variance 1: z = (x / 2^exponent - mean) / sd. sd is 0 where all
  * numbers are the same but for rounding, and mean then one of them. */
 typedef struct {

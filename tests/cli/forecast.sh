@@ -246,13 +246,13 @@ expect 3 'trained on linear_regression; a forecast needs a model of sequences' i
 expect 2 'an argument is missing' il forecast
 expect 2 "unknown option '--lag'; did you mean '--lags'" il forecast s.csv --lag 3
 expect 2 "--forget = 'much' is not a number" il forecast s.csv --forget much
-expect 2 'whole numbers from 2 to 10080' il forecast s.csv --period 7,1
-expect 2 'at most 4 periods' il forecast s.csv --period 2,3,4,5,6
+expect 3 'whole numbers of rows from 2 to 10080' il forecast s.csv --period 7,1
+expect 3 'at most 4 seasons' il forecast s.csv --period 2,3,4,5,6
 expect 2 'either --json or --csv' il forecast s.csv --json --csv
 expect 2 'resume needs --state' il forecast s.csv --resume
 expect 2 'resume takes --lags from the state' il forecast s.csv --resume --state st --lags 3
 expect 2 "names 'y' twice" il forecast s.csv --column y,y
-expect 3 'forget = 1.5 is outside 0.5 to 1' il forecast s.csv --forget 1.5
+expect 2 'forecast: --forget = 1.5 is out of its range 0.5 to 1' il forecast s.csv --forget 1.5
 expect 3 'inputs for a forecast are more than 64' il forecast s.csv --lags 60 --others 9
 expect 3 "no forecaster 'arima'" il forecast s.csv --against arima
 

@@ -6,6 +6,7 @@
 #include "innerloop_lab.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,20 +15,25 @@ enum { COLUMNS = 2, HORIZON = 3, ROWS = 120 };
 
 static char path[] = "/tmp/innerloop-fuzz-XXXXXX";
 
-static il_forecast_options options_of(const uint8_t *d)
+/* The settings that eight bytes stand for; returns the horizon. */
+enum { SETTINGS = 7, ROOM = 64 };
+static int settings_of(char text[SETTINGS][ROOM], const uint8_t *d)
 {
-    static const double forget[] = { 0.5, 0.95, 0.99, 1 }, ridge[] = { 0, 1e-6, 1, 1e6 };
-    il_forecast_options o;
-    il_forecast_defaults(&o);
-    o.lags = 1 + d[0] % 8;
-    o.others = d[1] % 3;
-    o.horizon = 1 + d[2] % HORIZON;
-    o.forget = forget[d[3] % 4];
-    o.ridge = ridge[d[4] % 4];
-    if (d[5]) o.period[0] = 2 + d[5] % 20;
-    if (d[5] && d[6]) o.period[1] = 2 + d[6] % 40;
-    if (d[7] % 2) strcpy(o.against, "persistence,seasonal,ar,nlms,naive");
-    return o;
+    static const char *const forget[] = { "0.5", "0.95", "0.99", "1" };
+    static const char *const ridge[] = { "", "1e-6", "1", "1e6" };
+    int n = 0, horizon = 1 + d[2] % HORIZON;
+    snprintf(text[n++], ROOM, "lags=%d", 1 + d[0] % 8);
+    snprintf(text[n++], ROOM, "others=%d", d[1] % 3);
+    snprintf(text[n++], ROOM, "horizon=%d", horizon);
+    snprintf(text[n++], ROOM, "forget=%s", forget[d[3] % 4]);
+    if (d[4] % 4) snprintf(text[n++], ROOM, "ridge=%s", ridge[d[4] % 4]);
+    if (d[5] && d[6])
+        snprintf(text[n++], ROOM, "period=%d,%d", 2 + d[5] % 20, 2 + d[6] % 40);
+    else if (d[5])
+        snprintf(text[n++], ROOM, "period=%d", 2 + d[5] % 20);
+    snprintf(text[n], ROOM, "against=%s",
+             d[7] % 2 ? "persistence,seasonal,ar,nlms,naive" : "");
+    return horizon;
 }
 
 /* Within one span of what was seen so far, or NaN before anything was */
@@ -59,8 +65,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     double y[COLUMNS], low[COLUMNS], high[COLUMNS];
     if (!made++) close(mkstemp(path));
     if (size < 8) return 0;
-    il_forecast_options o = options_of(data);
-    if (il_forecast_new(&f, COLUMNS, NULL, &o, NULL)) abort();
+    char text[SETTINGS][ROOM] = { "" };
+    const char *setting[SETTINGS];
+    int n = 0, horizon = settings_of(text, data);
+    while (n < SETTINGS && *text[n]) setting[n] = text[n], n++;
+    if (il_forecast_new(&f, COLUMNS, NULL, NULL, setting, n, NULL)) abort();
     for (int c = 0; c < COLUMNS; c++) {
         low[c] = INFINITY;
         high[c] = -INFINITY;
@@ -75,12 +84,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         il_status status = il_forecast_step(f, y, out, NULL);
         if (twin && il_forecast_step(twin, y, other, NULL) != status) abort();
         if (status) continue;
-        size_t bytes = sizeof *out * COLUMNS * (size_t)o.horizon;
+        size_t bytes = sizeof *out * COLUMNS * (size_t)horizon;
         if (twin && memcmp(out, other, bytes)) abort();
         for (int c = 0; c < COLUMNS; c++) {
             low[c] = fmin(low[c], y[c]);
             high[c] = fmax(high[c], y[c]);
-            check(out + c * o.horizon, o.horizon, low[c], high[c]);
+            check(out + c * horizon, horizon, low[c], high[c]);
         }
     }
     il_forecast_free(f);

@@ -169,8 +169,8 @@ static void predict_notes_it(void **state)
         }
         for (int l = 3; l <= 4; l++) {
             il_prediction s;
-            il_predict_options o = { .target = "y", .loops = l };
-            CHECK_OK(il_predict(m, t, t, &o, &answers, &s, &err));
+            const char *const o[] = { "target=y", l == 3 ? "loops=3" : "loops=4" };
+            CHECK_OK(il_predict(m, t, t, o, 2, &answers, &s, &err));
             const char *want = l == 3 && columns == 2 ? NULL
                                : l == 3               ? dims
                                : columns == 2

@@ -11,7 +11,7 @@ static const double forgets[] = { 0.95, 0.99, 0.995, 1 };
 static il_forecast *forecaster(int columns, const il_forecast_options *o)
 {
     il_forecast *f = NULL;
-    CHECK_OK(il_forecast_new(&f, columns, NULL, o, &err));
+    CHECK_OK(il_forecast_make(&f, columns, NULL, o, &err));
     return f;
 }
 
@@ -422,8 +422,8 @@ static void resumes_bit_for_bit(void **state)
     il_forecast_value a[6], b[6];
     il_forecast *f = NULL, *g = NULL;
     (void)state;
-    CHECK_OK(il_forecast_new(&f, 2, names, &o, &err));
-    CHECK_OK(il_forecast_new(&g, 2, names, &o, &err));
+    CHECK_OK(il_forecast_make(&f, 2, names, &o, &err));
+    CHECK_OK(il_forecast_make(&g, 2, names, &o, &err));
     for (int t = 0; t < 700; t++) {
         double y[2];
         if (t == 1 || t == 150 ||
@@ -453,7 +453,7 @@ static void refuses_what_it_cannot_do(void **state)
         double forget, ridge;
         const char *against, *says;
     } bad[] = {
-        { 0, 0, 1, 0, 1, 0, "", "lags = 0 is outside 1 to 62" },
+        { 0, 0, 1, 0, 1, 0, "", "lags = 0 is out of its range 1 to 62" },
         { 63, 0, 1, 0, 1, 0, "", "lags = 63" },
         { 40, 30, 1, 0, 1, 0, "", "72 inputs for a forecast are more than 64" },
         { 4, 0, 0, 0, 1, 0, "", "horizon = 0" },
@@ -476,7 +476,7 @@ static void refuses_what_it_cannot_do(void **state)
         o.forget = bad[i].forget;
         o.ridge = bad[i].ridge;
         strcpy(o.against, bad[i].against);
-        assert_int_equal(il_forecast_new(&f, 2, NULL, &o, &err), IL_ECONFIG);
+        assert_int_equal(il_forecast_make(&f, 2, NULL, &o, &err), IL_ECONFIG);
         CHECK(strstr(err.text, bad[i].says), "'%s' lacks '%s'", err.text, bad[i].says);
     }
 }

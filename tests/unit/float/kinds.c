@@ -66,17 +66,14 @@ static void ask_everything(const il_model *m, const char *what)
     or_says(status, &why, what);
     if (status == IL_OK) il_explanation_free(&e);
     il_prediction s;
-    status = il_predict(m, t, t, &(il_predict_options){ "k" }, &out, &s, &why);
+    status = il_predict(m, t, t, (const char *[]){ "target=k" }, 1, &out, &s, &why);
     or_says(status, &why, what);
     if (status == IL_OK) {
         il_table_free(out);
         il_prediction_free(&s);
     }
-    il_forecast_options f;
     il_forecast *forecast;
-    il_forecast_defaults(&f);
-    f.model = m;
-    status = il_forecast_new(&forecast, 1, NULL, &f, &why);
+    status = il_forecast_new(&forecast, 1, NULL, m, NULL, 0, &why);
     or_says(status, &why, what);
     if (status == IL_OK) il_forecast_free(forecast);
     il_table_free(t);

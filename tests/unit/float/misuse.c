@@ -643,21 +643,24 @@ static void prediction(void **state)
     il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml");
     il_table *t = a_table(), *empty, *out = NULL;
     il_prediction s;
-    const il_predict_options o = { .target = "k" };
+    const char *const o[] = { "target=k" }, *const none[] = { "target=none" };
+    const char *const loops[] = { "target=k", "loops=-1" };
+    const char *const prompts[] = { "target=k", "prompts=0" };
     CHECK_OK(il_table_new(&empty, "empty", &err));
-    NEEDS(il_predict(NULL, t, t, &o, &out, &s, err));
-    NEEDS(il_predict(m, NULL, t, &o, &out, &s, err));
-    NEEDS(il_predict(m, t, NULL, &o, &out, &s, err));
-    NEEDS(il_predict(m, t, t, NULL, &out, &s, err));
-    NEEDS(il_predict(m, t, t, &(il_predict_options){ 0 }, &out, &s, err));
-    NEEDS(il_predict(m, t, t, &o, NULL, &s, err));
-    NEEDS(il_predict(m, t, t, &o, &out, NULL, err));
-    FAILS(il_predict(m, empty, empty, &o, &out, &s, err));
-    FAILS(il_predict(m, t, empty, &o, &out, &s, err));
-    FAILS(il_predict(bytes, t, t, &o, &out, &s, err));
-    FAILS(il_predict(m, t, t, &(il_predict_options){ "k", .loops = -1 }, &out, &s, err));
-    FAILS(il_predict(m, t, t, &(il_predict_options){ "k", .prompts = -1 }, &out, &s, err));
-    FAILS(il_predict(m, t, t, &(il_predict_options){ "none" }, &out, &s, err));
+    NEEDS(il_predict(NULL, t, t, o, 1, &out, &s, err));
+    NEEDS(il_predict(m, NULL, t, o, 1, &out, &s, err));
+    NEEDS(il_predict(m, t, NULL, o, 1, &out, &s, err));
+    NEEDS(il_predict(m, t, t, NULL, 1, &out, &s, err));
+    FAILS(il_predict(m, t, t, o, -1, &out, &s, err));
+    FAILS_SAYING("target", il_predict(m, t, t, NULL, 0, &out, &s, err));
+    NEEDS(il_predict(m, t, t, o, 1, NULL, &s, err));
+    NEEDS(il_predict(m, t, t, o, 1, &out, NULL, err));
+    FAILS(il_predict(m, empty, empty, o, 1, &out, &s, err));
+    FAILS(il_predict(m, t, empty, o, 1, &out, &s, err));
+    FAILS(il_predict(bytes, t, t, o, 1, &out, &s, err));
+    FAILS(il_predict(m, t, t, loops, 2, &out, &s, err));
+    FAILS(il_predict(m, t, t, prompts, 2, &out, &s, err));
+    FAILS(il_predict(m, t, t, none, 1, &out, &s, err));
     SAFE(il_prediction_free(NULL));
     assert_null(out);
     il_table_free(t);
@@ -670,34 +673,26 @@ static void forecasts(void **state)
 {
     (void)state;
     il_model *m = of_numbers();
-    il_forecast_options o, bad;
     il_forecast *f = NULL;
     il_forecast_value out[2];
     il_table *t = NULL;
     const double y[2] = { 1, (double)INFINITY };
     const char *const names[] = { "a", NULL };
-    SAFE(il_forecast_defaults(NULL));
-    il_forecast_defaults(&o);
-    NEEDS(il_forecast_new(NULL, 1, NULL, &o, err));
-    NEEDS(il_forecast_new(&f, 1, NULL, NULL, err));
-    FAILS(il_forecast_new(&f, 0, NULL, &o, err));
-    FAILS(il_forecast_new(&f, INT_MAX, NULL, &o, err));
-    for (int i = 0; i < 9; i++) {
-        bad = o;
-        if (i == 0) bad.lags = -1;
-        if (i == 1) bad.others = INT_MAX;
-        if (i == 2) bad.horizon = 0;
-        if (i == 3) bad.period[0] = -2;
-        if (i == 4) bad.forget = (double)NAN;
-        if (i == 5) bad.ridge = (double)INFINITY;
-        if (i == 6) memset(bad.against, 'x', sizeof bad.against);
-        if (i == 7) bad.model = m;
-        if (i == 8) memset(&bad, 0, sizeof bad);
-        FAILS(il_forecast_new(&f, 1, NULL, &bad, err));
-    }
+    static const char *const bad[] = { "lags=-1",    "others=2147483647",
+                                       "horizon=0",  "period=-2",
+                                       "forget=nan", "ridge=inf",
+                                       "against=x",  "none=1" };
+    NEEDS(il_forecast_new(NULL, 1, NULL, NULL, NULL, 0, err));
+    NEEDS(il_forecast_new(&f, 1, NULL, NULL, NULL, 1, err));
+    FAILS(il_forecast_new(&f, 1, NULL, NULL, bad, -1, err));
+    FAILS(il_forecast_new(&f, 0, NULL, NULL, NULL, 0, err));
+    FAILS(il_forecast_new(&f, INT_MAX, NULL, NULL, NULL, 0, err));
+    FAILS(il_forecast_new(&f, 1, NULL, m, NULL, 0, err));
+    for (int i = 0; i < (int)(sizeof bad / sizeof *bad); i++)
+        FAILS(il_forecast_new(&f, 1, NULL, NULL, bad + i, 1, err));
     assert_null(f);
     SAFE(il_forecast_free(NULL));
-    CHECK_OK(il_forecast_new(&f, 2, names, &o, &err));
+    CHECK_OK(il_forecast_new(&f, 2, names, NULL, NULL, 0, &err));
     NEEDS(il_forecast_step(NULL, y, out, err));
     NEEDS(il_forecast_step(f, NULL, out, err));
     NEEDS(il_forecast_step(f, y, NULL, err));
@@ -707,7 +702,8 @@ static void forecasts(void **state)
     GIVES(strlen(il_forecast_name(f, 2)), == 0);
     GIVES(il_forecast_rows(NULL), == 0);
     GIVES(il_forecast_rows(f), == 0);
-    GIVES(il_forecast_opts(NULL), == NULL);
+    GIVES(il_forecast_horizon(NULL), == 0);
+    GIVES(il_forecast_horizon(f), == 1);
     NEEDS(il_forecast_scores(NULL, &t, err));
     NEEDS(il_forecast_scores(f, NULL, err));
     NEEDS(il_forecast_save(NULL, nowhere, err));
@@ -727,7 +723,7 @@ static void reports(void **state)
     il_peaks peaks;
     il_table *out = NULL;
     const il_table *const some[] = { t, NULL };
-    const il_bench_options o = { .only = "no such row" };
+    const char *const o[] = { "only=no such row" };
     CHECK_OK(il_table_new(&empty, "empty", &err));
     NEEDS(il_figure_write(NULL, t, nowhere, NULL, err));
     NEEDS(il_figure_write(&(il_figure){ 0 }, NULL, nowhere, NULL, err));
@@ -740,12 +736,12 @@ static void reports(void **state)
     NEEDS(il_report_write(".", some, 2, err));
     FAILS(il_report_write(".", some, -1, err));
     FAILS(il_report_write(nowhere, some, 1, err));
-    NEEDS(il_bench(NULL, &peaks, &out, err));
-    NEEDS(il_bench(&o, NULL, &out, err));
-    NEEDS(il_bench(&o, &peaks, NULL, err));
-    FAILS(il_bench(&o, &peaks, &out, err));
-    FAILS(il_bench(&(il_bench_options){ .repeats = -1 }, &peaks, &out, err));
-    FAILS(il_bench(&(il_bench_options){ .threads = -1 }, &peaks, &out, err));
+    NEEDS(il_bench(NULL, 1, NULL, &peaks, &out, err));
+    NEEDS(il_bench(o, 1, NULL, NULL, &out, err));
+    NEEDS(il_bench(o, 1, NULL, &peaks, NULL, err));
+    FAILS(il_bench(o, 1, NULL, &peaks, &out, err));
+    FAILS(il_bench((const char *[]){ "repeats=0" }, 1, NULL, &peaks, &out, err));
+    FAILS(il_bench((const char *[]){ "threads=-1" }, 1, NULL, &peaks, &out, err));
     NEEDS(il_list(NULL, "tasks", err));
     NEEDS(il_list(&out, NULL, err));
     FAILS(il_list(&out, "nothing", err));

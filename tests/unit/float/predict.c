@@ -60,11 +60,12 @@ static il_table *table_of(const char *text)
 static const char *const six = "a,b,y\n1,10,3\n2,-5,1\n-1,4,2.5\n0.5,7,-2\n3,0,4\n-2,2,0\n";
 static const char *const two = "a,b,y\n1.5,3,1\n0,8,NA\n";
 
+static const char *const of_y = "target=y";
+
 static double *predict(const char *examples, const char *queries, il_prediction *summary)
 {
     il_table *e = table_of(examples), *q = table_of(queries), *answers;
-    il_predict_options options = { .target = "y" };
-    CHECK_OK(il_predict(model, e, q, &options, &answers, summary, &err));
+    CHECK_OK(il_predict(model, e, q, &of_y, 1, &answers, summary, &err));
     double *got = calloc((size_t)il_table_rows(q), sizeof *got);
     for (int r = 0; r < il_table_rows(q); r++) {
         assert_int_equal((int)il_table_number(answers, r, 0), r + 1);
@@ -505,10 +506,9 @@ static void refuses_what_it_must(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         il_table *e = table_of(cases[i].examples), *q = table_of(cases[i].queries),
                  *out = NULL;
-        il_predict_options options = { .target = "y" };
         il_prediction s;
         il_error err;
-        assert_int_equal(il_predict(model, e, q, &options, &out, &s, &err), IL_ECONFIG);
+        assert_int_equal(il_predict(model, e, q, &of_y, 1, &out, &s, &err), IL_ECONFIG);
         CHECK(strstr(err.text, cases[i].says), "'%s' lacks '%s'", err.text, cases[i].says);
         assert_null(out);
         il_table_free(e);
@@ -523,7 +523,6 @@ static void numbers_may_be_text(void **state)
     il_prediction s;
     double *want = predict(six, two, &s), got[2];
     il_table *e = table_of(six), *q = table_of(two), *words, *out;
-    il_predict_options options = { .target = "y" };
     CHECK_OK(il_table_new(&words, "words", &err));
     for (int c = 0; c < 3; c++)
         CHECK_OK(il_table_add_col(words, il_table_col(e, c), c == 2, &err));
@@ -534,7 +533,7 @@ static void numbers_may_be_text(void **state)
         snprintf(text, sizeof text, "%g", il_table_number(e, r, 2));
         CHECK_OK(il_table_set_text(words, r, 2, text, &err));
     }
-    CHECK_OK(il_predict(model, words, q, &options, &out, &s, &err));
+    CHECK_OK(il_predict(model, words, q, &of_y, 1, &out, &s, &err));
     il_prediction_free(&s);
     for (int i = 0; i < 2; i++) {
         got[i] = il_table_number(out, i, 1);
@@ -555,11 +554,10 @@ static void refuses_a_classifier(void **state)
     il_model *classes;
     il_prediction s;
     il_table *e = table_of(six), *q = table_of(two), *out = NULL;
-    il_predict_options options = { .target = "y" };
     il_error why;
     CHECK_OK(il_config_set(&config, "training.task_name=linear_classification", &err));
     CHECK_OK(il_model_new(&classes, &config, &err));
-    assert_int_equal(il_predict(classes, e, q, &options, &out, &s, &why), IL_ECONFIG);
+    assert_int_equal(il_predict(classes, e, q, &of_y, 1, &out, &s, &why), IL_ECONFIG);
     CHECK(strstr(why.text, "trained on linear_classification"), "%s", why.text);
     assert_null(out);
     il_model_free(classes);
