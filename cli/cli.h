@@ -105,26 +105,6 @@ void cli_reference_man(void);
 
 /* "note: ..." on stderr, one line that changes no terminal */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* What a model is asked when it is explained or looked into: rows of the options of a command whose
- * struct has an il_explain_options `ask`. */
-#define CLI_ASKED(type, field, init, min, value, help)                                     \
-    {                                                                                      \
-#field, IL_OPT_##type, offsetof(options, ask.field), init, min, 1e9, help, NULL,   \
-            value                                                                          \
-    }
-#define CLI_ASKING                                                                         \
-    CLI_ASKED(STRING, task, 0, 0, "TASK", "another task than the model's own"),            \
-        CLI_ASKED(STRING, data, 0, 0, "SHIFT,...", "kinds of inputs: isotropic,kappa=30"), \
-        CLI_ASKED(STRING, examples, 0, 0, "N,...",                                         \
-                  "numbers of examples (those of training, and half)"),                    \
-        CLI_ASKED(STRING, reading, 0, 0, "HOW", "auto, lens or probe"),                    \
-        CLI_ASKED(INT, prompts, 0, 1, "N",                                                 \
-                  "prompts of each kind and size (32; of lens and probe more)"),           \
-        CLI_ASKED(INT, queries, 0, 1, "N",                                                 \
-                  "queries of each prompt (3 for every dimension)"),                       \
-        CLI_ASKED(INT, dims, 0, 1, "D", "dimensions that are alive"),                      \
-        CLI_ASKED(INT, loops, 0, 1, "R", "loops of a looped model")
-
 /* What SIGINT, SIGTERM, SIGHUP and SIGXCPU call from here on; NULL: the program says so and ends with 130, unless
  * they were ignored when it began. SIGHUP stays ignored where it was (nohup). */
 void cli_at_signal(void (*handler)(int number));

@@ -5,17 +5,20 @@
 #include <sys/stat.h>
 
 typedef struct {
-    il_explain_options ask;
     const char *figures;
     int json;
 } options;
 static const il_opt opts[] = {
-    CLI_ASKING,
-    CLI_ASKED(SEED, seed, 1, 0, "S", "which prompts"),
     CLI_STRING(figures, NULL, "FOLDER", "also draw there: steps, spectrum, answers"),
     CLI_FLAG(json, "one JSON object"),
     { 0 },
 };
+
+static const il_opt *settings(int words, char *const *word)
+{
+    (void)words, (void)word;
+    return il_options("explain", NULL);
+}
 
 static void print_number(const char *name, double x)
 {
@@ -87,7 +90,7 @@ static il_status run(const cli_call *call, il_error *err)
     il_model *model;
     il_explanation e;
     CLI_TRY(il_model_load(&model, call->word[1], err));
-    il_status status = il_explain(model, &o->ask, &e, err);
+    il_status status = il_explain(model, call->settings, call->n_settings, &e, err);
     il_model_free(model);
     if (status) return status;
     if (o->json)
@@ -111,5 +114,6 @@ const cli_command cmd_explain = {
         "that is left unexplained.",
     .options = opts,
     .size = sizeof(options),
+    .settings = settings,
     .run = run,
 };

@@ -11,6 +11,8 @@
  *   - What a `_new`, `_load` or `_read` hands out, the matching `_free` takes back (NULL is fine).
  *   - Objects without a lock of their own belong to one thread at a time. A model is constant: any number
  *     of threads may use it together.
+ *   - Settings are n texts "key=value", each key once; what is not given has its default. docs/reference.md
+ *     and il_options (innerloop_lab.h) list them.
  *   - Letters for sizes: B prompts, N points, D dimensions, O numbers of an answer, T tokens, C width, R loops.
  *   - Arrays are dense and row-major; (B,N,D) means x[(b * N + n) * D + d].
  *

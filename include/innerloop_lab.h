@@ -292,20 +292,6 @@ IL_API il_status il_build_verify(il_table **table, int *failed, const char *text
 
 /* ---- explaining --------------------------------------------------------------------------------- */
 
-typedef struct {
-    const char *task;     /* NULL: the model's own, with its options */
-    const char *data;     /* shifts of its prompts, separated by commas: "isotropic,kappa=30"; NULL:
-                             "isotropic", which is none */
-    const char *examples; /* numbers of examples: "10,20"; NULL: those of training, and half of them where
-                             a model answers every point */
-    const char *reading;  /* "lens": the model's own end put behind every layer; "probe": a trained linear
-                             read-out; NULL or "auto": lens, but probe for a gpt2 */
-    int prompts;          /* of each kind and size; 0: 32 */
-    int queries;          /* of each prompt; 0: three for every dimension, at least 16 */
-    int dims, loops;      /* 0: the model's */
-    uint64_t seed;
-} il_explain_options;
-
 enum { IL_EXPLAINED_NONE, IL_EXPLAINED_RESEMBLES, IL_EXPLAINED_RUNS };
 
 typedef struct {
@@ -327,9 +313,10 @@ typedef struct {
 } il_explanation;
 
 /* Which learning algorithm a model's forward pass runs, and how many of its steps a layer or loop is
- * worth; or that it is none that is known here. docs/explain.md says how that is decided.
+ * worth; or that it is none that is known here. docs/explain.md says how that is decided, and
+ * il_options("explain", NULL) are the settings.
  * Errors: IL_ECONFIG if the prompts do not fit the model. */
-IL_API il_status il_explain(const il_model *model, const il_explain_options *options,
+IL_API il_status il_explain(const il_model *model, const char *const *settings, int n_settings,
                             il_explanation *explanation, il_error *err);
 IL_API void il_explanation_free(il_explanation *explanation);
 

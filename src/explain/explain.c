@@ -6,6 +6,13 @@
 #include "explain/verdict.h"
 #include "observe/subject.h"
 
+typedef struct {
+    il_explain_options ask;
+} options;
+static const il_opt opts[] = { IL_ASK_KEYS, IL_ASK_QUERIES, IL_ASK_READING, { 0 } };
+
+const il_opt *il_explain_opts(void) { return opts; }
+
 static il_status read_probe(il_subject *s, il_explanation *out, il_error *err)
 {
     IL_TRY(il_subject_fit(s, err));
@@ -86,13 +93,16 @@ il_status il_explain_readings(const il_evidence *evidence, const il_readings *re
     return status;
 }
 
-il_status il_explain(const il_model *model, const il_explain_options *options,
+il_status il_explain(const il_model *model, const char *const *settings, int n_settings,
                      il_explanation *out, il_error *err)
 {
-    IL_GIVEN(err, "model options explanation", model, options, out);
+    options o;
     il_subject s;
     il_explanation made = { 0 };
-    il_status status = il_subject_new(&s, model, options, err);
+    IL_GIVEN(err, "model explanation", model, out);
+    il_opt_init(opts, &o);
+    IL_TRY(il_opt_apply(opts, &o, settings, n_settings, "explain", err));
+    il_status status = il_subject_new(&s, model, &o.ask, err);
     if (!status) status = s.probe ? read_probe(&s, &made, err) : read_lens(&s, &made, err);
     if (!status) status = il_subject_note(&s, made.layers, err);
     il_subject_free(&s);

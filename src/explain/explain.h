@@ -8,6 +8,8 @@
 
 #include "observe/observe.h"
 
+const il_opt *il_explain_opts(void); /* of il_explain */
+
 /* ---- families ------------------------------------------------------------------------------- */
 
 /* A family is a filter, which answers sum_i q_i f(lambda_i) b_i, where f depends on its steps and

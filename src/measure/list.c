@@ -2,8 +2,9 @@
 #include "algo/algo.h"
 #include "bench/bench.h"
 #include "construct/construct.h"
-#include "measure/measure.h"
+#include "explain/explain.h"
 #include "forecast/forecast.h"
+#include "measure/measure.h"
 #include "predict/predict.h"
 #include "train/train.h"
 
@@ -86,9 +87,8 @@ static const struct {
     const char *name;
     const il_opt *(*table)(void);
 } tables[] = {
-    { "recipes", il_config_opts },
-    { "predict", il_predict_opts },
-    { "forecast", il_forecast_opts },
+    { "recipes", il_config_opts },  { "explain", il_explain_opts },
+    { "predict", il_predict_opts }, { "forecast", il_forecast_opts },
     { "bench", il_bench_opts },
 };
 

@@ -49,9 +49,9 @@ const il_measure_kind *il_measure_at(int i); /* NULL past the last */
 il_status il_measure_find(const il_measure_kind **kind, const char *name, il_error *err);
 
 /* An option of a measure: a field of its struct `options`, under the same name. */
-#define IL_MEASURE_KEY(type, field, init, min, max, help, words)                           \
+#define IL_MEASURE_KEY(type, field, init, min, max, help, ...)                             \
     {                                                                                      \
-#field, IL_OPT_##type, offsetof(options, field), init, min, max, help, words       \
+#field, IL_OPT_##type, offsetof(options, field), init, min, max, help, __VA_ARGS__ \
     }
 
 /* The table of a measure, under a name: outlined, or filled as well. */
@@ -81,22 +81,6 @@ const char *il_measured_name(const il_measured *model);
 void il_measure_set(il_table *table, int row, const double *numbers, int n);
 
 /* ---- prompts ---------------------------------------------------------------------------------- */
-
-/* Prompts that a model is asked: options that a measure has under these names as `ask`. */
-#define IL_ASK(type, field, init, min, max, help, words)                                   \
-    {                                                                                      \
-#field, IL_OPT_##type, offsetof(options, ask.field), init, min, max, help, words   \
-    }
-#define IL_ASK_KEYS                                                                        \
-    IL_ASK(STRING, task, 0, 0, 0, "another task than the model's own", NULL),              \
-        IL_ASK(STRING, data, 0, 0, 0, "kinds of inputs: isotropic,kappa=30", NULL),        \
-        IL_ASK(STRING, examples, 0, 0, 0,                                                  \
-               "numbers of examples (those of training, and half)", NULL),                 \
-        IL_ASK(INT, prompts, 0, 1, 1e9, "prompts of each kind and size (32 or more)",      \
-               NULL),                                                                      \
-        IL_ASK(INT, dims, 0, 1, 65536, "dimensions that are alive (the model's)", NULL),   \
-        IL_ASK(INT, loops, 0, 1, 10000, "loops of a looped model (its own)", NULL),        \
-        IL_ASK(SEED, seed, 1, 0, 0, "which prompts", NULL)
 
 /* Runs `look` on the prompts that `ask` says, and notes when they leave what the model was trained on. */
 il_status il_measure_look(il_table *table, const il_measured *model,

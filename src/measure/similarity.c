@@ -11,14 +11,11 @@
 typedef struct {
     il_explain_options ask;
     const char *family;
-    int reading;
 } options;
-static const char readings[] = "auto|lens|probe";
 static const il_opt opts[] = {
     IL_ASK_KEYS,
-    IL_ASK(INT, queries, 0, 1, 1e6, "queries of each prompt (3 for every dimension)", NULL),
-    IL_MEASURE_KEY(CHOICE, reading, 0, 0, 2,
-                   "what a layer answers: by the model's own end, or by a probe", readings),
+    IL_ASK_QUERIES,
+    IL_ASK_READING,
     IL_MEASURE_KEY(STRING, family, 0, 0, 0,
                    "one that explain knows, and of each layer its best step (all)", NULL),
     { 0 },
@@ -105,12 +102,9 @@ static il_status outline(il_table *table, const void *opt, const il_measured *mo
 static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,
                       il_error *err)
 {
-    static const char *const words[] = { "auto", "lens", "probe" };
     const options *o = opt;
-    il_explain_options ask = o->ask;
-    ask.reading = words[o->reading];
     (void)n;
-    return il_measure_look(table, model, &ask, o, look, err);
+    return il_measure_look(table, model, &o->ask, o, look, err);
 }
 
 const il_measure_kind il_measure_similarity = {

@@ -54,14 +54,10 @@ static il_status set_up(il_subject *s, il_error *err)
 {
     const il_config *c = &s->model->config;
     const il_explain_options *o = s->o;
-    const char *how = o->reading ? o->reading : "auto";
     int dims = o->dims ? o->dims : c->training.curriculum.dims.end;
     IL_WITHIN(err, IL_MOST, "prompts queries dims loops", o->prompts, o->queries, o->dims,
               o->loops);
-    s->probe = !strcmp(how, "probe");
-    if (!s->probe && strcmp(how, "auto") && strcmp(how, "lens"))
-        return il_fail(err, IL_ECONFIG, "reading = '%s' is not auto, lens or probe",
-                       il_show(how).text);
+    s->probe = o->reading == IL_READING_PROBE;
     IL_TRY(find_task(s, err));
     IL_TRY(find_sizes(s, err));
     s->draw.data = o->data ? o->data : "isotropic";
@@ -76,7 +72,7 @@ static il_status set_up(il_subject *s, il_error *err)
     s->draw.seed = o->seed;
     s->draw.step = 1;
     IL_TRY(il_layers_new(&s->layers, s->model, o->loops, err));
-    if (!strcmp(how, "auto") && !s->layers->loops && c->model.family == IL_GPT2)
+    if (o->reading == IL_READING_AUTO && !s->layers->loops && c->model.family == IL_GPT2)
         s->probe = 1;
     return IL_OK;
 }

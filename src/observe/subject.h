@@ -4,6 +4,48 @@
 
 #include "observe/observe.h"
 
+enum { IL_READING_AUTO, IL_READING_LENS, IL_READING_PROBE };
+
+/* What a model is asked. NULL and 0: usual. */
+typedef struct {
+    const char *task; /* NULL: the model's own, with its options */
+    const char *data; /* shifts of its prompts, separated by commas; NULL: none */
+    const char *
+        examples; /* numbers of examples, separated by commas; NULL: those of training, and half of
+                             them where a model answers every point */
+    int reading; /* IL_READING_LENS: the model's own end is put behind every layer; IL_READING_PROBE:
+                             a trained linear read-out; IL_READING_AUTO: lens, but probe for a gpt2 */
+    int prompts;     /* of each kind and size */
+    int queries;     /* of each prompt; 0: three for every dimension, at least 16 */
+    int dims, loops; /* 0: the model's */
+    uint64_t seed;
+} il_explain_options;
+
+/* Rows for a struct called `options` that has one as `ask`. */
+#define IL_ASK(type, field, init, min, max, help, ...)                                     \
+    {                                                                                      \
+#field, IL_OPT_##type, offsetof(options, ask.field), init, min, max, help,         \
+            __VA_ARGS__                                                                    \
+    }
+#define IL_ASK_KEYS                                                                        \
+    IL_ASK(STRING, task, 0, 0, 0, "another task than the model's own", NULL, "TASK"),      \
+        IL_ASK(STRING, data, 0, 0, 0, "kinds of inputs: isotropic,kappa=30", NULL,         \
+               "SHIFT,..."),                                                               \
+        IL_ASK(STRING, examples, 0, 0, 0,                                                  \
+               "numbers of examples (those of training, and half)", NULL, "N,..."),        \
+        IL_ASK(INT, prompts, 0, 1, 1e9, "prompts of each kind and size (32 or more)",      \
+               NULL),                                                                      \
+        IL_ASK(INT, dims, 0, 1, 65536, "dimensions that are alive (the model's)", NULL,    \
+               "D"),                                                                       \
+        IL_ASK(INT, loops, 0, 1, 10000, "loops of a looped model (its own)", NULL, "R"),   \
+        IL_ASK(SEED, seed, 1, 0, 0, "which prompts", NULL)
+#define IL_ASK_QUERIES                                                                     \
+    IL_ASK(INT, queries, 0, 1, 1e6, "queries of each prompt (3 for every dimension)", NULL)
+#define IL_ASK_READING                                                                     \
+    IL_ASK(CHOICE, reading, 0, 0, 0,                                                       \
+           "what a layer answers: by the model's own end, or by a probe",                  \
+           "auto|lens|probe")
+
 typedef struct {
     const il_model *model;
     const il_explain_options *o;

@@ -125,8 +125,8 @@ static void say_what_is_known(void **state)
 
     /* one layer: d yhat / d y_j = eta q x_j, so by_y does not depend on least squares */
     il_explanation e;
-    il_explain_options o = { .prompts = 4, .queries = 6, .seed = 3 };
-    CHECK_OK(il_explain(model, &o, &e, &err));
+    static const char *const o[] = { "prompts=4", "queries=6", "seed=3" };
+    CHECK_OK(il_explain(model, o, 3, &e, &err));
     CHECK(e.found == IL_EXPLAINED_RUNS && !strcmp(e.family, "gd"), "%s", e.verdict);
     CHECK_NEAR(e.steps_per_layer, 1, 1e-9, e.verdict);
     il_explanation_free(&e);

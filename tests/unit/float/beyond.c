@@ -120,24 +120,22 @@ static void explain_and_inspect_note_it(void **state)
     (void)state;
     il_model *m = looped();
     const struct {
-        il_explain_options o;
-        const char *settings, *note;
-    } all[] = {
-        { { .prompts = 4, .queries = 4 }, "", NULL },
-        { { .prompts = 4, .queries = 4, .examples = "2,8" }, ";examples=2,8", points },
-        { { .prompts = 4, .queries = 4, .dims = 3 }, ";dims=3", dims },
-        { { .prompts = 4, .queries = 4, .loops = 4 }, ";loops=4", loops }
-    };
+        const char *setting, *note;
+    } all[] = { { "seed=1", NULL },
+                { "examples=2,8", points },
+                { "dims=3", dims },
+                { "loops=4", loops } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         il_explanation e;
-        CHECK_OK(il_explain(m, &all[i].o, &e, &err));
+        const char *const o[] = { "prompts=4", "queries=4", all[i].setting };
+        CHECK_OK(il_explain(m, o, 3, &e, &err));
         notes(e.layers, all[i].note, "explain");
         e.layers = NULL;
         il_explanation_free(&e);
         char text[64];
-        snprintf(text, sizeof text, "prompts=4;queries=4%s", all[i].settings);
+        snprintf(text, sizeof text, "prompts=4;queries=4;%s", all[i].setting);
         notes(measured("similarity", m, text), all[i].note, "similarity");
-        snprintf(text, sizeof text, "prompts=4%s", all[i].settings);
+        snprintf(text, sizeof text, "prompts=4;%s", all[i].setting);
         notes(measured("lens", m, text), all[i].note, "lens");
     }
     il_model_free(m);

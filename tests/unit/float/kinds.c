@@ -62,7 +62,7 @@ static void ask_everything(const il_model *m, const char *what)
         if (status == IL_OK) il_table_free(out);
     }
     il_explanation e;
-    status = il_explain(m, &(il_explain_options){ .prompts = 4, .queries = 2 }, &e, &why);
+    status = il_explain(m, (const char *[]){ "prompts=4", "queries=2" }, 2, &e, &why);
     or_says(status, &why, what);
     if (status == IL_OK) il_explanation_free(&e);
     il_prediction s;

@@ -610,28 +610,25 @@ static void explanation(void **state)
     (void)state;
     il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml");
     il_explanation e;
-    const il_explain_options o = { .prompts = 2 };
-    static const il_explain_options wrong[] = {
-        { .prompts = -1 },
-        { .prompts = INT_MAX },
-        { .prompts = 1 << 20, .queries = 1 << 20 },
-        { .prompts = 2, .queries = -1 },
-        { .prompts = 2, .dims = -1 },
-        { .prompts = 2, .dims = 4 },
-        { .prompts = 2, .loops = -1 },
-        { .prompts = 2, .loops = 3 },
-        { .prompts = 2, .task = "" },
-        { .prompts = 2, .data = "no such data" },
-        { .prompts = 2, .examples = "0" },
-        { .prompts = 2, .examples = "60000" },
-        { .prompts = 2, .reading = "no such reading" },
+    static const char *const o[] = { "prompts=2" };
+    static const char *const wrong[] = {
+        "prompts=-1", "prompts=2147483647",
+        "queries=-1", "dims=-1",
+        "dims=4",     "loops=-1",
+        "loops=3",    "task=",
+        "seed=-1",    "data=no such data",
+        "examples=0", "examples=60000",
+        "reading=no", "none=1",
     };
-    NEEDS(il_explain(NULL, &o, &e, err));
-    NEEDS(il_explain(m, NULL, &e, err));
-    NEEDS(il_explain(m, &o, NULL, err));
-    FAILS(il_explain(bytes, &o, &e, err));
+    NEEDS(il_explain(NULL, o, 1, &e, err));
+    NEEDS(il_explain(m, NULL, 1, &e, err));
+    NEEDS(il_explain(m, o, 1, NULL, err));
+    FAILS(il_explain(m, o, -1, &e, err));
+    FAILS(il_explain(bytes, o, 1, &e, err));
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        FAILS(il_explain(m, &wrong[i], &e, err));
+        FAILS(il_explain(m, wrong + i, 1, &e, err));
+    const char *const many[] = { "prompts=1048576", "queries=1000000" };
+    FAILS(il_explain(m, many, 2, &e, err));
     SAFE(il_explanation_free(NULL));
     il_model_free(m);
     il_model_free(bytes);
