@@ -9,9 +9,9 @@ static const il_opt opts[] = {
     { 0 },
 };
 
-static const char *const kinds[] = { "tasks",   "shifts",  "layouts",       "algos",
-                                     "ops",     "models",  "constructions", "measures",
-                                     "recipes", "commands" };
+static const char *const kinds[] = { "tasks",    "shifts",  "layouts",    "algos",
+                                     "ops",      "models",  "optimizers", "constructions",
+                                     "measures", "recipes", "commands" };
 
 static il_status fill_commands(il_table *table, il_error *err)
 {
@@ -63,7 +63,8 @@ static il_status run(const cli_call *call, il_error *err)
 }
 
 const cli_command cmd_list = {
-    .words = "tasks|shifts|layouts|algos|ops|models|constructions|recipes|commands",
+    .words = "tasks|shifts|layouts|algos|ops|models|optimizers|constructions|measures|"
+             "recipes|commands",
     .least = 1,
     .most = 1,
     .options = opts,

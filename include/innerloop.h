@@ -123,8 +123,8 @@ enum { IL_TABLE_CSV, IL_TABLE_TEXT, IL_TABLE_JSON };
 IL_API void il_table_write(const il_table *table, int form, il_write_fn *write, void *context);
 IL_API il_status il_table_save(const il_table *table, const char *path, il_error *err); /* CSV; as a whole or not */
 
-/* kind: "tasks", "shifts", "layouts", "algos", "constructions", "ops", "models", "measures": what there is, as a table
- * of name, summary, options. Errors: IL_EUSAGE with the nearest kind. */
+/* kind: "tasks", "shifts", "layouts", "algos", "constructions", "ops", "models", "optimizers", "measures": what there
+ * is, as a table of name, summary, options. Errors: IL_EUSAGE with the nearest kind. */
 IL_API il_status il_list(il_table **table, const char *kind, il_error *err);
 
 /* ---- tasks and prompts --------------------------------------------------------------------------- */

@@ -123,7 +123,8 @@ enum { IL_ANSWER_LINEAR, IL_ANSWER_FIRST, IL_ANSWER_MINUS_Y }; /* il_config.mode
 enum { IL_INJECT_ADD, IL_INJECT_MUL };                         /* il_config.model.loop_func */
 enum { IL_RATE_CONSTANT, IL_RATE_COSINE };                     /* il_config.training.schedule */
 enum { IL_FP32, IL_BF16 };                                     /* il_config.training.precision */
-enum { IL_TASK_OPTS = 32 }; /* doubles of room for a task's options */
+enum { IL_TASK_OPTS = 32 };     /* doubles of room for a task's options */
+enum { IL_OPTIMIZER_OPTS = 8 }; /* and for an optimiser's */
 
 typedef struct {
     struct {
@@ -164,8 +165,8 @@ typedef struct {
         int warmup_steps;   /* linear from 0 */
         int schedule_steps; /* where cosine ends; 0: train_steps */
         double min_learning_rate;
-        double weight_decay; /* decoupled (AdamW), on matrices; 0 is Adam */
-        double beta1, beta2, adam_eps;
+        char optimizer[IL_TEXT]; /* a row of il_list("optimizers") */
+        double optimizer_opts[IL_OPTIMIZER_OPTS]; /* its own options struct, described by its table */
         double clip;       /* largest gradient norm; 0 is off */
         double clip_value; /* largest magnitude of an element of the gradient; 0 is off */
         int train_steps;
@@ -198,7 +199,8 @@ IL_API il_status il_config_parse(il_config *config, const char *text, size_t byt
 /* Applies one "model.n_embd=64". Errors: IL_ECONFIG naming the key. */
 IL_API il_status il_config_set(il_config *config, const char *assignment, il_error *err);
 
-/* Applies several, which win over what the recipe has; the task's name counts first, wherever it stands.
+/* Applies several, which win over what the recipe has; the names of the task and the optimiser count first, wherever they
+ * stand.
  * Errors: likewise, and for a key that is given twice, however it is spelt. */
 IL_API il_status il_config_override(il_config *config, const char *const *assignments, int n, il_error *err);
 

@@ -3,7 +3,7 @@
 # call each other: of what is built in $BUILD (build), the calls of functions between files have no circle.
 # A list of rows (ops.def and its kin) names data, so that a row may call what its registry defines.
 set -u
-order='base la report op task model algo construct evaluate predict forecast train bench observe explain measure claim'
+order='base la report op task optimizer model algo construct evaluate predict forecast train bench observe explain measure claim'
 status=0
 seen=
 for layer in $order; do

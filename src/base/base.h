@@ -97,6 +97,8 @@ il_number il_digits(double value);
 il_number il_digits_short(double value);
 /* The finite decimal number that fills `text`, spaces around it allowed. 0 if it is not one. */
 int il_number_parse(const char *text, double *value);
+/* x^n by repeated squaring: the same bits on every machine, which pow() does not promise. */
+double il_power(double x, int64_t n);
 
 /* ---- text ---------------------------------------------------------------------------------------- */
 

@@ -81,3 +81,11 @@ int il_number_parse(const char *text, double *value)
     *value = got;
     return 1;
 }
+
+double il_power(double x, int64_t n)
+{
+    double y = 1;
+    for (; n; n >>= 1, x *= x)
+        if (n & 1) y *= x;
+    return y;
+}

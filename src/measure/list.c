@@ -57,6 +57,12 @@ static row model_row(int i)
     return i < IL_COUNT(rows) ? rows[i] : (row){ 0 };
 }
 
+static row optimizer_row(int i)
+{
+    const il_optimizer *o = il_optimizer_at(i);
+    return o ? (row){ o->name, o->summary, o->opts } : (row){ 0 };
+}
+
 static row construct_row(int i)
 {
     const il_construct *c = il_construct_at(i);
@@ -76,10 +82,11 @@ static const struct {
     row (*at)(int i);
     const il_opt *(*common)(void); /* options of every row, or NULL */
 } kinds[] = {
-    { "tasks", task_row, NULL },      { "shifts", shift_row, NULL },
-    { "layouts", layout_row, NULL },  { "constructions", construct_row, NULL },
-    { "algos", algo_row, algo_opts }, { "ops", op_row, NULL },
-    { "models", model_row, NULL },    { "measures", measure_row, NULL },
+    { "tasks", task_row, NULL },           { "shifts", shift_row, NULL },
+    { "layouts", layout_row, NULL },       { "constructions", construct_row, NULL },
+    { "algos", algo_row, algo_opts },      { "ops", op_row, NULL },
+    { "models", model_row, NULL },         { "measures", measure_row, NULL },
+    { "optimizers", optimizer_row, NULL },
 };
 
 /* Tables of what is no list of rows */

@@ -1,7 +1,7 @@
 /* checkpoint.c - models in safetensors files
  *
- * Weights stand under the field's names with the shapes (out, in) and (n); Adam's averages under
- * adam.m.NAME and adam.v.NAME. The metadata hold the resolved recipe, the plan (plan_text.c),
+ * Weights stand under the field's names with the shapes (out, in) and (n); the moments of an optimiser under
+ * OPTIMIZER.MOMENT.NAME, as adam.m.NAME. The metadata hold the resolved recipe, the plan (plan_text.c),
  * step, seed, hash, version, and of a built model its program and the registers of its stream.
  */
 #include "model/model.h"
@@ -37,17 +37,31 @@ int64_t il_checkpoint_kept(char *path, size_t size, const char *folder, int64_t 
     return newest;
 }
 
-enum { PREFIX = 8, SQUARES = 2, KINDS = 3 };
-static const char *const prefixes[KINDS] = { "", "adam.m.", "adam.v." };
+/* Kind 0 are the weights, kind 1 + i is moment i of an optimiser. */
+enum { PREFIX = 32, KINDS = 1 + IL_MOMENTS };
 
 typedef struct {
     char name[IL_NAME + PREFIX];
 } tensor_name;
 
-static void describe(il_tensor *t, tensor_name *name, const il_param *w, int kind,
-                     const il_real *data)
+static int kinds_of(const il_optimizer *of)
 {
-    snprintf(name->name, sizeof name->name, "%s%s", prefixes[kind], w->name);
+    int kinds = 1;
+    while (of && of->moments[kinds - 1].name) kinds++;
+    return kinds;
+}
+
+static void name_tensor(tensor_name *name, const char *weight, int kind,
+                        const il_optimizer *of)
+{
+    snprintf(name->name, sizeof name->name, kind ? "%s.%s.%s" : "%.0s%.0s%s",
+             kind ? of->name : "", kind ? of->moments[kind - 1].name : "", weight);
+}
+
+static void describe(il_tensor *t, tensor_name *name, const il_param *w, int kind,
+                     const il_optimizer *of, const il_real *data)
+{
+    name_tensor(name, w->name, kind, of);
     *t = (il_tensor){ .name = name->name,
                       .dtype = IL_DTYPE_REAL,
                       .ndim = w->rows ? 2 : 1,
@@ -112,7 +126,6 @@ static il_status gather(parts *a, const il_model *model, il_error *err)
 static il_status write_parts(const char *path, parts *a, const il_model *model,
                              il_moments moments, il_error *err)
 {
-    const il_real *data[KINDS] = { model->weights, moments.m, moments.v };
     const il_plan *p = &model->plan;
     il_meta meta[] = { { "config", a->config },      { "plan", a->plan },
                        { "step", a->step },          { "seed", a->seed },
@@ -120,9 +133,10 @@ static il_status write_parts(const char *path, parts *a, const il_model *model,
                        { IL_DIGEST, a->digest },     { "program", model->program },
                        { "registers", a->registers } };
     int n = 0, nmeta = IL_COUNT(meta) - 2 * !model->program;
-    for (int kind = 0; kind < KINDS; kind++)
-        for (int i = 0; i < p->n_params && data[kind]; i++, n++)
-            describe(&a->tensors[n], &a->names[n], &p->params[i], kind, data[kind]);
+    for (int kind = 0; kind < kinds_of(moments.of); kind++)
+        for (int i = 0; i < p->n_params; i++, n++)
+            describe(&a->tensors[n], &a->names[n], &p->params[i], kind, moments.of,
+                     kind ? moments.data[kind - 1] : model->weights);
     snprintf(a->digest, sizeof a->digest, "%016" PRIx64,
              il_tensors_digest(a->tensors, n, meta, nmeta));
     return il_tensors_write(path, a->tensors, n, meta, nmeta, err);
@@ -149,11 +163,12 @@ il_status il_model_save(const il_model *model, const char *path, il_error *err)
 
 /* One weight's tensor in the file, which must have its shape and a dtype we read. */
 static il_status find_tensor(const il_tensor **found, const il_tensors *file,
-                             const char *path, const il_param *w, int kind, il_error *err)
+                             const char *path, const il_param *w, int kind,
+                             const il_optimizer *of, il_error *err)
 {
     il_tensor want;
     tensor_name name;
-    describe(&want, &name, w, kind, NULL);
+    describe(&want, &name, w, kind, of, NULL);
     const il_tensor *t = il_tensors_find(file, name.name);
     if (!t) return il_fail(err, IL_ECONFIG, "%s: tensor %s is missing", path, name.name);
     if (t->ndim != want.ndim || t->shape[0] != want.shape[0] ||
@@ -176,16 +191,16 @@ static il_status find_tensor(const il_tensor **found, const il_tensors *file,
 
 /* Copies one tensor of a file that has been compared into place. */
 static il_status read_tensor(const il_tensors *file, const char *path, const il_param *w,
-                             int kind, il_real *data, il_error *err)
+                             int kind, const il_optimizer *of, il_real *data, il_error *err)
 {
     const il_tensor *t;
-    IL_TRY(find_tensor(&t, file, path, w, kind, err));
+    IL_TRY(find_tensor(&t, file, path, w, kind, of, err));
     IL_TRY(il_tensor_reals(t, data + w->offset, err));
     for (size_t i = 0; i < il_param_size(w); i++) {
         if (!isfinite(data[w->offset + i]))
             return il_fail(err, IL_ECONFIG, "%s: tensor %s is not finite at element %zu",
                            path, t->name, i);
-        if (kind == SQUARES && data[w->offset + i] < 0)
+        if (kind && of->moments[kind - 1].positive && data[w->offset + i] < 0)
             return il_fail(err, IL_ECONFIG,
                            "%s: tensor %s, a mean of squares, is negative at element %zu",
                            path, t->name, i);
@@ -195,14 +210,16 @@ static il_status read_tensor(const il_tensors *file, const char *path, const il_
 
 /* A file may hold the moments or not, but nothing that the model does not know. */
 static il_status no_strangers(const il_tensors *file, const char *path, const il_plan *p,
-                              il_error *err)
+                              const il_optimizer *of, il_error *err)
 {
     for (int i = 0; i < il_tensors_count(file); i++) {
         const char *name = il_tensors_at(file, i)->name;
         int known = 0;
-        for (int kind = 0; kind < KINDS; kind++) {
-            size_t length = strlen(prefixes[kind]);
-            if (strncmp(name, prefixes[kind], length)) continue;
+        for (int kind = 0; kind < kinds_of(of); kind++) {
+            tensor_name prefix;
+            name_tensor(&prefix, "", kind, of);
+            size_t length = strlen(prefix.name);
+            if (strncmp(name, prefix.name, length)) continue;
             for (int j = 0; j < p->n_params; j++)
                 known |= !strcmp(name + length, p->params[j].name);
         }
@@ -213,15 +230,15 @@ static il_status no_strangers(const il_tensors *file, const char *path, const il
     return IL_OK;
 }
 
-/* Does the file hold the tensors of a plan, with `kinds` of 1 or KINDS, and none beside them? */
+/* Does the file hold the weights of a plan, if `moments` the optimiser's moments too, and none beside them? */
 static il_status compare(const il_tensors *file, const char *path, const il_plan *p,
-                         int kinds, il_error *err)
+                         const il_optimizer *of, int moments, il_error *err)
 {
     const il_tensor *t;
-    IL_TRY(no_strangers(file, path, p, err));
-    for (int kind = 0; kind < kinds; kind++)
+    IL_TRY(no_strangers(file, path, p, of, err));
+    for (int kind = 0; kind < (moments ? kinds_of(of) : 1); kind++)
         for (int i = 0; i < p->n_params; i++)
-            IL_TRY(find_tensor(&t, file, path, &p->params[i], kind, err));
+            IL_TRY(find_tensor(&t, file, path, &p->params[i], kind, of, err));
     return IL_OK;
 }
 
@@ -230,10 +247,10 @@ static il_status read_into(const il_tensors *file, const char *path, il_model *m
                            il_moments moments, il_error *err)
 {
     const il_plan *p = &model->plan;
-    il_real *data[KINDS] = { model->weights, moments.m, moments.v };
-    for (int kind = 0; kind < KINDS; kind++)
-        for (int i = 0; i < p->n_params && data[kind]; i++)
-            IL_TRY(read_tensor(file, path, &p->params[i], kind, data[kind], err));
+    for (int kind = 0; kind < kinds_of(moments.of); kind++)
+        for (int i = 0; i < p->n_params; i++)
+            IL_TRY(read_tensor(file, path, &p->params[i], kind, moments.of,
+                               kind ? moments.data[kind - 1] : model->weights, err));
     const char *step = il_tensors_meta(file, "step");
     char *end = NULL;
     errno = 0;
@@ -271,7 +288,8 @@ il_status il_checkpoint_read(const char *path, il_model *model, il_moments momen
 {
     il_tensors *file;
     IL_TRY(il_tensors_read(&file, path, err));
-    il_status status = compare(file, path, &model->plan, moments.m ? KINDS : 1, err);
+    const il_optimizer *of = il_optimizer_find(model->config.training.optimizer);
+    il_status status = compare(file, path, &model->plan, of, moments.of != NULL, err);
     if (status == IL_OK) status = read_into(file, path, model, moments, err);
     il_tensors_free(file);
     return status;
@@ -341,7 +359,9 @@ static il_status load(il_model **out, const il_tensors *file, const char *path,
     il_error why = { 0 };
     il_status status = read_plan(&plan, file, &config, &why);
     if (status != IL_OK) return il_fail(err, status, "%s: %s", path, why.text);
-    status = compare(file, path, &plan, 1, err); /* before there is memory for a model */
+    const il_optimizer *of = il_optimizer_find(config.training.optimizer);
+    status =
+        compare(file, path, &plan, of, 0, err); /* before there is memory for a model */
     if (status != IL_OK) {
         il_plan_free(&plan);
         return status;

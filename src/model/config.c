@@ -1,8 +1,8 @@
 /* config.c - recipes: the table of keys drives reading, overriding and writing
  *
- * The options of the task follow `training.` like the others (the field also writes them below
- * `training.task_kwargs`). Setting the task's name sets its options to their defaults, so in a
- * file the name counts first, wherever it stands.
+ * The options of the task and of the optimiser follow `training.` like the others (the field also writes
+ * a task's below `training.task_kwargs`). Setting such a name sets its options to their defaults, so in a
+ * file the names count first, wherever they stand.
  */
 #include "model/model.h"
 
@@ -25,12 +25,6 @@ static const char *below(const char *path, const char *prefix)
     return !strncmp(path, prefix, length) && path[length] == '.' ? path + length + 1 : NULL;
 }
 
-static const il_opt *task_opts(const il_config *c)
-{
-    const il_task *task = il_task_find(c->training.task_name);
-    return task ? task->opts : NULL;
-}
-
 /* The option at a path and the struct it lives in, or NULL. */
 static const il_opt *find(il_config *c, const char *path, void **target)
 {
@@ -38,8 +32,12 @@ static const il_opt *find(il_config *c, const char *path, void **target)
     *target = c;
     if (o) return o;
     const char *name = below(path, "training");
-    *target = c->training.task_opts;
-    return name ? il_opt_find(task_opts(c), name) : NULL;
+    for (int part = 0; name && !o && part < IL_CONFIG_PARTS; part++) {
+        il_config_part p = il_config_part_of(c, part);
+        *target = p.target;
+        o = il_opt_find(p.opts, name);
+    }
+    return o;
 }
 
 static int is_group(const char *path)
@@ -47,6 +45,25 @@ static int is_group(const char *path)
     for (const il_opt *o = il_config_opts(); o->type != IL_OPT_END; o++)
         if (below(o->name, path)) return 1;
     return !strcmp(path, "training.task_kwargs");
+}
+
+/* Which part a key names the row of, or -1 */
+static int part_named(const char *key)
+{
+    static const il_config any;
+    for (int part = 0; part < IL_CONFIG_PARTS; part++)
+        if (!strcmp(il_config_part_of(&any, part).key, key)) return part;
+    return -1;
+}
+
+/* The row of a part that has an option of this name, or NULL */
+static const char *row_with(int part, const char *option)
+{
+    const char *name;
+    const il_opt *opts;
+    for (int i = 0; (name = il_config_part_row(part, i, &opts)); i++)
+        if (il_opt_find(opts, option)) return name;
+    return NULL;
 }
 
 /* The one of the field's logging keys that has a meaning, and the options of the task where the field
@@ -59,7 +76,8 @@ static void respell(char to[IL_YAML_PATH], const char *path)
         snprintf(to, IL_YAML_PATH, "training.log_every_steps");
     if (!name) return;
     snprintf(to, IL_YAML_PATH, "training.%s", name);
-    if (il_opt_find(il_config_opts(), to) || is_group(to)) /* not the task's */
+    if (il_opt_find(il_config_opts(), to) || is_group(to) ||
+        row_with(IL_CONFIG_OPTIMIZER, name)) /* not the task's */
         snprintf(to, IL_YAML_PATH, "%s", path);
 }
 
@@ -112,25 +130,30 @@ static const char *our_word(const char *key)
 /* What to say about a key that is not there. */
 static il_status unknown(const il_config *c, const char *path, il_error *err)
 {
-    enum { KEYS = 96, OWN = 16 };
+    enum { KEYS = 96, OWN = 24 };
     const char *key = last_word(path), *all[KEYS], *same[2 * KEYS];
     char own[OWN][IL_TEXT];
     int n = 0, nsame = 0, nown = 0;
     for (const il_opt *o = il_config_opts(); o->type != IL_OPT_END && n < KEYS - OWN; o++)
         all[n++] = o->name;
-    for (const il_opt *o = task_opts(c); o && o->type != IL_OPT_END && nown < OWN; o++) {
-        snprintf(own[nown], IL_TEXT, "training.%s", o->name);
-        all[n++] = own[nown++];
-    }
+    for (int part = 0; part < IL_CONFIG_PARTS; part++)
+        for (const il_opt *o = il_config_part_of(c, part).opts;
+             o && o->type != IL_OPT_END && nown < OWN; o++) {
+            snprintf(own[nown], IL_TEXT, "training.%s", o->name);
+            all[n++] = own[nown++];
+        }
     for (int i = 0; i < n; i++) /* the right word in the wrong place? */
         if (!strcmp(last_word(all[i]), key)) same[nsame++] = all[i];
     for (int i = 0; i < n && key != our_word(key); i++)
         if (!strcmp(last_word(all[i]), our_word(key))) same[nsame++] = all[i];
-    const il_task *task;
-    for (int i = 0; !nsame && (task = il_task_at(i)); i++)
-        if (below(path, "training") && il_opt_find(task->opts, key))
-            return il_fail(err, IL_ECONFIG, "%s is an option of the task %s, not of %s",
-                           path, task->name, c->training.task_name);
+    for (int part = 0; !nsame && below(path, "training") && part < IL_CONFIG_PARTS;
+         part++) {
+        il_config_part p = il_config_part_of(c, part);
+        const char *row = row_with(part, key);
+        if (row)
+            return il_fail(err, IL_ECONFIG, "%s is an option of the %s %s, not of %s", path,
+                           p.what, row, p.name);
+    }
     char ours[IL_YAML_PATH];
     snprintf(ours, sizeof ours, "%.*s%s", (int)(key - path), path, our_word(key));
     const char *near = nsame ? il_nearest(ours, same, nsame) : il_nearest(path, all, n);
@@ -142,10 +165,11 @@ static il_status unknown(const il_config *c, const char *path, il_error *err)
 
 /* ---- setting a key ----------------------------------------------------------------------------- */
 
-static void init_task(il_config *c)
+static void init_part(il_config *c, int part)
 {
-    memset(c->training.task_opts, 0, sizeof c->training.task_opts);
-    il_opt_init(task_opts(c), c->training.task_opts);
+    il_config_part p = il_config_part_of(c, part);
+    memset(p.target, 0, p.room);
+    il_opt_init(p.opts, p.target);
 }
 
 void il_config_init(il_config *config)
@@ -153,25 +177,28 @@ void il_config_init(il_config *config)
     if (!config) return;
     memset(config, 0, sizeof *config);
     il_opt_init(il_config_opts(), config);
-    init_task(config);
+    for (int part = 0; part < IL_CONFIG_PARTS; part++) init_part(config, part);
 }
 
-static il_status set_task(il_config *c, const char *name, il_error *err)
+static il_status set_part(il_config *c, int part, const il_opt *o, const char *name,
+                          il_error *err)
 {
-    if (!strcmp(name, c->training.task_name)) return IL_OK;
-    if (!il_task_find(name)) {
-        const char *names[64];
-        int n = 0;
-        for (const il_task *task; n < 64 && (task = il_task_at(n)); n++)
-            names[n] = task->name;
+    const char *names[64];
+    const il_opt *opts;
+    int n = 0, known = 0;
+    il_config_part p = il_config_part_of(c, part);
+    if (!strcmp(name, p.name)) return IL_OK;
+    while (n < IL_COUNT(names) && (names[n] = il_config_part_row(part, n, &opts)))
+        known |= !strcmp(names[n++], name);
+    if (!known) {
         const char *near = il_nearest(name, names, n);
-        return il_fail(err, IL_ECONFIG, "training.task_name = '%s' is no task%s%s%s",
-                       il_show(name).text,
-                       near ? "; did you mean '" : "; see the list of tasks",
-                       near ? near : "", near ? "'?" : "");
+        return il_fail(err, IL_ECONFIG, "%s = '%s' is no %s%s%s%s", p.key,
+                       il_show(name).text, p.what,
+                       near ? "; did you mean '" : "; see innerloop list ",
+                       near ? near : p.what, near ? "'?" : "s");
     }
-    snprintf(c->training.task_name, IL_TEXT, "%s", name);
-    init_task(c);
+    IL_TRY(il_opt_set(o, c, p.key, name, err));
+    init_part(c, part);
     return IL_OK;
 }
 
@@ -188,7 +215,8 @@ static il_status set(il_config *c, const char *path, const char *value, il_error
         strpbrk(value, "\t\r\n"))
         return il_fail(err, IL_ECONFIG, "%s must be one line of text, at most %d bytes",
                        path, IL_TEXT - 1);
-    if (!strcmp(path, "training.task_name")) return set_task(c, value, err);
+    int part = part_named(path);
+    if (part >= 0) return set_part(c, part, o, value, err);
     return il_opt_set(o, target, path, value, err);
 }
 
@@ -242,12 +270,14 @@ il_status il_config_override(il_config *config, const char *const *assignments, 
     IL_WITHIN(err, IL_MOST, "n", n);
     for (int i = 0; i < n; i++)
         IL_GIVEN(err, "assignments", assignments ? assignments[i] : NULL);
-    static const char task[] = "training.task_name=";
     for (int i = 0; i < n; i++) IL_TRY(check_once(assignments, i, err));
     for (int first = 1; first >= 0; first--) /* what others stand on */
-        for (int i = 0; i < n; i++)
-            if (first == !strncmp(assignments[i], task, strlen(task)))
-                IL_TRY(il_config_set(config, assignments[i], err));
+        for (int i = 0; i < n; i++) {
+            char path[IL_YAML_PATH];
+            const char *value;
+            IL_TRY(key_of(path, &value, assignments[i], err));
+            if (first == (part_named(path) >= 0)) IL_TRY(set(config, path, value, err));
+        }
     return IL_OK;
 }
 
@@ -290,7 +320,7 @@ static il_status apply_all(il_config *c, const il_yaml *yaml, char *notes, size_
 {
     int n = il_yaml_count(yaml), told[IL_COUNT(ignored)] = { 0 };
     for (int i = 0; i < n; i++) /* what others stand on */
-        if (!strcmp(il_yaml_at(yaml, i)->path, "training.task_name"))
+        if (part_named(il_yaml_at(yaml, i)->path) >= 0)
             IL_TRY(apply(c, il_yaml_at(yaml, i), err));
     for (int i = 0; i < n; i++) {
         const il_leaf *leaf = il_yaml_at(yaml, i);
@@ -406,11 +436,13 @@ il_status il_config_fill(const void *context, FILE *f, il_error *err)
     for (const il_opt *o = il_config_opts(); o->type != IL_OPT_END; o++) {
         write_option(o, config, o->name, open, f);
         open = o->name;
-        if (strcmp(open, "training.task_name")) continue;
-        for (const il_opt *t = task_opts(config); t && t->type != IL_OPT_END; t++) {
+        int part = part_named(o->name);
+        if (part < 0) continue;
+        il_config_part p = il_config_part_of(config, part);
+        for (const il_opt *t = p.opts; t && t->type != IL_OPT_END; t++) {
             char path[IL_TEXT];
             snprintf(path, sizeof path, "training.%s", t->name);
-            write_option(t, config->training.task_opts, path, open, f);
+            write_option(t, p.target, path, open, f);
         }
     }
     return IL_OK;

@@ -1,5 +1,5 @@
 /* config_check.c - what no single key of a recipe can know, and the ramps of the curriculum */
-#include "model/model.h"
+#include "model/config.h"
 
 int il_ramp_at(const il_ramp *ramp, int64_t step)
 {
@@ -34,11 +34,14 @@ il_status il_config_check(const il_config *c, il_error *err)
 {
     IL_GIVEN(err, "config", c);
     IL_TRY(il_opt_check(il_config_opts(), c, "", err));
+    for (int part = 0; part < IL_CONFIG_PARTS; part++) {
+        il_config_part p = il_config_part_of(c, part);
+        if (!p.known)
+            return il_fail(err, IL_ECONFIG, "%s = '%s' is no %s", p.key,
+                           il_show(p.name).text, p.what);
+        IL_TRY(il_opt_check(p.opts, p.target, "training.", err));
+    }
     const il_task *task = il_task_find(c->training.task_name);
-    if (!task)
-        return il_fail(err, IL_ECONFIG, "training.task_name = '%s' is no task",
-                       il_show(c->training.task_name).text);
-    IL_TRY(il_opt_check(task->opts, c->training.task_opts, "training.", err));
 
     const il_layout *layout = il_layout_at(c->model.tokens);
     if (!layout->fill && c->model.family != IL_BUILT)

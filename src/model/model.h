@@ -2,11 +2,8 @@
 #ifndef IL_MODEL_H
 #define IL_MODEL_H
 
+#include "model/config.h"
 #include "op/op.h"
-#include "task/task.h"
-
-/* Every key of a recipe but the task's own options. */
-const il_opt *il_config_opts(void);
 
 /* Builds the plan of a recipe's model (il_plan_init'ed by the caller). Errors: IL_ECONFIG. */
 il_status il_model_build(il_plan *plan, const il_config *config, il_error *err);
@@ -147,16 +144,17 @@ uint64_t il_hash_weight(uint64_t hash, const il_param *w, const void *data, size
 
 /* ---- checkpoints --------------------------------------------------------------------------- */
 
-/* Adam's moving averages, laid out like the weights; NULL where there are none. */
+/* What an optimiser carries from step to step: arrays laid out like the weights. NULL where there are none. */
 typedef struct {
-    il_real *m, *v;
+    const il_optimizer *of;
+    il_real *data[IL_MOMENTS];
 } il_moments;
 
 /* Writes weights, moments and metadata (config, step, seed, hash, version), atomically. */
 il_status il_checkpoint_write(const char *path, const il_model *model, il_moments moments,
                               il_error *err);
 
-/* Reads the weights (and, where moments->m is not NULL, the moments) of a file into a model of
+/* Reads the weights (and, where moments.of is not NULL, the moments) of a file into a model of
  * the same shapes, and its step. Errors: IL_EIO, or IL_ECONFIG naming file and tensor; the model
  * may then be half-read and must be freed. */
 il_status il_checkpoint_read(const char *path, il_model *model, il_moments moments,

@@ -4,14 +4,6 @@
  */
 #include "train/train.h"
 
-double il_power(double x, int64_t n)
-{
-    double y = 1;
-    for (; n; n >>= 1, x *= x)
-        if (n & 1) y *= x;
-    return y;
-}
-
 /* cos(pi f) for f in [0,1]: 1 - 2 sin^2(pi f / 2), sin by its series up to z^21 (error 1e-16) */
 static double cos_pi(double f)
 {

@@ -103,11 +103,12 @@ static il_status same_options(const il_opt *table, const void *now_, const void 
 static il_status same_recipe(const il_config *config, const il_config *then,
                              const char *path, il_error *err)
 {
-    const il_task *task = il_task_find(config->training.task_name);
     IL_TRY(same_options(il_config_opts(), config, then, path, "", err));
-    if (!task) return IL_OK;
-    return same_options(task->opts, config->training.task_opts, then->training.task_opts,
-                        path, "training.", err);
+    for (int part = 0; part < IL_CONFIG_PARTS; part++)
+        IL_TRY(same_options(il_config_part_of(config, part).opts,
+                            il_config_part_of(config, part).target,
+                            il_config_part_of(then, part).target, path, "training.", err));
+    return IL_OK;
 }
 
 /* Lines of metrics from after the checkpoint belong to a future that will be run again. */
@@ -296,17 +297,20 @@ static il_status check_finite(const runner *r, il_error *err)
 {
     const il_model *m = il_trainer_model(r->t);
     const il_plan *p = &m->plan;
-    const il_real *data[] = { m->weights, il_trainer_moments(r->t).m,
-                              il_trainer_moments(r->t).v };
-    static const char *const what[] = { "", "Adam's mean of ", "Adam's square of " };
-    for (int kind = 0; kind < IL_COUNT(data); kind++)
+    il_moments moments = il_trainer_moments(r->t);
+    const char *moment = "";
+    for (int k = -1; k < 0 || (moment = moments.of->moments[k].name); k++) {
+        const il_real *data = k < 0 ? m->weights : moments.data[k];
         for (int i = 0; i < p->n_params; i++)
             for (size_t j = 0; j < il_param_size(&p->params[i]); j++)
-                if (!isfinite(data[kind][p->params[i].offset + j]))
+                if (!isfinite(data[p->params[i].offset + j]))
                     return il_fail(err, IL_ENUMERIC,
-                                   "%s%s is not finite after step %" PRId64
+                                   "%s%s%s%s of %s is not finite after step %" PRId64
                                    ": try a lower training.learning_rate or training.clip",
-                                   what[kind], p->params[i].name, m->step);
+                                   k < 0 ? "the value" : "moment ", moment,
+                                   k < 0 ? "" : " of ", k < 0 ? "" : moments.of->name,
+                                   p->params[i].name, m->step);
+    }
     return IL_OK;
 }
 

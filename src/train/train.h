@@ -10,9 +10,6 @@
  * stays or falls along a half cosine to min_learning_rate at schedule_steps. */
 double il_rate_at(const il_config *config, int64_t step);
 
-/* x^n by repeated squaring: the same bits on every machine, which pow() does not promise. */
-double il_power(double x, int64_t n);
-
 /* How far a step loops and looks back. */
 il_run il_run_at(const il_model *model, int64_t step);
 
@@ -35,7 +32,7 @@ il_status il_trainer_gradient(il_trainer *trainer, il_progress *p, il_error *err
 /* The gradient of weight i (its size), as il_trainer_gradient left it. */
 void il_trainer_read_gradient(const il_trainer *trainer, int i, il_real *grad);
 
-/* il_trainer_gradient, then clipping, Adam and packing; the model's step rises by one. The
+/* il_trainer_gradient, then clipping, the optimiser's step and packing; the model's step rises by one. The
  * gradient's norm is measured if the recipe clips or `norm` is set, else it is NaN. */
 il_status il_trainer_step(il_trainer *trainer, int norm, il_progress *p, il_error *err);
 

@@ -2,8 +2,8 @@
  *
  * A batch is cut into shards of a few prompts. Each shard runs its whole forward and backward on
  * one core, in cache. The shards are dealt to a fixed number of slots, each summing its shards'
- * gradients in order; then every chunk of the weights sums its slots in order. Threads take whole
- * slots and whole chunks, so nothing depends on how many there are.
+ * gradients in order; then every chunk of the weights sums its slots in order and goes to the optimiser.
+ * Threads take whole slots and whole chunks, so nothing depends on how many there are.
  */
 #include "train/train.h"
 
@@ -12,9 +12,11 @@
 
 enum { CHUNK = 1 << 14 }; /* elements of one piece of the update */
 
+/* A piece of weight `param` */
 typedef struct {
-    size_t from, n;
-    int decays; /* matrices decay, vectors do not */
+    int param;
+    size_t from, n; /* in the weights of the model */
+    size_t work;    /* where its scratch begins */
 } chunk;
 
 struct il_trainer {
@@ -25,7 +27,9 @@ struct il_trainer {
     const il_task *task;
     il_real
         *grads; /* (slots, n_weights); the first holds their sum after a step's gradient */
-    il_real *m, *v;
+    il_moments moments;
+    il_real *work; /* (n_work): scratch of the optimiser where it changes whole weights */
+    size_t n_work;
     double *losses;  /* (slots) */
     double *squares; /* (chunks) */
     chunk *chunks;
@@ -40,27 +44,36 @@ static void layout(il_trainer *t)
     const il_plan *p = &t->model->plan;
     int slots = t->model->config.training.slots;
     t->grads = il_take(&t->arena, il_real, il_product(p->n_weights, (size_t)slots));
-    t->m = il_take(&t->arena, il_real, p->n_weights);
-    t->v = il_take(&t->arena, il_real, p->n_weights);
+    for (int k = 0; t->moments.of->moments[k].name; k++)
+        t->moments.data[k] = il_take(&t->arena, il_real, p->n_weights);
+    t->work = il_take(&t->arena, il_real, t->n_work);
     t->losses = il_take(&t->arena, double, slots);
     t->squares = il_take(&t->arena, double, t->n_chunks);
     t->chunks = il_take(&t->arena, chunk, t->n_chunks);
     t->states = il_take(&t->arena, il_state *, t->n_states);
 }
 
-/* Cuts every weight into chunks; counts them when there is no memory for them yet. */
+/* Cuts every weight that need not stay whole into chunks; counts them when there is no memory for them yet. */
 static void cut_chunks(il_trainer *t)
 {
     const il_plan *p = &t->model->plan;
+    const il_optimizer *of = t->moments.of;
+    const void *opts = t->model->config.training.optimizer_opts;
     t->n_chunks = 0;
+    t->n_work = 0;
     for (int i = 0; i < p->n_params; i++) {
-        size_t size = il_param_size(&p->params[i]);
-        for (size_t from = 0; from < size; from += CHUNK, t->n_chunks++)
+        const il_param *w = &p->params[i];
+        size_t size = il_param_size(w), most = CHUNK;
+        size_t work = of->whole ? of->whole(opts, w->name, w->rows, w->cols) : 0;
+        if (work) most = size;
+        for (size_t from = 0; from < size; from += most, t->n_chunks++)
             if (t->chunks)
                 t->chunks[t->n_chunks] =
-                    (chunk){ .from = p->params[i].offset + from,
-                             .n = size - from < CHUNK ? size - from : CHUNK,
-                             .decays = p->params[i].rows > 0 };
+                    (chunk){ .param = i,
+                             .from = w->offset + from,
+                             .n = size - from < most ? size - from : most,
+                             .work = t->n_work };
+        t->n_work += work;
     }
 }
 
@@ -118,6 +131,7 @@ static il_status fill(il_trainer *t, const il_config *c, il_error *err)
     if (c->training.precision == IL_BF16) IL_TRY(use_bf16(t->model, err));
     t->task = il_task_find(c->training.task_name);
     t->n_states = il_min(il_workers(), c->training.slots);
+    t->moments.of = il_optimizer_find(c->training.optimizer);
     cut_chunks(t);
     layout(t);
     IL_TRY(il_memory_ask((double)t->arena.peak + bytes_of(t), "training",
@@ -161,7 +175,7 @@ void il_trainer_free(il_trainer *t)
 }
 
 il_model *il_trainer_model(il_trainer *t) { return t->model; }
-il_moments il_trainer_moments(il_trainer *t) { return (il_moments){ t->m, t->v }; }
+il_moments il_trainer_moments(il_trainer *t) { return t->moments; }
 
 size_t il_trainer_bytes(const il_trainer *t) { return (size_t)bytes_of(t); }
 
@@ -280,16 +294,22 @@ static void update_chunk(void *context, int i, int worker)
     il_model *model = t->model;
     const il_config *c = &model->config;
     chunk k = t->chunks[i];
-    if (c->training.clip_value > 0)
-        clip_elements(t->grads + k.from, k.n, (il_real)c->training.clip_value);
-    double beta1 = c->training.beta1, beta2 = c->training.beta2;
-    int64_t n = model->step + 1;
-    il_kernel()->adam(model->weights + k.from, t->m + k.from, t->v + k.from,
-                      t->grads + k.from, k.n, t->scale, (il_real)beta1, (il_real)beta2,
-                      (il_real)(1 / (1 - il_power(beta1, n))),
-                      (il_real)(1 / (1 - il_power(beta2, n))),
-                      (il_real)c->training.adam_eps, (il_real)il_rate_at(c, model->step),
-                      (il_real)(k.decays ? c->training.weight_decay : 0));
+    const il_param *w = &model->plan.params[k.param];
+    il_real *g = t->grads + k.from;
+    if (c->training.clip_value > 0) clip_elements(g, k.n, (il_real)c->training.clip_value);
+    il_update u = { .name = w->name,
+                    .rows = w->rows,
+                    .cols = w->cols,
+                    .n = k.n,
+                    .w = model->weights + k.from,
+                    .grad = g,
+                    .scale = t->scale,
+                    .rate = il_rate_at(c, model->step),
+                    .step = model->step + 1,
+                    .work = t->work + k.work };
+    for (int m = 0; t->moments.of->moments[m].name; m++)
+        u.moment[m] = t->moments.data[m] + k.from;
+    t->moments.of->step(c->training.optimizer_opts, &u);
 }
 
 il_status il_trainer_step(il_trainer *t, int norm, il_progress *p, il_error *err)

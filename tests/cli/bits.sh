@@ -46,6 +46,16 @@ else
     echo "ok bits_clang # SKIP INNERLOOP_CLANG is not a program"
 fi
 
+# another optimiser
+sgd="training.optimizer=sgd training.momentum=0.9 training.nesterov=true training.weight_decay=0.01"
+adam=$want
+want=$(train "$INNERLOOP" $sgd)
+if [ "$want" != "$adam" ]; then echo "ok bits_sgd_is_another"; else echo "not ok bits_sgd_is_another"; fi
+for threads in 1 3; do same "sgd_threads_$threads" "$(IL_THREADS=$threads train "$INNERLOOP" $sgd)"; done
+same sgd_plain "$(IL_KERNEL=plain train "$INNERLOOP" $sgd)"
+[ ! -x "${INNERLOOP_CLANG:-}" ] || same sgd_clang "$(train "$INNERLOOP_CLANG" $sgd)"
+want=$adam
+
 # Killed three times on the way, each time a few steps after it began, and resumed. A machine may be
 # so fast that a run ends before it is killed: then once more, with more steps.
 steps_logged() { # steps_logged FOLDER: lines of its metrics

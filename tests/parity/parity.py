@@ -1,4 +1,4 @@
-"""parity.py - innerloop against PyTorch: outputs, every weight's gradient, 20 Adam steps
+"""parity.py - innerloop against PyTorch: outputs, every weight's gradient, 20 steps of Adam and of SGD
 
     python3 tests/parity/parity.py BUILD/float/parity
 
@@ -23,7 +23,7 @@ model: {{family: {family}, n_embd: 32, n_layer: {layers}, n_head: 4, n_dims: 5, 
 training:
   task_name: linear_regression
   batch_size: 8
-  learning_rate: 0.001
+  {optimizer}
   train_steps: 100
   seed: 11
   n_loop_window: {T}
@@ -33,11 +33,15 @@ training:
     loops: {{start: {b}, end: {b}, inc: 1, interval: 1}}
 """
 
+ADAM = "learning_rate: 0.001"
+SGD = "optimizer: sgd\n  learning_rate: 0.01\n  momentum: 0.9\n  nesterov: true"
+
 CASES = [
     dict(family="gpt2", layers=3, b=1, T=1, inject="z=f(x+z)"),
     dict(family="gpt2_loop", layers=1, b=6, T=3, inject="z=f(x+z)"),
     dict(family="gpt2_loop", layers=2, b=4, T=2, inject="z=f(x*z)"),
     dict(family="gpt2_tying", layers=4, b=1, T=1, inject="z=f(x+z)"),
+    dict(family="gpt2", layers=2, b=1, T=1, inject="z=f(x+z)", optimizer="sgd"),
 ]
 
 
@@ -170,7 +174,12 @@ def compare(case, weights, out):
     x, y = prompts(0)
     want = torch.stack(answers(p, case, interleave(x, y))).detach().numpy()
     check(f"{name}: answers", relative(out["answers"].reshape(want.shape), want), 2e-5)
-    optimiser = torch.optim.Adam(p.values(), lr=1e-3)
+    sgd = case.get("optimizer") == "sgd"
+    optimiser = (
+        torch.optim.SGD(p.values(), lr=1e-2, momentum=0.9, nesterov=True)
+        if sgd
+        else torch.optim.Adam(p.values(), lr=1e-3)
+    )
     worst = 0.0
     for step in range(20):
         optimiser.zero_grad()
@@ -182,14 +191,15 @@ def compare(case, weights, out):
                 check(f"{name}: gradient of {n}", relative(got, w.grad.numpy()), 2e-5)
         worst = max(worst, abs(out["losses"][0, step] / loss.item() - 1))
         optimiser.step()
-    check(f"{name}: losses of 20 Adam steps", worst, 1e-4)
+    check(f"{name}: losses of 20 steps of {'SGD' if sgd else 'Adam'}", worst, 1e-4)
 
 
 def main(program):
     with tempfile.TemporaryDirectory() as folder:
         f = lambda name: str(Path(folder) / name)
         for i, case in enumerate(CASES):
-            Path(f("recipe.yaml")).write_text(RECIPE.format(**case))
+            optimizer = SGD if case.get("optimizer") == "sgd" else ADAM
+            Path(f("recipe.yaml")).write_text(RECIPE.format(**{**case, "optimizer": optimizer}))
             weights = random_weights(case, np.random.default_rng(i))
             write_tensors(f("mine"), weights)
             subprocess.run([program, f("recipe.yaml"), f("mine"), f("out"), f("saved")], check=True)

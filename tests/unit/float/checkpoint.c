@@ -51,7 +51,8 @@ static void every_bit_counts(void **state)
     const char *path = in_folder("whole.safetensors"), *other = "/tmp/innerloop-flipped";
     char *text, name[64];
     snprintf(name, sizeof name, "%s-%d", other, (int)getpid());
-    CHECK_OK(il_checkpoint_write(path, m, (il_moments){ moments, moments + n }, &err));
+    CHECK_OK(il_checkpoint_write(
+        path, m, (il_moments){ &il_optimizer_adam, { moments, moments + n } }, &err));
     CHECK_OK(il_file_read(&text, &size, path, 1 << 24, &err));
     int loaded = 0, refused = 0;
     for (size_t bit = 0; bit < 8 * size; bit += EVERY) {
@@ -85,9 +86,12 @@ static void what_no_training_has(void **state)
     const char *path = in_folder("odd.safetensors");
     il_error why;
     moments[n + 3] = -1;
-    CHECK_OK(il_checkpoint_write(path, m, (il_moments){ moments, moments + n }, &err));
-    assert_int_equal(il_checkpoint_read(path, got, (il_moments){ read, read + n }, &why),
-                     IL_ECONFIG);
+    CHECK_OK(il_checkpoint_write(
+        path, m, (il_moments){ &il_optimizer_adam, { moments, moments + n } }, &err));
+    assert_int_equal(
+        il_checkpoint_read(path, got,
+                           (il_moments){ &il_optimizer_adam, { read, read + n } }, &why),
+        IL_ECONFIG);
     CHECK(strstr(why.text, "a mean of squares, is negative at element 3"), "%s", why.text);
     m->step = m->config.training.train_steps + 1;
     CHECK_OK(il_model_save(m, path, &err));

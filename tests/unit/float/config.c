@@ -1,6 +1,7 @@
 /* config.c - recipes: published ones are read unchanged, wrong ones get a sentence, and every
  * configuration survives being written and read */
 #include "base/base.h"
+#include "optimizer/optimizer.h"
 #include "task/task.h"
 
 #include "folder.h"
@@ -188,6 +189,14 @@ static void wrong_recipes_get_a_sentence(void **state)
         { "training: {sparsity: 3}\n",
           "r.yaml:1:12: training.sparsity is an option of the task "
           "sparse_linear_regression, not of linear_regression" },
+        { "training: {nesterov: true}\n",
+          "r.yaml:1:12: training.nesterov is an option of the optimizer sgd, not of adam" },
+        { "training: {beta1: 0.5, optimizer: sgd}\n",
+          "r.yaml:1:12: training.beta1 is an option of the optimizer adam, not of sgd" },
+        { "training: {optimizer: adamw}\n", "r.yaml:1:12: training.optimizer = 'adamw' is "
+                                            "no optimizer; did you mean 'adam'?" },
+        { "training: {task_kwargs: {beta1: 0.5}}\n",
+          "there is no key 'training.task_kwargs.beta1'" },
         { "training: {task_name: linear_regresion}\n",
           "r.yaml:1:12: training.task_name = 'linear_regresion' is no task; did you mean "
           "'linear_regression'?" },
@@ -336,7 +345,9 @@ static void randomise(const il_opt *table, void *target, il_rng *rng)
         char *field = (char *)target + o->offset;
         double u = il_uniform(rng), real;
         int number;
-        if (!strcmp(o->name, "training.task_name")) continue;
+        if (!strcmp(o->name, "training.task_name") ||
+            !strcmp(o->name, "training.optimizer"))
+            continue;
         switch (o->type) {
         case IL_OPT_TEXT:
             snprintf(field, IL_TEXT, "%s", texts[il_below(rng, IL_COUNT(texts))]);
@@ -368,7 +379,9 @@ static void write_and_read(const il_config *c, const char *where)
     assert_int_equal(differ(il_options("recipes", NULL), c, &back), 0);
     assert_memory_equal(&back.model, &c->model, sizeof c->model);
     assert_true(back.training.learning_rate == c->training.learning_rate);
-    assert_true(back.training.adam_eps == c->training.adam_eps);
+    assert_string_equal(back.training.optimizer, c->training.optimizer);
+    assert_memory_equal(back.training.optimizer_opts, c->training.optimizer_opts,
+                        sizeof c->training.optimizer_opts);
     assert_memory_equal(back.training.task_opts, c->training.task_opts,
                         sizeof c->training.task_opts);
     free(text);
@@ -387,8 +400,12 @@ static void random_configs(uint64_t seed, int n)
         snprintf(where, sizeof where, "config %d", i);
         il_config_init(&c);
         CHECK_OK(il_config_set(&c, set, &err));
+        const il_optimizer *optimizer = il_optimizer_at(i % 2);
+        snprintf(set, sizeof set, "training.optimizer=%s", optimizer->name);
+        CHECK_OK(il_config_set(&c, set, &err));
         randomise(il_options("recipes", NULL), &c, &rng);
         randomise(task->opts, c.training.task_opts, &rng);
+        randomise(optimizer->opts, c.training.optimizer_opts, &rng);
         write_and_read(&c, where);
     }
 }
@@ -484,7 +501,8 @@ static void recipes_are_sound(void **state)
     CHECK(n >= 10, "%d recipes found; run the tests from the top folder", n);
 }
 
-static const char *row_of(const il_opt *o, char *row, size_t size)
+static const char *row_of(const il_opt *o, const char *prefix, const char *of, char *row,
+                          size_t size)
 {
     char init[IL_TEXT], range[IL_TEXT] = "", buffer[sizeof(il_config)];
     il_opt_init((il_opt[]){ *o, { 0 } }, buffer);
@@ -498,8 +516,9 @@ static const char *row_of(const il_opt *o, char *row, size_t size)
                  il_digits(o->max).text);
     }
     const char *tick = o->type == IL_OPT_CHOICE ? "`" : "";
-    snprintf(row, size, "| `%s` | %s%s%s | %s%s%s | %s |", o->name, *init ? "`" : "", init,
-             *init ? "`" : "", tick, range, tick, o->help);
+    snprintf(row, size, "| `%s%s` | %s%s%s | %s%s%s | %s%s%s |", prefix, o->name,
+             *init ? "`" : "", init, *init ? "`" : "", tick, range, tick, of,
+             *of ? ": " : "", o->help);
     return row;
 }
 
@@ -544,8 +563,14 @@ static void documents_show_the_table(void **state)
     size_t bytes, size;
     CHECK_OK(il_file_read(&text, &bytes, "docs/formats.md", 1 << 20, &err));
     FILE *f = open_memstream(&made, &size);
-    for (const il_opt *o = il_options("recipes", NULL); o->type != IL_OPT_END; o++)
-        fprintf(f, "%s\n", row_of(o, row, sizeof row));
+    for (const il_opt *o = il_options("recipes", NULL); o->type != IL_OPT_END; o++) {
+        const il_optimizer *of;
+        fprintf(f, "%s\n", row_of(o, "", "", row, sizeof row));
+        for (int i = 0; !strcmp(o->name, "training.optimizer") && (of = il_optimizer_at(i));
+             i++)
+            for (const il_opt *own = of->opts; own->type != IL_OPT_END; own++)
+                fprintf(f, "%s\n", row_of(own, "training.", of->name, row, sizeof row));
+    }
     fclose(f);
     static const char head[] = "| key | default | range | meaning |\n|---|---|---|---|\n";
     char *table = strstr(text, head), *end;
