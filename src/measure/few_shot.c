@@ -67,7 +67,7 @@ typedef struct {
     const options *o;
     const il_model *m;
     int d, variant, P, each, T; /* vectors before, tokens of a pair, tokens */
-    double *vector;             /* (1+prefix,d): EOS, then the prefix */
+    il_real *vector;            /* (1+prefix,d): EOS, then the prefix */
     uint32_t step;
     int prompts, tuning;
     il_runner
@@ -80,6 +80,11 @@ typedef struct {
 static void put(il_real *to, const double *x, int d)
 {
     for (int c = 0; c < d; c++) to[c] = (il_real)x[c];
+}
+
+static void put_vector(il_real *to, const job *j, int i)
+{
+    memcpy(to, j->vector + i * j->d, sizeof *to * (size_t)j->d);
 }
 
 static size_t work_size(const job *j) { return (size_t)(j->d * (j->d + 2 * j->o->pairs)); }
@@ -104,13 +109,15 @@ static void fill(const il_shard *q, il_state *s)
         for (int t = 0; t < j->T; t++, token += width, target += d, weight++) {
             int i = (t - j->P) / j->each, part = (t - j->P) % j->each;
             if (t < j->P) {
-                put(token, j->vector + (1 + t) * d, d);
+                put_vector(token, j, 1 + t);
             } else if (part == 0) {
                 put(token, x + i * d, d);
                 put(target, y + i * d, d);
                 *weight = 1;
+            } else if (part == 1) {
+                put(token, y + i * d, d);
             } else {
-                put(token, part == 1 ? y + i * d : j->vector, d);
+                put_vector(token, j, 0);
             }
         }
     }
@@ -193,34 +200,41 @@ static void run_prompts(job *j)
 
 static int shards(const job *j) { return (j->prompts + SHARD - 1) / SHARD; }
 
-/* Adam on the vectors from..to-1, numbers of the first of all. m, v: its moments */
-static void update(job *j, int step, int from, int to, double *m, double *v)
+/* Adam on numbers from..to-1 of all vectors; adam (3, all): its moments and the gradient */
+static void update(job *j, int step, int from, int to, il_real *adam)
 {
-    size_t vectors = (size_t)((1 + j->o->prefix) * j->d);
-    double c1 = 1 - il_power(0.9, step), c2 = 1 - il_power(0.999, step);
+    static const il_adam usual = { .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8 };
+    size_t all = (size_t)((1 + j->o->prefix) * j->d);
+    il_real *grad = adam + 2 * all;
     for (int i = from; i < to; i++) {
         double g = 0;
-        for (int s = 0; s < shards(j); s++) g += j->slope[vectors * (size_t)s + (size_t)i];
-        m[i] = 0.9 * m[i] + 0.1 * g;
-        v[i] = 0.999 * v[i] + 0.001 * g * g;
-        j->vector[i] -= j->o->rate * (m[i] / c1) / (sqrt(v[i] / c2) + 1e-8);
+        for (int s = 0; s < shards(j); s++) g += j->slope[all * (size_t)s + (size_t)i];
+        grad[i] = (il_real)g;
     }
+    il_optimizer_adam.step(&usual,
+                           &(il_update){ .n = (size_t)(to - from),
+                                         .w = j->vector + from,
+                                         .moment = { adam + from, adam + all + from },
+                                         .grad = grad + from,
+                                         .scale = 1,
+                                         .rate = j->o->rate,
+                                         .step = step });
 }
 
 /* EOS is tuned alone; then, frozen, the prefix. */
 static il_status tune(job *j, il_error *err)
 {
     int all = (1 + j->o->prefix) * j->d, from = j->variant == EOS ? 0 : j->d;
-    double *m = calloc((size_t)(2 * all), sizeof *m);
-    if (!m) return il_fail(err, IL_EFAIL, "out of memory for tuning");
+    il_real *adam = calloc((size_t)(3 * all), sizeof *adam);
+    if (!adam) return il_fail(err, IL_EFAIL, "out of memory for tuning");
     j->tuning = 1;
     j->prompts = j->o->batch;
     for (int step = 1; step <= j->o->steps; step++) {
         j->step = (uint32_t)step;
         run_prompts(j);
-        update(j, step, from, j->variant == EOS ? j->d : all, m, m + all);
+        update(j, step, from, j->variant == EOS ? j->d : all, adam);
     }
-    free(m);
+    free(adam);
     for (int i = 0; i < all; i++)
         if (!isfinite(j->vector[i]))
             return il_fail(err, IL_ENUMERIC, "tuning diverged: try a lower rate");
@@ -302,7 +316,7 @@ static il_status room(job *j, il_error *err)
                                                    sizeof(il_real) * j->m->plan.n_weights },
                       err));
     il_rng rng = il_rng_at((uint64_t)j->o->seed, IL_STREAM_USER, 0, 0);
-    for (size_t i = 0; i < vectors; i++) j->vector[i] = il_normal(&rng);
+    for (size_t i = 0; i < vectors; i++) j->vector[i] = (il_real)il_normal(&rng);
     return IL_OK;
 }
 

@@ -9,7 +9,6 @@
 #include "observe/reader.h"
 
 #include "model/model.h"
-#include "train/train.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -52,10 +51,11 @@ typedef struct {
     const il_reader *how;
     const il_pairs *fit, *test;
     int P, C, m;
-    double *share, *a, *dshare, *moments; /* (P), (P), (P), (2 P): of positions */
-    double *z, *dz;                       /* (n,C) each */
-    double *W, *A;                        /* (C+1,m), (C+1,C+1): ridge */
-    double *mean, *deviation, scale;      /* (C), (C): network */
+    double *share, *dshare;          /* (P), (P): of positions */
+    il_real *a, *da, *moments;       /* (P), (P), (2 P) */
+    double *z, *dz;                  /* (n,C) each */
+    double *W, *A;                   /* (C+1,m), (C+1,C+1): ridge */
+    double *mean, *deviation, scale; /* (C), (C): network */
     il_model *net;
     il_state *state;
     il_arena arena;
@@ -77,9 +77,9 @@ static void pool(const probe *p, const il_pairs *from, int i, double *z)
 static void set_shares(probe *p)
 {
     double most = -INFINITY, sum = 0;
-    for (int t = 0; t < p->P; t++) most = fmax(most, p->a[t]);
+    for (int t = 0; t < p->P; t++) most = fmax(most, (double)p->a[t]);
     for (int t = 0; t < p->P; t++) {
-        il_real e = (il_real)(p->a[t] - most);
+        il_real e = (il_real)((double)p->a[t] - most);
         il_kernel()->exp(&e, &e, 1);
         sum += p->share[t] = (double)e;
     }
@@ -97,19 +97,31 @@ static void add_slope(probe *p, int i, const double *dz)
     }
 }
 
-/* Adam on a, step counted from 1; the rate falls to 0 at the end */
+/* Adam on n numbers, step counted from 1; moments (2,n); the rate falls to 0 at the end */
+static void move(il_real *w, il_real *moments, const il_real *grad, size_t n, double rate,
+                 double decay, double eps, int step, int steps)
+{
+    const il_adam adam = {
+        .beta1 = 0.9, .beta2 = 0.999, .eps = eps, .weight_decay = decay
+    };
+    il_optimizer_adam.step(&adam,
+                           &(il_update){ .rows = 1,
+                                         .n = n,
+                                         .w = w,
+                                         .moment = { moments, moments + n },
+                                         .grad = grad,
+                                         .scale = 1,
+                                         .rate = rate * (1 - (double)(step - 1) / steps),
+                                         .step = step });
+}
+
 static void move_shares(probe *p, int step, int steps)
 {
-    double rate = 0.1 * (1 - (double)(step - 1) / steps), along = 0;
-    double c1 = 1 - il_power(0.9, step), c2 = 1 - il_power(0.999, step);
+    double along = 0;
     for (int t = 0; t < p->P; t++) along += p->share[t] * p->dshare[t];
-    for (int t = 0; t < p->P; t++) {
-        double g = p->share[t] * (p->dshare[t] - along);
-        double *m = &p->moments[t], *v = &p->moments[p->P + t];
-        *m = 0.9 * *m + 0.1 * g;
-        *v = 0.999 * *v + 0.001 * g * g;
-        p->a[t] -= rate * (*m / c1) / (sqrt(*v / c2) + 1e-12);
-    }
+    for (int t = 0; t < p->P; t++)
+        p->da[t] = (il_real)(p->share[t] * (p->dshare[t] - along));
+    move(p->a, p->moments, p->da, (size_t)p->P, 0.1, 0, 1e-12, step, steps);
     set_shares(p);
 }
 
@@ -272,11 +284,7 @@ static void train_once(probe *p, const int *rows, int n, int step, int steps, il
         }
         move_shares(p, step, steps);
     }
-    double rate = 3e-3 * (1 - (double)(step - 1) / steps);
-    il_kernel()->adam(p->net->weights, grad + N, grad + 2 * N, grad, N, 1, (il_real)0.9,
-                      (il_real)0.999, (il_real)(1 / (1 - il_power(0.9, step))),
-                      (il_real)(1 / (1 - il_power(0.999, step))), (il_real)1e-8,
-                      (il_real)rate, (il_real)1e-2);
+    move(p->net->weights, grad + N, grad, N, 3e-3, 1e-2, 1e-8, step, steps);
     il_model_pack(p->net);
 }
 
@@ -316,9 +324,10 @@ static void layout(probe *p)
     size_t P = (size_t)p->P, C = (size_t)p->C, m = (size_t)p->m;
     int ridge = !p->how->hidden;
     p->share = il_take(&p->arena, double, P);
-    p->a = il_take(&p->arena, double, P);
     p->dshare = il_take(&p->arena, double, P);
-    p->moments = il_take(&p->arena, double, 2 * P);
+    p->a = il_take(&p->arena, il_real, P);
+    p->da = il_take(&p->arena, il_real, P);
+    p->moments = il_take(&p->arena, il_real, 2 * P);
     p->z = il_take(&p->arena, double, ridge ? (size_t)p->fit->n *C : 0);
     p->dz = il_take(&p->arena, double, C + 2 * m);
     p->W = il_take(&p->arena, double, ridge ? (C + 1) * m : 0);
