@@ -31,7 +31,8 @@ LAPACK_PREFIX ?= $(shell brew --prefix lapack 2>/dev/null)
 ask_pkg_config = $(shell for p in yaml-0.1 cmocka; do pkg-config $(1) $$p 2>/dev/null; done)
 FOREIGN_CFLAGS := $(call ask_pkg_config,--cflags) -I$(LAPACK_PREFIX)/include
 ALL_CFLAGS += $(FOREIGN_CFLAGS)
-LDFLAGS += $(call ask_pkg_config,--libs-only-L) -L$(LAPACK_PREFIX)/lib
+LDFLAGS += $(call ask_pkg_config,--libs-only-L)
+TEST_LIBS := -L$(LAPACK_PREFIX)/lib $(TEST_LIBS)
 endif
 
 # A shared library is one file, with a link of the name that programs are linked to (its soname: what changes
