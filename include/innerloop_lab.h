@@ -84,7 +84,9 @@ typedef struct {
 } il_opt;
 
 /* The options of a row of il_list, as ("algos", "gd"); with NULL for the name those that all rows of the
- * kind have, as ("algos", NULL), or ("recipes", NULL): the keys of a recipe. NULL where there are none. */
+ * kind have, as ("algos", NULL), or ("recipes", NULL): the keys of a recipe; so too explain,
+ * predict, forecast, bench and claims, whose ("claims", "measures") and ("claims", "rows") are the keys of each
+ * of these. NULL where there are none. */
 IL_API const il_opt *il_options(const char *kind, const char *name);
 
 /* Every option of a struct to its default. */

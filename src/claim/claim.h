@@ -75,6 +75,9 @@ struct il_claim {
     il_yaml *yaml; /* which the rows' leaves point into */
 };
 
+/* The keys of a claim's file: NULL, those of the whole; "measures" and "rows", those beneath a name there. */
+const il_opt *il_claim_opts(const char *part);
+
 /* A key's or row's place before the sentence, as an error of the file. */
 il_status il_claim_fail(const il_leaf *leaf, il_error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

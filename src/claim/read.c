@@ -68,6 +68,14 @@ static const il_opt row_opts[] = {
 };
 /* clang-format on */
 
+const il_opt *il_claim_opts(const char *part)
+{
+    if (!part) return head_opts;
+    return !strcmp(part, "measures") ? common_opts
+           : !strcmp(part, "rows")   ? row_opts
+                                     : NULL;
+}
+
 /* ---- keys ------------------------------------------------------------------------------------- */
 
 /* A key with up to two names before it: "rows.NAME.KEY" */

@@ -1,10 +1,13 @@
-/* list.c - what there is: the rows of every .def file as tables */
+/* list.c - what there is: the rows of every .def file as tables, and all options
+ *
+ * It stands in the last of the folders, since it names what is in the others.
+ */
 #include "algo/algo.h"
 #include "bench/bench.h"
+#include "claim/claim.h"
 #include "construct/construct.h"
 #include "explain/explain.h"
 #include "forecast/forecast.h"
-#include "measure/measure.h"
 #include "predict/predict.h"
 #include "train/train.h"
 
@@ -108,6 +111,7 @@ const il_opt *il_options(const char *kind, const char *name)
         for (int j = 0; (r = kinds[i].at(j)).name; j++)
             if (!strcmp(name, r.name)) return r.opts;
     }
+    if (kind && !strcmp(kind, "claims")) return il_claim_opts(name);
     for (int i = 0; kind && !name && i < IL_COUNT(tables); i++)
         if (!strcmp(kind, tables[i].name)) return tables[i].table();
     return NULL;
