@@ -97,8 +97,7 @@ static il_status put_list(const char *kind, const char *title, const char *says,
 {
     il_table *table;
     const il_opt *common = il_options(kind, NULL);
-    il_status status = il_list(&table, kind, err);
-    if (status) return status == IL_EUSAGE ? IL_OK : status;
+    CLI_TRY(il_list(&table, kind, err));
     printf("\n## %s\n\n%s\n", title, says);
     put_head("name");
     put_options(common, 0, "any: ");
