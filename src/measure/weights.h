@@ -5,8 +5,9 @@
 #include "measure/measure.h"
 
 /* The options of the measure `weights` */
+enum { IL_BY_HEAD, IL_BY_BLOCK, IL_BY_VALUE };
 typedef struct {
-    int each; /* the number of an il_weights_form */
+    int each; /* IL_BY_*, or another of weights.c's tables */
     const char *to;
     int prompts; /* of losses */
     uint64_t seed;
@@ -21,6 +22,8 @@ typedef struct {
                       const il_measured *model, int n, il_error *err);
 } il_weights_form;
 
+extern const il_weights_form il_weights_head, il_weights_block,
+    il_weights_value;                                           /* weights_products.c */
 extern const il_weights_form il_weights_share, il_weights_step; /* weights_linear.c */
 extern const il_weights_form il_weights_preconditioner;
 

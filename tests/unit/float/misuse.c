@@ -155,6 +155,7 @@ static void recipes(void **state)
     NEEDS(il_config_text(&(char *){ NULL }, NULL, err));
     GIVES(il_config_hash(NULL), == 0);
     GIVES(il_options("recipes", NULL), != NULL);
+    GIVES(il_options("measures", "probe"), != NULL);
     GIVES(il_ramp_at(NULL, 1), == 0);
     GIVES(il_ramp_at(&(il_ramp){ 3, 9, 1, 0 }, 5), == 3);
     GIVES(il_ramp_at(&(il_ramp){ 3, 9, -1, 1 }, INT64_MAX), == 3);
