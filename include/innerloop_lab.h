@@ -186,6 +186,9 @@ typedef struct {
     char out_dir[IL_TEXT];
 } il_config;
 
+/* Bytes of an il_config, for callers in another language, who fill it from texts and hand it on. */
+IL_API size_t il_config_size(void);
+
 /* Every default of a recipe. */
 IL_API void il_config_init(il_config *config);
 

@@ -448,6 +448,8 @@ il_status il_config_fill(const void *context, FILE *f, il_error *err)
     return IL_OK;
 }
 
+size_t il_config_size(void) { return sizeof(il_config); }
+
 il_status il_config_text(char **text, const il_config *config, il_error *err)
 {
     IL_GIVEN(err, "text config", text, config);

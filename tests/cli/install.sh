@@ -111,6 +111,16 @@ if command -v python3 >/dev/null; then
     expect 0 '' "$P/bin/innerloop" build gd -o gd.safetensors
     check 'the program of docs/library.md runs' eval 'python3 look.py gd.safetensors >look.out'
     check 'and shows numbers' grep -q '^\[.*[0-9.]*\]$' look.out
+    tiny_recipe >recipe.yaml
+    check 'Python trains a recipe that is a text' python3 -c "
+import ctypes as c, sys
+lib = c.CDLL('libinnerloop.so.0')
+lib.il_config_size.restype = c.c_size_t
+config, text = c.create_string_buffer(lib.il_config_size()), open('recipe.yaml', 'rb').read()
+lib.il_config_init(config)
+sys.exit(lib.il_config_parse(config, text, c.c_size_t(len(text)), b'recipe', None) or
+         lib.il_train(config, b'trained', 0, None, None, None))"
+    check 'and leaves a run' test -e trained/checkpoints/last.safetensors
 fi
 
 check 'make uninstall' env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -C "$ROOT" uninstall BUILD="$BUILT" PREFIX="$P"

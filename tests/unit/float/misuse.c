@@ -151,6 +151,7 @@ static void recipes(void **state)
     FAILS(il_config_override(&c, none, -1, err));
     NEEDS(il_config_check(NULL, err));
     SAFE(il_text_free(NULL));
+    GIVES(il_config_size(), == sizeof c);
     NEEDS(il_config_text(NULL, &c, err));
     NEEDS(il_config_text(&(char *){ NULL }, NULL, err));
     GIVES(il_config_hash(NULL), == 0);
