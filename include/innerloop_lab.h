@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/* ---- sentences ----------------------------------------------------------------------------------- */
+/* ---- for programs: sentences, CSV row by row, JSON, locks ---------------------------------------- */
 
 /* Fills in `err`, which may be NULL, and returns `status`. The sentence becomes one line of UTF-8 that
  * changes no terminal: controls and what is not text turn into `?`, and its end into ... where it is too
