@@ -97,6 +97,28 @@ static void check_adds(const il_op_kind *kind, const char *text)
     bench_free(&b);
 }
 
+/* An op that mixes tokens of q, k and v says which inputs these are, and how they fall into heads. */
+static void check_roles(const il_op_kind *kind, const char *text)
+{
+    il_heads h;
+    bench b = bench_new(kind, text, PROMPTS, TOKENS, 1);
+    const il_plan *p = &b.model->plan;
+    const il_op *op = &p->ops[0];
+    assert_int_equal(il_heads_of(&h, p, op), kind->mixes && kind->most_in >= 3);
+    for (int i = 0; i < IL_ROLES && kind->heads; i++) {
+        if (h.input[i] == IL_NONE) continue;
+        assert_in_range(h.input[i], 0, op->n_in - 1);
+        int all = il_width(p, op->in[h.input[i]]);
+        int each = i < IL_ROLE_VALUE ? h.key : i == IL_ROLE_VALUE ? h.value : 0;
+        int packed = op->n_in == 1 ? 3 : 1;
+        assert_int_equal(h.column[i], op->n_in == 1 ? i * h.heads * each : 0);
+        if (each) assert_int_equal(h.heads * each * packed, all);
+        if (!each) assert_true(all == 1 || all == h.heads); /* gates and the mask */
+    }
+    if (kind->heads) assert_int_equal(h.heads * h.value, il_width(p, op->out));
+    bench_free(&b);
+}
+
 static void op_gradient(void **state)
 {
     const il_op_kind *kind = *state;
@@ -105,6 +127,7 @@ static void op_gradient(void **state)
         for (int recompute = 0; recompute <= 2; recompute++)
             check_case(kind, kind->cases[i], recompute);
         if (!(kind->ids & 1)) check_adds(kind, kind->cases[i]);
+        check_roles(kind, kind->cases[i]);
         bench_in_pieces(kind, kind->cases[i], 7, 1, 1e-11);
     }
 }

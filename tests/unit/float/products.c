@@ -211,6 +211,36 @@ static void probes_find_what_is_there(void **state)
     il_model_free(m);
 }
 
+/* Whatever stands between the stream and the heads, the maps are those the model was built with. */
+static void the_maps_of_every_mixer_are_found(void **unused)
+{
+    (void)unused;
+    static const char *const words[] = { "softmax",    "linear",      "mesa",
+                                         "forgetting", "mesanet",     "gla",
+                                         "delta",      "gated_delta", "mlstm" };
+    static const char *const keys[] = { "model.tokens=sequence", "model.n_value=6",
+                                        "model.conv=4",          "model.qk_norm=l2",
+                                        "model.head_norm=1",     "model.norm=rmsnorm" };
+    for (int i = 0; i < IL_COUNT(words); i++) {
+        il_config c = small(0.3);
+        il_maps w;
+        for (int k = 0; k < IL_COUNT(keys); k++) CHECK_OK(il_config_set(&c, keys[k], &err));
+        snprintf(c.model.blocks, sizeof c.model.blocks, "%s", words[i]);
+        il_model *m = make(&c);
+        int op = 0;
+        while (op < m->plan.n_ops && strcmp(m->plan.ops[op].name, "h.0.attn")) op++;
+        assert_true(op < m->plan.n_ops);
+        assert_int_equal(il_maps_of(&w, m, &m->plan.ops[op]), 1);
+        assert_ptr_equal(w.q, weight(m, "h.0.attn.q.weight"));
+        assert_ptr_equal(w.k, weight(m, "h.0.attn.k.weight"));
+        assert_ptr_equal(w.v, weight(m, "h.0.attn.v.weight"));
+        assert_ptr_equal(w.p, weight(m, "h.0.attn.proj.weight"));
+        assert_int_equal(w.heads, 2);
+        assert_int_equal(w.K, 6);
+        il_model_free(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +249,7 @@ int main(void)
         cmocka_unit_test(weights_are_read_as_a_step),
         cmocka_unit_test(other_models_are_refused),
         cmocka_unit_test(probes_find_what_is_there),
+        cmocka_unit_test(the_maps_of_every_mixer_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
