@@ -3,7 +3,7 @@
  * Reads a prediction after every layer or loop, fits every family of algorithms to the readings
  * (match.c) and judges (verdict.c).
  */
-#include "explain/verdict.h"
+#include "explain/match.h"
 #include "observe/subject.h"
 
 typedef struct {
@@ -17,8 +17,8 @@ static il_status read_probe(il_subject *s, il_explanation *out, il_error *err)
 {
     IL_TRY(il_subject_fit(s, err));
     IL_TRY(il_readings_probe(&s->readings, s->model, s->layers, s->fit, s->evidence, err));
-    IL_TRY(il_explain_readings(s->evidence, s->readings,
-                               s->layers->loops ? "loop" : "layer", out, err));
+    IL_TRY(il_explain_answers(s->evidence, s->readings, s->layers->loops ? "loop" : "layer",
+                              out, err));
     snprintf(out->reading, sizeof out->reading, "probe");
     return IL_OK;
 }
@@ -39,8 +39,8 @@ static il_status read_lens(il_subject *s, il_explanation *out, il_error *err)
         il_readings_free(s->readings);
         s->readings = NULL;
         IL_TRY(il_readings_lens(&s->readings, s->model, s->layers, tail, s->evidence, err));
-        IL_TRY(il_explain_readings(s->evidence, s->readings,
-                                   s->layers->loops ? "loop" : "layer", &e, err));
+        IL_TRY(il_explain_answers(s->evidence, s->readings,
+                                  s->layers->loops ? "loop" : "layer", &e, err));
         e.tail = tail;
         snprintf(e.reading, sizeof e.reading, "lens");
         if (!tail || better(&e, out)) {
@@ -65,27 +65,28 @@ void il_explanation_free(il_explanation *e)
 }
 
 /* Matches all layers; if none of these fits, only those after which the answers have settled. */
-static il_status match(il_judged *s, il_error *err)
+static il_status match(il_explain_judged *s, il_error *err)
 {
-    IL_TRY(il_matches_new(&s->matches, s->evidence, s->readings, 0, err));
-    int first = il_verdict_level(s->matches) ? 0 : il_verdict_settled(s->matches);
+    IL_TRY(il_explain_matches_new(&s->matches, s->evidence, s->readings, 0, err));
+    int first =
+        il_explain_verdict_level(s->matches) ? 0 : il_explain_verdict_settled(s->matches);
     if (!first) return IL_OK;
-    il_matches_free(s->matches);
+    il_explain_matches_free(s->matches);
     s->matches = NULL;
-    return il_matches_new(&s->matches, s->evidence, s->readings, first, err);
+    return il_explain_matches_new(&s->matches, s->evidence, s->readings, first, err);
 }
 
-il_status il_explain_readings(const il_evidence *evidence, const il_readings *readings,
-                              const char *unit, il_explanation *out, il_error *err)
+il_status il_explain_answers(const il_evidence *evidence, const il_readings *readings,
+                             const char *unit, il_explanation *out, il_error *err)
 {
-    il_judged s = { .evidence = evidence, .readings = readings, .unit = unit };
+    il_explain_judged s = { .evidence = evidence, .readings = readings, .unit = unit };
     il_explanation made = { 0 };
     il_status status = match(&s, err);
     if (!status) {
-        il_verdict(&s, &made);
-        status = il_verdict_tables(&s, &made, err);
+        il_explain_verdict(&s, &made);
+        status = il_explain_verdict_tables(&s, &made, err);
     }
-    il_matches_free(s.matches);
+    il_explain_matches_free(s.matches);
     if (status)
         il_explanation_free(&made);
     else

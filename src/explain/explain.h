@@ -13,7 +13,7 @@ const il_opt *il_explain_opts(void); /* of il_explain */
 /* ---- families ------------------------------------------------------------------------------- */
 
 /* A family is a filter, which answers sum_i q_i f(lambda_i) b_i, where f depends on its steps and
- * parameters; or a walk through the examples; or layerwise, with parameters of their own in every layer; or
+ * parameters; or an algorithm that reads the examples one by one; or layerwise, with parameters of their own in every layer; or
  * an algorithm of algos.def, without free parameters. */
 enum { IL_FREE = 3 };
 
@@ -23,7 +23,7 @@ typedef struct {
     double lambda;
     int whole;
     const double *nodes;
-} il_spot;
+} il_explain_filter_point;
 
 /* A free parameter. Its values are looked for in low..high, in units that depend on `power`: -1 a
  * step size (unit 1 / largest eigenvalue), -2 its square, 1 a ridge (unit: mean eigenvalue), 0 none. */
@@ -31,7 +31,7 @@ typedef struct {
     const char *name;
     int power;
     double low, high;
-} il_free;
+} il_explain_parameter;
 
 /* How parameters go with the prompt. A step size is a constant, or a constant divided by the number of
  * examples, by the trace of A, or by the root of |A A|_F; a ridge is multiplied, a power -2 divided
@@ -42,35 +42,39 @@ typedef enum {
     IL_LAW_TRACE,
     IL_LAW_NORM,
     IL_LAWS
-} il_law;
+} il_explain_law;
 
-typedef struct il_fit il_fit;
-typedef struct il_match il_match;
-struct il_examples;
+typedef struct il_explain_fit il_explain_fit;
+typedef struct il_explain_match il_explain_match;
+struct il_explain_examples;
 
 typedef struct {
     const char *name, *says;
     int n_free;
-    il_free free[IL_FREE];
+    il_explain_parameter free[IL_FREE];
     int most_steps; /* worth trying */
     /* f (steps+1) after 0..steps steps */
-    void (*filter)(const double *value, const il_spot *at, int steps, double *f);
+    void (*filter)(const double *value, const il_explain_filter_point *at, int steps,
+                   double *f);
     /* or from the examples themselves (match.h) */
-    void (*walk)(const double *value, const struct il_examples *at, int steps, double *w);
+    void (*from_examples)(const double *value, const struct il_explain_examples *at,
+                          int steps, double *w);
     /* or with parameters of its own in every layer (match.h) */
-    void (*layerwise)(const il_fit *fit, il_law law, il_match *match, double *work);
+    void (*layerwise)(const il_explain_fit *fit, il_explain_law law,
+                      il_explain_match *match, double *work);
     const char *algo; /* or a row of algos.def with its options */
     const char
         *contains; /* families that are this one with some parameter fixed: |gd|gdpp| */
     int spectral;  /* layerwise, but a filter in every layer */
     int any;       /* any filter at all: contains every one */
-} il_family;
+} il_explain_family;
 
-const il_family *il_family_at(int i); /* NULL past the last */
+const il_explain_family *il_explain_family_at(int i); /* NULL past the last */
 
 /* The parameters' values for a prompt of a cell */
-void il_law_values(double value[IL_FREE], const il_family *family, const double *constant,
-                   il_law law, const il_evidence *evidence, int cell, int b);
+void il_explain_law_values(double value[IL_FREE], const il_explain_family *family,
+                           const double *constant, il_explain_law law,
+                           const il_evidence *evidence, int cell, int b);
 
 /* ---- matching -------------------------------------------------------------------------------- */
 
@@ -81,17 +85,18 @@ typedef struct {
     double sime, simw; /* similarity of errors, of induced weights */
     double spd, ilwd;  /* mean squared difference of answers; of weights */
     double power;      /* the reading's mean square */
-    double share; /* what is left of a prompt's mean square, trimmed mean: fit.c, fold.c */
+    double
+        share; /* what is left of a prompt's mean square, trimmed mean: fit.c, projection.c */
     double
         of_error; /* likewise, of the reading's own squared error; NaN once that is nothing */
     double value[IL_FREE]; /* of a layerwise family: this layer's */
-} il_layer_match;
+} il_explain_layer_match;
 
-struct il_match {
-    const il_family *family;
-    il_law law;
-    double value[IL_FREE]; /* the constants of the law */
-    il_layer_match *layer; /* (layers) */
+struct il_explain_match {
+    const il_explain_family *family;
+    il_explain_law law;
+    double value[IL_FREE];         /* the constants of the law */
+    il_explain_layer_match *layer; /* (layers) */
     double *w; /* (layers,cells,B,O,D) weights of the best steps, in the eigenvectors */
     double *prompt; /* (cells,B) the score of each prompt alone */
     double *heat;   /* (layers,n_steps) similarity of errors; NULL for a layerwise family */
@@ -101,7 +106,7 @@ struct il_match {
         wins; /* share of the prompts that this match explains better than the best does */
     double rate, offset; /* step = offset + rate layer: the median of the slopes */
     double *even;        /* (layers) the shares that are left with the steps of that line */
-    double excess;       /* score beyond what no filter explains: rank.c */
+    double excess;       /* score beyond what no filter explains: selection.c */
     double uneven;       /* 1..5: how much larger it is with the steps of that line */
     int free;            /* parameters fitted */
 };
@@ -117,22 +122,22 @@ typedef struct {
     double *floor; /* (layers) the least share that any filter leaves */
     double
         *bent; /* (layers) the share that is not linear in the query: no weights reach it */
-    il_match match[32]; /* the best first: score times 1.2 for every parameter */
+    il_explain_match match[32]; /* the best first: score times 1.2 for every parameter */
     int n;
     il_arena arena;
-} il_matches;
+} il_explain_matches;
 
 /* Fits every family to the readings of the layers from `first` on (0: all; else no layerwise family is
  * tried). Errors: IL_EFAIL out of memory. */
-il_status il_matches_new(il_matches **matches, const il_evidence *evidence,
-                         const il_readings *readings, int first, il_error *err);
-void il_matches_free(il_matches *matches);
+il_status il_explain_matches_new(il_explain_matches **matches, const il_evidence *evidence,
+                                 const il_readings *readings, int first, il_error *err);
+void il_explain_matches_free(il_explain_matches *matches);
 
 /* ---- explaining ------------------------------------------------------------------------------ */
 
 /* The verdict on readings, whatever they are of, and its tables. `unit`: what a reading follows, "layer"
  * or "loop". explanation->reading and tail are the caller's. Errors: IL_EFAIL. */
-il_status il_explain_readings(const il_evidence *evidence, const il_readings *readings,
-                              const char *unit, il_explanation *explanation, il_error *err);
+il_status il_explain_answers(const il_evidence *evidence, const il_readings *readings,
+                             const char *unit, il_explanation *explanation, il_error *err);
 
 #endif

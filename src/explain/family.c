@@ -15,26 +15,27 @@
  *   ridge       f = 1 / (lambda + mu / 2^k): a path, k halvings of the ridge
  *
  * Layerwise families take one step a layer, each with parameters of its own (layerwise.c, precondition.c,
- * polynomial.c); walks use the examples themselves (walks.c).
+ * polynomial.c); others use the examples themselves (from_examples.c).
  */
 #include "explain/match.h"
 
 #include <math.h>
 
-static void gd(const double *v, const il_spot *at, int steps, double *f)
+static void gd(const double *v, const il_explain_filter_point *at, int steps, double *f)
 {
     f[0] = 0;
     for (int k = 0; k < steps; k++) f[k + 1] = f[k] + v[0] * (1 - at->lambda * f[k]);
 }
 
-static void momentum(const double *v, const il_spot *at, int steps, double *f)
+static void momentum(const double *v, const il_explain_filter_point *at, int steps,
+                     double *f)
 {
     f[0] = 0;
     for (int k = 0; k < steps; k++)
         f[k + 1] = f[k] + v[0] * (1 - at->lambda * f[k]) + v[1] * (k ? f[k] - f[k - 1] : 0);
 }
 
-static void gdpp(const double *v, const il_spot *at, int steps, double *f)
+static void gdpp(const double *v, const il_explain_filter_point *at, int steps, double *f)
 {
     double m = 1;
     f[0] = 0;
@@ -54,29 +55,34 @@ static void newton(double start, double lambda, int order, int steps, double *f)
     }
 }
 
-static void newton2(const double *v, const il_spot *at, int steps, double *f)
+static void newton2(const double *v, const il_explain_filter_point *at, int steps,
+                    double *f)
 {
     newton(v[0], at->lambda, 2, steps, f);
 }
 
-static void newton3(const double *v, const il_spot *at, int steps, double *f)
+static void newton3(const double *v, const il_explain_filter_point *at, int steps,
+                    double *f)
 {
     newton(v[0], at->lambda, 3, steps, f);
 }
 
-static void newton2_gram(const double *v, const il_spot *at, int steps, double *f)
+static void newton2_gram(const double *v, const il_explain_filter_point *at, int steps,
+                         double *f)
 {
     newton(v[0] * at->lambda, at->lambda, 2, steps, f);
 }
 
-static void newton3_gram(const double *v, const il_spot *at, int steps, double *f)
+static void newton3_gram(const double *v, const il_explain_filter_point *at, int steps,
+                         double *f)
 {
     newton(v[0] * at->lambda, at->lambda, 3, steps, f);
 }
 
 /* T_k(x)/T_k(z) for |z| > 1, x any: both by T_k+1 = 2 x T_k - T_k-1, scaled together so that
  * T_k(z) never overflows */
-static void chebyshev(const double *v, const il_spot *at, int steps, double *f)
+static void chebyshev(const double *v, const il_explain_filter_point *at, int steps,
+                      double *f)
 {
     double mu = v[2], lo = v[0], hi = lo + v[1], a = at->lambda;
     double x = (hi + lo - 2 * a) / (hi - lo), z = (hi + lo + 2 * mu) / (hi - lo);
@@ -89,7 +95,8 @@ static void chebyshev(const double *v, const il_spot *at, int steps, double *f)
     }
 }
 
-static void richardson(const double *v, const il_spot *at, int steps, double *f)
+static void richardson(const double *v, const il_explain_filter_point *at, int steps,
+                       double *f)
 {
     double mu = v[1];
     f[0] = 0;
@@ -101,7 +108,7 @@ static void richardson(const double *v, const il_spot *at, int steps, double *f)
     }
 }
 
-static void ridge(const double *v, const il_spot *at, int steps, double *f)
+static void ridge(const double *v, const il_explain_filter_point *at, int steps, double *f)
 {
     double mu = v[0];
     for (int k = 0; k <= steps; k++, mu /= 2)
@@ -109,10 +116,10 @@ static void ridge(const double *v, const il_spot *at, int steps, double *f)
 }
 
 /* clang-format off */
-#define FREE(...)        IL_COUNT(((il_free[]){ __VA_ARGS__ })), { __VA_ARGS__ }
+#define FREE(...)        IL_COUNT(((il_explain_parameter[]){ __VA_ARGS__ })), { __VA_ARGS__ }
 #define FILTER(f, steps) .filter = f, .most_steps = steps
-#define WALK(f, steps)   .walk = f, .most_steps = steps
-static const il_family families[] = {
+#define EXAMPLES(f, steps)   .from_examples = f, .most_steps = steps
+static const il_explain_family families[] = {
     { "gd", "gradient descent", FREE({ "step_size", -1, 0.005, 2 }), FILTER(gd, 512) },
     { "newton", "Newton's iteration from a multiple of I",
       FREE({ "alpha", -1, 0.005, 2 }), FILTER(newton2, 32) },
@@ -132,21 +139,21 @@ static const il_family families[] = {
       FREE({ "low", 1, 0.003, 2 }, { "width", 1, 0.3, 10 }, { "alpha", 1, 1e-4, 2 }), FILTER(chebyshev, 40) },
     { "chebyshev steps", "ridge regression by gradient steps of Chebyshev's sizes",
       FREE({ "high", 1, 0.3, 10 }, { "alpha", 1, 1e-4, 2 }), FILTER(richardson, 40) },
-    { "ogd", "online gradient descent", FREE({ "step_size", -1, 0.05, 50 }), WALK(il_walk_ogd, 0) },
+    { "ogd", "online gradient descent", FREE({ "step_size", -1, 0.05, 50 }), EXAMPLES(il_explain_ogd, 0) },
     { "ogd normalised", "normalised online gradient descent",
-      FREE({ "rate", 0, 0.05, 2 }), WALK(il_walk_ogd_normalised, 0) },
+      FREE({ "rate", 0, 0.05, 2 }), EXAMPLES(il_explain_ogd_normalised, 0) },
     { "lasso", "iterative soft thresholding for the Lasso",
-      FREE({ "step_size", -1, 0.01, 2 }, { "alpha", 1, 0.003, 3 }), WALK(il_walk_lasso, 12), .contains = "|gd|" },
+      FREE({ "step_size", -1, 0.01, 2 }, { "alpha", 1, 0.003, 3 }), EXAMPLES(il_explain_lasso, 12), .contains = "|gd|" },
     { "gd layerwise", "gradient descent with a step size of its own in each layer",
-      FREE({ "step_size", -1, 0, 0 }), .layerwise = il_layerwise_gd, .spectral = 1, .contains = "|gd|" },
+      FREE({ "step_size", -1, 0, 0 }), .layerwise = il_explain_layerwise_gd, .spectral = 1, .contains = "|gd|" },
     { "gdpp layerwise", "GD++ with parameters of its own in each layer",
-      FREE({ "step_size", -1, 0, 0 }, { "gamma", -1, 0, 0 }), .layerwise = il_layerwise_gdpp,
+      FREE({ "step_size", -1, 0, 0 }, { "gamma", -1, 0, 0 }), .layerwise = il_explain_layerwise_gdpp,
       .spectral = 1, .contains = "|gd|gdpp|gd layerwise|" },
     { "gd preconditioned", "gradient descent with a preconditioner of its own in each layer",
-      FREE({ "least", -1, 0, 0 }, { "largest", -1, 0, 0 }), .layerwise = il_layerwise_precondition,
+      FREE({ "least", -1, 0, 0 }, { "largest", -1, 0, 0 }), .layerwise = il_explain_layerwise_precondition,
       .contains = "|gd|gd layerwise|" },
     { "polynomial", "a polynomial of A of its own in each layer", FREE({ "degree", 0, 0, 0 }),
-      .layerwise = il_layerwise_polynomial, .spectral = 1, .any = 1 },
+      .layerwise = il_explain_layerwise_polynomial, .spectral = 1, .any = 1 },
     { "gd best", "gradient descent with each prompt's best step size", .algo = "gd", .most_steps = 128 },
     { "momentum best", "momentum with each prompt's best parameters", .algo = "momentum", .most_steps = 64 },
     { "cg", "conjugate gradients", .algo = "cg", .most_steps = 24 },
@@ -154,7 +161,7 @@ static const il_family families[] = {
 };
 /* clang-format on */
 
-const il_family *il_family_at(int i)
+const il_explain_family *il_explain_family_at(int i)
 {
     return i >= 0 && i < IL_COUNT(families) ? &families[i] : NULL;
 }

@@ -1,13 +1,13 @@
 /* fit.c - how far a family's steps are from the readings
  *
- *   share = trimmed mean over prompts of |reading - answer|^2 / |reading|^2 (fold.c)
+ *   share = trimmed mean over prompts of |reading - answer|^2 / |reading|^2 (projection.c)
  */
 #include "explain/match.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-static double scale_of(const il_evidence *e, int cell, int b, il_law law)
+static double scale_of(const il_evidence *e, int cell, int b, il_explain_law law)
 {
     const il_cell *c = &e->cell[cell];
     const double *lambda = c->lambda + (size_t)b * (size_t)e->D;
@@ -28,8 +28,9 @@ static double scale_of(const il_evidence *e, int cell, int b, il_law law)
     }
 }
 
-void il_law_values(double value[IL_FREE], const il_family *family, const double *constant,
-                   il_law law, const il_evidence *e, int cell, int b)
+void il_explain_law_values(double value[IL_FREE], const il_explain_family *family,
+                           const double *constant, il_explain_law law, const il_evidence *e,
+                           int cell, int b)
 {
     double scale = scale_of(e, cell, b, law);
     for (int i = 0; i < family->n_free; i++) {
@@ -40,37 +41,38 @@ void il_law_values(double value[IL_FREE], const il_family *family, const double 
     }
 }
 
-double il_fit_unit(const il_fit *fit, il_law law, int p)
+double il_explain_fit_unit(const il_explain_fit *fit, il_explain_law law, int p)
 {
     const il_evidence *e = fit->e;
     double scale = scale_of(e, p / e->B, p % e->B, law);
     return law == IL_LAW_CONSTANT || scale <= 0 ? 1 : 1 / scale;
 }
 
-il_prompt_data il_fit_prompt(const il_fit *fit, int p)
+il_explain_prompt il_explain_prompt_of(const il_explain_fit *fit, int p)
 {
     const il_evidence *e = fit->e;
     const il_cell *cell = &e->cell[p / e->B];
     size_t D = (size_t)e->D, b = (size_t)(p % e->B);
-    return (il_prompt_data){ .cell = cell,
-                             .b = (int)b,
-                             .lambda = cell->lambda + b * D,
-                             .V = cell->V + b * D * D,
-                             .rhs = cell->b + b * D * (size_t)e->outs };
+    return (il_explain_prompt){ .cell = cell,
+                                .b = (int)b,
+                                .lambda = cell->lambda + b * D,
+                                .V = cell->V + b * D * D,
+                                .rhs = cell->b + b * D * (size_t)e->outs };
 }
 
-size_t il_fit_scratch(const il_fit *fit)
+size_t il_explain_fit_scratch(const il_explain_fit *fit)
 {
     size_t D = (size_t)fit->e->D, n = (size_t)fit->n_steps;
     return (size_t)fit->steps[n - 1] + 1 + n * fit->size + 2 * D +
            (size_t)fit->layers * n * (size_t)fit->prompts;
 }
 
-void il_triangle(double *y, const il_folded *fold, const double *x, int D)
+void il_explain_triangle(double *y, const il_explain_projection *projection,
+                         const double *x, int D)
 {
-    const double *row = fold->R;
+    const double *row = projection->R;
     int i = 0;
-    for (; i < fold->rank; i++, row += D) {
+    for (; i < projection->rank; i++, row += D) {
         double sum = 0;
         for (int j = i; j < D; j++) sum += row[j] * x[j];
         y[i] = sum;
@@ -78,18 +80,18 @@ void il_triangle(double *y, const il_folded *fold, const double *x, int D)
     for (; i < D; i++) y[i] = 0;
 }
 
-int il_fit_steps(const il_fit *fit, const il_family *family)
+int il_explain_fit_steps(const il_explain_fit *fit, const il_explain_family *family)
 {
     int n = 0;
     while (n < fit->n_steps && fit->steps[n] <= family->most_steps) n++;
     return n;
 }
 
-void il_fit_weights(const il_fit *fit, const il_match *m, int n, int p, double *weights,
-                    double *f)
+void il_explain_fit_weights(const il_explain_fit *fit, const il_explain_match *m, int n,
+                            int p, double *weights, double *f)
 {
     const il_evidence *e = fit->e;
-    il_prompt_data at = il_fit_prompt(fit, p);
+    il_explain_prompt at = il_explain_prompt_of(fit, p);
     int D = e->D, O = e->outs;
     double value[IL_FREE];
     if (m->family->algo) {
@@ -100,22 +102,22 @@ void il_fit_weights(const il_fit *fit, const il_match *m, int n, int p, double *
                    sizeof *weights * fit->size);
         return;
     }
-    il_law_values(value, m->family, m->value, m->law, e, p / e->B, p % e->B);
-    if (m->family->walk) {
+    il_explain_law_values(value, m->family, m->value, m->law, e, p / e->B, p % e->B);
+    if (m->family->from_examples) {
         size_t from = (size_t)at.b * (size_t)e->Q * (size_t)(at.cell->n + 1);
-        il_examples examples = { .n = at.cell->n,
-                                 .D = D,
-                                 .O = O,
-                                 .x = at.cell->asked->x + from * (size_t)D,
-                                 .y = at.cell->asked->y + from * (size_t)O,
-                                 .lambda = at.lambda,
-                                 .V = at.V,
-                                 .b = at.rhs };
-        m->family->walk(value, &examples, n - 1, weights);
+        il_explain_examples examples = { .n = at.cell->n,
+                                         .D = D,
+                                         .O = O,
+                                         .x = at.cell->asked->x + from * (size_t)D,
+                                         .y = at.cell->asked->y + from * (size_t)O,
+                                         .lambda = at.lambda,
+                                         .V = at.V,
+                                         .b = at.rhs };
+        m->family->from_examples(value, &examples, n - 1, weights);
         return;
     }
     for (int i = 0; i < D; i++) {
-        il_spot spot = { at.lambda[i], fit->layers, fit->nodes };
+        il_explain_filter_point spot = { at.lambda[i], fit->layers, fit->nodes };
         m->family->filter(value, &spot, fit->steps[n - 1], f);
         for (int o = 0; o < O; o++) {
             double b = at.rhs[i * O + o];
@@ -126,49 +128,52 @@ void il_fit_weights(const il_fit *fit, const il_match *m, int n, int p, double *
     }
 }
 
-double il_fit_difference(const il_fit *fit, int p, int layer, const double *w, double *a)
+double il_explain_fit_difference(const il_explain_fit *fit, int p, int layer,
+                                 const double *w, double *a)
 {
-    const il_folded *fold = &fit->prompt[p];
+    const il_explain_projection *projection = &fit->prompt[p];
     int D = fit->e->D, O = fit->e->outs;
-    const double *z = fold->z + (size_t)layer * fit->size;
-    double sum = fold->rest[layer];
+    const double *z = projection->z + (size_t)layer * fit->size;
+    double sum = projection->rest[layer];
     for (int o = 0; o < O; o++, z += D, w += D) {
-        il_triangle(a, fold, w, D);
+        il_explain_triangle(a, projection, w, D);
         for (int i = 0; i < D; i++) sum += (z[i] - a[i]) * (z[i] - a[i]);
     }
     return sum;
 }
 
-void il_fit_shares(const il_fit *fit, const il_match *m, int n, double *share,
-                   double *scratch)
+void il_explain_fit_shares(const il_explain_fit *fit, const il_explain_match *m, int n,
+                           double *share, double *scratch)
 {
     int L = fit->layers, P = fit->prompts, D = fit->e->D, O = fit->e->outs;
     double *f = scratch, *w = f + fit->steps[n - 1] + 1;
     double *left = w + (size_t)n * fit->size;
     for (int p = 0; p < P; p++) {
-        const il_folded *fold = &fit->prompt[p];
-        il_fit_weights(fit, m, n, p, w, f);
-        for (int k = 0; k < n * O; k++) il_triangle(w + k * D, fold, w + k * D, D);
+        const il_explain_projection *projection = &fit->prompt[p];
+        il_explain_fit_weights(fit, m, n, p, w, f);
+        for (int k = 0; k < n * O; k++)
+            il_explain_triangle(w + k * D, projection, w + k * D, D);
         for (int l = 0; l < L; l++) {
-            const double *z = fold->z + (size_t)l * fit->size;
+            const double *z = projection->z + (size_t)l * fit->size;
             if (fit->silent[l]) continue;
             for (int k = 0; k < n; k++) {
-                double sum = fold->rest[l];
+                double sum = projection->rest[l];
                 for (int o = 0; o < O; o++) {
                     const double *mine = z + o * D, *its = w + (k * O + o) * D;
-                    for (int i = 0; i < fold->rank; i++)
+                    for (int i = 0; i < projection->rank; i++)
                         sum += (mine[i] - its[i]) * (mine[i] - its[i]);
                 }
                 left[((size_t)l * (size_t)n + (size_t)k) * (size_t)P + (size_t)p] =
-                    sum * fold->weight[l];
+                    sum * projection->weight[l];
             }
         }
     }
     for (int i = 0; i < L * n; i++)
-        share[i] = fit->silent[i / n] ? 0 : il_trimmed(left + (size_t)i * (size_t)P, P);
+        share[i] =
+            fit->silent[i / n] ? 0 : il_explain_trimmed(left + (size_t)i * (size_t)P, P);
 }
 
-double il_fit_score(const il_fit *fit, const il_match *m)
+double il_explain_fit_score(const il_explain_fit *fit, const il_explain_match *m)
 {
     double sum = 0;
     int loud = 0;
@@ -217,11 +222,11 @@ static void turn(double *to, const double *V, const il_real *w, int D, int O)
         }
 }
 
-il_status il_fit_table(const il_fit *fit, const il_family *family, double *table,
-                       il_error *err)
+il_status il_explain_fit_table(const il_explain_fit *fit, const il_explain_family *family,
+                               double *table, il_error *err)
 {
     const il_evidence *e = fit->e;
-    int n = il_fit_steps(fit, family), last = fit->steps[n - 1];
+    int n = il_explain_fit_steps(fit, family), last = fit->steps[n - 1];
     size_t B = (size_t)e->B, P = (size_t)fit->prompts;
     il_algo *algo;
     IL_TRY(il_algo_new(&algo, family->algo, err));
@@ -234,7 +239,8 @@ il_status il_fit_table(const il_fit *fit, const il_family *family, double *table
         for (int k = 0; k < n && !status; k++)
             for (size_t b = 0; b < B; b++) {
                 size_t p = (size_t)c * B + b;
-                turn(table + ((size_t)k * P + p) * fit->size, il_fit_prompt(fit, (int)p).V,
+                turn(table + ((size_t)k * P + p) * fit->size,
+                     il_explain_prompt_of(fit, (int)p).V,
                      what + ((size_t)fit->steps[k] * B + b) * fit->size, e->D, e->outs);
             }
     }

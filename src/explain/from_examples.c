@@ -1,4 +1,4 @@
-/* walks.c - algorithms that are no filters of the examples' spectrum, with free parameters
+/* from_examples.c - algorithms that are no filters of the examples' spectrum, with free parameters
  *
  *   ogd              w <- w + eta (y_i - w.x_i) x_i, once for each example in its order
  *   ogd normalised   the same with eta / |x_i|^2
@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-static void go_through(const il_examples *at, double eta, int normalised, double *w)
+static void go_through(const il_explain_examples *at, double eta, int normalised, double *w)
 {
     int D = at->D, O = at->O;
     for (int i = 0; i < O * D; i++) w[i] = 0;
@@ -30,7 +30,7 @@ static void go_through(const il_examples *at, double eta, int normalised, double
 }
 
 /* w (D) in the eigenvectors' coordinates, from the inputs' own */
-static void turn(const il_examples *at, const double *w, double *to)
+static void turn(const il_explain_examples *at, const double *w, double *to)
 {
     int D = at->D;
     for (int i = 0; i < D; i++) {
@@ -41,7 +41,8 @@ static void turn(const il_examples *at, const double *w, double *to)
 
 enum { MOST = 256 }; /* dimensions */
 
-static void ogd(const double *value, const il_examples *at, int normalised, double *w)
+static void ogd(const double *value, const il_explain_examples *at, int normalised,
+                double *w)
 {
     double its[MOST];
     if (at->D > MOST) {
@@ -55,20 +56,22 @@ static void ogd(const double *value, const il_examples *at, int normalised, doub
     }
 }
 
-void il_walk_ogd(const double *value, const il_examples *at, int steps, double *w)
+void il_explain_ogd(const double *value, const il_explain_examples *at, int steps,
+                    double *w)
 {
     (void)steps;
     ogd(value, at, 0, w);
 }
 
-void il_walk_ogd_normalised(const double *value, const il_examples *at, int steps,
-                            double *w)
+void il_explain_ogd_normalised(const double *value, const il_explain_examples *at,
+                               int steps, double *w)
 {
     (void)steps;
     ogd(value, at, 1, w);
 }
 
-void il_walk_lasso(const double *value, const il_examples *at, int steps, double *w)
+void il_explain_lasso(const double *value, const il_explain_examples *at, int steps,
+                      double *w)
 {
     int D = at->D, O = at->O;
     double its[MOST], eta = value[0], threshold = value[0] * value[1];

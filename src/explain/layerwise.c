@@ -20,14 +20,14 @@ enum {
 }; /* parameters that are fitted together; models of more layers: only in turn */
 
 typedef struct {
-    const il_fit *fit;
+    const il_explain_fit *fit;
     int transforms; /* gdpp */
     int layer;
     double *unit;        /* (prompts) of a step size */
     double *f, *m;       /* (prompts,D) after the layers before */
     double *a, *d;       /* (D) */
     double *eta, *gamma; /* (layers) */
-} walk;
+} path;
 
 static double shrunk(double m, double gamma, double unit, double lambda)
 {
@@ -38,28 +38,28 @@ static double shrunk(double m, double gamma, double unit, double lambda)
 
 /* The best step size of this layer when the inputs were first transformed with gamma. Returns what is
  * left of the reading. */
-static double step_size(walk *s, double gamma)
+static double step_size(path *s, double gamma)
 {
-    const il_fit *fit = s->fit;
+    const il_explain_fit *fit = s->fit;
     int D = fit->e->D, O = fit->e->outs;
     double dd = 0, dr = 0, rr = 0;
     double *direction = s->d + D;
     for (int p = 0; p < fit->prompts; p++) {
-        const il_folded *fold = &fit->prompt[p];
-        il_prompt_data at = il_fit_prompt(fit, p);
-        const double *z = fold->z + (size_t)s->layer * fit->size;
+        const il_explain_projection *projection = &fit->prompt[p];
+        il_explain_prompt at = il_explain_prompt_of(fit, p);
+        const double *z = projection->z + (size_t)s->layer * fit->size;
         const double *f = s->f + (size_t)p * (size_t)D, *m = s->m + (size_t)p * (size_t)D;
-        double weight = fold->weight[s->layer], unit = s->unit[p];
-        rr += weight * fold->rest[s->layer];
+        double weight = projection->weight[s->layer], unit = s->unit[p];
+        rr += weight * projection->rest[s->layer];
         for (int o = 0; o < O; o++, z += D) {
             for (int i = 0; i < D; i++) s->d[i] = f[i] * at.rhs[i * O + o];
-            il_triangle(s->a, fold, s->d, D);
+            il_explain_triangle(s->a, projection, s->d, D);
             for (int i = 0; i < D; i++) {
                 double now = shrunk(m[i], gamma, unit, at.lambda[i]);
                 s->a[i] = z[i] - s->a[i];
                 s->d[i] = unit * now * now * (1 - at.lambda[i] * f[i]) * at.rhs[i * O + o];
             }
-            il_triangle(direction, fold, s->d, D);
+            il_explain_triangle(direction, projection, s->d, D);
             for (int i = 0; i < D; i++) {
                 dd += weight * direction[i] * direction[i];
                 dr += weight * direction[i] * s->a[i];
@@ -72,7 +72,7 @@ static double step_size(walk *s, double gamma)
 }
 
 /* By golden section in [low,high] around the best of a few places */
-static double transform(walk *s, double reach)
+static double transform(path *s, double reach)
 {
     enum { PLACES = 41 };
     const double golden = 0.6180339887498949;
@@ -92,11 +92,11 @@ static double transform(walk *s, double reach)
     return (low + high) / 2;
 }
 
-static void take_step(walk *s, int l)
+static void take_step(path *s, int l)
 {
     int D = s->fit->e->D;
     for (int p = 0; p < s->fit->prompts; p++) {
-        const double *lambda = il_fit_prompt(s->fit, p).lambda;
+        const double *lambda = il_explain_prompt_of(s->fit, p).lambda;
         double *f = s->f + (size_t)p * (size_t)D, *m = s->m + (size_t)p * (size_t)D;
         for (int i = 0; i < D; i++) {
             m[i] = shrunk(m[i], s->gamma[l], s->unit[p], lambda[i]);
@@ -105,17 +105,17 @@ static void take_step(walk *s, int l)
     }
 }
 
-static void restart(walk *s)
+static void restart(path *s)
 {
     for (int i = 0; i < s->fit->prompts * s->fit->e->D; i++) s->f[i] = 0, s->m[i] = 1;
 }
 
 /* Where gamma reaches: twice what makes the largest eigenvalue's direction vanish, on average */
-static double reach_of(const walk *s)
+static double reach_of(const path *s)
 {
     double sum = 0;
     for (int p = 0; p < s->fit->prompts; p++) {
-        const double *lambda = il_fit_prompt(s->fit, p).lambda;
+        const double *lambda = il_explain_prompt_of(s->fit, p).lambda;
         double largest = 0;
         for (int i = 0; i < s->fit->e->D; i++) largest = fmax(largest, lambda[i]);
         sum += largest * s->unit[p] / s->fit->prompts;
@@ -124,12 +124,12 @@ static double reach_of(const walk *s)
 }
 
 /* Does gamma of this layer show in a reading? */
-static int shows(const walk *s, int l)
+static int shows(const path *s, int l)
 {
     return s->transforms && l > 0 && !s->fit->silent[l - 1] && !s->fit->silent[l];
 }
 
-static void in_turn(walk *s)
+static void in_turn(path *s)
 {
     double reach = reach_of(s);
     restart(s);
@@ -151,7 +151,7 @@ typedef struct {
 } normal;
 
 /* One eigenvalue's f and m after every layer, with their derivatives: f (L), df (L,n) */
-static void differentiate(const walk *s, const normal *to, double unit, double lambda,
+static void differentiate(const path *s, const normal *to, double unit, double lambda,
                           double *f, double *df)
 {
     int L = s->fit->layers, n = to->n;
@@ -175,19 +175,19 @@ static void differentiate(const walk *s, const normal *to, double unit, double l
 }
 
 /* Adds one answer of one layer of prompt p; f (D,L), df (D,L,n), rows (n+1,D) scratch */
-static void add(const walk *s, normal *to, int p, int l, int o, const double *f,
+static void add(const path *s, normal *to, int p, int l, int o, const double *f,
                 const double *df, double *rows)
 {
-    const il_fit *fit = s->fit;
-    const il_folded *fold = &fit->prompt[p];
-    il_prompt_data at = il_fit_prompt(fit, p);
+    const il_explain_fit *fit = s->fit;
+    const il_explain_projection *projection = &fit->prompt[p];
+    il_explain_prompt at = il_explain_prompt_of(fit, p);
     int D = fit->e->D, O = fit->e->outs, L = fit->layers, n = to->n;
-    const double *z = fold->z + (size_t)l * fit->size + (size_t)(o * D);
-    double weight = fold->weight[l];
+    const double *z = projection->z + (size_t)l * fit->size + (size_t)(o * D);
+    double weight = projection->weight[l];
     for (int k = 0; k <= n; k++) {
         for (int i = 0; i < D; i++)
             s->d[i] = at.rhs[i * O + o] * (k < n ? df[(i * L + l) * n + k] : f[i * L + l]);
-        il_triangle(rows + k * D, fold, s->d, D);
+        il_explain_triangle(rows + k * D, projection, s->d, D);
     }
     double *r = rows + n * D;
     for (int i = 0; i < D; i++) r[i] = z[i] - r[i], to->rr += weight * r[i] * r[i];
@@ -201,16 +201,16 @@ static void add(const walk *s, normal *to, int p, int l, int o, const double *f,
     }
 }
 
-static void accumulate(walk *s, normal *to, double *scratch)
+static void accumulate(path *s, normal *to, double *scratch)
 {
-    const il_fit *fit = s->fit;
+    const il_explain_fit *fit = s->fit;
     int D = fit->e->D, L = fit->layers, n = to->n;
     double *f = scratch, *df = f + D * L, *rows = df + D * L * n;
     memset(to->JJ, 0, sizeof to->JJ);
     memset(to->Jr, 0, sizeof to->Jr);
     to->rr = 0;
     for (int p = 0; p < fit->prompts; p++) {
-        const double *lambda = il_fit_prompt(fit, p).lambda;
+        const double *lambda = il_explain_prompt_of(fit, p).lambda;
         for (int i = 0; i < D; i++)
             differentiate(s, to, s->unit[p], lambda[i], f + i * L, df + i * L * n);
         for (int l = 0; l < L; l++)
@@ -235,7 +235,7 @@ static void solve(const normal *at, double damping, double *step)
     il_qr_solve(step, R, n, t, n);
 }
 
-static void move(walk *s, const normal *to, const double *step, double by)
+static void move(path *s, const normal *to, const double *step, double by)
 {
     for (int k = 0; k < to->n; k++) {
         int l = to->which[k], L = s->fit->layers;
@@ -244,7 +244,7 @@ static void move(walk *s, const normal *to, const double *step, double by)
     }
 }
 
-static void together(walk *s, normal *now, normal *next, double *scratch)
+static void together(path *s, normal *now, normal *next, double *scratch)
 {
     enum { ROUNDS = 40 };
     double damping = 1e-3, step[MOST];
@@ -275,30 +275,31 @@ static void together(walk *s, normal *now, normal *next, double *scratch)
 
 /* ---- the families ------------------------------------------------------------------------------------ */
 
-static size_t together_work(const il_fit *fit)
+static size_t together_work(const il_explain_fit *fit)
 {
     size_t D = (size_t)fit->e->D, L = (size_t)fit->layers, n = il_min((int)(2 * L), MOST);
     return 2 * (sizeof(normal) / sizeof(double) + 1) + D * L * (n + 1) + (n + 1) * D;
 }
 
-size_t il_layerwise_work(const il_fit *fit)
+size_t il_explain_layerwise_work(const il_explain_fit *fit)
 {
     size_t D = (size_t)fit->e->D, P = (size_t)fit->prompts, L = (size_t)fit->layers;
     size_t steps = P + 2 * P * D + 3 * D + 2 * L + together_work(fit);
-    size_t others = il_precondition_work(fit), filter = il_polynomial_work(fit);
+    size_t others = il_explain_precondition_work(fit),
+           filter = il_explain_polynomial_work(fit);
     steps = steps > others ? steps : others;
     return steps > filter ? steps : filter;
 }
 
-static void fit_steps(const il_fit *fit, il_law law, il_match *match, int transforms,
-                      double *work)
+static void fit_steps(const il_explain_fit *fit, il_explain_law law,
+                      il_explain_match *match, int transforms, double *work)
 {
     size_t D = (size_t)fit->e->D, P = (size_t)fit->prompts, O = (size_t)fit->e->outs;
-    walk s = { .fit = fit, .transforms = transforms, .unit = work };
+    path s = { .fit = fit, .transforms = transforms, .unit = work };
     s.f = s.unit + P, s.m = s.f + P * D, s.a = s.m + P * D, s.d = s.a + D;
     s.eta = s.d + 2 * D, s.gamma = s.eta + fit->layers;
     double *rest = s.gamma + fit->layers;
-    for (int p = 0; p < fit->prompts; p++) s.unit[p] = il_fit_unit(fit, law, p);
+    for (int p = 0; p < fit->prompts; p++) s.unit[p] = il_explain_fit_unit(fit, law, p);
     in_turn(&s);
     if ((transforms ? 2 : 1) * fit->layers <= MOST) {
         normal *two = (normal *)(void *)rest;
@@ -307,7 +308,7 @@ static void fit_steps(const il_fit *fit, il_law law, il_match *match, int transf
     restart(&s);
     match->free = 0;
     for (int l = 0; l < fit->layers; l++) {
-        il_layer_match *to = &match->layer[l];
+        il_explain_layer_match *to = &match->layer[l];
         take_step(&s, l);
         to->step = l + 1;
         to->value[0] = s.eta[l];
@@ -317,16 +318,18 @@ static void fit_steps(const il_fit *fit, il_law law, il_match *match, int transf
             for (size_t o = 0; o < O; o++)
                 for (size_t i = 0; i < D; i++)
                     match->w[((size_t)l * P + p) * fit->size + o * D + i] =
-                        s.f[p * D + i] * il_fit_prompt(fit, (int)p).rhs[i * O + o];
+                        s.f[p * D + i] * il_explain_prompt_of(fit, (int)p).rhs[i * O + o];
     }
 }
 
-void il_layerwise_gd(const il_fit *fit, il_law law, il_match *match, double *work)
+void il_explain_layerwise_gd(const il_explain_fit *fit, il_explain_law law,
+                             il_explain_match *match, double *work)
 {
     fit_steps(fit, law, match, 0, work);
 }
 
-void il_layerwise_gdpp(const il_fit *fit, il_law law, il_match *match, double *work)
+void il_explain_layerwise_gdpp(const il_explain_fit *fit, il_explain_law law,
+                               il_explain_match *match, double *work)
 {
     fit_steps(fit, law, match, 1, work);
 }

@@ -1,7 +1,7 @@
 /* likeness.c - what a match is like
  *
  * Similarity of errors (sime) and of induced weights (simw) are the cosines of algo/similarity.h, whose
- * vectors are here folded: sime over all queries and answers of a prompt, simw over all of its weights,
+ * vectors are here projected: sime over all queries and answers of a prompt, simw over all of its weights,
  * averaged over the prompts for which they are defined. Squared prediction difference (spd) and implicit
  * linear weight difference (ilwd) are plain means.
  * Sources: Fu et al. 2023, arXiv:2310.17086; Akyurek et al. 2022, arXiv:2211.15661.
@@ -12,12 +12,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-size_t il_measure_work(const il_fit *fit)
+size_t il_explain_measure_work(const il_explain_fit *fit)
 {
     size_t L = (size_t)fit->layers;
     size_t cells = L * (size_t)fit->n_steps;
-    return 2 * cells + il_fit_scratch(fit) + L * L + 3 * L + 2 * (size_t)fit->prompts +
-           2 * fit->size;
+    return 2 * cells + il_explain_fit_scratch(fit) + L * L + 3 * L +
+           2 * (size_t)fit->prompts + 2 * fit->size;
 }
 
 typedef struct {
@@ -33,7 +33,8 @@ static double mean_of(const average *a) { return a->n ? a->sum / a->n : NAN; }
 
 /* Similarity of errors of one prompt and a's answers, in the queries' coordinates (O,D): NaN when an
  * error is nothing */
-static double similar_errors(const il_folded *p, int l, const double *a, int size)
+static double similar_errors(const il_explain_projection *p, int l, const double *a,
+                             int size)
 {
     const double *z = p->z + (size_t)l * (size_t)size;
     il_cosine c = { .ab = p->rest_yy - p->rest_y[l],
@@ -49,7 +50,7 @@ static double similar_errors(const il_folded *p, int l, const double *a, int siz
 }
 
 /* Squared error of a prompt's reading, summed over its queries and answers */
-static double own_error(const il_folded *p, int l, int size)
+static double own_error(const il_explain_projection *p, int l, int size)
 {
     const double *z = p->z + (size_t)l * (size_t)size;
     double sum = p->rest[l] - 2 * p->rest_y[l] + p->rest_yy;
@@ -57,27 +58,27 @@ static double own_error(const il_folded *p, int l, int size)
     return sum;
 }
 
-static void answer(double *a, const il_folded *f, const double *w, int O, int D)
+static void answer(double *a, const il_explain_projection *f, const double *w, int O, int D)
 {
-    for (int o = 0; o < O; o++) il_triangle(a + o * D, f, w + o * D, D);
+    for (int o = 0; o < O; o++) il_explain_triangle(a + o * D, f, w + o * D, D);
 }
 
 /* Measures of one layer; left (P), errors (P), a (O,D) */
-static void measure_layer(const il_fit *fit, il_match *m, int l, double *left,
-                          double *errors, double *a)
+static void measure_layer(const il_explain_fit *fit, il_explain_match *m, int l,
+                          double *left, double *errors, double *a)
 {
     const il_evidence *e = fit->e;
     int P = fit->prompts, size = (int)fit->size;
-    il_layer_match *to = &m->layer[l];
+    il_explain_layer_match *to = &m->layer[l];
     average sime = { 0 }, simw = { 0 };
     double answers = (double)P * e->Q * e->outs;
     to->spd = 0;
     to->ilwd = 0;
     for (int p = 0; p < P; p++) {
-        const il_folded *f = &fit->prompt[p];
+        const il_explain_projection *f = &fit->prompt[p];
         const double *w = m->w + ((size_t)l * (size_t)P + (size_t)p) * fit->size;
         const double *mine = f->w + (size_t)l * fit->size;
-        double spd = il_fit_difference(fit, p, l, w, a);
+        double spd = il_explain_fit_difference(fit, p, l, w, a);
         answer(a, f, w, e->outs, e->D);
         take(&sime, similar_errors(f, l, a, size));
         if (f->rank == e->D) {
@@ -98,12 +99,12 @@ static void measure_layer(const il_fit *fit, il_match *m, int l, double *left,
     to->sime = mean_of(&sime);
     to->simw = mean_of(&simw);
     to->power = fit->power[l];
-    to->share = fit->silent[l] ? NAN : il_trimmed(left, P);
-    double error = fit->silent[l] ? 0 : il_trimmed(errors, P);
+    to->share = fit->silent[l] ? NAN : il_explain_trimmed(left, P);
+    double error = fit->silent[l] ? 0 : il_explain_trimmed(errors, P);
     to->of_error = error > 1e-4 ? to->share / error : NAN;
 }
 
-void il_match_measure(const il_fit *fit, il_match *m, double *work)
+void il_explain_measure(const il_explain_fit *fit, il_explain_match *m, double *work)
 {
     double *left = work, *errors = left + fit->prompts, *a = errors + fit->prompts;
     average of_error = { 0 };
@@ -131,7 +132,8 @@ static double median(double *x, int n)
 }
 
 /* Theil and Sen's line through the best steps of the layers that tell steps apart. work: (L^2 + L) */
-static void draw_line(const il_fit *fit, il_match *m, const double *tells, double *work)
+static void draw_line(const il_explain_fit *fit, il_explain_match *m, const double *tells,
+                      double *work)
 {
     int n = 0, points = 0;
     for (int i = 0; i < fit->layers; i++) points += tells[i] > 0;
@@ -151,8 +153,8 @@ static void draw_line(const il_fit *fit, il_match *m, const double *tells, doubl
 }
 
 /* The best step of every layer, and whether the next one is worse */
-static void find_steps(const il_fit *fit, il_match *m, int n, const double *share,
-                       double *index, double *tells)
+static void find_steps(const il_explain_fit *fit, il_explain_match *m, int n,
+                       const double *share, double *index, double *tells)
 {
     for (int l = 0; l < fit->layers; l++) {
         int best = 0;
@@ -166,7 +168,8 @@ static void find_steps(const il_fit *fit, il_match *m, int n, const double *shar
 }
 
 /* The shares of the steps on the line */
-static void follow_line(const il_fit *fit, il_match *m, int n, const double *share)
+static void follow_line(const il_explain_fit *fit, il_explain_match *m, int n,
+                        const double *share)
 {
     for (int l = 0; l < fit->layers; l++) {
         double wanted = m->offset + m->rate * (l + 1);
@@ -180,20 +183,20 @@ static void follow_line(const il_fit *fit, il_match *m, int n, const double *sha
     }
 }
 
-void il_measure_steps(const il_fit *fit, il_match *m, double *work)
+void il_explain_measure_steps(const il_explain_fit *fit, il_explain_match *m, double *work)
 {
     const il_evidence *e = fit->e;
-    int n = il_fit_steps(fit, m->family), P = fit->prompts, L = fit->layers;
+    int n = il_explain_fit_steps(fit, m->family), P = fit->prompts, L = fit->layers;
     size_t cells = (size_t)L * (size_t)fit->n_steps;
     double *index = work, *tells = index + L, *share = tells + L, *counts = share + cells;
     double *a = counts + cells, *f = a + fit->size, *w = f + fit->steps[n - 1] + 1;
-    il_fit_shares(fit, m, n, share, a);
+    il_explain_fit_shares(fit, m, n, share, a);
     find_steps(fit, m, n, share, index, tells);
     draw_line(fit, m, tells, a);
     follow_line(fit, m, n, share);
     for (size_t i = 0; i < cells; i++) m->heat[i] = counts[i] = 0;
     for (int p = 0; p < P; p++) {
-        il_fit_weights(fit, m, n, p, w, f);
+        il_explain_fit_weights(fit, m, n, p, w, f);
         for (int l = 0; l < L; l++)
             memcpy(m->w + ((size_t)l * (size_t)P + (size_t)p) * fit->size,
                    w + (size_t)index[l] * fit->size, sizeof *w * fit->size);

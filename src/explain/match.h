@@ -17,90 +17,121 @@ typedef struct {
     double *w;      /* (layers,O,D) induced weights; of rank D only */
     double *zy;     /* (O,D) of the true answers */
     double rest_yy; /* |rest of y|^2 */
-    double *weight; /* (layers) makes a squared difference a share: see fold.c */
+    double *weight; /* (layers) makes a squared difference a share: see projection.c */
     int rank;       /* of R */
-} il_folded;
+} il_explain_projection;
 
-struct il_fit {
+struct il_explain_fit {
     const il_evidence *e;
     int layers, prompts, n_steps; /* prompts: of all cells */
     size_t size;                  /* O D: weights of a prompt */
     const int *steps;
-    il_folded *prompt; /* (cells,B) */
-    double *power;     /* (layers) mean square of the readings */
-    double *nodes;     /* (layers) il_leja's */
-    int *silent;       /* (layers) nothing to read, or left out */
-    const il_family *families;
+    il_explain_projection *prompt; /* (cells,B) */
+    double *power;                 /* (layers) mean square of the readings */
+    double *nodes;                 /* (layers) il_leja's */
+    int *silent;                   /* (layers) nothing to read, or left out */
+    const il_explain_family *families;
     double **table; /* (families) of an algorithm: its weights (steps,cells,B,O,D) */
 };
 
-/* Folds all readings; work: il_fold_work() doubles. */
-void il_fold(il_fit *fit, const il_readings *readings, double *work);
-size_t il_fold_work(const il_fit *fit);
+/* Projects all readings; work: il_explain_projection_work() doubles. */
+void il_explain_project(il_explain_fit *fit, const il_readings *readings, double *work);
+size_t il_explain_projection_work(const il_explain_fit *fit);
 /* The mean without the largest sixteenth, of which a diverging prompt is one. NaN counts as large. */
-double il_trimmed(const double *x, int n);
+double il_explain_trimmed(const double *x, int n);
 
 /* Where prompt p of all cells' stands: its cell, eigenvalues, X^T Y (D,O) */
 typedef struct {
     const il_cell *cell;
     int b;
     const double *lambda, *V, *rhs;
-} il_prompt_data;
-il_prompt_data il_fit_prompt(const il_fit *fit, int p);
+} il_explain_prompt;
+il_explain_prompt il_explain_prompt_of(const il_explain_fit *fit, int p);
 
-/* The weights of the first n steps on prompt p: (n,O,D). scratch: il_fit_scratch() doubles. */
-void il_fit_weights(const il_fit *fit, const il_match *m, int n, int p, double *weights,
-                    double *scratch);
+/* The weights of the first n steps on prompt p: (n,O,D). scratch: il_explain_fit_scratch() doubles. */
+void il_explain_fit_weights(const il_explain_fit *fit, const il_explain_match *m, int n,
+                            int p, double *weights, double *scratch);
 /* How much of every layer every step leaves: share (layers,n). */
-void il_fit_shares(const il_fit *fit, const il_match *m, int n, double *share,
-                   double *scratch);
+void il_explain_fit_shares(const il_explain_fit *fit, const il_explain_match *m, int n,
+                           double *share, double *scratch);
 /* Squared difference of a reading from weights, over all queries and answers. a: (D) */
-double il_fit_difference(const il_fit *fit, int p, int layer, const double *weights,
-                         double *a);
+double il_explain_fit_difference(const il_explain_fit *fit, int p, int layer,
+                                 const double *weights, double *a);
 /* The steps of the list that are tried of a family */
-int il_fit_steps(const il_fit *fit, const il_family *family);
+int il_explain_fit_steps(const il_explain_fit *fit, const il_explain_family *family);
 /* Fills the table of an algorithm's weights. Errors: IL_ECONFIG, IL_EFAIL. */
-il_status il_fit_table(const il_fit *fit, const il_family *family, double *table,
-                       il_error *err);
+il_status il_explain_fit_table(const il_explain_fit *fit, const il_explain_family *family,
+                               double *table, il_error *err);
 /* y (D) = R x, zeros from the rank on; y may be x */
-void il_triangle(double *y, const il_folded *fold, const double *x, int D);
-size_t il_fit_scratch(const il_fit *fit);
+void il_explain_triangle(double *y, const il_explain_projection *projection,
+                         const double *x, int D);
+size_t il_explain_fit_scratch(const il_explain_fit *fit);
 /* The unit of a step size on prompt p under a law */
-double il_fit_unit(const il_fit *fit, il_law law, int p);
+double il_explain_fit_unit(const il_explain_fit *fit, il_explain_law law, int p);
 /* Mean of the layers' shares, each at most 1, silent layers left out; of the match's layers */
-double il_fit_score(const il_fit *fit, const il_match *m);
+double il_explain_fit_score(const il_explain_fit *fit, const il_explain_match *m);
 
 /* Parameters of a family on all layers; sets value, score and free. near (IL_FREE): in units, out
- * for the constant law and a start for the others. scratch: il_search_work() */
-void il_search(const il_fit *fit, il_match *m, double *near, double *scratch);
-size_t il_search_work(const il_fit *fit);
+ * for the constant law and a start for the others. scratch: il_explain_search_work() */
+void il_explain_search(const il_explain_fit *fit, il_explain_match *m, double *near,
+                       double *scratch);
+size_t il_explain_search_work(const il_explain_fit *fit);
 
 /* Everything that is said of a match, from its weights m->w */
-void il_match_measure(const il_fit *fit, il_match *m, double *work);
+void il_explain_measure(const il_explain_fit *fit, il_explain_match *m, double *work);
 /* Weights, best steps, their line and the heat of a family with steps */
-void il_measure_steps(const il_fit *fit, il_match *m, double *work);
-size_t il_measure_work(const il_fit *fit);
+void il_explain_measure_steps(const il_explain_fit *fit, il_explain_match *m, double *work);
+size_t il_explain_measure_work(const il_explain_fit *fit);
 /* Sets excess and uneven of all, the floors, and puts the best first. */
-void il_rank(const il_fit *fit, il_matches *all);
+void il_explain_select(const il_explain_fit *fit, il_explain_matches *all);
 /* A match's score with what its parameters cost: less is better */
-double il_rank_price(const il_match *match);
+double il_explain_cost(const il_explain_match *match);
 
 /* Layerwise families: one step a layer, parameters of its own in each. They set match->w, each layer's
  * step and values, and free. */
-typedef void il_layerwise(const il_fit *fit, il_law law, il_match *match, double *work);
-il_layerwise il_layerwise_gd, il_layerwise_gdpp, il_layerwise_precondition,
-    il_layerwise_polynomial;
-size_t il_layerwise_work(const il_fit *fit); /* of any of them */
-size_t il_precondition_work(const il_fit *fit);
-size_t il_polynomial_work(const il_fit *fit);
+typedef void il_explain_layerwise(const il_explain_fit *fit, il_explain_law law,
+                                  il_explain_match *match, double *work);
+il_explain_layerwise il_explain_layerwise_gd, il_explain_layerwise_gdpp,
+    il_explain_layerwise_precondition, il_explain_layerwise_polynomial;
+size_t il_explain_layerwise_work(const il_explain_fit *fit); /* of any of them */
+size_t il_explain_precondition_work(const il_explain_fit *fit);
+size_t il_explain_polynomial_work(const il_explain_fit *fit);
 
 /* Families that go through the examples themselves: w (steps+1,O,D), steps at most 23 */
-typedef struct il_examples {
+typedef struct il_explain_examples {
     int n, D, O;
     const il_real *x, *y;         /* (n,D), (n,O) */
     const double *lambda, *V, *b; /* (D), (D,D), (D,O) */
-} il_examples;
-typedef void il_walk(const double *value, const il_examples *at, int steps, double *w);
-il_walk il_walk_ogd, il_walk_ogd_normalised, il_walk_lasso;
+} il_explain_examples;
+typedef void il_explain_from_examples(const double *value, const il_explain_examples *at,
+                                      int steps, double *w);
+il_explain_from_examples il_explain_ogd, il_explain_ogd_normalised, il_explain_lasso;
+
+/* ---- verdict.c: from a match to words and tables ------------------------------------------------- */
+
+/* Readings and what was matched with them; `unit` is what a reading follows, "layer" or "loop" */
+typedef struct {
+    const il_evidence *evidence;
+    const il_readings *readings;
+    il_explain_matches *matches;
+    const char *unit;
+} il_explain_judged;
+
+int il_explain_verdict_level(const il_explain_matches *all); /* IL_EXPLAINED_* */
+/* The first layer from which on some family explains every reading; 0 when not even the last */
+int il_explain_verdict_settled(const il_explain_matches *all);
+/* Everything but the tables */
+void il_explain_verdict(const il_explain_judged *judged, il_explanation *out);
+/* The rival that leaves least; the best itself where there is none */
+const il_explain_match *il_explain_verdict_runner_up(const il_explain_matches *all);
+double il_explain_verdict_worst(const il_explain_match *match,
+                                const il_explain_matches *all); /* share of a layer */
+/* "step_size=0.02/n"; of a layerwise family the layer's own */
+void il_explain_verdict_values(char *text, size_t size, const il_explain_match *match,
+                               int layer);
+
+/* The five tables. Errors: IL_EFAIL. */
+il_status il_explain_verdict_tables(const il_explain_judged *judged, il_explanation *out,
+                                    il_error *err);
 
 #endif

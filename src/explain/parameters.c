@@ -11,18 +11,18 @@
 _Static_assert((int)IL_FREE <= (int)IL_LEAST_MOST, "il_least takes that many");
 
 typedef struct {
-    const il_fit *fit;
-    il_match *m;
+    const il_explain_fit *fit;
+    il_explain_match *m;
     int n, line; /* steps that are tried; line: evenly spaced ones alone */
     double unit[IL_FREE], *share, *scratch;
 } search;
 
-size_t il_search_work(const il_fit *fit)
+size_t il_explain_search_work(const il_explain_fit *fit)
 {
-    return (size_t)fit->layers * (size_t)fit->n_steps + il_fit_scratch(fit);
+    return (size_t)fit->layers * (size_t)fit->n_steps + il_explain_fit_scratch(fit);
 }
 
-static double score(const il_fit *fit, const double *share, int n)
+static double score(const il_explain_fit *fit, const double *share, int n)
 {
     double sum = 0;
     int loud = 0;
@@ -37,7 +37,7 @@ static double score(const il_fit *fit, const double *share, int n)
 }
 
 /* The score if layers take 1, 2, 3 or 4 steps each, from one before to one after none. */
-static double line_score(const il_fit *fit, const double *share, int n)
+static double line_score(const il_explain_fit *fit, const double *share, int n)
 {
     double best = INFINITY;
     for (int rate = 1; rate <= 4; rate++)
@@ -57,7 +57,7 @@ static double try_values(void *context, const double *x)
 {
     search *s = context;
     for (int i = 0; i < s->m->family->n_free; i++) s->m->value[i] = x[i] * s->unit[i];
-    il_fit_shares(s->fit, s->m, s->n, s->share, s->scratch);
+    il_explain_fit_shares(s->fit, s->m, s->n, s->share, s->scratch);
     return s->line ? line_score(s->fit, s->share, s->n) : score(s->fit, s->share, s->n);
 }
 
@@ -69,12 +69,12 @@ static void units(search *s)
     const il_evidence *e = s->fit->e;
     for (int j = 0; j < s->m->family->n_free; j++) s->unit[j] = 0;
     for (int p = 0; p < s->fit->prompts; p++) {
-        const double *lambda = il_fit_prompt(s->fit, p).lambda;
+        const double *lambda = il_explain_prompt_of(s->fit, p).lambda;
         double largest = 0, trace = 0, value[IL_FREE];
         for (int i = 0; i < e->D; i++)
             largest = fmax(largest, lambda[i]), trace += lambda[i];
         if (!(largest > 0)) continue; /* examples of nothing but zeros */
-        il_law_values(value, s->m->family, one, s->m->law, e, p / e->B, p % e->B);
+        il_explain_law_values(value, s->m->family, one, s->m->law, e, p / e->B, p % e->B);
         for (int j = 0; j < s->m->family->n_free; j++) {
             int power = s->m->family->free[j].power;
             double natural = power == 0 ? 1 : power > 0 ? trace / e->D : 1 / largest;
@@ -84,12 +84,13 @@ static void units(search *s)
     }
 }
 
-void il_search(const il_fit *fit, il_match *m, double *near, double *work)
+void il_explain_search(const il_explain_fit *fit, il_explain_match *m, double *near,
+                       double *work)
 {
     static const int fine[IL_FREE + 1] = { 0, 64, 18, 8 },
                                     coarse[IL_FREE + 1] = { 0, 24, 8, 4 };
     double low[IL_FREE], high[IL_FREE];
-    int n = m->family->n_free, all = il_fit_steps(fit, m->family);
+    int n = m->family->n_free, all = il_explain_fit_steps(fit, m->family);
     search s = { .fit = fit, .m = m, .n = all, .share = work };
     s.scratch = work + (size_t)fit->layers * (size_t)fit->n_steps;
     m->free = il_max(n, 1); /* without any it looks at the prompt instead */

@@ -14,7 +14,7 @@
 
 enum { N = 9 }; /* numbers of a polynomial */
 
-size_t il_polynomial_work(const il_fit *fit)
+size_t il_explain_polynomial_work(const il_explain_fit *fit)
 {
     return (size_t)N * ((size_t)fit->e->D + N + 4) + (size_t)fit->e->D;
 }
@@ -27,8 +27,8 @@ static void basis(double x, double *T)
 }
 
 typedef struct {
-    const il_fit *fit;
-    il_law law;
+    const il_explain_fit *fit;
+    il_explain_law law;
     double high; /* the largest eigenvalue times its unit */
     double R[N * N], t[N], c[N];
 } bench;
@@ -42,21 +42,21 @@ static double at_place(const bench *s, double unit, double lambda)
 static void columns(const bench *s, int p, int o, double *column, double *work)
 {
     int D = s->fit->e->D, O = s->fit->e->outs;
-    il_prompt_data at = il_fit_prompt(s->fit, p);
-    double unit = il_fit_unit(s->fit, s->law, p), T[N];
+    il_explain_prompt at = il_explain_prompt_of(s->fit, p);
+    double unit = il_explain_fit_unit(s->fit, s->law, p), T[N];
     for (int i = 0; i < D; i++) {
         basis(at_place(s, unit, at.lambda[i]), T);
         for (int k = 0; k < N; k++) column[k * D + i] = T[k] * unit * at.rhs[i * O + o];
     }
     for (int k = 0; k < N; k++) {
-        il_triangle(work, &s->fit->prompt[p], column + k * D, D);
+        il_explain_triangle(work, &s->fit->prompt[p], column + k * D, D);
         memcpy(column + k * D, work, sizeof *work * (size_t)D);
     }
 }
 
 static void fit_layer(bench *s, int l, int fold, double *work)
 {
-    const il_fit *fit = s->fit;
+    const il_explain_fit *fit = s->fit;
     int D = fit->e->D;
     double *column = work, *rest = work + N * D, row[N];
     memset(s->R, 0, sizeof s->R);
@@ -75,14 +75,14 @@ static void fit_layer(bench *s, int l, int fold, double *work)
     il_qr_solve(s->c, s->R, N, s->t, N);
 }
 
-static void use(const bench *s, int l, int fold, il_match *match)
+static void use(const bench *s, int l, int fold, il_explain_match *match)
 {
-    const il_fit *fit = s->fit;
+    const il_explain_fit *fit = s->fit;
     int D = fit->e->D, O = fit->e->outs;
     double T[N];
     for (int p = 1 - fold; p < fit->prompts; p += 2) {
-        il_prompt_data at = il_fit_prompt(fit, p);
-        double unit = il_fit_unit(fit, s->law, p);
+        il_explain_prompt at = il_explain_prompt_of(fit, p);
+        double unit = il_explain_fit_unit(fit, s->law, p);
         double *w = match->w + ((size_t)l * (size_t)fit->prompts + (size_t)p) * fit->size;
         for (int i = 0; i < D; i++) {
             double f = 0;
@@ -93,13 +93,14 @@ static void use(const bench *s, int l, int fold, il_match *match)
     }
 }
 
-void il_layerwise_polynomial(const il_fit *fit, il_law law, il_match *match, double *work)
+void il_explain_layerwise_polynomial(const il_explain_fit *fit, il_explain_law law,
+                                     il_explain_match *match, double *work)
 {
     bench s = { .fit = fit, .law = law };
     for (int p = 0; p < fit->prompts; p++)
         for (int i = 0; i < fit->e->D; i++)
-            s.high =
-                fmax(s.high, il_fit_prompt(fit, p).lambda[i] * il_fit_unit(fit, law, p));
+            s.high = fmax(s.high, il_explain_prompt_of(fit, p).lambda[i] *
+                                      il_explain_fit_unit(fit, law, p));
     if (!(s.high > 0)) s.high = 1;
     match->free = 0;
     for (int l = 0; l < fit->layers; l++) {

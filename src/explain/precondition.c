@@ -16,8 +16,8 @@
 enum { WIDE = 12 };
 
 typedef struct {
-    const il_fit *fit;
-    il_law law;
+    const il_explain_fit *fit;
+    il_explain_law law;
     int fold, full; /* 0, 1: fits prompts of that parity; 2: all. full: C is no diagonal */
     int n;          /* numbers of C */
     double *C;      /* (n) */
@@ -25,7 +25,7 @@ typedef struct {
     double *R, *t, *row, *g, *q;
 } bench;
 
-static int numbers(const il_fit *fit, int *full)
+static int numbers(const il_explain_fit *fit, int *full)
 {
     int D = fit->e->D, rank = 0;
     for (int p = 0; p < fit->prompts; p++) rank += fit->prompt[p].rank * fit->e->outs;
@@ -33,7 +33,7 @@ static int numbers(const il_fit *fit, int *full)
     return *full ? D * D : D;
 }
 
-size_t il_precondition_work(const il_fit *fit)
+size_t il_explain_precondition_work(const il_explain_fit *fit)
 {
     size_t D = (size_t)fit->e->D, n = D <= WIDE ? D * D : D; /* at most */
     return n * n + 4 * n + (size_t)fit->prompts * fit->size + 2 * D * D + 4 * D;
@@ -43,9 +43,9 @@ size_t il_precondition_work(const il_fit *fit)
 static void gradient(const bench *s, int p, int o, double *g)
 {
     int D = s->fit->e->D, O = s->fit->e->outs;
-    il_prompt_data at = il_fit_prompt(s->fit, p);
+    il_explain_prompt at = il_explain_prompt_of(s->fit, p);
     const double *w = s->w + (size_t)p * s->fit->size + (size_t)(o * D);
-    double unit = il_fit_unit(s->fit, s->law, p);
+    double unit = il_explain_fit_unit(s->fit, s->law, p);
     for (int d = 0; d < D; d++) g[d] = 0;
     for (int i = 0; i < D; i++) {
         double along = unit * (at.rhs[i * O + o] - at.lambda[i] * w[i]);
@@ -56,23 +56,24 @@ static void gradient(const bench *s, int p, int o, double *g)
 /* The equations of one prompt's reading: R V C g = z - R w */
 static void add(bench *s, int p, int layer)
 {
-    const il_fit *fit = s->fit;
-    const il_folded *fold = &fit->prompt[p];
+    const il_explain_fit *fit = s->fit;
+    const il_explain_projection *projection = &fit->prompt[p];
     int D = fit->e->D, O = fit->e->outs;
-    double weight = sqrt(fold->weight[layer]), *RV = s->q;
-    const double *V = il_fit_prompt(fit, p).V;
+    double weight = sqrt(projection->weight[layer]), *RV = s->q;
+    const double *V = il_explain_prompt_of(fit, p).V;
     for (int i = 0; i < D; i++)
         for (int d = 0; d < D; d++) {
             RV[i * D + d] = 0;
-            for (int j = i; j < D; j++) RV[i * D + d] += fold->R[i * D + j] * V[j * D + d];
+            for (int j = i; j < D; j++)
+                RV[i * D + d] += projection->R[i * D + j] * V[j * D + d];
         }
     for (int o = 0; o < O; o++) {
         const double *w = s->w + (size_t)p * fit->size + (size_t)(o * D);
-        const double *z = fold->z + (size_t)layer * fit->size + (size_t)(o * D);
+        const double *z = projection->z + (size_t)layer * fit->size + (size_t)(o * D);
         double *a = s->g + D;
         gradient(s, p, o, s->g);
-        il_triangle(a, fold, w, D);
-        for (int i = 0; i < fold->rank; i++) { /* the others see no query */
+        il_explain_triangle(a, projection, w, D);
+        for (int i = 0; i < projection->rank; i++) { /* the others see no query */
             for (int d = 0; d < D; d++)
                 for (int k = 0; k < D && s->full; k++)
                     s->row[d * D + k] = weight * RV[i * D + d] * s->g[k];
@@ -100,7 +101,7 @@ static void take_step(const bench *s)
     double *step = s->g + D;
     for (int p = 0; p < s->fit->prompts; p++)
         for (int o = 0; o < s->fit->e->outs; o++) {
-            const double *V = il_fit_prompt(s->fit, p).V;
+            const double *V = il_explain_prompt_of(s->fit, p).V;
             double *w = s->w + (size_t)p * s->fit->size + (size_t)(o * D);
             gradient(s, p, o, s->g);
             for (int d = 0; d < D; d++) {
@@ -132,7 +133,8 @@ static void extremes(const bench *s, double value[IL_FREE])
     }
 }
 
-void il_layerwise_precondition(const il_fit *fit, il_law law, il_match *match, double *work)
+void il_explain_layerwise_precondition(const il_explain_fit *fit, il_explain_law law,
+                                       il_explain_match *match, double *work)
 {
     bench s = { .fit = fit, .law = law };
     size_t D = (size_t)fit->e->D, P = (size_t)fit->prompts;

@@ -1,4 +1,4 @@
-/* fold.c - readings in the coordinates of their prompt's queries
+/* projection.c - readings in the coordinates of their prompt's queries
  *
  * X~ = U R by Gram and Schmidt. What is left of a reading outside U no weights reach. The squared
  * difference of a reading from weights w is then |z - R w|^2 + |rest|^2, exactly, at the cost of D
@@ -69,20 +69,20 @@ static double dot(const double *x, const double *y, int n)
     return sum;
 }
 
-size_t il_fold_work(const il_fit *fit)
+size_t il_explain_projection_work(const il_explain_fit *fit)
 {
     size_t Q = (size_t)fit->e->Q;
     return ((size_t)fit->e->D + 1) * Q + 2 * Q + (size_t)fit->prompts;
 }
 
-static void fold_prompt(il_fit *fit, const il_readings *r, int p, double *work)
+static void fold_prompt(il_explain_fit *fit, const il_readings *r, int p, double *work)
 {
     const il_evidence *e = fit->e;
     int Q = e->Q, D = e->D, O = e->outs;
     size_t each = (size_t)Q * (size_t)O, at = (size_t)(p % e->B);
     const il_cell *cell = &e->cell[p / e->B];
     double *U = work, *left_y = U + (size_t)(D + 1) * (size_t)Q, *left = left_y + Q;
-    il_folded *to = &fit->prompt[p];
+    il_explain_projection *to = &fit->prompt[p];
     to->rank = orthogonal(U, to->R, cell->q + at * (size_t)Q * (size_t)D, Q, D);
     to->rest_yy = 0;
     for (int l = 0; l < fit->layers; l++) to->rest[l] = to->rest_y[l] = to->weight[l] = 0;
@@ -110,7 +110,7 @@ static int by_size(const void *a, const void *b)
 }
 
 /* Squares become weights; power gets the mean square. Returns the median prompt's. */
-static double weigh(il_fit *fit, int l, double *squares)
+static double weigh(il_explain_fit *fit, int l, double *squares)
 {
     const il_evidence *e = fit->e;
     double answers = (double)e->Q * e->outs;
@@ -129,9 +129,10 @@ static double weigh(il_fit *fit, int l, double *squares)
     return median;
 }
 
-void il_fold(il_fit *fit, const il_readings *r, double *work)
+void il_explain_project(il_explain_fit *fit, const il_readings *r, double *work)
 {
-    double *squares = work + (il_fold_work(fit) - (size_t)fit->prompts), truth = 0;
+    double *squares = work + (il_explain_projection_work(fit) - (size_t)fit->prompts),
+           truth = 0;
     const il_evidence *e = fit->e;
     for (int p = 0; p < fit->prompts; p++) {
         fold_prompt(fit, r, p, work);
@@ -145,7 +146,7 @@ void il_fold(il_fit *fit, const il_readings *r, double *work)
         fit->silent[l] = !(weigh(fit, l, squares) > IL_SILENT * truth);
 }
 
-double il_trimmed(const double *x, int n)
+double il_explain_trimmed(const double *x, int n)
 {
     enum { MOST = 64 };
     static const double huge = 1e300;

@@ -1,4 +1,4 @@
-/* rank.c - which of two matches is the better explanation
+/* selection.c - which of two matches is the better explanation
  *
  * What no filter of A's spectrum can explain of a layer, its floor, is no fault of any: nine tenths of it,
  * less a thousandth, are taken off every share before they are compared. Then a match pays
@@ -14,17 +14,17 @@
 
 static const double price = 1.2, nothing = 1e-12;
 
-double il_rank_price(const il_match *m)
+double il_explain_cost(const il_explain_match *m)
 {
     return fmax(m->score, nothing) * pow(price, m->free);
 }
 
-static void find_floors(const il_fit *fit, il_matches *all)
+static void find_floors(const il_explain_fit *fit, il_explain_matches *all)
 {
     for (int l = 0; l < fit->layers; l++) {
         all->floor[l] = INFINITY;
         for (int i = 0; i < all->n; i++) {
-            const il_match *m = &all->match[i];
+            const il_explain_match *m = &all->match[i];
             if (m->family->filter || m->family->spectral)
                 all->floor[l] = fmin(all->floor[l], m->layer[l].share);
         }
@@ -37,7 +37,8 @@ static double beyond(double share, double floor)
     return fmax(share - fmax(0.9 * floor - 0.001, 0), 0.1 * share);
 }
 
-static void compare_steps(const il_fit *fit, const il_matches *all, il_match *m)
+static void compare_steps(const il_explain_fit *fit, const il_explain_matches *all,
+                          il_explain_match *m)
 {
     double own = 0, even = 0;
     int loud = 0;
@@ -53,7 +54,7 @@ static void compare_steps(const il_fit *fit, const il_matches *all, il_match *m)
     m->uneven = fmin(fmax(even / m->excess, 1), 5);
 }
 
-static double worth(const il_fit *fit, const il_match *m)
+static double worth(const il_explain_fit *fit, const il_explain_match *m)
 {
     int last = fit->layers - 1;
     int begins = fit->layers > 1 && fabs(m->offset) > 1;
@@ -62,12 +63,12 @@ static double worth(const il_fit *fit, const il_match *m)
            (1 + 0.05 * fmax(most - 4, 0));
 }
 
-void il_rank(const il_fit *fit, il_matches *all)
+void il_explain_select(const il_explain_fit *fit, il_explain_matches *all)
 {
     find_floors(fit, all);
     for (int i = 0; i < all->n; i++) compare_steps(fit, all, &all->match[i]);
     for (int i = 1; i < all->n; i++) {
-        il_match x = all->match[i];
+        il_explain_match x = all->match[i];
         int j = i;
         for (; j > 0 && worth(fit, &all->match[j - 1]) > worth(fit, &x); j--)
             all->match[j] = all->match[j - 1];

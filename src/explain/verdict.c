@@ -2,7 +2,7 @@
  *
  * Thresholds and their reasons: docs/explain.md.
  */
-#include "explain/verdict.h"
+#include "explain/match.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@ static const double bends = 0.03;
 /* The runner-up leaves at least this many times more when a verdict is sure */
 static const double sure = 3;
 
-static const char *law_words(il_law law, int power)
+static const char *law_words(il_explain_law law, int power)
 {
     static const char *const divided[] = { "", "/n", "/trace", "/norm" };
     static const char *const twice[] = { "", "/n^2", "/trace^2", "/norm^2" };
@@ -27,13 +27,14 @@ static const char *law_words(il_law law, int power)
 }
 
 /* "step_size=0.02/n"; of a layerwise family the layer's own */
-void il_verdict_values(char *text, size_t size, const il_match *m, int layer)
+void il_explain_verdict_values(char *text, size_t size, const il_explain_match *m,
+                               int layer)
 {
     size_t at = 0;
     *text = 0;
     if (m->family->layerwise && layer < 0) return;
     for (int i = 0; i < m->family->n_free && at < size; i++) {
-        const il_free *p = &m->family->free[i];
+        const il_explain_parameter *p = &m->family->free[i];
         double v = m->family->layerwise ? m->layer[layer].value[i] : m->value[i];
         if (m->family->layerwise && isnan(m->layer[layer].share)) continue;
         at += (size_t)snprintf(text + at, size - at, "%s%s=%s%s", i ? " " : "", p->name,
@@ -42,7 +43,7 @@ void il_verdict_values(char *text, size_t size, const il_match *m, int layer)
 }
 
 /* Is a family another algorithm than the best? Not a variant of it, nor one that contains it. */
-static int is_rival(const il_family *family, const il_family *best)
+static int is_rival(const il_explain_family *family, const il_explain_family *best)
 {
     char item[IL_TEXT];
     size_t kind = strcspn(best->name, " ");
@@ -54,15 +55,15 @@ static int is_rival(const il_family *family, const il_family *best)
 }
 
 /* Does m give the best's own answers, at steps of uneven spacing? */
-static int is_same(const il_match *m, const il_match *best)
+static int is_same(const il_explain_match *m, const il_explain_match *best)
 {
     return m->score <= 1.05 * best->score && m->uneven > 1.5 * best->uneven;
 }
 
 /* The rival that leaves least */
-const il_match *il_verdict_runner_up(const il_matches *m)
+const il_explain_match *il_explain_verdict_runner_up(const il_explain_matches *m)
 {
-    const il_match *next = NULL;
+    const il_explain_match *next = NULL;
     for (int i = 1; i < m->n; i++)
         if (is_rival(m->match[i].family, m->match[0].family) &&
             !is_same(&m->match[i], &m->match[0]) &&
@@ -72,7 +73,7 @@ const il_match *il_verdict_runner_up(const il_matches *m)
     return next ? next : &m->match[0];
 }
 
-double il_verdict_worst(const il_match *m, const il_matches *all)
+double il_explain_verdict_worst(const il_explain_match *m, const il_explain_matches *all)
 {
     double worst = 0;
     for (int l = all->first; l < all->layers; l++)
@@ -97,7 +98,7 @@ static void say(sentence *s, const char *format, ...)
     va_end(args);
 }
 
-static void say_rate(sentence *to, const il_judged *s, const il_match *m)
+static void say_rate(sentence *to, const il_explain_judged *s, const il_explain_match *m)
 {
     if (m->family->layerwise || !strncmp(m->family->name, "ridge", 5)) return;
     if (isnan(m->rate)) return;
@@ -107,8 +108,8 @@ static void say_rate(sentence *to, const il_judged *s, const il_match *m)
 }
 
 /* A layerwise family's parameter in every layer: "step sizes 0.02, 0.14" */
-static void say_list(sentence *to, const char *what, const il_match *m,
-                     const il_matches *all, int i)
+static void say_list(sentence *to, const char *what, const il_explain_match *m,
+                     const il_explain_matches *all, int i)
 {
     int said = 0;
     for (int l = all->first; l < all->layers; l++)
@@ -119,7 +120,7 @@ static void say_list(sentence *to, const char *what, const il_match *m,
 }
 
 /* Layers that count and say something */
-static int loud(const il_matches *all)
+static int loud(const il_explain_matches *all)
 {
     int n = 0;
     for (int l = all->first; l < all->layers; l++)
@@ -127,7 +128,7 @@ static int loud(const il_matches *all)
     return n;
 }
 
-static double bent(const il_matches *all)
+static double bent(const il_explain_matches *all)
 {
     double sum = 0;
     for (int l = all->first; l < all->layers; l++)
@@ -136,17 +137,19 @@ static double bent(const il_matches *all)
 }
 
 /* Of one reading, ridge regression is no path */
-static int is_one_ridge(const il_match *m, const il_matches *all)
+static int is_one_ridge(const il_explain_match *m, const il_explain_matches *all)
 {
     return loud(all) == 1 && !strcmp(m->family->name, "ridge");
 }
 
-static void say_family(sentence *to, const il_match *m, const il_matches *all)
+static void say_family(sentence *to, const il_explain_match *m,
+                       const il_explain_matches *all)
 {
     say(to, "%s", is_one_ridge(m, all) ? "ridge regression" : m->family->says);
 }
 
-static void say_values(sentence *to, const il_match *m, const il_matches *all)
+static void say_values(sentence *to, const il_explain_match *m,
+                       const il_explain_matches *all)
 {
     char values[128];
     if (is_one_ridge(m, all)) {
@@ -157,7 +160,7 @@ static void say_values(sentence *to, const il_match *m, const il_matches *all)
             law_words(m->law, m->family->free[0].power));
         return;
     }
-    il_verdict_values(values, sizeof values, m, -1);
+    il_explain_verdict_values(values, sizeof values, m, -1);
     if (*values) say(to, " with %s", values);
     if (!m->family->layerwise) return;
     for (int i = 0; i < m->family->n_free; i++) {
@@ -171,7 +174,7 @@ static void say_values(sentence *to, const il_match *m, const il_matches *all)
 }
 
 /* The share of readings that are no finite numbers */
-static double wild(const il_judged *s)
+static double wild(const il_explain_judged *s)
 {
     const il_readings *r = s->readings;
     size_t n = (size_t)r->layers * il_points(s->evidence) * (size_t)r->outs, sum = 0;
@@ -179,10 +182,10 @@ static double wild(const il_judged *s)
     return n ? (double)sum / (double)n : 0;
 }
 
-static void say_none(sentence *to, const il_judged *s)
+static void say_none(sentence *to, const il_explain_judged *s)
 {
-    const il_matches *all = s->matches;
-    const il_match *best = &all->match[0];
+    const il_explain_matches *all = s->matches;
+    const il_explain_match *best = &all->match[0];
     double lost = wild(s);
     say(to, "None of these: ");
     if (lost > 0) {
@@ -205,12 +208,12 @@ static void say_none(sentence *to, const il_judged *s)
 }
 
 /* The families that leave not much more, up to four of them */
-static void say_rivals(sentence *to, const il_matches *all)
+static void say_rivals(sentence *to, const il_explain_matches *all)
 {
     int said = 0;
     say(to, "Not sure, for these leave little more or even less: ");
     for (int i = 1; i < all->n && said < 4; i++) {
-        const il_match *m = &all->match[i];
+        const il_explain_match *m = &all->match[i];
         if (!is_rival(m->family, all->match[0].family) || is_same(m, &all->match[0]) ||
             m->excess > sure * all->match[0].excess)
             continue;
@@ -222,7 +225,7 @@ static void say_rivals(sentence *to, const il_matches *all)
 }
 
 /* Up to three families that give the best's answers at uneven steps */
-static void say_same(sentence *to, const il_matches *all)
+static void say_same(sentence *to, const il_explain_matches *all)
 {
     int said = 0;
     for (int i = 1; i < all->n && said < 3; i++)
@@ -234,10 +237,10 @@ static void say_same(sentence *to, const il_matches *all)
 }
 
 /* What no filter can explain is no fault of the best one. */
-static void say_floor(sentence *to, const il_judged *s)
+static void say_floor(sentence *to, const il_explain_judged *s)
 {
-    const il_matches *all = s->matches;
-    const il_match *best = &all->match[0];
+    const il_explain_matches *all = s->matches;
+    const il_explain_match *best = &all->match[0];
     int worst = -1;
     for (int l = all->first; l < all->layers; l++)
         if (isfinite(all->floor[l]) && (worst < 0 || all->floor[l] > all->floor[worst]))
@@ -252,10 +255,11 @@ static void say_floor(sentence *to, const il_judged *s)
     say(to, ".");
 }
 
-static void say_found(sentence *to, const il_judged *s, int found)
+static void say_found(sentence *to, const il_explain_judged *s, int found)
 {
-    const il_matches *all = s->matches;
-    const il_match *best = &all->match[0], *next = il_verdict_runner_up(all);
+    const il_explain_matches *all = s->matches;
+    const il_explain_match *best = &all->match[0],
+                           *next = il_explain_verdict_runner_up(all);
     if (all->first && all->first + 1 == all->layers)
         say(to, "The last answers alone %s ",
             found == IL_EXPLAINED_RUNS ? "are those of" : "resemble");
@@ -269,7 +273,7 @@ static void say_found(sentence *to, const il_judged *s, int found)
     say_rate(to, s, best);
     say(to, ": %s %% of the readings unexplained, %s %% at worst. ",
         il_digits_short(100 * best->score).text,
-        il_digits_short(100 * il_verdict_worst(best, all)).text);
+        il_digits_short(100 * il_explain_verdict_worst(best, all)).text);
     if (next == best)
         say(to, "Nothing else was tried.");
     else if (next->excess >= sure * best->excess)
@@ -284,21 +288,22 @@ static void say_found(sentence *to, const il_judged *s, int found)
         say(to, " One reading cannot tell algorithms apart that begin alike.");
 }
 
-int il_verdict_level(const il_matches *all)
+int il_explain_verdict_level(const il_explain_matches *all)
 {
-    const il_match *best = &all->match[0];
+    const il_explain_match *best = &all->match[0];
     if (loud(all) < 1 || bent(all) > bends || !(best->score <= resembles))
         return IL_EXPLAINED_NONE;
     return best->score <= runs && best->of_error <= 10 * runs ? IL_EXPLAINED_RUNS
                                                               : IL_EXPLAINED_RESEMBLES;
 }
 
-void il_verdict(const il_judged *s, il_explanation *out)
+void il_explain_verdict(const il_explain_judged *s, il_explanation *out)
 {
-    const il_matches *all = s->matches;
-    const il_match *best = &all->match[0], *next = il_verdict_runner_up(all);
+    const il_explain_matches *all = s->matches;
+    const il_explain_match *best = &all->match[0],
+                           *next = il_explain_verdict_runner_up(all);
     sentence to = { out->verdict, sizeof out->verdict, 0 };
-    out->found = il_verdict_level(all);
+    out->found = il_explain_verdict_level(all);
     out->score = best->score;
     out->runner_up_score = next->score;
     out->steps_per_layer = best->rate;
@@ -313,7 +318,7 @@ void il_verdict(const il_judged *s, il_explanation *out)
         say_none(&to, s);
 }
 
-int il_verdict_settled(const il_matches *all)
+int il_explain_verdict_settled(const il_explain_matches *all)
 {
     int first = all->layers;
     while (first > 0) {

@@ -1,13 +1,14 @@
 /* verdict_tables.c - the tables of an explanation: layers, families, steps, spectrum, answers */
-#include "explain/verdict.h"
+#include "explain/match.h"
 #include "observe/subject.h"
 
 #include <math.h>
 
-static il_status fill_layers(il_table *t, const il_judged *s, il_error *err)
+static il_status fill_layers(il_table *t, const il_explain_judged *s, il_error *err)
 {
-    const il_matches *all = s->matches;
-    const il_match *best = &all->match[0], *next = il_verdict_runner_up(all);
+    const il_explain_matches *all = s->matches;
+    const il_explain_match *best = &all->match[0],
+                           *next = il_explain_verdict_runner_up(all);
     char values[128];
     IL_TRY(il_table_add_cols(
         t,
@@ -15,11 +16,11 @@ static il_status fill_layers(il_table *t, const il_judged *s, il_error *err)
         "runner_up_step runner_up_share any_filter_share not_linear",
         err));
     for (int l = 0; l < all->layers; l++) {
-        const il_layer_match *m = &best->layer[l];
+        const il_explain_layer_match *m = &best->layer[l];
         const double numbers[] = { m->sime, m->simw, m->spd, m->ilwd, m->share };
         IL_TRY(il_table_add_row(t, err));
         IL_TRY(il_table_set_text(t, l, 0, s->readings->names[l].text, err));
-        il_verdict_values(values, sizeof values, best, l);
+        il_explain_verdict_values(values, sizeof values, best, l);
         IL_TRY(il_table_set_text(t, l, 1, best->family->name, err));
         il_table_set(t, l, 2, isnan(m->share) ? NAN : m->step);
         IL_TRY(il_table_set_text(t, l, 3, values, err));
@@ -33,22 +34,22 @@ static il_status fill_layers(il_table *t, const il_judged *s, il_error *err)
     return IL_OK;
 }
 
-static il_status fill_families(il_table *t, const il_judged *s, il_error *err)
+static il_status fill_families(il_table *t, const il_explain_judged *s, il_error *err)
 {
-    const il_matches *all = s->matches;
+    const il_explain_matches *all = s->matches;
     char values[128];
     IL_TRY(il_table_add_cols(
         t,
         "family$ parameters$ score of_error excess worst steps_per_layer uneven free wins",
         err));
     for (int i = 0; i < all->n; i++) {
-        const il_match *m = &all->match[i];
+        const il_explain_match *m = &all->match[i];
         const double numbers[] = { m->score,  m->of_error,
-                                   m->excess, il_verdict_worst(m, all),
+                                   m->excess, il_explain_verdict_worst(m, all),
                                    m->rate,   m->uneven,
                                    m->free,   m->wins };
         IL_TRY(il_table_add_row(t, err));
-        il_verdict_values(values, sizeof values, m, -1);
+        il_explain_verdict_values(values, sizeof values, m, -1);
         IL_TRY(il_table_set_text(t, i, 0, m->family->name, err));
         IL_TRY(il_table_set_text(t, i, 1, values, err));
         for (int j = 0; j < IL_COUNT(numbers); j++) il_table_set(t, i, 2 + j, numbers[j]);
@@ -58,10 +59,10 @@ static il_status fill_families(il_table *t, const il_judged *s, il_error *err)
 
 /* Similarity of errors for every layer and step of the best family that has steps, up to a little
  * beyond its last best step */
-static il_status fill_heat(il_table *t, const il_judged *s, il_error *err)
+static il_status fill_heat(il_table *t, const il_explain_judged *s, il_error *err)
 {
-    const il_matches *all = s->matches;
-    const il_match *m = NULL;
+    const il_explain_matches *all = s->matches;
+    const il_explain_match *m = NULL;
     int most = 0, row = 0;
     for (int i = 0; i < all->n && !m; i++)
         if (all->match[i].heat) m = &all->match[i];
@@ -96,7 +97,7 @@ static size_t weights_of(const il_evidence *e)
 }
 
 /* Which layers a figure of few lines shows: evenly chosen, the last one always */
-static int shown(const il_matches *all, int layer[SHOWN])
+static int shown(const il_explain_matches *all, int layer[SHOWN])
 {
     int from = all->first, n = il_min(SHOWN, all->layers - from);
     for (int i = 0; i < n; i++) layer[i] = from + (i + 1) * (all->layers - from) / n - 1;
@@ -114,8 +115,8 @@ static double place(const il_evidence *e, int c, size_t i)
     return e->cell[c].lambda[i] / e->cell[c].n;
 }
 
-static void add_profile(profile *to, const il_judged *s, const double *w, double low,
-                        double high)
+static void add_profile(profile *to, const il_explain_judged *s, const double *w,
+                        double low, double high)
 {
     const il_evidence *e = s->evidence;
     size_t D = (size_t)e->D, O = (size_t)e->outs, size = (size_t)e->B * D;
@@ -135,7 +136,7 @@ static void add_profile(profile *to, const il_judged *s, const double *w, double
         }
 }
 
-static void extent(const il_judged *s, double *low, double *high)
+static void extent(const il_explain_judged *s, double *low, double *high)
 {
     const il_evidence *e = s->evidence;
     *low = INFINITY, *high = 0;
@@ -147,10 +148,10 @@ static void extent(const il_judged *s, double *low, double *high)
     if (!(*high > *low)) *low = 1, *high = 2;
 }
 
-static il_status fill_spectrum(il_table *t, const il_judged *s, il_error *err)
+static il_status fill_spectrum(il_table *t, const il_explain_judged *s, il_error *err)
 {
-    const il_matches *all = s->matches;
-    const il_match *best = &all->match[0];
+    const il_explain_matches *all = s->matches;
+    const il_explain_match *best = &all->match[0];
     size_t size = weights_of(s->evidence);
     int layer[SHOWN], n = shown(all, layer);
     double low, high;
@@ -176,9 +177,9 @@ static il_status fill_spectrum(il_table *t, const il_judged *s, il_error *err)
 }
 
 /* The last layer's answers beside the algorithm's, at a few hundred queries */
-static il_status fill_answers(il_table *t, const il_judged *s, il_error *err)
+static il_status fill_answers(il_table *t, const il_explain_judged *s, il_error *err)
 {
-    const il_matches *all = s->matches;
+    const il_explain_matches *all = s->matches;
     const il_evidence *e = s->evidence;
     size_t answers = il_answers(e), each = (size_t)e->B * (size_t)e->Q, D = (size_t)e->D;
     size_t O = (size_t)e->outs, last = (size_t)(all->layers - 1);
@@ -198,15 +199,17 @@ static il_status fill_answers(il_table *t, const il_judged *s, il_error *err)
     return IL_OK;
 }
 
-static il_status new_table(il_table **t, const char *name, const il_judged *s,
-                           il_status (*fill)(il_table *, const il_judged *, il_error *),
+static il_status new_table(il_table **t, const char *name, const il_explain_judged *s,
+                           il_status (*fill)(il_table *, const il_explain_judged *,
+                                             il_error *),
                            il_error *err)
 {
     IL_TRY(il_table_new(t, name, err));
     return fill(*t, s, err);
 }
 
-il_status il_verdict_tables(const il_judged *s, il_explanation *out, il_error *err)
+il_status il_explain_verdict_tables(const il_explain_judged *s, il_explanation *out,
+                                    il_error *err)
 {
     IL_TRY(new_table(&out->layers, "layers", s, fill_layers, err));
     IL_TRY(new_table(&out->families, "families", s, fill_families, err));

@@ -39,8 +39,8 @@ static il_status check_family(const char *text, il_error *err)
 {
     const char *names[64];
     int n = 0;
-    for (; n < 64 && il_family_at(n); n++) {
-        names[n] = il_family_at(n)->name;
+    for (; n < 64 && il_explain_family_at(n); n++) {
+        names[n] = il_explain_family_at(n)->name;
         if (!strcmp(names[n], text)) return IL_OK;
     }
     const char *near = il_nearest(text, names, n);

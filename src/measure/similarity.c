@@ -22,10 +22,10 @@ static const il_opt opts[] = {
 };
 
 /* A row for every family, layer and step */
-static il_status add_all(il_table *t, const il_matches *all, il_error *err)
+static il_status add_all(il_table *t, const il_explain_matches *all, il_error *err)
 {
     for (int i = 0; i < all->n; i++) {
-        const il_match *m = &all->match[i];
+        const il_explain_match *m = &all->match[i];
         for (int l = 0; m->heat && l < all->layers; l++)
             for (int k = 0; k < all->n_steps && all->steps[k] <= m->family->most_steps;
                  k++) {
@@ -40,13 +40,13 @@ static il_status add_all(il_table *t, const il_matches *all, il_error *err)
 }
 
 /* The most similar step of every layer */
-static il_status set_best(il_table *t, const il_matches *all, const char *family,
+static il_status set_best(il_table *t, const il_explain_matches *all, const char *family,
                           il_error *err)
 {
     const char *names[64];
     int n = 0, some = 0;
     for (int i = 0; i < all->n; i++) {
-        const il_match *m = &all->match[i];
+        const il_explain_match *m = &all->match[i];
         if (m->heat && n < IL_COUNT(names)) names[n++] = m->family->name;
         if (!m->heat || strcmp(m->family->name, family)) continue;
         some = 1;
@@ -69,7 +69,7 @@ static il_status set_best(il_table *t, const il_matches *all, const char *family
 static il_status look(il_subject *s, il_table *t, const void *opt, il_error *err)
 {
     const options *o = opt;
-    il_matches *all;
+    il_explain_matches *all;
     IL_TRY(il_subject_ask_all(s, err));
     if (s->probe) {
         IL_TRY(il_subject_fit(s, err));
@@ -78,9 +78,9 @@ static il_status look(il_subject *s, il_table *t, const void *opt, il_error *err
     } else {
         IL_TRY(il_readings_lens(&s->readings, s->model, s->layers, 0, s->evidence, err));
     }
-    IL_TRY(il_matches_new(&all, s->evidence, s->readings, 0, err));
+    IL_TRY(il_explain_matches_new(&all, s->evidence, s->readings, 0, err));
     il_status status = o->family ? set_best(t, all, o->family, err) : add_all(t, all, err);
-    il_matches_free(all);
+    il_explain_matches_free(all);
     return status;
 }
 

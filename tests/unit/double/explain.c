@@ -68,7 +68,7 @@ static il_readings *readings(const il_evidence *e, const char *text, int layers,
 static il_explanation explain(const il_evidence *e, il_readings *r)
 {
     il_explanation x = { 0 };
-    CHECK_OK(il_explain_readings(e, r, "layer", &x, &err));
+    CHECK_OK(il_explain_answers(e, r, "layer", &x, &err));
     il_readings_free(r);
     return x;
 }
@@ -379,10 +379,10 @@ static void measures_agree(void **state)
     il_algo *gd = NULL;
     double *other = malloc(sizeof *other * il_points(e)), sime;
     const il_cell *c = &e->cell[0];
-    il_matches *m = NULL;
-    CHECK_OK(il_matches_new(&m, e, r, 0, &err));
+    il_explain_matches *m = NULL;
+    CHECK_OK(il_explain_matches_new(&m, e, r, 0, &err));
     CHECK_OK(il_algo_new(&gd, "gd", &err));
-    const il_match *best = NULL;
+    const il_explain_match *best = NULL;
     for (int i = 0; i < m->n; i++)
         if (!strcmp(m->match[i].family->name, "gd best")) best = &m->match[i];
     answers(gd, c, best->layer[0].step, other);
@@ -392,7 +392,7 @@ static void measures_agree(void **state)
     CHECK_NEAR(best->layer[0].spd, il_similarity_spd(s, r->yhat, other), 1e-9, "SPD");
     free(other);
     il_algo_free(gd);
-    il_matches_free(m);
+    il_explain_matches_free(m);
     il_readings_free(r);
     il_evidence_free(e);
 }
