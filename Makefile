@@ -150,7 +150,7 @@ check:
 	@$(JOBS_MAKE) all CC=clang BUILD=$(BUILD)/clang
 	@$(JOBS_MAKE) fuzz FUZZ_SECONDS=10
 	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_CLANG=$(BUILD)/clang/innerloop tests/run.sh \
-	    $(BUILD)/logs tests/layers.sh $(TESTS_float) $(TESTS_double) \
+	    $(BUILD)/logs tests/layers.sh tests/headers.sh $(TESTS_float) $(TESTS_double) \
 	    $(TESTS_float:$(BUILD)/%=$(BUILD)/san/%) $(TESTS_double:$(BUILD)/%=$(BUILD)/san/%) \
 	    $(filter-out %/lib.sh,$(sort $(wildcard tests/cli/*.sh)))
 

@@ -1,10 +1,10 @@
 /* explain.c - which algorithm a model's forward pass runs
  *
- * Reads a prediction after every layer or loop, fits every family of algorithms to the readings
+ * Reads a prediction after every layer or loop, fits every family of algorithms to the layer answers
  * (match.c) and judges (verdict.c).
  */
 #include "explain/match.h"
-#include "observe/subject.h"
+#include "observe/observe.h"
 
 typedef struct {
     il_explain_options ask;
@@ -13,12 +13,13 @@ static const il_opt opts[] = { IL_ASK_KEYS, IL_ASK_QUERIES, IL_ASK_READING, { 0 
 
 const il_opt *il_explain_opts(void) { return opts; }
 
-static il_status read_probe(il_subject *s, il_explanation *out, il_error *err)
+static il_status read_probe(il_observation *s, il_explanation *out, il_error *err)
 {
-    IL_TRY(il_subject_fit(s, err));
-    IL_TRY(il_readings_probe(&s->readings, s->model, s->layers, s->fit, s->evidence, err));
-    IL_TRY(il_explain_answers(s->evidence, s->readings, s->layers->loops ? "loop" : "layer",
-                              out, err));
+    IL_TRY(il_observation_draw_fit(s, err));
+    IL_TRY(il_observe_answers_probe(&s->layer_answers, s->model, s->layers, s->fit,
+                                    s->prompts, err));
+    IL_TRY(il_explain_answers(s->prompts, s->layer_answers,
+                              s->layers->loops ? "loop" : "layer", out, err));
     snprintf(out->reading, sizeof out->reading, "probe");
     return IL_OK;
 }
@@ -31,15 +32,16 @@ static int better(const il_explanation *a, const il_explanation *b)
 
 /* A construction may answer in its last blocks alone, so these are tried as part of the end; the
  * reading whose layers are explained most is kept. */
-static il_status read_lens(il_subject *s, il_explanation *out, il_error *err)
+static il_status read_lens(il_observation *s, il_explanation *out, il_error *err)
 {
     int most = s->layers->loops ? 0 : il_min(2, s->layers->n - 1);
     for (int tail = 0; tail <= most; tail++) {
         il_explanation e = { 0 };
-        il_readings_free(s->readings);
-        s->readings = NULL;
-        IL_TRY(il_readings_lens(&s->readings, s->model, s->layers, tail, s->evidence, err));
-        IL_TRY(il_explain_answers(s->evidence, s->readings,
+        il_observe_answers_free(s->layer_answers);
+        s->layer_answers = NULL;
+        IL_TRY(il_observe_answers_lens(&s->layer_answers, s->model, s->layers, tail,
+                                       s->prompts, err));
+        IL_TRY(il_explain_answers(s->prompts, s->layer_answers,
                                   s->layers->loops ? "loop" : "layer", &e, err));
         e.tail = tail;
         snprintf(e.reading, sizeof e.reading, "lens");
@@ -67,19 +69,22 @@ void il_explanation_free(il_explanation *e)
 /* Matches all layers; if none of these fits, only those after which the answers have settled. */
 static il_status match(il_explain_judged *s, il_error *err)
 {
-    IL_TRY(il_explain_matches_new(&s->matches, s->evidence, s->readings, 0, err));
+    IL_TRY(il_explain_matches_new(&s->matches, s->prompts, s->layer_answers, 0, err));
     int first =
         il_explain_verdict_level(s->matches) ? 0 : il_explain_verdict_settled(s->matches);
     if (!first) return IL_OK;
     il_explain_matches_free(s->matches);
     s->matches = NULL;
-    return il_explain_matches_new(&s->matches, s->evidence, s->readings, first, err);
+    return il_explain_matches_new(&s->matches, s->prompts, s->layer_answers, first, err);
 }
 
-il_status il_explain_answers(const il_evidence *evidence, const il_readings *readings,
-                             const char *unit, il_explanation *out, il_error *err)
+il_status il_explain_answers(const il_observe_prompts *prompts,
+                             const il_observe_answers *layer_answers, const char *unit,
+                             il_explanation *out, il_error *err)
 {
-    il_explain_judged s = { .evidence = evidence, .readings = readings, .unit = unit };
+    il_explain_judged s = { .prompts = prompts,
+                            .layer_answers = layer_answers,
+                            .unit = unit };
     il_explanation made = { 0 };
     il_status status = match(&s, err);
     if (!status) {
@@ -98,15 +103,15 @@ il_status il_explain(const il_model *model, const char *const *settings, int n_s
                      il_explanation *out, il_error *err)
 {
     options o;
-    il_subject s;
+    il_observation s;
     il_explanation made = { 0 };
     IL_GIVEN(err, "model explanation", model, out);
     il_opt_init(opts, &o);
     IL_TRY(il_opt_apply(opts, &o, settings, n_settings, "explain", err));
-    il_status status = il_subject_new(&s, model, &o.ask, err);
+    il_status status = il_observation_new(&s, model, &o.ask, err);
     if (!status) status = s.probe ? read_probe(&s, &made, err) : read_lens(&s, &made, err);
-    if (!status) status = il_subject_note(&s, made.layers, err);
-    il_subject_free(&s);
+    if (!status) status = il_observation_note(&s, made.layers, err);
+    il_observation_free(&s);
     if (status)
         il_explanation_free(&made);
     else

@@ -1,7 +1,7 @@
 /* explain.h - which learning algorithm a model's layers follow
  *
  * A family is a learning algorithm with free parameters. A match says how well a family's steps follow
- * the readings of observe.h. Everything here is in double.
+ * the layer answers of observe.h. Everything here is in double.
  */
 #ifndef IL_EXPLAIN_H
 #define IL_EXPLAIN_H
@@ -74,7 +74,7 @@ const il_explain_family *il_explain_family_at(int i); /* NULL past the last */
 /* The parameters' values for a prompt of a cell */
 void il_explain_law_values(double value[IL_FREE], const il_explain_family *family,
                            const double *constant, il_explain_law law,
-                           const il_evidence *evidence, int cell, int b);
+                           const il_observe_prompts *prompts, int cell, int b);
 
 /* ---- matching -------------------------------------------------------------------------------- */
 
@@ -118,7 +118,7 @@ typedef struct {
     int layers, n_steps, steps[IL_STEPS]; /* steps: those that are tried */
     int first;                            /* layers before it are left out */
     int silent;                           /* layers with nothing to read */
-    double *w;     /* (layers,cells,B,O,D) the readings' induced weights, likewise */
+    double *w;     /* (layers,cells,B,O,D) the layer answers' induced weights, likewise */
     double *floor; /* (layers) the least share that any filter leaves */
     double
         *bent; /* (layers) the share that is not linear in the query: no weights reach it */
@@ -127,17 +127,20 @@ typedef struct {
     il_arena arena;
 } il_explain_matches;
 
-/* Fits every family to the readings of the layers from `first` on (0: all; else no layerwise family is
+/* Fits every family to the layer answers of the layers from `first` on (0: all; else no layerwise family is
  * tried). Errors: IL_EFAIL out of memory. */
-il_status il_explain_matches_new(il_explain_matches **matches, const il_evidence *evidence,
-                                 const il_readings *readings, int first, il_error *err);
+il_status il_explain_matches_new(il_explain_matches **matches,
+                                 const il_observe_prompts *prompts,
+                                 const il_observe_answers *layer_answers, int first,
+                                 il_error *err);
 void il_explain_matches_free(il_explain_matches *matches);
 
 /* ---- explaining ------------------------------------------------------------------------------ */
 
-/* The verdict on readings, whatever they are of, and its tables. `unit`: what a reading follows, "layer"
+/* The verdict on layer answers, whatever they are of, and its tables. `unit`: what a reading follows, "layer"
  * or "loop". explanation->reading and tail are the caller's. Errors: IL_EFAIL. */
-il_status il_explain_answers(const il_evidence *evidence, const il_readings *readings,
-                             const char *unit, il_explanation *explanation, il_error *err);
+il_status il_explain_answers(const il_observe_prompts *prompts,
+                             const il_observe_answers *layer_answers, const char *unit,
+                             il_explanation *explanation, il_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* fit.c - how far a family's steps are from the readings
+/* fit.c - how far a family's steps are from the layer answers
  *
  *   share = trimmed mean over prompts of |reading - answer|^2 / |reading|^2 (projection.c)
  */
@@ -7,9 +7,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-static double scale_of(const il_evidence *e, int cell, int b, il_explain_law law)
+static double scale_of(const il_observe_prompts *e, int cell, int b, il_explain_law law)
 {
-    const il_cell *c = &e->cell[cell];
+    const il_observe_cell *c = &e->cell[cell];
     const double *lambda = c->lambda + (size_t)b * (size_t)e->D;
     double trace = 0, fourth = 0;
     for (int i = 0; i < e->D; i++) {
@@ -29,8 +29,8 @@ static double scale_of(const il_evidence *e, int cell, int b, il_explain_law law
 }
 
 void il_explain_law_values(double value[IL_FREE], const il_explain_family *family,
-                           const double *constant, il_explain_law law, const il_evidence *e,
-                           int cell, int b)
+                           const double *constant, il_explain_law law,
+                           const il_observe_prompts *e, int cell, int b)
 {
     double scale = scale_of(e, cell, b, law);
     for (int i = 0; i < family->n_free; i++) {
@@ -43,15 +43,15 @@ void il_explain_law_values(double value[IL_FREE], const il_explain_family *famil
 
 double il_explain_fit_unit(const il_explain_fit *fit, il_explain_law law, int p)
 {
-    const il_evidence *e = fit->e;
+    const il_observe_prompts *e = fit->e;
     double scale = scale_of(e, p / e->B, p % e->B, law);
     return law == IL_LAW_CONSTANT || scale <= 0 ? 1 : 1 / scale;
 }
 
 il_explain_prompt il_explain_prompt_of(const il_explain_fit *fit, int p)
 {
-    const il_evidence *e = fit->e;
-    const il_cell *cell = &e->cell[p / e->B];
+    const il_observe_prompts *e = fit->e;
+    const il_observe_cell *cell = &e->cell[p / e->B];
     size_t D = (size_t)e->D, b = (size_t)(p % e->B);
     return (il_explain_prompt){ .cell = cell,
                                 .b = (int)b,
@@ -90,7 +90,7 @@ int il_explain_fit_steps(const il_explain_fit *fit, const il_explain_family *fam
 void il_explain_fit_weights(const il_explain_fit *fit, const il_explain_match *m, int n,
                             int p, double *weights, double *f)
 {
-    const il_evidence *e = fit->e;
+    const il_observe_prompts *e = fit->e;
     il_explain_prompt at = il_explain_prompt_of(fit, p);
     int D = e->D, O = e->outs;
     double value[IL_FREE];
@@ -184,8 +184,9 @@ double il_explain_fit_score(const il_explain_fit *fit, const il_explain_match *m
 
 /* Weights of a cell's prompts after steps 0..last: (last+1,B,O,D), from the public interface, which
  * answers every point; the last point of n+1 is the one we want */
-static il_status ask_algo(const il_algo *algo, const il_evidence *e, const il_cell *cell,
-                          int last, il_real *what, il_error *err)
+static il_status ask_algo(const il_algo *algo, const il_observe_prompts *e,
+                          const il_observe_cell *cell, int last, il_real *what,
+                          il_error *err)
 {
     il_batch *batch;
     int D = e->D, O = e->outs, N = cell->n + 1;
@@ -225,7 +226,7 @@ static void turn(double *to, const double *V, const il_real *w, int D, int O)
 il_status il_explain_fit_table(const il_explain_fit *fit, const il_explain_family *family,
                                double *table, il_error *err)
 {
-    const il_evidence *e = fit->e;
+    const il_observe_prompts *e = fit->e;
     int n = il_explain_fit_steps(fit, family), last = fit->steps[n - 1];
     size_t B = (size_t)e->B, P = (size_t)fit->prompts;
     il_algo *algo;

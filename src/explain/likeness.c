@@ -67,7 +67,7 @@ static void answer(double *a, const il_explain_projection *f, const double *w, i
 static void measure_layer(const il_explain_fit *fit, il_explain_match *m, int l,
                           double *left, double *errors, double *a)
 {
-    const il_evidence *e = fit->e;
+    const il_observe_prompts *e = fit->e;
     int P = fit->prompts, size = (int)fit->size;
     il_explain_layer_match *to = &m->layer[l];
     average sime = { 0 }, simw = { 0 };
@@ -185,7 +185,7 @@ static void follow_line(const il_explain_fit *fit, il_explain_match *m, int n,
 
 void il_explain_measure_steps(const il_explain_fit *fit, il_explain_match *m, double *work)
 {
-    const il_evidence *e = fit->e;
+    const il_observe_prompts *e = fit->e;
     int n = il_explain_fit_steps(fit, m->family), P = fit->prompts, L = fit->layers;
     size_t cells = (size_t)L * (size_t)fit->n_steps;
     double *index = work, *tells = index + L, *share = tells + L, *counts = share + cells;

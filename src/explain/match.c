@@ -1,4 +1,4 @@
-/* match.c - every family fitted to the readings, the best first
+/* match.c - every family fitted to the layer answers, the best first
  *
  * Each family is tried under each law, and the best law of each is kept; selection.c puts them in order.
  */
@@ -177,7 +177,7 @@ static void finish(plan *s, il_explain_matches *all)
     }
 }
 
-static void project_all(plan *s, il_explain_matches *all, const il_readings *r)
+static void project_all(plan *s, il_explain_matches *all, const il_observe_answers *r)
 {
     il_explain_fit *fit = &s->fit;
     size_t P = (size_t)fit->prompts;
@@ -213,8 +213,8 @@ static il_status fill_tables(const il_explain_fit *fit, il_error *err)
     return IL_OK;
 }
 
-il_status il_explain_matches_new(il_explain_matches **out, const il_evidence *e,
-                                 const il_readings *r, int first, il_error *err)
+il_status il_explain_matches_new(il_explain_matches **out, const il_observe_prompts *e,
+                                 const il_observe_answers *r, int first, il_error *err)
 {
     il_explain_matches *all = calloc(1, sizeof *all);
     il_arena scratch = { 0 };

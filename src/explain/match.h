@@ -1,4 +1,4 @@
-/* match.h - readings in their prompts' own coordinates, and the search for parameters (private)
+/* match.h - layer answers in their prompts' own coordinates, and the search for parameters (private)
  *
  * Weights are (O,D): of each of a prompt's O answers, in the coordinates of A's eigenvectors.
  */
@@ -22,27 +22,28 @@ typedef struct {
 } il_explain_projection;
 
 struct il_explain_fit {
-    const il_evidence *e;
+    const il_observe_prompts *e;
     int layers, prompts, n_steps; /* prompts: of all cells */
     size_t size;                  /* O D: weights of a prompt */
     const int *steps;
     il_explain_projection *prompt; /* (cells,B) */
-    double *power;                 /* (layers) mean square of the readings */
+    double *power;                 /* (layers) mean square of the layer answers */
     double *nodes;                 /* (layers) il_leja's */
     int *silent;                   /* (layers) nothing to read, or left out */
     const il_explain_family *families;
     double **table; /* (families) of an algorithm: its weights (steps,cells,B,O,D) */
 };
 
-/* Projects all readings; work: il_explain_projection_work() doubles. */
-void il_explain_project(il_explain_fit *fit, const il_readings *readings, double *work);
+/* Projects all layer answers; work: il_explain_projection_work() doubles. */
+void il_explain_project(il_explain_fit *fit, const il_observe_answers *layer_answers,
+                        double *work);
 size_t il_explain_projection_work(const il_explain_fit *fit);
 /* The mean without the largest sixteenth, of which a diverging prompt is one. NaN counts as large. */
 double il_explain_trimmed(const double *x, int n);
 
 /* Where prompt p of all cells' stands: its cell, eigenvalues, X^T Y (D,O) */
 typedef struct {
-    const il_cell *cell;
+    const il_observe_cell *cell;
     int b;
     const double *lambda, *V, *rhs;
 } il_explain_prompt;
@@ -111,8 +112,8 @@ il_explain_from_examples il_explain_ogd, il_explain_ogd_normalised, il_explain_l
 
 /* Readings and what was matched with them; `unit` is what a reading follows, "layer" or "loop" */
 typedef struct {
-    const il_evidence *evidence;
-    const il_readings *readings;
+    const il_observe_prompts *prompts;
+    const il_observe_answers *layer_answers;
     il_explain_matches *matches;
     const char *unit;
 } il_explain_judged;

@@ -66,7 +66,7 @@ static double try_values(void *context, const double *x)
 static void units(search *s)
 {
     static const double one[IL_FREE] = { 1, 1, 1 };
-    const il_evidence *e = s->fit->e;
+    const il_observe_prompts *e = s->fit->e;
     for (int j = 0; j < s->m->family->n_free; j++) s->unit[j] = 0;
     for (int p = 0; p < s->fit->prompts; p++) {
         const double *lambda = il_explain_prompt_of(s->fit, p).lambda;

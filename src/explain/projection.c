@@ -1,4 +1,4 @@
-/* projection.c - readings in the coordinates of their prompt's queries
+/* projection.c - layer answers in the coordinates of their prompt's queries
  *
  * X~ = U R by Gram and Schmidt. What is left of a reading outside U no weights reach. The squared
  * difference of a reading from weights w is then |z - R w|^2 + |rest|^2, exactly, at the cost of D
@@ -40,7 +40,7 @@ static int orthogonal(double *U, double *R, const double *q, int Q, int D)
 }
 
 /* z = U yhat, of which `left` becomes what is left */
-static void fold(double *z, double *left, const double *U, int Q, int D, int rank)
+static void project(double *z, double *left, const double *U, int Q, int D, int rank)
 {
     for (int j = 0; j < D; j++) {
         const double *u = U + (size_t)j * (size_t)Q;
@@ -75,12 +75,13 @@ size_t il_explain_projection_work(const il_explain_fit *fit)
     return ((size_t)fit->e->D + 1) * Q + 2 * Q + (size_t)fit->prompts;
 }
 
-static void fold_prompt(il_explain_fit *fit, const il_readings *r, int p, double *work)
+static void fold_prompt(il_explain_fit *fit, const il_observe_answers *r, int p,
+                        double *work)
 {
-    const il_evidence *e = fit->e;
+    const il_observe_prompts *e = fit->e;
     int Q = e->Q, D = e->D, O = e->outs;
     size_t each = (size_t)Q * (size_t)O, at = (size_t)(p % e->B);
-    const il_cell *cell = &e->cell[p / e->B];
+    const il_observe_cell *cell = &e->cell[p / e->B];
     double *U = work, *left_y = U + (size_t)(D + 1) * (size_t)Q, *left = left_y + Q;
     il_explain_projection *to = &fit->prompt[p];
     to->rank = orthogonal(U, to->R, cell->q + at * (size_t)Q * (size_t)D, Q, D);
@@ -88,14 +89,15 @@ static void fold_prompt(il_explain_fit *fit, const il_readings *r, int p, double
     for (int l = 0; l < fit->layers; l++) to->rest[l] = to->rest_y[l] = to->weight[l] = 0;
     for (int o = 0; o < O; o++) {
         for (int i = 0; i < Q; i++) left_y[i] = cell->y[at * each + (size_t)(i * O + o)];
-        fold(to->zy + o * D, left_y, U, Q, D, to->rank);
+        project(to->zy + o * D, left_y, U, Q, D, to->rank);
         to->rest_yy += dot(left_y, left_y, Q);
         for (int l = 0; l < fit->layers; l++) {
-            const double *yhat = r->yhat + (size_t)l * il_answers(e) + (size_t)p * each;
+            const double *yhat =
+                r->yhat + (size_t)l * il_observe_numbers(e) + (size_t)p * each;
             size_t where = ((size_t)l * (size_t)O + (size_t)o) * (size_t)D;
             for (int i = 0; i < Q; i++) left[i] = yhat[i * O + o];
             to->weight[l] += dot(left, left, Q); /* for now: its squares */
-            fold(to->z + where, left, U, Q, D, to->rank);
+            project(to->z + where, left, U, Q, D, to->rank);
             solve(to->w + where, to->R, to->z + where, D, to->rank);
             to->rest[l] += dot(left, left, Q);
             to->rest_y[l] += dot(left, left_y, Q);
@@ -112,7 +114,7 @@ static int by_size(const void *a, const void *b)
 /* Squares become weights; power gets the mean square. Returns the median prompt's. */
 static double weigh(il_explain_fit *fit, int l, double *squares)
 {
-    const il_evidence *e = fit->e;
+    const il_observe_prompts *e = fit->e;
     double answers = (double)e->Q * e->outs;
     fit->power[l] = 0;
     for (int p = 0; p < fit->prompts; p++) {
@@ -129,11 +131,11 @@ static double weigh(il_explain_fit *fit, int l, double *squares)
     return median;
 }
 
-void il_explain_project(il_explain_fit *fit, const il_readings *r, double *work)
+void il_explain_project(il_explain_fit *fit, const il_observe_answers *r, double *work)
 {
     double *squares = work + (il_explain_projection_work(fit) - (size_t)fit->prompts),
            truth = 0;
-    const il_evidence *e = fit->e;
+    const il_observe_prompts *e = fit->e;
     for (int p = 0; p < fit->prompts; p++) {
         fold_prompt(fit, r, p, work);
         squares[p] = (dot(fit->prompt[p].zy, fit->prompt[p].zy, e->outs * e->D) +

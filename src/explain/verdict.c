@@ -173,11 +173,11 @@ static void say_values(sentence *to, const il_explain_match *m,
     say(to, ")");
 }
 
-/* The share of readings that are no finite numbers */
+/* The share of layer answers that are no finite numbers */
 static double wild(const il_explain_judged *s)
 {
-    const il_readings *r = s->readings;
-    size_t n = (size_t)r->layers * il_points(s->evidence) * (size_t)r->outs, sum = 0;
+    const il_observe_answers *r = s->layer_answers;
+    size_t n = (size_t)r->layers * il_observe_points(s->prompts) * (size_t)r->outs, sum = 0;
     for (size_t i = 0; i < n; i++) sum += !isfinite(r->yhat[i]);
     return n ? (double)sum / (double)n : 0;
 }
@@ -197,7 +197,8 @@ static void say_none(sentence *to, const il_explain_judged *s)
         say(to, "its answers after every %s are zero, or nearly so.", s->unit);
     else
         say(to,
-            "the nearest, %s, leaves %s %% of the readings unexplained; at most %s %% is "
+            "the nearest, %s, leaves %s %% of the readings unexplained; at most %s %% "
+            "is "
             "called a resemblance.",
             best->family->says, il_digits_short(100 * best->score).text,
             il_digits_short(100 * resembles).text);

@@ -1,6 +1,6 @@
 /* verdict_tables.c - the tables of an explanation: layers, families, steps, spectrum, answers */
 #include "explain/match.h"
-#include "observe/subject.h"
+#include "observe/observe.h"
 
 #include <math.h>
 
@@ -19,7 +19,7 @@ static il_status fill_layers(il_table *t, const il_explain_judged *s, il_error *
         const il_explain_layer_match *m = &best->layer[l];
         const double numbers[] = { m->sime, m->simw, m->spd, m->ilwd, m->share };
         IL_TRY(il_table_add_row(t, err));
-        IL_TRY(il_table_set_text(t, l, 0, s->readings->names[l].text, err));
+        IL_TRY(il_table_set_text(t, l, 0, s->layer_answers->names[l].text, err));
         il_explain_verdict_values(values, sizeof values, best, l);
         IL_TRY(il_table_set_text(t, l, 1, best->family->name, err));
         il_table_set(t, l, 2, isnan(m->share) ? NAN : m->step);
@@ -91,7 +91,7 @@ static il_status fill_heat(il_table *t, const il_explain_judged *s, il_error *er
 enum { BINS = 10, SHOWN = 4, POINTS = 400 };
 
 /* Numbers of one layer's weights */
-static size_t weights_of(const il_evidence *e)
+static size_t weights_of(const il_observe_prompts *e)
 {
     return (size_t)e->cells * (size_t)e->B * (size_t)e->outs * (size_t)e->D;
 }
@@ -110,7 +110,7 @@ typedef struct {
     double value[BINS], weight[BINS];
 } profile;
 
-static double place(const il_evidence *e, int c, size_t i)
+static double place(const il_observe_prompts *e, int c, size_t i)
 {
     return e->cell[c].lambda[i] / e->cell[c].n;
 }
@@ -118,7 +118,7 @@ static double place(const il_evidence *e, int c, size_t i)
 static void add_profile(profile *to, const il_explain_judged *s, const double *w,
                         double low, double high)
 {
-    const il_evidence *e = s->evidence;
+    const il_observe_prompts *e = s->prompts;
     size_t D = (size_t)e->D, O = (size_t)e->outs, size = (size_t)e->B * D;
     memset(to, 0, sizeof *to);
     for (int c = 0; c < e->cells; c++)
@@ -138,7 +138,7 @@ static void add_profile(profile *to, const il_explain_judged *s, const double *w
 
 static void extent(const il_explain_judged *s, double *low, double *high)
 {
-    const il_evidence *e = s->evidence;
+    const il_observe_prompts *e = s->prompts;
     *low = INFINITY, *high = 0;
     for (int c = 0; c < e->cells; c++)
         for (size_t i = 0; i < (size_t)e->B * (size_t)e->D; i++) {
@@ -152,7 +152,7 @@ static il_status fill_spectrum(il_table *t, const il_explain_judged *s, il_error
 {
     const il_explain_matches *all = s->matches;
     const il_explain_match *best = &all->match[0];
-    size_t size = weights_of(s->evidence);
+    size_t size = weights_of(s->prompts);
     int layer[SHOWN], n = shown(all, layer);
     double low, high;
     profile p;
@@ -167,7 +167,7 @@ static il_status fill_spectrum(il_table *t, const il_explain_judged *s, il_error
     for (int i = 0; i < 2 * n; i++) {
         int l = layer[i / 2];
         snprintf(name, sizeof name, "%s%.40s", i % 2 ? "the algorithm at " : "",
-                 s->readings->names[l].text);
+                 s->layer_answers->names[l].text);
         IL_TRY(il_table_add_col(t, name, 0, err));
         add_profile(&p, s, (i % 2 ? best->w : all->w) + (size_t)l * size, low, high);
         for (int k = 0; k < BINS; k++)
@@ -180,11 +180,12 @@ static il_status fill_spectrum(il_table *t, const il_explain_judged *s, il_error
 static il_status fill_answers(il_table *t, const il_explain_judged *s, il_error *err)
 {
     const il_explain_matches *all = s->matches;
-    const il_evidence *e = s->evidence;
-    size_t answers = il_answers(e), each = (size_t)e->B * (size_t)e->Q, D = (size_t)e->D;
+    const il_observe_prompts *e = s->prompts;
+    size_t answers = il_observe_numbers(e), each = (size_t)e->B * (size_t)e->Q,
+           D = (size_t)e->D;
     size_t O = (size_t)e->outs, last = (size_t)(all->layers - 1);
     const double *w = all->match[0].w + last * weights_of(e);
-    const double *yhat = s->readings->yhat + last * answers;
+    const double *yhat = s->layer_answers->yhat + last * answers;
     int row = 0;
     IL_TRY(il_table_add_cols(t, "algorithm model", err));
     for (size_t i = 0; i < answers; i += answers / POINTS + 1) {

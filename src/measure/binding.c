@@ -20,7 +20,7 @@ enum { LAGS = 8, PROMPTS = 64, ATTENTIONS = 64 };
 static const double step = 1e-2; /* observations are floats of about 1 */
 
 typedef struct {
-    il_subject *s;
+    il_observation *s;
     const il_batch *batch;
     int t, token, lags, C, O;
     double *answer, *first; /* (2,B,O), (2,B,C): at both sides of a difference */
@@ -71,7 +71,7 @@ static void tap(const il_shard *q, il_state *s, int op)
             if (w->attention[i] == op) note_attention(q, s, i);
         return;
     }
-    if (il_layers_at(w->s->layers, s, op, &stream) != 1) return;
+    if (il_observe_layers_at(w->s->layers, s, op, &stream) != 1) return;
     size_t side = (size_t)w->side * (size_t)w->batch->prompts;
     for (int i = 0; i < q->prompts; i++) {
         double *to = w->first + (side + q->first + (size_t)i) * (size_t)w->C;
@@ -225,11 +225,11 @@ static il_status with_memory(binding *w, il_table *t, il_error *err)
     return status;
 }
 
-il_status il_sensitivity_of_tokens(il_subject *s, il_table *t, il_error *err)
+il_status il_sensitivity_of_tokens(il_observation *s, il_table *t, il_error *err)
 {
-    il_passage p;
+    il_observe_whole p;
     s->draw.n_sizes = 1;
-    IL_TRY(il_passage_new(&p, s, 0, s->o->prompts ? s->o->prompts : PROMPTS, 1, err));
+    IL_TRY(il_observe_whole_new(&p, s, 0, s->o->prompts ? s->o->prompts : PROMPTS, 1, err));
     binding w = { .s = s,
                   .batch = p.batch,
                   .t = p.examples[0],

@@ -5,7 +5,7 @@
  * example of tokens (x, y), whose stream holds a residual, w_j.x - y; at an x of x_0, y_0, x_1, ... the answer
  * from the examples before it. Or, where `at` names a register as wide as an input that the end does not
  * read, w_j itself is written there. If the L - k layers that are left are steps of the algorithm, the
- * answer is that after j + L - k steps. Columns, for each place:
+ * answer is that after j + L - k steps. Columns, for each hook:
  *
  *   step, continued   j, and j + L - k
  *   written           |what is then read - what was to be read| / |the latter|, at the query
@@ -24,7 +24,7 @@ enum { SECANTS = 12, TOGETHER = 4 }; /* prompts that run together */
 enum { MORE = 8 };                   /* steps looked at beyond the last that is expected */
 
 typedef struct {
-    il_subject *s;
+    il_observation *s;
     int which, j, steps; /* tokens written; the step; steps known: 0..steps */
     double *yhat;        /* (steps+1,points): the algorithm's answers to the queries */
     double *wanted;      /* (points,tokens) what is to be read; NaN: the token stays */
@@ -71,9 +71,9 @@ static void want(const algorithm *a, const il_batch *asked, int question,
 
 static il_status run_cell(algorithm *a, const il_algo *algo, int cell, il_error *err)
 {
-    const il_batch *asked = a->s->evidence->cell[cell].asked;
+    const il_batch *asked = a->s->prompts->cell[cell].asked;
     size_t P = (size_t)asked->prompts, N = (size_t)asked->points, D = (size_t)asked->dim;
-    size_t first = (size_t)cell * P, all = il_points(a->s->evidence);
+    size_t first = (size_t)cell * P, all = il_observe_points(a->s->prompts);
     int residuals = il_model_layout(a->s->model)->last;
     il_real *yhat = malloc(sizeof *yhat * il_product((size_t)(a->steps + 1), P * N));
     il_real *what = malloc(sizeof *what * P * N * D);
@@ -116,7 +116,7 @@ static void spread(double *g, const il_model *m, const il_op *op)
 static il_status find_direction(algorithm *a, il_error *err)
 {
     const il_model *m = a->s->model;
-    const il_layers *l = a->s->layers;
+    const il_observe_layers *l = a->s->layers;
     int slot = m->plan.answer,
         from = l->loops ? m->plan.carry_out : m->plan.ops[l->op[l->n - 1]].out;
     for (int depth = 0; slot != from; depth++) {
@@ -136,7 +136,8 @@ static il_status find_direction(algorithm *a, il_error *err)
 }
 
 /* What the end reads of a stream of all rows. Nothing else is alive where a layer ends. */
-static const il_real *read_end(const il_layers *l, il_state *s, const il_real *stream)
+static const il_real *read_end(const il_observe_layers *l, il_state *s,
+                               const il_real *stream)
 {
     const il_plan *p = s->plan;
     int last = l->loops ? p->end[IL_BODY] - 1 : l->op[l->n - 1];
@@ -150,11 +151,11 @@ static const il_real *read_end(const il_layers *l, il_state *s, const il_real *s
 
 typedef struct {
     const algorithm *a;
-    const il_place *place; /* NULL: none */
-    int weights;           /* w_j is written, else what is read */
-    double *answer;        /* (points) */
-    double *error, *power; /* (points) of what is then read at the query */
-    size_t rows;           /* scratch: (rows) four times, then two streams */
+    const il_observe_hook *hook; /* NULL: none */
+    int weights;                 /* w_j is written, else what is read */
+    double *answer;              /* (points) */
+    double *error, *power;       /* (points) of what is then read at the query */
+    size_t rows;                 /* scratch: (rows) four times, then two streams */
 } writing;
 
 static double wanted_at(const il_shard *q, int tokens, int row)
@@ -170,7 +171,7 @@ static void move(const il_shard *q, const il_state *s, const il_real *from,
 {
     const writing *w = q->context;
     int rows = s->rows;
-    int C = w->place->width, at = w->place->at, last = at + w->place->columns;
+    int C = w->hook->width, at = w->hook->at, last = at + w->hook->columns;
     memcpy(to, from, sizeof *to * (size_t)rows * (size_t)C);
     for (int r = 0; r < rows; r++)
         for (int c = at; c < last && !isnan(wanted_at(q, s->tokens, r)); c++)
@@ -178,15 +179,15 @@ static void move(const il_shard *q, const il_state *s, const il_real *from,
 }
 
 /* The secant method, row by row; where the end is linear its first step arrives */
-static void write_readings(const il_shard *q, il_state *s, il_real *value)
+static void write_answers(const il_shard *q, il_state *s, il_real *value)
 {
     const writing *w = q->context;
-    const il_layers *l = w->a->s->layers;
-    int R = s->rows, C = w->place->width;
+    const il_observe_layers *l = w->a->s->layers;
+    int R = s->rows, C = w->hook->width;
     double *a = q->scratch, *before = a + R, *read = before + R, *was = read + R;
     il_real *stream = (il_real *)(a + 4 * w->rows), *moved = stream + (size_t)R * (size_t)C;
     double gg = 0;
-    for (int c = w->place->at; c < w->place->at + w->place->columns; c++)
+    for (int c = w->hook->at; c < w->hook->at + w->hook->columns; c++)
         gg += w->a->direction[c] * w->a->direction[c];
     memcpy(stream, value, sizeof *stream * (size_t)R * (size_t)C);
     const il_real *y = read_end(l, s, stream);
@@ -222,32 +223,32 @@ static void write_readings(const il_shard *q, il_state *s, il_real *value)
 static void write_weights(const il_shard *q, il_state *s, il_real *value)
 {
     const writing *w = q->context;
-    size_t D = (size_t)w->place->columns;
+    size_t D = (size_t)w->hook->columns;
     for (int r = 0; r < s->rows; r++)
         for (size_t d = 0; d < D && !isnan(wanted_at(q, s->tokens, r)); d++)
-            value[(size_t)r * (size_t)w->place->width + (size_t)w->place->at + d] =
+            value[(size_t)r * (size_t)w->hook->width + (size_t)w->hook->at + d] =
                 (il_real)w->a->w[(q->first + (size_t)(r / s->tokens)) * D + d];
 }
 
 static void tap(const il_shard *q, il_state *s, int op)
 {
     const writing *w = q->context;
-    if (!w->place || op != w->place->op) return;
-    if (w->a->s->layers->loops && s->loop != w->place->loop) return;
+    if (!w->hook || op != w->hook->op) return;
+    if (w->a->s->layers->loops && s->loop != w->hook->loop) return;
     if (w->weights)
         write_weights(q, s, s->value[s->plan->ops[op].out]);
     else
-        write_readings(q, s, s->value[s->plan->ops[op].out]);
+        write_answers(q, s, s->value[s->plan->ops[op].out]);
 }
 
-static il_status ask(writing *w, const il_place *place, double *answer, il_error *err)
+static il_status ask(writing *w, const il_observe_hook *hook, double *answer, il_error *err)
 {
-    const il_subject *s = w->a->s;
-    w->place = place;
+    const il_observation *s = w->a->s;
+    w->hook = hook;
     w->answer = answer;
     size_t C = (size_t)s->layers->width;
-    return il_run_evidence(
-        s->model, s->evidence,
+    return il_observe_run(
+        s->model, s->prompts,
         (il_pass){ .loops = s->layers->loops ? s->layers->n : 1,
                    .post = 1,
                    .together = TOGETHER,
@@ -273,8 +274,8 @@ static double apart(const double *answer, const double *yhat, size_t n)
 static il_status add_row(const writing *w, const double *before, il_table *t, il_error *err)
 {
     const algorithm *a = w->a;
-    size_t n = il_points(a->s->evidence);
-    int continued = a->j + a->s->layers->n - w->place->layer, nearest = 0;
+    size_t n = il_observe_points(a->s->prompts);
+    int continued = a->j + a->s->layers->n - w->hook->layer, nearest = 0;
     const double *to = a->yhat + (size_t)continued * n;
     double xx = 0, xy = 0, yy = 0, whole = 0, error = 0, power = 0, least = INFINITY;
     for (size_t i = 0; i < n; i++) {
@@ -297,12 +298,12 @@ static il_status add_row(const writing *w, const double *before, il_table *t, il
                      apart(w->answer, to, n),
                      nearest,
                      least };
-    return il_table_add_numbers(t, w->place->name.text, 1, row, IL_COUNT(row), err);
+    return il_table_add_numbers(t, w->hook->name.text, 1, row, IL_COUNT(row), err);
 }
 
-/* Can this place be written, and how? */
-static il_status check_place(const algorithm *a, const il_place *p, int *weights,
-                             il_error *err)
+/* Can this hook be written, and how? */
+static il_status check_hook(const algorithm *a, const il_observe_hook *p, int *weights,
+                            il_error *err)
 {
     double gg = 0;
     if (!p->layer)
@@ -322,14 +323,15 @@ static il_status check_place(const algorithm *a, const il_place *p, int *weights
         p->name.text);
 }
 
-static il_status write_all(writing *w, const il_places *places, il_table *t, il_error *err)
+static il_status write_all(writing *w, const il_observe_hooks *hooks, il_table *t,
+                           il_error *err)
 {
-    size_t n = il_points(w->a->s->evidence);
+    size_t n = il_observe_points(w->a->s->prompts);
     double *before = w->error + 2 * n, *after = before + n;
     IL_TRY(ask(w, NULL, before, err));
-    for (int i = 0; i < places->n; i++) {
-        IL_TRY(check_place(w->a, &places->place[i], &w->weights, err));
-        IL_TRY(ask(w, &places->place[i], after, err));
+    for (int i = 0; i < hooks->n; i++) {
+        IL_TRY(check_hook(w->a, &hooks->hook[i], &w->weights, err));
+        IL_TRY(ask(w, &hooks->hook[i], after, err));
         IL_TRY(add_row(w, before, t, err));
     }
     return IL_OK;
@@ -339,19 +341,19 @@ static il_status room(writing *w, il_error *err)
 {
     const algorithm *a = w->a;
     w->rows = (size_t)TOGETHER * a->tokens;
-    w->error = calloc(4 * il_points(a->s->evidence), sizeof *w->error);
+    w->error = calloc(4 * il_observe_points(a->s->prompts), sizeof *w->error);
     if (!w->error) return il_fail(err, IL_EFAIL, "out of memory for patches");
-    w->power = w->error + il_points(a->s->evidence);
+    w->power = w->error + il_observe_points(a->s->prompts);
     return IL_OK;
 }
 
-static il_status prepare(algorithm *a, const il_places *places, const il_algo *algo,
+static il_status prepare(algorithm *a, const il_observe_hooks *hooks, const il_algo *algo,
                          il_error *err)
 {
-    const il_evidence *e = a->s->evidence;
+    const il_observe_prompts *e = a->s->prompts;
     int most = 0, weights = 0;
     for (int c = 0; c < e->cells; c++) most = il_max(most, e->cell[c].n);
-    size_t n = il_points(e);
+    size_t n = il_observe_points(e);
     a->tokens = (size_t)il_model_tokens(a->s->model, most + 1);
     a->steps = a->j + a->s->layers->n + MORE;
     a->direction = calloc((size_t)a->s->layers->width, sizeof *a->direction);
@@ -360,7 +362,7 @@ static il_status prepare(algorithm *a, const il_places *places, const il_algo *a
     if (!a->direction || !a->yhat || !a->wanted)
         return il_fail(err, IL_EFAIL, "out of memory for patches");
     IL_TRY(find_direction(a, err));
-    IL_TRY(check_place(a, places->place, &weights, err));
+    IL_TRY(check_hook(a, hooks->hook, &weights, err));
     if (weights && !(a->w = malloc(sizeof *a->w * n * (size_t)a->s->draw.dim)))
         return il_fail(err, IL_EFAIL, "out of memory for patches");
     for (int c = 0; c < e->cells; c++) IL_TRY(run_cell(a, algo, c, err));
@@ -375,8 +377,9 @@ static il_status check_steps(const algorithm *a, const il_algo *algo, const char
                    il_show(by).text, il_algo_text(algo));
 }
 
-il_status il_patch_by_algorithm(il_subject *s, const char *by, const il_places *places,
-                                il_table *t, int which, il_error *err)
+il_status il_patch_by_algorithm(il_observation *s, const char *by,
+                                const il_observe_hooks *hooks, il_table *t, int which,
+                                il_error *err)
 {
     char name[IL_TEXT];
     algorithm a = { .s = s, .which = which };
@@ -385,9 +388,9 @@ il_status il_patch_by_algorithm(il_subject *s, const char *by, const il_places *
     IL_TRY(parse(name, &a.j, by, err));
     IL_TRY(il_algo_new(&algo, name, err));
     il_status status = check_steps(&a, algo, by, err);
-    if (!status) status = prepare(&a, places, algo, err);
+    if (!status) status = prepare(&a, hooks, algo, err);
     if (!status) status = room(&w, err);
-    if (!status) status = write_all(&w, places, t, err);
+    if (!status) status = write_all(&w, hooks, t, err);
     free(w.error);
     il_algo_free(algo);
     free(a.direction);

@@ -2,7 +2,7 @@
  *
  * by = weight:
  * loss: the error on the model's own prompts, at `weight` of the way. Without another model the end is
- * the construction of linear attention's own block means, mixed in head by head (products.h). Between
+ * the construction of linear attention's own block means, mixed in head by head (observe.h). Between
  * two models of linear attention what each layer adds is mixed, whatever their heads' number, order and
  * scale; between others of the same weights, weight by weight.
  *
@@ -15,7 +15,7 @@
  * way.
  */
 #include "measure/measure.h"
-#include "observe/products.h"
+#include "observe/observe.h"
 
 #include <stdlib.h>
 
@@ -85,8 +85,8 @@ static il_status mix_weights(il_model **out, const il_model *a, const il_model *
 static il_status mix(il_model **out, const il_model *a, const il_model *b, double weight,
                      il_error *err)
 {
-    il_product_shape shape;
-    if (!b) return il_product_model(out, a, a, weight, err);
+    il_observe_product_shape shape;
+    if (!b) return il_observe_product_model(out, a, a, weight, err);
     if (b->config.model.n_dims != a->config.model.n_dims ||
         b->config.model.tokens != a->config.model.tokens)
         return il_fail(
@@ -95,9 +95,10 @@ static il_status mix(il_model **out, const il_model *a, const il_model *b, doubl
             "and %s of %d",
             il_model_layout(a)->name, a->config.model.n_dims, il_model_layout(b)->name,
             b->config.model.n_dims);
-    if (a->config.model.family == IL_STACK && !il_product_shape_of(&shape, a, NULL) &&
-        !il_product_shape_of(&shape, b, NULL))
-        return il_product_mix(out, a, b, weight, err);
+    if (a->config.model.family == IL_STACK &&
+        !il_observe_product_shape_of(&shape, a, NULL) &&
+        !il_observe_product_shape_of(&shape, b, NULL))
+        return il_observe_product_mix(out, a, b, weight, err);
     return mix_weights(out, a, b, weight, err);
 }
 
@@ -109,7 +110,7 @@ static il_status by_weight(il_table *t, const options *o, const il_measured *mod
         double loss, weight = (double)i / STEPS;
         il_model *m;
         IL_TRY(mix(&m, model->model, with, weight, err));
-        il_status status = il_loss(&loss, m, o->prompts, o->seed, err);
+        il_status status = il_observe_loss(&loss, m, o->prompts, o->seed, err);
         il_model_free(m);
         IL_TRY(status);
         il_measure_set(t, i, &loss, 1);
@@ -125,8 +126,8 @@ static il_status set_loss(il_table *table, int row, int col, const options *o,
 {
     il_model *m;
     double loss;
-    IL_TRY(il_product_model(&m, trained, constructed, weight, err));
-    il_status status = il_loss(&loss, m, o->prompts, o->seed, err);
+    IL_TRY(il_observe_product_model(&m, trained, constructed, weight, err));
+    il_status status = il_observe_loss(&loss, m, o->prompts, o->seed, err);
     il_model_free(m);
     if (!status) il_table_set(table, row, col, loss);
     return status;
@@ -136,7 +137,7 @@ static il_status set_row(il_table *table, int row, const options *o, const il_mo
                          const il_model *end, il_error *err)
 {
     double loss;
-    IL_TRY(il_loss(&loss, at, o->prompts, o->seed, err));
+    IL_TRY(il_observe_loss(&loss, at, o->prompts, o->seed, err));
     il_table_set(table, row, TRAINED, loss);
     IL_TRY(set_loss(table, row, INTERPOLATED, o, at, end, 0.5, err));
     return set_loss(table, row, COMPRESSED, o, at, at, 1, err);
@@ -174,8 +175,8 @@ static il_status by_checkpoint(il_table *table, const options *o, const il_measu
 static il_status outline_weights(il_table *table, const il_measured *model, int n,
                                  il_error *err)
 {
-    il_product_shape shape;
-    if (n < 2 && il_product_shape_of(&shape, model->model, NULL))
+    il_observe_product_shape shape;
+    if (n < 2 && il_observe_product_shape_of(&shape, model->model, NULL))
         return il_fail(err, IL_ECONFIG,
                        "interpolate: only a model of linear attention alone has a "
                        "construction of its own; give the other end as a second model");
@@ -189,12 +190,12 @@ static il_status outline(il_table *table, const void *opt, const il_measured *mo
                          il_error *err)
 {
     const options *o = opt;
-    il_product_shape shape;
+    il_observe_product_shape shape;
     if (o->by == BY_WEIGHT) return outline_weights(table, model, n, err);
     if (n != 1)
         return il_fail(err, IL_ECONFIG,
                        "interpolate measures one model by checkpoint, not %d", n);
-    IL_TRY(il_product_shape_of(&shape, model->model, err));
+    IL_TRY(il_observe_product_shape_of(&shape, model->model, err));
     IL_TRY(il_table_add_cols(table, "step trained interpolated compressed", err));
     int every = model->config->training.keep_every_steps,
         kept = every ? model->config->training.train_steps / every : 0;

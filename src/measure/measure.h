@@ -8,7 +8,7 @@
 
 #include "evaluate/evaluate.h"
 #include "explain/explain.h"
-#include "observe/subject.h"
+#include "observe/observe.h"
 
 /* ---- measures ----------------------------------------------------------------------------- */
 
@@ -85,7 +85,7 @@ void il_measure_set(il_table *table, int row, const double *numbers, int n);
 /* Runs `look` on the prompts that `ask` says, and notes when they leave what the model was trained on. */
 il_status il_measure_look(il_table *table, const il_measured *model,
                           const il_explain_options *ask, const void *opts,
-                          il_status (*look)(il_subject *subject, il_table *table,
+                          il_status (*look)(il_observation *subject, il_table *table,
                                             const void *opts, il_error *err),
                           il_error *err);
 

@@ -1,6 +1,6 @@
 /* patch.c - does the answer follow what is put into the forward pass?
  *
- * At a place (places.h) the tokens of the query, of the examples or all get what another prompt's run has
+ * At a hook (hooks.h) the tokens of the query, of the examples or all get what another prompt's run has
  * there. follows: how far the answer goes towards the other prompt's (1: all the way, 0: not at all), the
  * slope of least squares; explained: the share of its movement on that line. A learner that keeps
  * what it has learnt in the examples' tokens does not follow at the query until its last layers.
@@ -35,16 +35,16 @@ static const il_opt opts[] = {
 };
 
 typedef struct {
-    const il_subject *s;
-    const il_place *place; /* NULL: none */
-    int which;             /* tokens: IL_AT_* */
-    size_t tokens;         /* room for so many of a question */
-    il_real *values;       /* (points,tokens,columns) */
-    int putting;           /* else they are taken */
+    const il_observation *s;
+    const il_observe_hook *hook; /* NULL: none */
+    int which;                   /* tokens: IL_AT_* */
+    size_t tokens;               /* room for so many of a question */
+    il_real *values;             /* (points,tokens,columns) */
+    int putting;                 /* else they are taken */
 } patching;
 
 /* The question of the next prompt with the same number */
-static size_t other(const il_evidence *e, size_t point)
+static size_t other(const il_observe_prompts *e, size_t point)
 {
     size_t each = (size_t)e->B * (size_t)e->Q, cell = point / each;
     return cell * each + (point % each + (size_t)e->Q) % each;
@@ -53,7 +53,7 @@ static size_t other(const il_evidence *e, size_t point)
 static void tap(const il_shard *q, il_state *s, int op)
 {
     const patching *p = q->context;
-    const il_place *at = p->place;
+    const il_observe_hook *at = p->hook;
     if (!at || op != at->op || s->plan->ops[op].section != IL_BODY) return;
     if (p->s->layers->loops && s->loop != at->loop) return;
     size_t columns = (size_t)at->columns;
@@ -64,7 +64,7 @@ static void tap(const il_shard *q, il_state *s, int op)
             size_t row = (size_t)(i * s->tokens + t), point = q->first + (size_t)i;
             il_real *value =
                 s->value[s->plan->ops[op].out] + row * (size_t)at->width + at->at;
-            size_t from = p->putting ? other(p->s->evidence, point) : point;
+            size_t from = p->putting ? other(p->s->prompts, point) : point;
             il_real *kept = p->values + (from * p->tokens + (size_t)(t - first)) * columns;
             if (p->putting)
                 memcpy(value, kept, sizeof *value * columns);
@@ -73,70 +73,69 @@ static void tap(const il_shard *q, il_state *s, int op)
         }
 }
 
-static il_status ask(patching *p, const il_place *place, int putting, double *answer,
+static il_status ask(patching *p, const il_observe_hook *hook, int putting, double *answer,
                      il_error *err)
 {
-    p->place = place;
+    p->hook = hook;
     p->putting = putting;
-    return il_run_evidence(p->s->model, p->s->evidence,
-                           (il_pass){ .loops = p->s->layers->loops ? p->s->layers->n : 1,
-                                      .post = 1,
-                                      .tap = tap,
-                                      .context = p,
-                                      .answer = answer },
-                           err);
+    return il_observe_run(p->s->model, p->s->prompts,
+                          (il_pass){ .loops = p->s->layers->loops ? p->s->layers->n : 1,
+                                     .post = 1,
+                                     .tap = tap,
+                                     .context = p,
+                                     .answer = answer },
+                          err);
 }
 
-static il_status add_row(patching *p, const il_place *place, double *before, double *after,
-                         il_table *t, il_error *err)
+static il_status add_row(patching *p, const il_observe_hook *hook, double *before,
+                         double *after, il_table *t, il_error *err)
 {
-    const il_evidence *e = p->s->evidence;
-    size_t size = il_product(il_points(e) * p->tokens, (size_t)place->columns);
+    const il_observe_prompts *e = p->s->prompts;
+    size_t size = il_product(il_observe_points(e) * p->tokens, (size_t)hook->columns);
     p->values = malloc(il_product(sizeof *p->values, size));
     if (!p->values) return il_fail(err, IL_EFAIL, "out of memory for patches");
-    il_status status = ask(p, place, 0, before, err);
-    if (!status) status = ask(p, place, 1, after, err);
+    il_status status = ask(p, hook, 0, before, err);
+    if (!status) status = ask(p, hook, 1, after, err);
     free(p->values);
     if (status) return status;
     double xx = 0, xy = 0, yy = 0;
-    for (size_t i = 0; i < il_points(e); i++) {
+    for (size_t i = 0; i < il_observe_points(e); i++) {
         double x = before[other(e, i)] - before[i], y = after[i] - before[i];
         xx += x * x, xy += x * y, yy += y * y;
     }
     double row[] = { xx > 0 ? xy / xx : NAN, xx * yy > 0 ? xy * xy / (xx * yy) : NAN };
-    return il_table_add_numbers(t, place->name.text, 1, row, 2, err);
+    return il_table_add_numbers(t, hook->name.text, 1, row, 2, err);
 }
 
-static il_status by_another_run(il_subject *s, const il_places *places, il_table *t,
-                                int which, il_error *err)
+static il_status by_another_run(il_observation *s, const il_observe_hooks *hooks,
+                                il_table *t, int which, il_error *err)
 {
     int most = 0;
-    for (int c = 0; c < s->evidence->cells; c++)
-        most = il_max(most, s->evidence->cell[c].n);
+    for (int c = 0; c < s->prompts->cells; c++) most = il_max(most, s->prompts->cell[c].n);
     patching p = { .s = s, .which = which };
     p.tokens = which == IL_AT_QUERY ? 1 : (size_t)il_model_tokens(s->model, most + 1);
-    double *answers = malloc(sizeof *answers * 2 * il_points(s->evidence));
+    double *answers = malloc(sizeof *answers * 2 * il_observe_points(s->prompts));
     il_status status =
         answers ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for patches");
-    for (int i = 0; i < places->n && !status; i++)
-        status = add_row(&p, &places->place[i], answers, answers + il_points(s->evidence),
-                         t, err);
+    for (int i = 0; i < hooks->n && !status; i++)
+        status = add_row(&p, &hooks->hook[i], answers,
+                         answers + il_observe_points(s->prompts), t, err);
     free(answers);
     return status;
 }
 
-static il_status look(il_subject *s, il_table *t, const void *opt, il_error *err)
+static il_status look(il_observation *s, il_table *t, const void *opt, il_error *err)
 {
     const options *o = opt;
-    il_places places;
+    il_observe_hooks hooks;
     int usual = o->by ? IL_AT_ALL : IL_AT_QUERY;
     int which = o->tokens == IL_AT_USUAL ? usual : o->tokens;
     if (o->by && !o->ask.queries) s->draw.queries = 4;
-    IL_TRY(il_subject_ask(s, err));
-    IL_TRY(il_places_new(&places, s->model, s->layers, o->at, err));
-    il_status status = o->by ? il_patch_by_algorithm(s, o->by, &places, t, which, err)
-                             : by_another_run(s, &places, t, which, err);
-    il_places_free(&places);
+    IL_TRY(il_observation_draw(s, err));
+    IL_TRY(il_observe_hooks_new(&hooks, s->model, s->layers, o->at, err));
+    il_status status = o->by ? il_patch_by_algorithm(s, o->by, &hooks, t, which, err)
+                             : by_another_run(s, &hooks, t, which, err);
+    il_observe_hooks_free(&hooks);
     return status;
 }
 

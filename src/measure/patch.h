@@ -2,13 +2,13 @@
 #ifndef IL_PATCH_H
 #define IL_PATCH_H
 
-#include "observe/places.h"
+#include "observe/observe.h"
 
 enum { IL_AT_QUERY, IL_AT_EXAMPLES, IL_AT_ALL, IL_AT_USUAL }; /* which tokens */
 
 /* Makes the stream say what the algorithm `by` says: see by_algorithm.c. Errors: IL_ECONFIG. */
-il_status il_patch_by_algorithm(il_subject *subject, const char *by,
-                                const il_places *places, il_table *table, int which,
+il_status il_patch_by_algorithm(il_observation *subject, const char *by,
+                                const il_observe_hooks *hooks, il_table *table, int which,
                                 il_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* probe.c - what can be read from a model's stream
  *
- * After every layer a probe (reader.h) is asked for each target (targets.h), at the token of the query, or
+ * After every layer a probe (observe.h) is asked for each target (targets.h), at the token of the query, or
  * from all tokens up to it. Every number is the squared error divided by the target's mean square: 1 says
  * nothing is read. Fitted on four times as many prompts as it is scored on. Two controls: another prompt's
  * target (NAME_control), and the same probe on a model of the same recipe with its first weights
@@ -48,7 +48,7 @@ static const il_opt opts[] = {
 typedef struct {
     il_target target[TARGETS];
     int n;
-    il_reader reader;
+    il_regressor regressor;
 } asked;
 
 static il_status find_targets(asked *a, const char *text, il_error *err)
@@ -80,10 +80,10 @@ static il_status columns(il_table *t, const asked *a, int untrained, il_error *e
     return IL_OK;
 }
 
-static double part_of(il_score s) { return s.error / s.power; }
+static double part_of(il_regressor_score s) { return s.error / s.power; }
 
-static il_status add_rows(il_table *t, const il_probing *p, const il_score *score,
-                          const il_score *fresh, il_error *err)
+static il_status add_rows(il_table *t, const il_probing *p, const il_regressor_score *score,
+                          const il_regressor_score *fresh, il_error *err)
 {
     for (int l = 0; l <= p->layers->n; l++)
         for (int k = 0; k < p->P; k++) {
@@ -101,7 +101,7 @@ static il_status add_rows(il_table *t, const il_probing *p, const il_score *scor
 }
 
 /* What lies further back than the most examples is nothing to read. */
-static il_status within_reach(const asked *a, const il_passage *p, il_error *err)
+static il_status within_reach(const asked *a, const il_observe_whole *p, il_error *err)
 {
     int most = 0;
     for (int k = 0; k < p->P; k++) most = il_max(most, p->examples[k]);
@@ -113,15 +113,15 @@ static il_status within_reach(const asked *a, const il_passage *p, il_error *err
     return IL_OK;
 }
 
-/* Prompts of one passage, through the model and the one that it was at first */
-static il_status probe_passage(il_subject *s, il_table *t, const asked *a, int pool, int i,
-                               const il_model *fresh, il_error *err)
+/* Whole prompts of one batch, through the model and the one that it was at first */
+static il_status probe_whole(il_observation *s, il_table *t, const asked *a, int pool,
+                             int i, const il_model *fresh, il_error *err)
 {
     int prompts = s->o->prompts ? s->o->prompts : pool ? POOLED : PROMPTS;
-    il_passage fit = { 0 }, test = { 0 };
-    il_status status = il_passage_new(&test, s, i, prompts, 1, err);
+    il_observe_whole fit = { 0 }, test = { 0 };
+    il_status status = il_observe_whole_new(&test, s, i, prompts, 1, err);
     if (!status) status = within_reach(a, &test, err);
-    if (!status) status = il_passage_new(&fit, s, i, 4 * prompts, 2, err);
+    if (!status) status = il_observe_whole_new(&fit, s, i, 4 * prompts, 2, err);
     il_probing p = { .model = s->model,
                      .layers = s->layers,
                      .fit = fit.batch,
@@ -133,9 +133,9 @@ static il_status probe_passage(il_subject *s, il_table *t, const asked *a, int p
                      .target = a->target,
                      .targets = a->n,
                      .controls = 1,
-                     .reader = &a->reader };
+                     .regressor = &a->regressor };
     size_t n = il_probe_at(&p, s->layers->n + 1, 0, 0, 0);
-    il_score *score = malloc(sizeof *score * 2 * n);
+    il_regressor_score *score = malloc(sizeof *score * 2 * n);
     if (!score && !status) status = il_fail(err, IL_EFAIL, "out of memory for probes");
     if (!status) status = il_probe(score, &p, err);
     if (!status && fresh) {
@@ -155,12 +155,12 @@ static int has_untrained(const il_model *m) { return m->config.model.family != I
 static il_status find_asked(asked *a, const options *o, il_error *err)
 {
     *a = (asked){ 0 };
-    IL_TRY(il_probe_reader(&a->reader, o, 1e-4, err));
+    IL_TRY(il_probe_regressor(&a->regressor, o, 1e-4, err));
     return find_targets(a, o->target ? o->target : "answer,gradient_step,least_squares",
                         err);
 }
 
-static il_status look(il_subject *s, il_table *t, const void *opt, il_error *err)
+static il_status look(il_observation *s, il_table *t, const void *opt, il_error *err)
 {
     const options *o = opt;
     asked a;
@@ -168,8 +168,8 @@ static il_status look(il_subject *s, il_table *t, const void *opt, il_error *err
     IL_TRY(find_asked(&a, o, err));
     if (has_untrained(s->model)) IL_TRY(il_model_new(&fresh, &s->model->config, err));
     il_status status = IL_OK;
-    for (int i = 0; i < il_subject_passages(s) && !status; i++)
-        status = probe_passage(s, t, &a, o->pool, i, fresh, err);
+    for (int i = 0; i < il_observation_wholes(s) && !status; i++)
+        status = probe_whole(s, t, &a, o->pool, i, fresh, err);
     il_model_free(fresh);
     return status;
 }

@@ -120,11 +120,11 @@ static void set_row(il_table *table, const job *j, int row, const double *error)
     il_table_set(table, row, 1 + j->P, mean);
 }
 
-static il_status probe_stream(il_table *table, const job *j, const il_reader *reader,
+static il_status probe_stream(il_table *table, const job *j, const il_regressor *regressor,
                               il_error *err)
 {
-    il_layers *layers;
-    IL_TRY(il_layers_new(&layers, j->model, 0, err));
+    il_observe_layers *layers;
+    IL_TRY(il_observe_layers_new(&layers, j->model, 0, err));
     il_probing p = { .model = j->model,
                      .layers = layers,
                      .fit = j->fit.batch,
@@ -135,10 +135,11 @@ static il_status probe_stream(il_table *table, const job *j, const il_reader *re
                      .target = &j->target,
                      .targets = 1,
                      .controls = j->o->control,
-                     .reader = reader,
+                     .regressor = regressor,
                      .kept_fit = j->fit.kept,
                      .kept_test = j->test.kept };
-    il_score *score = malloc(sizeof *score * il_probe_at(&p, layers->n + 1, 0, 0, 0));
+    il_regressor_score *score =
+        malloc(sizeof *score * il_probe_at(&p, layers->n + 1, 0, 0, 0));
     il_status status =
         score ? il_probe(score, &p, err) : il_fail(err, IL_EFAIL, "out of memory");
     for (int l = 0; l <= layers->n && !status; l++) {
@@ -148,48 +149,49 @@ static il_status probe_stream(il_table *table, const job *j, const il_reader *re
         set_row(table, j, l, error);
     }
     free(score);
-    il_layers_free(layers);
+    il_observe_layers_free(layers);
     return status;
 }
 
 /* ---- the preconditioned input alone ------------------------------------------------------------ */
 
-static il_status pairs_of(il_pairs *to, const job *j, const sample *s, int p, il_error *err)
+static il_status pairs_of(il_regressor_rows *to, const job *j, const sample *s, int p,
+                          il_error *err)
 {
     size_t B = (size_t)j->prompts, Z = (size_t)j->Z;
     int O = s->batch->outs;
     il_real *x = malloc(sizeof *x * B * Z);
     double *y = malloc(sizeof *y * B * (size_t)O);
-    *to = (il_pairs){ .x = x,
-                      .stride = Z,
-                      .positions = 1,
-                      .width = j->Z,
-                      .y = y,
-                      .kept = s->kept + (size_t)p * B,
-                      .n = j->prompts,
-                      .outs = O };
+    *to = (il_regressor_rows){ .x = x,
+                               .stride = Z,
+                               .positions = 1,
+                               .width = j->Z,
+                               .y = y,
+                               .kept = s->kept + (size_t)p * B,
+                               .n = j->prompts,
+                               .outs = O };
     if (!x || !y) return il_fail(err, IL_EFAIL, "out of memory for probes");
     for (size_t i = 0; i < B * Z; i++) x[i] = (il_real)s->pre[(size_t)p * B * Z + i];
     return il_target_fill(y, &j->next, s->batch, j->examples[p], err);
 }
 
-static void free_pairs(const il_pairs *p)
+static void free_pairs(const il_regressor_rows *p)
 {
     free((void *)p->x);
     free((void *)p->y);
 }
 
-static il_status probe_alone(il_table *table, const job *j, const il_reader *reader,
+static il_status probe_alone(il_table *table, const job *j, const il_regressor *regressor,
                              il_error *err)
 {
     double error[MOST_AT];
     il_status status = IL_OK;
     for (int p = 0; p < j->P && !status; p++) {
-        il_pairs fit = { 0 }, test = { 0 };
-        il_score score = { 0 };
+        il_regressor_rows fit = { 0 }, test = { 0 };
+        il_regressor_score score = { 0 };
         status = pairs_of(&fit, j, &j->fit, p, err);
         if (!status) status = pairs_of(&test, j, &j->test, p, err);
-        if (!status) status = il_read(&score, reader, &fit, &test, NULL, err);
+        if (!status) status = il_regress(&score, regressor, &fit, &test, NULL, err);
         error[p] = score.error;
         free_pairs(&fit);
         free_pairs(&test);
@@ -219,7 +221,7 @@ il_status il_probe_mesa_outline(il_table *table, const options *o, const il_meas
                                 il_error *err)
 {
     job found, *j = &found;
-    il_layers *layers;
+    il_observe_layers *layers;
     IL_TRY(find(j, o, model->model, err));
     IL_TRY(il_table_set_caption(table, "half the squared error of a probe", err));
     IL_TRY(il_table_add_col(table, "layer", 0, err));
@@ -229,9 +231,9 @@ il_status il_probe_mesa_outline(il_table *table, const options *o, const il_meas
         IL_TRY(il_table_add_col(table, name, 0, err));
     }
     IL_TRY(il_table_add_col(table, "mean", 0, err));
-    IL_TRY(il_layers_new(&layers, j->model, 0, err));
+    IL_TRY(il_observe_layers_new(&layers, j->model, 0, err));
     int last = j->o->from ? 0 : layers->n;
-    il_layers_free(layers);
+    il_observe_layers_free(layers);
     for (int l = 0; l <= last; l++) IL_TRY(il_outline_number(table, l, err));
     return IL_OK;
 }
@@ -240,14 +242,14 @@ il_status il_probe_mesa_fill(il_table *table, const options *o, const il_measure
                              il_error *err)
 {
     job j;
-    il_reader reader;
-    IL_TRY(il_probe_reader(&reader, o, 1e-6, err));
+    il_regressor regressor;
+    IL_TRY(il_probe_regressor(&regressor, o, 1e-6, err));
     IL_TRY(find(&j, o, model->model, err));
     il_status status = draw(&j, &j.fit, o->ask.seed, err);
     if (!status) status = draw(&j, &j.test, o->ask.seed + 1, err);
     if (!status)
-        status = o->from ? probe_alone(table, &j, &reader, err)
-                         : probe_stream(table, &j, &reader, err);
+        status = o->from ? probe_alone(table, &j, &regressor, err)
+                         : probe_stream(table, &j, &regressor, err);
     leave(&j.fit);
     leave(&j.test);
     return status;

@@ -15,7 +15,7 @@ typedef struct {
     int from, n;              /* layers recorded */
     il_real *seen, *stream;   /* (n,B,rows,C) of fit and test */
     double **fit_y, **test_y; /* (targets,P): targets */
-    il_score *score;
+    il_regressor_score *score;
     il_status *status; /* of every probe of these layers */
 } probing;
 
@@ -29,16 +29,16 @@ static void one(void *context, int job, int worker)
     size_t C = (size_t)p->layers->width, stride = (size_t)w->rows * C;
     int y = target * p->P + at;
     size_t first = p->pool ? 0 : (size_t)at * C;
-    il_pairs fit = { .x =
-                         w->seen + (size_t)layer * (size_t)p->fit->prompts * stride + first,
-                     .stride = stride,
-                     .positions = p->pool ? p->tokens[at] + 1 : 1,
-                     .width = (int)C,
-                     .y = w->fit_y[y],
-                     .n = p->fit->prompts,
-                     .outs = il_target_outs(&p->target[target], p->fit),
-                     .shift = control };
-    il_pairs test = fit;
+    il_regressor_rows fit = { .x = w->seen +
+                                   (size_t)layer * (size_t)p->fit->prompts * stride + first,
+                              .stride = stride,
+                              .positions = p->pool ? p->tokens[at] + 1 : 1,
+                              .width = (int)C,
+                              .y = w->fit_y[y],
+                              .n = p->fit->prompts,
+                              .outs = il_target_outs(&p->target[target], p->fit),
+                              .shift = control };
+    il_regressor_rows test = fit;
     test.x = w->stream + (size_t)layer * (size_t)p->test->prompts * stride + first;
     test.y = w->test_y[y];
     test.n = p->test->prompts;
@@ -46,8 +46,8 @@ static void one(void *context, int job, int worker)
     if (p->kept_test) test.kept = p->kept_test + (size_t)at * (size_t)test.n;
     (void)worker;
     w->status[job] =
-        il_read(&w->score[il_probe_at(p, w->from + layer, at, target, control)], p->reader,
-                &fit, &test, NULL, NULL);
+        il_regress(&w->score[il_probe_at(p, w->from + layer, at, target, control)],
+                   p->regressor, &fit, &test, NULL, NULL);
 }
 
 static il_status targets(double ***out, const il_probing *p, const il_batch *batch,
@@ -89,11 +89,11 @@ static il_status probe_layers(probing *w, il_error *err)
     w->stream = w->seen + size / (size_t)(p->fit->prompts + p->test->prompts) *
                               (size_t)p->fit->prompts;
     if (!status)
-        status = il_layers_whole(p->layers, p->model, p->fit, w->rows, w->row, w->from,
-                                 w->n, w->seen, err);
+        status = il_observe_stream_whole(p->layers, p->model, p->fit, w->rows, w->row,
+                                         w->from, w->n, w->seen, err);
     if (!status)
-        status = il_layers_whole(p->layers, p->model, p->test, w->rows, w->row, w->from,
-                                 w->n, w->stream, err);
+        status = il_observe_stream_whole(p->layers, p->model, p->test, w->rows, w->row,
+                                         w->from, w->n, w->stream, err);
     if (!status) il_parallel(jobs, one, w);
     for (int i = 0; i < jobs && !status; i++)
         if (w->status[i]) status = il_fail(err, w->status[i], "out of memory for probes");
@@ -102,7 +102,7 @@ static il_status probe_layers(probing *w, il_error *err)
     return status;
 }
 
-il_status il_probe(il_score *score, const il_probing *p, il_error *err)
+il_status il_probe(il_regressor_score *score, const il_probing *p, il_error *err)
 {
     probing w = { .p = p, .score = score, .rows = p->P };
     int layers = p->layers->n + 1;
@@ -123,15 +123,15 @@ il_status il_probe(il_score *score, const il_probing *p, il_error *err)
     return status;
 }
 
-il_status il_probe_reader(il_reader *reader, const il_probe_options *o, double usual,
-                          il_error *err)
+il_status il_probe_regressor(il_regressor *regressor, const il_probe_options *o,
+                             double usual, il_error *err)
 {
     char *end = NULL;
     long units = !strcmp(o->probe, "mlp") ? 64 : 0;
     if (!strncmp(o->probe, "mlp=", 4)) units = strtol(o->probe + 4, &end, 10);
-    *reader = (il_reader){ .hidden = (int)units,
-                           .shrink = o->shrink < 0 ? usual : o->shrink,
-                           .seed = 1 };
+    *regressor = (il_regressor){ .hidden = (int)units,
+                                 .shrink = o->shrink < 0 ? usual : o->shrink,
+                                 .seed = 1 };
     if (!strcmp(o->probe, "ridge") || (units >= 1 && units <= 65536 && (!end || !*end)))
         return IL_OK;
     return il_fail(err, IL_ECONFIG, "probe = '%s' is not ridge, mlp or mlp=UNITS",

@@ -8,11 +8,11 @@
 
 #include "measure/measure.h"
 #include "measure/targets.h"
-#include "observe/reader.h"
+#include "observe/observe.h"
 
 typedef struct {
     const il_model *model;
-    const il_layers *layers;
+    const il_observe_layers *layers;
     const il_batch *fit, *test;
     int P;
     const int *examples,
@@ -20,12 +20,12 @@ typedef struct {
     int pool; /* all tokens up to that one are read, under learnt weights of their positions */
     const il_target *target;
     int targets, controls; /* controls: 1, they are fitted too */
-    const il_reader *reader;
+    const il_regressor *regressor;
     const char *kept_fit, *kept_test; /* (P,B) which prompts count; NULL: all */
 } il_probing;
 
 /* score (layers+1,P,targets,1+controls); layer 0 is what the first one reads. Errors: IL_EFAIL. */
-il_status il_probe(il_score *score, const il_probing *probing, il_error *err);
+il_status il_probe(il_regressor_score *score, const il_probing *probing, il_error *err);
 
 /* Its place in `score` */
 static inline size_t il_probe_at(const il_probing *p, int layer, int at, int target,
@@ -46,8 +46,8 @@ typedef struct {
 } il_probe_options;
 
 /* "ridge", "mlp" or "mlp=UNITS" with the shrinkage `usual` where the options say none. Errors: IL_ECONFIG. */
-il_status il_probe_reader(il_reader *reader, const il_probe_options *o, double usual,
-                          il_error *err);
+il_status il_probe_regressor(il_regressor *regressor, const il_probe_options *o,
+                             double usual, il_error *err);
 
 /* The protocol of von Oswald et al. 2024 (probe_mesa.c), as in il_measure_kind */
 il_status il_probe_mesa_outline(il_table *table, const il_probe_options *o,

@@ -56,14 +56,14 @@ il_status il_task_prompts_unit(double *unit, const il_task_prompts *p, il_error 
 
 il_status il_measure_look(il_table *table, const il_measured *model,
                           const il_explain_options *ask, const void *opts,
-                          il_status (*look)(il_subject *subject, il_table *table,
+                          il_status (*look)(il_observation *subject, il_table *table,
                                             const void *opts, il_error *err),
                           il_error *err)
 {
-    il_subject s;
-    il_status status = il_subject_begin(&s, model->model, ask, err);
+    il_observation s;
+    il_status status = il_observation_begin(&s, model->model, ask, err);
     if (!status) status = look(&s, table, opts, err);
-    if (!status) status = il_subject_note(&s, table, err);
-    il_subject_free(&s);
+    if (!status) status = il_observation_note(&s, table, err);
+    il_observation_free(&s);
     return status;
 }

@@ -17,16 +17,16 @@ typedef struct {
 } options;
 static const il_opt opts[] = { IL_ASK_KEYS, { 0 } };
 
-static il_status ask(const il_subject *s, const il_evidence *e, double *answer,
+static il_status ask(const il_observation *s, const il_observe_prompts *e, double *answer,
                      il_error *err)
 {
     int loops = s->layers->loops ? s->layers->n : 1;
-    return il_run_evidence(s->model, e,
-                           (il_pass){ .loops = loops, .post = 1, .answer = answer }, err);
+    return il_observe_run(s->model, e,
+                          (il_pass){ .loops = loops, .post = 1, .answer = answer }, err);
 }
 
 /* Moves example j of every question by `by`: its y, or its x along a direction */
-static void move(const il_evidence *e, int j, int x, double by)
+static void move(const il_observe_prompts *e, int j, int x, double by)
 {
     il_batch *asked = e->cell[0].asked;
     int N = asked->points, D = asked->dim;
@@ -45,10 +45,10 @@ static void move(const il_evidence *e, int j, int x, double by)
     }
 }
 
-static il_status slope(const il_subject *s, int j, int x, double *room, double *out,
+static il_status slope(const il_observation *s, int j, int x, double *room, double *out,
                        il_error *err)
 {
-    il_evidence *e = s->evidence;
+    il_observe_prompts *e = s->prompts;
     size_t points = (size_t)e->B * (size_t)e->Q;
     double sum = 0;
     move(e, j, x, step);
@@ -64,9 +64,9 @@ static il_status slope(const il_subject *s, int j, int x, double *room, double *
     return IL_OK;
 }
 
-static double of_least_squares(const il_evidence *e, int j)
+static double of_least_squares(const il_observe_prompts *e, int j)
 {
-    const il_cell *c = &e->cell[0];
+    const il_observe_cell *c = &e->cell[0];
     size_t D = (size_t)e->D, Q = (size_t)e->Q, N = (size_t)c->asked->points;
     double sum = 0;
     for (size_t i = 0; i < (size_t)e->B * Q; i++) {
@@ -84,24 +84,24 @@ static double of_least_squares(const il_evidence *e, int j)
     return sqrt(sum);
 }
 
-static il_status look(il_subject *s, il_table *t, const void *opt, il_error *err)
+static il_status look(il_observation *s, il_table *t, const void *opt, il_error *err)
 {
     (void)opt;
-    il_evidence_options draw = s->draw;
+    il_observe_draw draw = s->draw;
     if (draw.task->sequence) return il_sensitivity_of_tokens(s, t, err);
     draw.queries = 4;
     draw.n_sizes = 1;
     if (draw.dim > 256)
         return il_fail(err, IL_ECONFIG, "sensitivity: inputs of at most 256 dimensions");
     s->draw = draw;
-    IL_TRY(il_subject_ask(s, err));
-    s->evidence->cells = 1; /* of the first kind of data */
+    IL_TRY(il_observation_draw(s, err));
+    s->prompts->cells = 1; /* of the first kind of data */
     IL_TRY(il_table_add_cols(t, "example by_y by_x least_squares", err));
-    double *room = malloc(sizeof *room * 2 * il_points(s->evidence));
+    double *room = malloc(sizeof *room * 2 * il_observe_points(s->prompts));
     if (!room) return il_fail(err, IL_EFAIL, "out of memory for answers");
     il_status status = IL_OK;
-    for (int j = 0; j < s->evidence->cell[0].n && !status; j++) {
-        double row[] = { j + 1, 0, 0, of_least_squares(s->evidence, j) };
+    for (int j = 0; j < s->prompts->cell[0].n && !status; j++) {
+        double row[] = { j + 1, 0, 0, of_least_squares(s->prompts, j) };
         status = slope(s, j, 0, room, &row[1], err);
         if (!status) status = slope(s, j, 1, room, &row[2], err);
         if (!status) status = il_table_add_numbers(t, NULL, 0, row, 4, err);

@@ -66,19 +66,20 @@ static il_status set_best(il_table *t, const il_explain_matches *all, const char
                    near ? "'?" : "");
 }
 
-static il_status look(il_subject *s, il_table *t, const void *opt, il_error *err)
+static il_status look(il_observation *s, il_table *t, const void *opt, il_error *err)
 {
     const options *o = opt;
     il_explain_matches *all;
-    IL_TRY(il_subject_ask_all(s, err));
+    IL_TRY(il_observation_draw_all(s, err));
     if (s->probe) {
-        IL_TRY(il_subject_fit(s, err));
-        IL_TRY(
-            il_readings_probe(&s->readings, s->model, s->layers, s->fit, s->evidence, err));
+        IL_TRY(il_observation_draw_fit(s, err));
+        IL_TRY(il_observe_answers_probe(&s->layer_answers, s->model, s->layers, s->fit,
+                                        s->prompts, err));
     } else {
-        IL_TRY(il_readings_lens(&s->readings, s->model, s->layers, 0, s->evidence, err));
+        IL_TRY(il_observe_answers_lens(&s->layer_answers, s->model, s->layers, 0,
+                                       s->prompts, err));
     }
-    IL_TRY(il_explain_matches_new(&all, s->evidence, s->readings, 0, err));
+    IL_TRY(il_explain_matches_new(&all, s->prompts, s->layer_answers, 0, err));
     il_status status = o->family ? set_best(t, all, o->family, err) : add_all(t, all, err);
     il_explain_matches_free(all);
     return status;
@@ -88,13 +89,13 @@ static il_status outline(il_table *table, const void *opt, const il_measured *mo
                          il_error *err)
 {
     const options *o = opt;
-    il_layers *layers;
+    il_observe_layers *layers;
     (void)n;
     if (!o->family) return il_table_add_cols(table, "family$ layer step sime best", err);
     IL_TRY(il_table_add_cols(table, "layer step SimE", err));
-    IL_TRY(il_layers_new(&layers, model->model, o->ask.loops, err));
+    IL_TRY(il_observe_layers_new(&layers, model->model, o->ask.loops, err));
     int all = layers->n;
-    il_layers_free(layers);
+    il_observe_layers_free(layers);
     for (int i = 1; i <= all; i++) IL_TRY(il_outline_number(table, i, err));
     return IL_OK;
 }

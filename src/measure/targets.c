@@ -2,7 +2,7 @@
 #include "measure/targets.h"
 
 #include "la/dense.h"
-#include "observe/reader.h"
+#include "observe/observe.h"
 
 #include <stdlib.h>
 

@@ -15,7 +15,7 @@
  */
 #include "base/larger.h"
 #include "measure/weights.h"
-#include "observe/products.h"
+#include "observe/observe.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -26,17 +26,17 @@ typedef struct {
     double A[SLOTS * SLOTS], V[SLOTS * SLOTS], share_A, share_V;
 } head_means;
 
-static il_status shape_of(il_product_shape *s, const il_model *m, il_error *err)
+static il_status shape_of(il_observe_product_shape *s, const il_model *m, il_error *err)
 {
-    IL_TRY(il_product_shape_of(s, m, err));
+    IL_TRY(il_observe_product_shape_of(s, m, err));
     return s->parts.n <= SLOTS
                ? IL_OK
                : il_fail(err, IL_ECONFIG, "a stream of more than %d parts", SLOTS);
 }
 
 /* The block means of every head, (blocks,heads). */
-static il_status read_means(head_means **out, il_product_shape *s, const il_model *m,
-                            il_error *err)
+static il_status read_means(head_means **out, il_observe_product_shape *s,
+                            const il_model *m, il_error *err)
 {
     IL_TRY(shape_of(s, m, err));
     size_t n = (size_t)s->C * (size_t)s->C;
@@ -47,11 +47,11 @@ static il_status read_means(head_means **out, il_product_shape *s, const il_mode
         free(memory);
         return il_fail(err, IL_EFAIL, "out of memory for products");
     }
-    il_products p = { memory, memory + n };
+    il_observe_products p = { memory, memory + n };
     for (int i = 0; i < s->blocks * s->heads; i++) {
-        il_products_of(p, m, s, i / s->heads, i % s->heads);
-        means[i].share_A = il_block_means(means[i].A, p.A, &s->parts);
-        means[i].share_V = il_block_means(means[i].V, p.V, &s->parts);
+        il_observe_products_of(p, m, s, i / s->heads, i % s->heads);
+        means[i].share_A = il_observe_block_means(means[i].A, p.A, &s->parts);
+        means[i].share_V = il_observe_block_means(means[i].V, p.V, &s->parts);
     }
     free(memory);
     *out = means;
@@ -73,7 +73,7 @@ static il_status outline_share(il_table *table, const il_measured *model, int n,
                                il_error *err)
 {
     for (int i = 0; i < n; i++) {
-        il_product_shape s;
+        il_observe_product_shape s;
         IL_TRY(shape_of(&s, model[i].model, err));
         for (int b = 0; b < s.blocks; b++)
             for (int h = 0; h < s.heads; h++) {
@@ -89,7 +89,7 @@ static il_status outline_share(il_table *table, const il_measured *model, int n,
 /* From a row on, which becomes the one behind them */
 static il_status add_heads(il_table *table, int *from, const il_model *m, il_error *err)
 {
-    il_product_shape s;
+    il_observe_product_shape s;
     head_means *means;
     IL_TRY(read_means(&means, &s, m, err));
     int n = s.parts.n;
@@ -120,7 +120,7 @@ const il_weights_form il_weights_share = { "head$ qk_share pv_share qk pv",
 enum { NEWEST = 2, BEFORE = 3 };
 
 static void read_step(double *eta, double *other, const head_means *means,
-                      const il_product_shape *s)
+                      const il_observe_product_shape *s)
 {
     int S = s->parts.n;
     *eta = *other = 0;
@@ -141,7 +141,7 @@ static il_status outline_step(il_table *table, const il_measured *model, int n,
                               il_error *err)
 {
     for (int i = 0; i < n; i++) {
-        il_product_shape s;
+        il_observe_product_shape s;
         IL_TRY(shape_of(&s, model[i].model, err));
         if (s.parts.n <= BEFORE)
             return il_fail(err, IL_ECONFIG, "%s has no constructed tokens",
@@ -153,16 +153,16 @@ static il_status outline_step(il_table *table, const il_measured *model, int n,
 static il_status set_step(il_table *table, int i, const il_weights_options *o,
                           const il_model *m, il_error *err)
 {
-    il_product_shape s;
+    il_observe_product_shape s;
     head_means *means;
     il_model *compressed;
     double eta, other, loss, small;
     IL_TRY(read_means(&means, &s, m, err));
     read_step(&eta, &other, means, &s);
     free(means);
-    IL_TRY(il_loss(&loss, m, o->prompts, o->seed, err));
-    IL_TRY(il_product_model(&compressed, m, m, 1, err));
-    il_status status = il_loss(&small, compressed, o->prompts, o->seed, err);
+    IL_TRY(il_observe_loss(&loss, m, o->prompts, o->seed, err));
+    IL_TRY(il_observe_product_model(&compressed, m, m, 1, err));
+    il_status status = il_observe_loss(&small, compressed, o->prompts, o->seed, err);
     il_model_free(compressed);
     if (status) return status;
     double row[] = { eta, other, loss, small };

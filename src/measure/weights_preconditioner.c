@@ -20,7 +20,7 @@
  */
 #include "base/larger.h"
 #include "measure/weights.h"
-#include "observe/products.h"
+#include "observe/observe.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -62,7 +62,7 @@ static double from_optimum(const double *A, int d, int n, const double *S)
     return most;
 }
 
-static double rest_of(const il_products *p, int C, int d)
+static double rest_of(const il_observe_products *p, int C, int d)
 {
     double largest = 0, keys = 0, values = 0;
     for (int j = 0; j < d; j++) {
@@ -74,7 +74,7 @@ static double rest_of(const il_products *p, int C, int d)
 }
 
 static void fill_block(il_table *table, int row, int C, int d, const double *S, int n,
-                       const il_products *p)
+                       const il_observe_products *p)
 {
     double A[D * D] = { 0 }, root[D] = { 0 };
     for (int i = 0; i < d; i++) root[i] = sqrt(S[i]);
@@ -86,7 +86,8 @@ static void fill_block(il_table *table, int row, int C, int d, const double *S, 
     il_measure_set(table, row, values, IL_COUNT(values));
 }
 
-static il_status check(const il_measured *model, const il_product_shape *s, il_error *err)
+static il_status check(const il_measured *model, const il_observe_product_shape *s,
+                       il_error *err)
 {
     int d = model->model->config.model.n_dims;
     if (!il_model_layout(model->model)->last || s->C != d + 1 || s->heads != 1)
@@ -105,8 +106,8 @@ static il_status check(const il_measured *model, const il_product_shape *s, il_e
 static il_status outline(il_table *table, const il_measured *model, int n, il_error *err)
 {
     for (int i = 0; i < n; i++) {
-        il_product_shape s;
-        IL_TRY(il_product_shape_of(&s, model[i].model, err));
+        il_observe_product_shape s;
+        IL_TRY(il_observe_product_shape_of(&s, model[i].model, err));
         IL_TRY(check(model + i, &s, err));
         for (int b = 0; b < s.blocks; b++) {
             char name[2 * IL_TEXT];
@@ -124,17 +125,17 @@ static il_status add_blocks(il_table *table, int *row, const il_measured *model,
 {
     const il_config *c = &model->model->config;
     const il_task *task = il_task_find(c->training.task_name);
-    il_product_shape s;
+    il_observe_product_shape s;
     double S[D];
     int d = c->model.n_dims;
-    IL_TRY(il_product_shape_of(&s, model->model, err));
+    IL_TRY(il_observe_product_shape_of(&s, model->model, err));
     IL_TRY(il_task_variances(S, task, c->training.task_opts, d, err));
     size_t n = (size_t)s.C * (size_t)s.C;
     double *memory = malloc(2 * n * sizeof *memory);
     if (!memory) return il_fail(err, IL_EFAIL, "out of memory for products");
-    il_products p = { memory, memory + n };
+    il_observe_products p = { memory, memory + n };
     for (int b = 0; b < s.blocks; b++) {
-        il_products_of(p, model->model, &s, b, 0);
+        il_observe_products_of(p, model->model, &s, b, 0);
         fill_block(table, (*row)++, s.C, d, S, c->training.curriculum.points.end - 1, &p);
     }
     free(memory);

@@ -18,7 +18,7 @@
 #include "construct/construct.h"
 #include "la/dense.h"
 #include "measure/weights.h"
-#include "observe/products.h"
+#include "observe/observe.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static double dot(const double *a, const double *b, int n)
 /* The products of all heads of one attention: A (heads,C,C), then V */
 typedef struct {
     const il_op *op;
-    il_maps maps;
+    il_observe_maps maps;
     double *A, *V;
 } layer;
 
@@ -55,7 +55,7 @@ static int find(layer *l, const il_model *m, int i)
     *l = (layer){ 0 };
     for (int j = m->plan.end[IL_PRE]; j < m->plan.end[IL_BODY]; j++) {
         l->op = &m->plan.ops[j];
-        if (il_maps_of(&l->maps, m, l->op) && i-- == 0) return 1;
+        if (il_observe_maps_of(&l->maps, m, l->op) && i-- == 0) return 1;
     }
     return 0;
 }
@@ -74,7 +74,7 @@ static il_status read_products(layer *l, int C, const int *place, il_error *err)
     l->V = l->A + n;
     for (int h = 0; h < 2 * l->maps.heads; h++) {
         double *to = (h % 2 ? l->V : l->A) + (size_t)(h / 2) * each;
-        il_maps_product(M, &l->maps, h / 2, h % 2);
+        il_observe_maps_product(M, &l->maps, h / 2, h % 2);
         for (int i = 0; i < own; i++)
             for (int j = 0; j < own; j++)
                 to[(place ? place[i] : i) * C + (place ? place[j] : j)] = M[i * own + j];
@@ -167,7 +167,7 @@ static il_status place_columns(look *k, const char *text, il_error *err)
 {
     il_registers own = k->parts, theirs;
     int known = 0;
-    il_registers_of(&theirs, k->to);
+    il_observe_registers(&theirs, k->to);
     for (int i = 0; i < theirs.n; i++) {
         int j = 0, d = il_register_width(&theirs, i);
         while (j < own.n &&
@@ -287,7 +287,7 @@ static il_status by_block(look *k, const layer *l, int head, int values, const l
     int n = l->maps.C * l->maps.C;
     double mean[IL_REGISTERS * IL_REGISTERS], mm = dot(M, M, n), c = 0;
     const double *K = to ? product_of(to, nearest(l, head, to), values) : NULL;
-    il_block_means(mean, M, p);
+    il_observe_block_means(mean, M, p);
     if (K && dot(K, K, n) > 0) c = dot(M, K, n) / dot(K, K, n);
     for (int b = 0; b < p->n * p->n; b++) {
         char name[64];
@@ -318,8 +318,8 @@ static double step_of(const look *k, const layer *l, int head)
     double a[IL_REGISTERS * IL_REGISTERS], v[IL_REGISTERS * IL_REGISTERS];
     const il_registers *p = &k->parts;
     if (p->n != 2 || strcmp(p->name[0], "x") || strcmp(p->name[1], "y")) return NAN;
-    il_block_means(a, product_of(l, head, 0), p);
-    il_block_means(v, product_of(l, head, 1), p);
+    il_observe_block_means(a, product_of(l, head, 0), p);
+    il_observe_block_means(v, product_of(l, head, 1), p);
     return -a[0] * v[3] * l->maps.scale;
 }
 
@@ -330,7 +330,7 @@ static il_status by_head(look *k, const layer *l, int head, int values, const la
     const double *M = product_of(l, head, values);
     int C = l->maps.C, best = 0;
     double mean[IL_REGISTERS * IL_REGISTERS], most = 0, whole = dot(M, M, C * C);
-    double kept = il_block_means(mean, M, p);
+    double kept = il_observe_block_means(mean, M, p);
     for (int b = 0; b < p->n * p->n; b++) {
         double norm = block_norm(M, p, b / p->n, b % p->n);
         if (norm <= most) continue;
@@ -419,7 +419,7 @@ static il_status fill(il_table *table, const il_weights_options *o,
     int layers;
     (void)n;
     IL_TRY(count_layers(&layers, k.m, err));
-    il_registers_of(&k.parts, k.m);
+    il_observe_registers(&k.parts, k.m);
     il_status status = o->to ? build(&k, layers, err) : IL_OK;
     if (!status) status = add_all(&k, layers, err);
     il_model_free(k.to);

@@ -54,16 +54,17 @@ static int find_borders(const il_plan *p, int *op)
     return n;
 }
 
-static void layout(il_layers *l)
+static void layout(il_observe_layers *l)
 {
     l->op = il_take(&l->arena, int, l->loops ? 0 : l->n);
-    l->names = il_take(&l->arena, il_label, l->n);
+    l->names = il_take(&l->arena, il_observe_label, l->n);
 }
 
-il_status il_layers_new(il_layers **out, const il_model *m, int loops, il_error *err)
+il_status il_observe_layers_new(il_observe_layers **out, const il_model *m, int loops,
+                                il_error *err)
 {
     const il_plan *p = &m->plan;
-    il_layers *l = calloc(1, sizeof *l);
+    il_observe_layers *l = calloc(1, sizeof *l);
     if (!l) return il_fail(err, IL_EFAIL, "out of memory for layers");
     l->loops = p->carry != IL_CARRY_NONE;
     l->width = p->slots[p->carry_out].width;
@@ -78,7 +79,7 @@ il_status il_layers_new(il_layers **out, const il_model *m, int loops, il_error 
         status = il_arena_fill(&l->arena, err);
     }
     if (status) {
-        il_layers_free(l);
+        il_observe_layers_free(l);
         return status;
     }
     layout(l);
@@ -93,7 +94,7 @@ il_status il_layers_new(il_layers **out, const il_model *m, int loops, il_error 
     return IL_OK;
 }
 
-void il_layers_free(il_layers *l)
+void il_observe_layers_free(il_observe_layers *l)
 {
     if (!l) return;
     il_arena_free(&l->arena);
@@ -102,7 +103,8 @@ void il_layers_free(il_layers *l)
 
 /* ---- the stream ---------------------------------------------------------------------------------- */
 
-int il_layers_at(const il_layers *l, const il_state *s, int op, const il_real **stream)
+int il_observe_layers_at(const il_observe_layers *l, const il_state *s, int op,
+                         const il_real **stream)
 {
     const il_plan *p = s->plan;
     int out = p->ops[op].out, pre = p->end[IL_PRE];
@@ -117,7 +119,7 @@ int il_layers_at(const il_layers *l, const il_state *s, int op, const il_real **
 }
 
 typedef struct {
-    const il_layers *layers;
+    const il_observe_layers *layers;
     size_t points;
     int from, P;     /* the first layer kept; rows of a prompt */
     const int *rows; /* NULL: the query's */
@@ -130,7 +132,7 @@ static void tap(const il_shard *q, il_state *s, int op)
     const recording *r = q->context;
     const il_real *from;
     size_t C = (size_t)r->layers->width;
-    int layer = il_layers_at(r->layers, s, op, &from) - r->from;
+    int layer = il_observe_layers_at(r->layers, s, op, &from) - r->from;
     if (layer < 0 || layer >= r->n) return;
     for (int i = 0; i < q->prompts; i++)
         for (int p = 0; p < r->P; p++) {
@@ -147,21 +149,22 @@ static il_pass pass_of(recording *r)
         il_pass){ .loops = r->layers->loops ? r->layers->n : 1, .tap = tap, .context = r };
 }
 
-il_status il_layers_stream(const il_layers *layers, const il_model *model,
-                           const il_evidence *evidence, il_real *stream, il_error *err)
+il_status il_observe_stream(const il_observe_layers *layers, const il_model *model,
+                            const il_observe_prompts *prompts, il_real *stream,
+                            il_error *err)
 {
     recording r = { .layers = layers,
-                    .points = il_points(evidence),
+                    .points = il_observe_points(prompts),
                     .from = 1,
                     .P = 1,
                     .stream = stream,
                     .n = layers->n };
-    return il_run_evidence(model, evidence, pass_of(&r), err);
+    return il_observe_run(model, prompts, pass_of(&r), err);
 }
 
-il_status il_layers_whole(const il_layers *layers, const il_model *model,
-                          const il_batch *batch, int P, const int *rows, int from, int n,
-                          il_real *stream, il_error *err)
+il_status il_observe_stream_whole(const il_observe_layers *layers, const il_model *model,
+                                  const il_batch *batch, int P, const int *rows, int from,
+                                  int n, il_real *stream, il_error *err)
 {
     recording r = { .layers = layers,
                     .points = (size_t)batch->prompts * (size_t)P,
@@ -192,8 +195,9 @@ static void keep_answers(const il_shard *q, il_state *s)
         }
 }
 
-il_status il_answers_whole(double *yhat, const il_model *model, const il_batch *batch,
-                           int from, int loops, il_error *err)
+il_status il_observe_model_answers(double *yhat, const il_model *model,
+                                   const il_batch *batch, int from, int loops,
+                                   il_error *err)
 {
     answering to = { yhat, from, batch->points, batch->outs };
     return il_run_prompts(

@@ -1,4 +1,4 @@
-/* loss.c - a model's error on its own prompts: see il_loss */
+/* loss.c - a model's error on its own prompts: see il_observe_loss */
 #include "observe/observe.h"
 
 #include <stdlib.h>
@@ -30,14 +30,14 @@ static il_status answer(double *error, const il_model *model, const il_batch *ba
     size_t size = (size_t)batch->prompts * (size_t)N * (size_t)batch->outs;
     double *yhat = malloc(sizeof *yhat * size);
     if (!yhat) return il_fail(err, IL_EFAIL, "out of memory for answers");
-    il_status status = il_answers_whole(yhat, model, batch, from, loops, err);
+    il_status status = il_observe_model_answers(yhat, model, batch, from, loops, err);
     if (!status) *error = mean_error(batch, from, yhat);
     free(yhat);
     return status;
 }
 
-il_status il_loss(double *loss, const il_model *model, int prompts, uint64_t seed,
-                  il_error *err)
+il_status il_observe_loss(double *loss, const il_model *model, int prompts, uint64_t seed,
+                          il_error *err)
 {
     const il_config *c = &model->config;
     const il_task *task = il_task_find(c->training.task_name);

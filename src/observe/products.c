@@ -1,18 +1,18 @@
-/* products.c - reading the products of attentions, and models made of them */
-#include "observe/products.h"
+/* products.c - the products W_k^T W_q and P W_v of attentions, and models made of them */
+#include "observe/observe.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 /* ---- one attention ------------------------------------------------------------------------ */
 
-int il_maps_of(il_maps *to, const il_model *m, const il_op *op)
+int il_observe_maps_of(il_observe_maps *to, const il_model *m, const il_op *op)
 {
     static const il_role roles[] = { IL_ROLE_QUERY, IL_ROLE_KEY, IL_ROLE_VALUE,
                                      IL_ROLE_OUTPUT };
     const il_real *data[4];
     il_heads h;
-    *to = (il_maps){ 0 };
+    *to = (il_observe_maps){ 0 };
     if (!il_heads_of(&h, &m->plan, op)) return 0;
     for (int i = 0; i < 4; i++) {
         int row;
@@ -24,19 +24,19 @@ int il_maps_of(il_maps *to, const il_model *m, const il_op *op)
         to->C = stream;
         data[i] = m->weights + w->offset + (size_t)row * (size_t)w->cols;
     }
-    *to = (il_maps){ .q = data[0],
-                     .k = data[1],
-                     .v = data[2],
-                     .p = data[3],
-                     .C = to->C,
-                     .heads = h.heads,
-                     .K = h.key,
-                     .V = h.value,
-                     .scale = h.scale };
+    *to = (il_observe_maps){ .q = data[0],
+                             .k = data[1],
+                             .v = data[2],
+                             .p = data[3],
+                             .C = to->C,
+                             .heads = h.heads,
+                             .K = h.key,
+                             .V = h.value,
+                             .scale = h.scale };
     return 1;
 }
 
-void il_maps_product(double *M, const il_maps *w, int head, int values)
+void il_observe_maps_product(double *M, const il_observe_maps *w, int head, int values)
 {
     size_t C = (size_t)w->C;
     int R = values ? w->V : w->K;
@@ -78,7 +78,7 @@ static void read_layout(il_registers *p, const il_model *m)
     }
 }
 
-void il_registers_of(il_registers *p, const il_model *m)
+void il_observe_registers(il_registers *p, const il_model *m)
 {
     int C = m->plan.slots[m->plan.carry_out].width;
     *p = (il_registers){ 0 };
@@ -91,7 +91,7 @@ void il_registers_of(il_registers *p, const il_model *m)
     add_part(p, p->n ? "rest" : "h", C - p->at[p->n]);
 }
 
-double il_block_means(double *mean, const double *X, const il_registers *p)
+double il_observe_block_means(double *mean, const double *X, const il_registers *p)
 {
     double kept = 0, all = 0;
     int C = p->at[p->n];
@@ -164,18 +164,20 @@ static int is_linear(const il_model *m)
 }
 
 /* The i-th attention of the body */
-static int find_maps(il_maps *w, const il_model *m, int i)
+static int find_maps(il_observe_maps *w, const il_model *m, int i)
 {
     for (int j = m->plan.end[IL_PRE]; j < m->plan.end[IL_BODY]; j++)
-        if (m->plan.ops[j].kind->mixes && il_maps_of(w, m, &m->plan.ops[j]) && i-- == 0)
+        if (m->plan.ops[j].kind->mixes && il_observe_maps_of(w, m, &m->plan.ops[j]) &&
+            i-- == 0)
             return 1;
     return 0;
 }
 
-il_status il_product_shape_of(il_product_shape *s, const il_model *m, il_error *err)
+il_status il_observe_product_shape_of(il_observe_product_shape *s, const il_model *m,
+                                      il_error *err)
 {
-    il_maps w;
-    *s = (il_product_shape){ 0 };
+    il_observe_maps w;
+    *s = (il_observe_product_shape){ 0 };
     if (!is_linear(m)) return not_linear(err);
     while (find_maps(&w, m, s->each)) {
         s->heads = il_max(s->heads, w.heads);
@@ -184,22 +186,22 @@ il_status il_product_shape_of(il_product_shape *s, const il_model *m, il_error *
     if (!s->each) return not_linear(err);
     s->C = m->plan.slots[m->plan.carry_out].width;
     s->blocks = s->each * m->plan.loops;
-    il_registers_of(&s->parts, m);
+    il_observe_registers(&s->parts, m);
     return IL_OK;
 }
 
-void il_products_of(il_products to, const il_model *m, const il_product_shape *s, int block,
-                    int head)
+void il_observe_products_of(il_observe_products to, const il_model *m,
+                            const il_observe_product_shape *s, int block, int head)
 {
-    il_maps w;
+    il_observe_maps w;
     size_t n = (size_t)s->C * (size_t)s->C;
     if (!find_maps(&w, m, block % s->each) || head >= w.heads) {
         memset(to.A, 0, sizeof *to.A * n);
         memset(to.V, 0, sizeof *to.V * n);
         return;
     }
-    il_maps_product(to.A, &w, head, 0);
-    il_maps_product(to.V, &w, head, 1);
+    il_observe_maps_product(to.A, &w, head, 0);
+    il_observe_maps_product(to.V, &w, head, 1);
     for (size_t i = 0; i < n; i++) to.A[i] *= w.scale;
 }
 
@@ -208,7 +210,7 @@ static void blend(double *X, const double *Y, double weight, const il_registers 
 {
     double mean[IL_REGISTERS * IL_REGISTERS];
     int C = p->at[p->n];
-    il_block_means(mean, Y, p);
+    il_observe_block_means(mean, Y, p);
     for (int a = 0; a < p->n; a++)
         for (int b = 0; b < p->n; b++)
             for (int i = p->at[a]; i < p->at[a + 1]; i++)
@@ -225,11 +227,12 @@ static void set_identity(il_real *w, int C)
 }
 
 /* Head of a model in product form: q = A x, k = v = x, and V behind. */
-static void put(il_model *m, int C, int block, int head, const il_products *p, double times)
+static void put(il_model *m, int C, int block, int head, const il_observe_products *p,
+                double times)
 {
     size_t at = (size_t)head * (size_t)C * (size_t)C;
     size_t all = (size_t)m->config.model.n_head * (size_t)C;
-    il_maps w;
+    il_observe_maps w;
     find_maps(&w, m, block);
     il_real *q = m->weights + (w.q - m->weights) + at,
             *proj = m->weights + (w.p - m->weights);
@@ -244,8 +247,8 @@ static void put(il_model *m, int C, int block, int head, const il_products *p, d
 }
 
 typedef struct {
-    il_product_shape a, b;
-    il_products p, q; /* of the one and of the other */
+    il_observe_product_shape a, b;
+    il_observe_products p, q; /* of the one and of the other */
     il_model *m;
 } mixing;
 
@@ -259,8 +262,8 @@ static void leave(mixing *x)
 static il_status begin(mixing *x, const il_model *a, const il_model *b, int both,
                        il_error *err)
 {
-    IL_TRY(il_product_shape_of(&x->a, a, err));
-    IL_TRY(il_product_shape_of(&x->b, b, err));
+    IL_TRY(il_observe_product_shape_of(&x->a, a, err));
+    IL_TRY(il_observe_product_shape_of(&x->b, b, err));
     if (x->b.blocks != x->a.blocks || x->b.C != x->a.C || x->a.each % x->b.each ||
         (!both && x->b.heads != x->a.heads) ||
         b->config.model.n_dims != a->config.model.n_dims)
@@ -276,7 +279,7 @@ static il_status begin(mixing *x, const il_model *a, const il_model *b, int both
     x->p.A = malloc(sizeof *x->p.A * 4 * n);
     if (!x->p.A) return il_fail(err, IL_EFAIL, "out of memory for products");
     x->p.V = x->p.A + n;
-    x->q = (il_products){ x->p.A + 2 * n, x->p.A + 3 * n };
+    x->q = (il_observe_products){ x->p.A + 2 * n, x->p.A + 3 * n };
     il_config config = a->config;
     config.model.n_key = config.model.n_value = x->a.C;
     config.model.products[0] = 0;
@@ -294,15 +297,16 @@ static void finish(il_model **out, mixing *x, il_status status)
     leave(x);
 }
 
-il_status il_product_model(il_model **out, const il_model *trained,
-                           const il_model *constructed, double weight, il_error *err)
+il_status il_observe_product_model(il_model **out, const il_model *trained,
+                                   const il_model *constructed, double weight,
+                                   il_error *err)
 {
     mixing x = { 0 };
     il_status status = begin(&x, trained, constructed, 0, err);
     for (int i = 0; !status && i < x.a.each * x.a.heads; i++) {
         int block = i / x.a.heads, head = i % x.a.heads;
-        il_products_of(x.p, trained, &x.a, block, head);
-        il_products_of(x.q, constructed, &x.b, block, head);
+        il_observe_products_of(x.p, trained, &x.a, block, head);
+        il_observe_products_of(x.q, constructed, &x.b, block, head);
         if (weight > 0) blend(x.p.A, x.q.A, weight, &x.a.parts);
         if (weight > 0) blend(x.p.V, x.q.V, weight, &x.a.parts);
         put(x.m, x.a.C, block, head, &x.p, 1);
@@ -311,8 +315,8 @@ il_status il_product_model(il_model **out, const il_model *trained,
     return status;
 }
 
-il_status il_product_mix(il_model **out, const il_model *a, const il_model *b,
-                         double weight, il_error *err)
+il_status il_observe_product_mix(il_model **out, const il_model *a, const il_model *b,
+                                 double weight, il_error *err)
 {
     mixing x = { 0 };
     il_status status = begin(&x, a, b, 1, err);
@@ -320,9 +324,9 @@ il_status il_product_mix(il_model **out, const il_model *a, const il_model *b,
     for (int i = 0; !status && i < x.a.each * heads; i++) {
         int block = i / heads, head = i % heads, second = head >= x.a.heads;
         if (second)
-            il_products_of(x.p, b, &x.b, block, head - x.a.heads);
+            il_observe_products_of(x.p, b, &x.b, block, head - x.a.heads);
         else
-            il_products_of(x.p, a, &x.a, block, head);
+            il_observe_products_of(x.p, a, &x.a, block, head);
         put(x.m, x.a.C, block, head, &x.p, second ? weight : 1 - weight);
     }
     finish(out, &x, status);

@@ -50,7 +50,7 @@ static const char *part_of(il_section section)
 
 /* Is the slot the residual stream where a layer begins or ends? Its number, from 0 (the first one's
  * beginning), or -1; where layers are loops, of the stream that loops hand on: 1. */
-static int layer_of(const il_layers *l, const il_plan *p, int slot)
+static int layer_of(const il_observe_layers *l, const il_plan *p, int slot)
 {
     int pre = p->end[IL_PRE];
     if (!l || p->slots[slot].width != l->width) return -1;
@@ -75,7 +75,8 @@ static il_status add_row(il_table *t, const char *name, int width, const char *p
     return IL_OK;
 }
 
-static il_status add_slots(il_table *t, const il_plan *p, const il_layers *l, il_error *err)
+static il_status add_slots(il_table *t, const il_plan *p, const il_observe_layers *l,
+                           il_error *err)
 {
     for (int i = 0; i < p->n_slots; i++) {
         const il_slot *s = &p->slots[i];
@@ -105,15 +106,16 @@ il_status il_model_slots(il_table **table, const il_model *m, il_error *err)
         { "name", 1 }, { "width", 0 }, { "part", 1 }, { "what", 1 }, { "layer", 0 }
     };
     il_table *t;
-    il_layers *layers = NULL;
+    il_observe_layers *layers = NULL;
     IL_TRY(il_table_new(&t, "slots", err));
-    il_status status = il_layers_new(&layers, m, 0, NULL); /* some models have none */
+    il_status status =
+        il_observe_layers_new(&layers, m, 0, NULL); /* some models have none */
     if (status == IL_ECONFIG) status = IL_OK;
     if (status) il_fail(err, status, "out of memory for the names of slots");
     for (int c = 0; c < IL_COUNT(columns) && !status; c++)
         status = il_table_add_col(t, columns[c].name, columns[c].is_text, err);
     if (!status) status = add_slots(t, &m->plan, layers, err);
-    il_layers_free(layers);
+    il_observe_layers_free(layers);
     if (status)
         il_table_free(t);
     else

@@ -1,6 +1,6 @@
 /* explain.c - from predictions alone, the algorithm behind them is named, and nothing else is
  *
- * The readings are the answers of an algorithm of algos.def through its public interface after so many
+ * The layer answers are the answers of an algorithm of algos.def through its public interface after so many
  * steps a layer, with noise of 1e-4; the families are written down apart, in family.c.
  */
 #include "explain/explain.h"
@@ -11,33 +11,34 @@
 #include <math.h>
 #include <stdlib.h>
 
-static il_evidence *evidence_of(const char *task, int dim, const char *data, int prompts)
+static il_observe_prompts *evidence_of(const char *task, int dim, const char *data,
+                                       int prompts)
 {
-    il_evidence_options o = { .task = il_task_find(task),
-                              .data = data,
-                              .sizes = { 2 * dim },
-                              .n_sizes = 1,
-                              .prompts = prompts,
-                              .queries = 2 * dim,
-                              .dim = dim,
-                              .dims = dim,
-                              .seed = 7 };
+    il_observe_draw o = { .task = il_task_find(task),
+                          .data = data,
+                          .sizes = { 2 * dim },
+                          .n_sizes = 1,
+                          .prompts = prompts,
+                          .queries = 2 * dim,
+                          .dim = dim,
+                          .dims = dim,
+                          .seed = 7 };
     double opts[16];
     il_opt_init(o.task->opts, opts);
     o.task_opts = opts;
     if (o.task->sequence) o.queries = 1;
-    il_evidence *e = NULL;
-    CHECK_OK(il_evidence_new(&e, &o, &err));
+    il_observe_prompts *e = NULL;
+    CHECK_OK(il_observe_prompts_new(&e, &o, &err));
     return e;
 }
 
-static il_evidence *evidence(int dim, const char *data)
+static il_observe_prompts *prompts(int dim, const char *data)
 {
     return evidence_of("linear_regression", dim, data, 8);
 }
 
 /* yhat (B Q,O) of a cell after a step */
-static void answers(const il_algo *algo, const il_cell *cell, int step, double *to)
+static void answers(const il_algo *algo, const il_observe_cell *cell, int step, double *to)
 {
     int B = cell->asked->prompts, N = cell->asked->points, O = cell->asked->outs;
     il_real *yhat = malloc(sizeof *yhat * (size_t)(B * N * O));
@@ -47,17 +48,18 @@ static void answers(const il_algo *algo, const il_cell *cell, int step, double *
     free(yhat);
 }
 
-static il_readings *readings(const il_evidence *e, const char *text, int layers, int rate)
+static il_observe_answers *layer_answers(const il_observe_prompts *e, const char *text,
+                                         int layers, int rate)
 {
     il_algo *algo = NULL;
-    il_readings *r = NULL;
-    CHECK_OK(il_readings_blank(&r, layers, il_answers(e), &err));
+    il_observe_answers *r = NULL;
+    CHECK_OK(il_observe_answers_blank(&r, layers, il_observe_numbers(e), &err));
     CHECK_OK(il_algo_new(&algo, text, &err));
     il_rng rng = il_rng_at(1, IL_STREAM_USER, 0, 0);
     size_t each = (size_t)(e->B * e->Q * e->outs);
     for (int l = 0; l < layers; l++)
         for (int c = 0; c < e->cells; c++) {
-            double *to = r->yhat + (size_t)l * il_answers(e) + (size_t)c * each;
+            double *to = r->yhat + (size_t)l * il_observe_numbers(e) + (size_t)c * each;
             answers(algo, &e->cell[c], rate * (l + 1), to);
             for (size_t i = 0; i < each; i++) to[i] += 1e-4 * il_normal(&rng);
         }
@@ -65,11 +67,11 @@ static il_readings *readings(const il_evidence *e, const char *text, int layers,
     return r;
 }
 
-static il_explanation explain(const il_evidence *e, il_readings *r)
+static il_explanation explain(const il_observe_prompts *e, il_observe_answers *r)
 {
     il_explanation x = { 0 };
     CHECK_OK(il_explain_answers(e, r, "layer", &x, &err));
-    il_readings_free(r);
+    il_observe_answers_free(r);
     return x;
 }
 
@@ -85,17 +87,17 @@ static void says_why_nothing_is_read(void **state)
         { 0, "its answers after every layer are zero, or nearly so" },
     };
     (void)state;
-    il_evidence *e = evidence(5, "isotropic");
+    il_observe_prompts *e = prompts(5, "isotropic");
     for (int i = 0; i < IL_COUNT(cases); i++) {
-        il_readings *r = NULL;
-        CHECK_OK(il_readings_blank(&r, 2, il_answers(e), &err));
-        for (size_t j = 0; j < 2 * il_answers(e); j++) r->yhat[j] = cases[i].value;
+        il_observe_answers *r = NULL;
+        CHECK_OK(il_observe_answers_blank(&r, 2, il_observe_numbers(e), &err));
+        for (size_t j = 0; j < 2 * il_observe_numbers(e); j++) r->yhat[j] = cases[i].value;
         il_explanation x = explain(e, r);
         CHECK(x.found == IL_EXPLAINED_NONE, "%g: %s", cases[i].value, x.verdict);
         CHECK(strstr(x.verdict, cases[i].says), "%g: %s", cases[i].value, x.verdict);
         il_explanation_free(&x);
     }
-    il_evidence_free(e);
+    il_observe_prompts_free(e);
 }
 
 static void names_what_ran(void **state)
@@ -115,9 +117,9 @@ static void names_what_ran(void **state)
         { "cg", "cg", 1 },
     };
     (void)state;
-    il_evidence *e = evidence(5, "kappa=30");
+    il_observe_prompts *e = prompts(5, "kappa=30");
     for (int i = 0; i < IL_COUNT(cases); i++) {
-        il_explanation x = explain(e, readings(e, cases[i].algo, 4, cases[i].rate));
+        il_explanation x = explain(e, layer_answers(e, cases[i].algo, 4, cases[i].rate));
         CHECK(x.found == IL_EXPLAINED_RUNS && !strcmp(x.family, cases[i].family), "%s: %s",
               cases[i].algo, x.verdict);
         CHECK_NEAR(x.steps_per_layer, cases[i].rate, 1e-9, cases[i].algo);
@@ -126,23 +128,24 @@ static void names_what_ran(void **state)
               x.verdict);
         il_explanation_free(&x);
     }
-    il_evidence_free(e);
+    il_observe_prompts_free(e);
 }
 
 static void names_nothing_else(void **state)
 {
     (void)state;
-    il_evidence *e = evidence(5, "isotropic");
+    il_observe_prompts *e = prompts(5, "isotropic");
     static const char *const strangers[] = { "knn k=1", "knn k=3" };
     for (int i = 0; i < IL_COUNT(strangers); i++) {
-        il_explanation x = explain(e, readings(e, strangers[i], 4, 1));
+        il_explanation x = explain(e, layer_answers(e, strangers[i], 4, 1));
         CHECK(x.found == IL_EXPLAINED_NONE && !*x.family, "%s: %s", strangers[i],
               x.verdict);
         il_explanation_free(&x);
     }
-    il_readings *noise = readings(e, "zero", 3, 1), *nothing = readings(e, "zero", 3, 1);
+    il_observe_answers *noise = layer_answers(e, "zero", 3, 1),
+                       *nothing = layer_answers(e, "zero", 3, 1);
     il_rng rng = il_rng_at(2, IL_STREAM_USER, 0, 0);
-    for (size_t i = 0; i < 3 * il_points(e); i++) {
+    for (size_t i = 0; i < 3 * il_observe_points(e); i++) {
         noise->yhat[i] = il_normal(&rng);
         nothing->yhat[i] = 0;
     }
@@ -152,7 +155,7 @@ static void names_nothing_else(void **state)
     x = explain(e, nothing);
     CHECK(x.found == IL_EXPLAINED_NONE, "nothing: %s", x.verdict);
     il_explanation_free(&x);
-    il_evidence_free(e);
+    il_observe_prompts_free(e);
 }
 
 /* A step size of its own in each layer is found, and not taken for another algorithm. */
@@ -160,17 +163,17 @@ static void finds_layers_of_their_own(void **state)
 {
     static const double eta[] = { 0.042, 0.0685, 0.1 };
     (void)state;
-    il_evidence *e = evidence(5, "isotropic");
-    il_readings *r = NULL;
-    CHECK_OK(il_readings_blank(&r, 3, il_points(e), &err));
-    const il_cell *c = &e->cell[0];
+    il_observe_prompts *e = prompts(5, "isotropic");
+    il_observe_answers *r = NULL;
+    CHECK_OK(il_observe_answers_blank(&r, 3, il_observe_points(e), &err));
+    const il_observe_cell *c = &e->cell[0];
     for (int b = 0; b < e->B; b++)
         for (int i = 0; i < e->D; i++) {
             double f = 0, at = c->lambda[b * e->D + i], rhs = c->b[b * e->D + i];
             for (int l = 0; l < 3; l++) {
                 f += eta[l] * (1 - at * f);
                 for (int q = 0; q < e->Q; q++)
-                    r->yhat[(size_t)l * il_points(e) + (size_t)(b * e->Q + q)] +=
+                    r->yhat[(size_t)l * il_observe_points(e) + (size_t)(b * e->Q + q)] +=
                         c->q[(b * e->Q + q) * e->D + i] * f * rhs;
             }
         }
@@ -181,19 +184,19 @@ static void finds_layers_of_their_own(void **state)
         CHECK_NEAR(step, eta[l], 1e-3 * eta[l], x.verdict); /* four digits are printed */
     }
     il_explanation_free(&x);
-    il_evidence_free(e);
+    il_observe_prompts_free(e);
 }
 
 /* Readings of weights that `learn` gives every prompt after each layer, in the inputs' coordinates */
-static il_readings *readings_of(const il_evidence *e, int layers,
-                                void (*learn)(const il_cell *c, const il_real *x,
-                                              const il_real *y, int D, int layer,
-                                              double *w))
+static il_observe_answers *readings_of(const il_observe_prompts *e, int layers,
+                                       void (*learn)(const il_observe_cell *c,
+                                                     const il_real *x, const il_real *y,
+                                                     int D, int layer, double *w))
 {
-    il_readings *r = NULL;
-    const il_cell *c = &e->cell[0];
+    il_observe_answers *r = NULL;
+    const il_observe_cell *c = &e->cell[0];
     int N = c->n + 1, D = e->D;
-    CHECK_OK(il_readings_blank(&r, layers, il_answers(e), &err));
+    CHECK_OK(il_observe_answers_blank(&r, layers, il_observe_numbers(e), &err));
     for (int b = 0; b < e->B; b++) {
         const il_real *x = c->asked->x + (size_t)(b * e->Q * N * D);
         const il_real *y = c->asked->y + (size_t)(b * e->Q * N);
@@ -202,7 +205,8 @@ static il_readings *readings_of(const il_evidence *e, int layers,
             learn(c, x, y, D, l, w);
             for (int q = 0; q < e->Q; q++) {
                 const il_real *query = x + (size_t)((q * N + c->n) * D);
-                double *to = r->yhat + (size_t)l * il_answers(e) + (size_t)(b * e->Q + q);
+                double *to =
+                    r->yhat + (size_t)l * il_observe_numbers(e) + (size_t)(b * e->Q + q);
                 for (int d = 0; d < D; d++) *to += w[d] * (double)query[d];
             }
         }
@@ -211,7 +215,7 @@ static il_readings *readings_of(const il_evidence *e, int layers,
 }
 
 /* g = X^T (y - X w) */
-static void gradient(const il_cell *c, const il_real *x, const il_real *y, int D,
+static void gradient(const il_observe_cell *c, const il_real *x, const il_real *y, int D,
                      const double *w, double *g)
 {
     for (int d = 0; d < D; d++) g[d] = 0;
@@ -223,8 +227,8 @@ static void gradient(const il_cell *c, const il_real *x, const il_real *y, int D
 }
 
 /* A matrix that is neither symmetric nor a diagonal, another in each layer */
-static void preconditioned(const il_cell *c, const il_real *x, const il_real *y, int D,
-                           int layer, double *w)
+static void preconditioned(const il_observe_cell *c, const il_real *x, const il_real *y,
+                           int D, int layer, double *w)
 {
     double g[16];
     gradient(c, x, y, D, w, g);
@@ -235,8 +239,8 @@ static void preconditioned(const il_cell *c, const il_real *x, const il_real *y,
                                     : -0.002 * (layer + 1));
 }
 
-static void soft(const il_cell *c, const il_real *x, const il_real *y, int D, int layer,
-                 double *w)
+static void soft(const il_observe_cell *c, const il_real *x, const il_real *y, int D,
+                 int layer, double *w)
 {
     double g[16];
     (void)layer;
@@ -248,8 +252,8 @@ static void soft(const il_cell *c, const il_real *x, const il_real *y, int D, in
 }
 
 /* A + 2 A^2 / 9, which no family takes one step a layer for: w = p(A) b */
-static void cubes(const il_cell *c, const il_real *x, const il_real *y, int D, int layer,
-                  double *w)
+static void cubes(const il_observe_cell *c, const il_real *x, const il_real *y, int D,
+                  int layer, double *w)
 {
     double b[16], v[16] = { 0 }, zero[16] = { 0 }, before[16];
     gradient(c, x, y, D, zero, b);
@@ -267,7 +271,7 @@ static void cubes(const il_cell *c, const il_real *x, const il_real *y, int D, i
 static void names_what_is_no_filter(void **state)
 {
     (void)state;
-    il_evidence *e = evidence_of("linear_regression", 3, "isotropic", 20);
+    il_observe_prompts *e = evidence_of("linear_regression", 3, "isotropic", 20);
     il_explanation x = explain(e, readings_of(e, 2, preconditioned));
     CHECK(x.found == IL_EXPLAINED_RUNS && !strcmp(x.family, "gd preconditioned"), "%s",
           x.verdict);
@@ -283,12 +287,12 @@ static void names_what_is_no_filter(void **state)
     static const char *const walks[][2] = { { "ogd normalise=0 rate=0.05", "ogd" },
                                             { "ogd rate=0.6", "ogd normalised" } };
     for (int i = 0; i < IL_COUNT(walks); i++) {
-        x = explain(e, readings(e, walks[i][0], 1, 1));
+        x = explain(e, layer_answers(e, walks[i][0], 1, 1));
         CHECK(x.found == IL_EXPLAINED_RUNS && !strcmp(x.family, walks[i][1]), "%s",
               x.verdict);
         il_explanation_free(&x);
     }
-    il_evidence_free(e);
+    il_observe_prompts_free(e);
 }
 
 /* The pairs (s_i, s_i+1) of a sequence are examples with as many answers as s has numbers. */
@@ -304,39 +308,40 @@ static void names_what_sequences_run(void **state)
         { "ridge alpha=0.1", "ridge", 0, 1 },
     };
     (void)state;
-    il_evidence *e = evidence_of("linear_dynamics", 3, "isotropic", 16);
+    il_observe_prompts *e = evidence_of("linear_dynamics", 3, "isotropic", 16);
     assert_int_equal(e->outs, 3);
     for (int i = 0; i < IL_COUNT(cases); i++) {
         il_explanation x =
-            explain(e, readings(e, cases[i].algo, cases[i].layers, cases[i].rate));
+            explain(e, layer_answers(e, cases[i].algo, cases[i].layers, cases[i].rate));
         CHECK(x.found == IL_EXPLAINED_RUNS && !strcmp(x.family, cases[i].family), "%s: %s",
               cases[i].algo, x.verdict);
         if (cases[i].rate)
             CHECK_NEAR(x.steps_per_layer, cases[i].rate, 1e-9, cases[i].algo);
         il_explanation_free(&x);
     }
-    il_explanation x = explain(e, readings(e, "ridge alpha=0.1", 1, 0));
+    il_explanation x = explain(e, layer_answers(e, "ridge alpha=0.1", 1, 0));
     const char *alpha = strstr(x.verdict, "ridge regression with alpha=");
     CHECK(alpha, "%s", x.verdict);
     /* noise of 1e-4 */
     if (alpha) CHECK_NEAR(strtod(strchr(alpha, '=') + 1, NULL), 0.1, 1e-3, x.verdict);
     il_explanation_free(&x);
-    il_evidence_free(e);
+    il_observe_prompts_free(e);
 }
 
 /* A prompt of sixteen on which the model diverges decides nothing. */
 static void one_prompt_does_not_decide(void **state)
 {
     (void)state;
-    il_evidence *e = evidence_of("linear_regression", 4, "isotropic", 16);
-    il_readings *r = readings(e, "gd step_size=0.03", 3, 1);
+    il_observe_prompts *e = evidence_of("linear_regression", 4, "isotropic", 16);
+    il_observe_answers *r = layer_answers(e, "gd step_size=0.03", 3, 1);
     for (size_t l = 0; l < 3; l++)
-        for (size_t i = 0; i < (size_t)e->Q; i++) r->yhat[l * il_answers(e) + i] *= -1e6;
+        for (size_t i = 0; i < (size_t)e->Q; i++)
+            r->yhat[l * il_observe_numbers(e) + i] *= -1e6;
     il_explanation x = explain(e, r);
     CHECK(x.found == IL_EXPLAINED_RUNS && !strcmp(x.family, "gd"), "%s", x.verdict);
     CHECK(x.score < 1e-6, "%s", x.verdict); /* the noise's */
     il_explanation_free(&x);
-    il_evidence_free(e);
+    il_observe_prompts_free(e);
 }
 
 /* GD++ whose last layer alone is read well: what it needs of those before is found there. */
@@ -344,11 +349,11 @@ static void fits_layers_together(void **state)
 {
     static const double eta[] = { 0.03, 0.06, 0.1 }, gamma[] = { 0, 0.008, 0.016 };
     (void)state;
-    il_evidence *e = evidence_of("linear_regression", 4, "isotropic", 16);
-    il_readings *r = NULL;
-    CHECK_OK(il_readings_blank(&r, 3, il_answers(e), &err));
+    il_observe_prompts *e = evidence_of("linear_regression", 4, "isotropic", 16);
+    il_observe_answers *r = NULL;
+    CHECK_OK(il_observe_answers_blank(&r, 3, il_observe_numbers(e), &err));
     il_rng rng = il_rng_at(5, IL_STREAM_USER, 0, 0);
-    const il_cell *c = &e->cell[0];
+    const il_observe_cell *c = &e->cell[0];
     for (int b = 0; b < e->B; b++)
         for (int i = 0; i < e->D; i++) {
             double f = 0, m = 1, at = c->lambda[b * e->D + i], rhs = c->b[b * e->D + i];
@@ -356,29 +361,29 @@ static void fits_layers_together(void **state)
                 m *= 1 - gamma[l] * m * m * at;
                 f += eta[l] * m * m * (1 - at * f);
                 for (int q = 0; q < e->Q; q++)
-                    r->yhat[(size_t)l * il_answers(e) + (size_t)(b * e->Q + q)] +=
+                    r->yhat[(size_t)l * il_observe_numbers(e) + (size_t)(b * e->Q + q)] +=
                         c->q[(b * e->Q + q) * e->D + i] * f * rhs +
                         (l < 2 ? 0.03 : 1e-5) * il_normal(&rng);
             }
         }
     il_explanation x = explain(e, r);
     CHECK(!strcmp(x.family, "gdpp layerwise"), "%s", x.verdict);
-    /* the first two readings have noise of about 1 %, the last next to none */
+    /* the first two layer answers have noise of about 1 %, the last next to none */
     CHECK(il_table_number(x.layers, 2, il_table_find(x.layers, "share")) < 1e-4, "%s",
           x.verdict);
     il_explanation_free(&x);
-    il_evidence_free(e);
+    il_observe_prompts_free(e);
 }
 
 /* The measures are those of algo/similarity.c, which sees answers instead of folded ones. */
 static void measures_agree(void **state)
 {
     (void)state;
-    il_evidence *e = evidence(4, "isotropic");
-    il_readings *r = readings(e, "knn k=3", 1, 1);
+    il_observe_prompts *e = prompts(4, "isotropic");
+    il_observe_answers *r = layer_answers(e, "knn k=3", 1, 1);
     il_algo *gd = NULL;
-    double *other = malloc(sizeof *other * il_points(e)), sime;
-    const il_cell *c = &e->cell[0];
+    double *other = malloc(sizeof *other * il_observe_points(e)), sime;
+    const il_observe_cell *c = &e->cell[0];
     il_explain_matches *m = NULL;
     CHECK_OK(il_explain_matches_new(&m, e, r, 0, &err));
     CHECK_OK(il_algo_new(&gd, "gd", &err));
@@ -393,8 +398,8 @@ static void measures_agree(void **state)
     free(other);
     il_algo_free(gd);
     il_explain_matches_free(m);
-    il_readings_free(r);
-    il_evidence_free(e);
+    il_observe_answers_free(r);
+    il_observe_prompts_free(e);
 }
 
 int main(void)

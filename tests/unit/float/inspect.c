@@ -2,7 +2,7 @@
  * to constructions */
 #include "explain/explain.h"
 #include "measured.h"
-#include "observe/reader.h"
+#include "observe/observe.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -29,31 +29,31 @@ static void draw(sample *s, int product, uint32_t step)
 }
 
 /* The error of a probe of one place, or of all, divided by the target's mean square */
-static double probed(const il_reader *how, int product, int place, int shift)
+static double probed(const il_regressor *how, int product, int place, int shift)
 {
     static sample fit, test;
     draw(&fit, product, 1);
     draw(&test, product, 2);
-    il_pairs a = { .x = fit.x + (place < 0 ? 0 : place * WIDTH),
-                   .stride = PLACES * WIDTH,
-                   .positions = place < 0 ? PLACES : 1,
-                   .width = WIDTH,
-                   .y = fit.y,
-                   .n = ROWS,
-                   .outs = 1,
-                   .shift = shift };
-    il_pairs b = a;
+    il_regressor_rows a = { .x = fit.x + (place < 0 ? 0 : place * WIDTH),
+                            .stride = PLACES * WIDTH,
+                            .positions = place < 0 ? PLACES : 1,
+                            .width = WIDTH,
+                            .y = fit.y,
+                            .n = ROWS,
+                            .outs = 1,
+                            .shift = shift };
+    il_regressor_rows b = a;
     b.x = test.x + (place < 0 ? 0 : place * WIDTH);
     b.y = test.y;
-    il_score score = { 0 };
-    CHECK_OK(il_read(&score, how, &a, &b, NULL, &err));
+    il_regressor_score score = { 0 };
+    CHECK_OK(il_regress(&score, how, &a, &b, NULL, &err));
     return score.error / score.power;
 }
 
 static void a_network_reads_what_a_ridge_cannot(void **state)
 {
     (void)state;
-    const il_reader ridge = { .shrink = 1e-6 }, network = { .hidden = 32, .seed = 1 };
+    const il_regressor ridge = { .shrink = 1e-6 }, network = { .hidden = 32, .seed = 1 };
     CHECK(probed(&ridge, 1, PLACES - 1, 0) > 0.95, "a product is not linear: %g",
           probed(&ridge, 1, PLACES - 1, 0));
     CHECK(probed(&network, 1, PLACES - 1, 0) < 0.02, "a product of two: %g",
@@ -69,7 +69,7 @@ static void a_network_reads_what_a_ridge_cannot(void **state)
 static void positions_are_found(void **state)
 {
     (void)state;
-    il_reader pooled = { .shrink = 1e-6 };
+    il_regressor pooled = { .shrink = 1e-6 };
     CHECK(probed(&pooled, 0, -1, 0) < 0.01, "ridge: %g", probed(&pooled, 0, -1, 0));
     pooled.hidden = 32;
     CHECK(probed(&pooled, 0, -1, 0) < 0.02, "network: %g", probed(&pooled, 0, -1, 0));
@@ -165,7 +165,7 @@ static double cell(const il_table *t, int row, const char *col)
 static double loss_of(const il_model *m)
 {
     double loss;
-    CHECK_OK(il_loss(&loss, m, 50, 7, &err));
+    CHECK_OK(il_observe_loss(&loss, m, 50, 7, &err));
     return loss;
 }
 

@@ -1,7 +1,7 @@
 /* products.c - linear attention read by its products: a gradient step written into weights is read
  * back, product form answers alike, probes find what is there and nothing else */
-#include "observe/products.h"
 #include "measure/measure.h"
+#include "observe/observe.h"
 
 #include "evaluate/evaluate.h"
 #include "measured.h"
@@ -101,7 +101,7 @@ static void product_form_answers_alike(void **state)
     (void)state;
     il_config c = small(0.3);
     il_model *m = make(&c), *p = NULL;
-    CHECK_OK(il_product_model(&p, m, m, 0, &err));
+    CHECK_OK(il_observe_product_model(&p, m, m, 0, &err));
     answers_near(m, p, 1e-4,
                  "weight 0"); /* float, products of 24 numbers in another order */
     il_model_free(p);
@@ -114,7 +114,7 @@ static void a_step_is_its_own_construction(void **state)
     (void)state;
     il_model *m = gradient_step(), *p = NULL;
     for (int i = 0; i <= 2; i++) {
-        CHECK_OK(il_product_model(&p, m, m, i / 2.0, &err));
+        CHECK_OK(il_observe_product_model(&p, m, m, i / 2.0, &err));
         answers_near(m, p, 1e-5, "a gradient step");
         il_model_free(p);
     }
@@ -156,8 +156,8 @@ static void weights_are_read_as_a_step(void **state)
     }
     CHECK_NEAR(model, algo, 1e-5, "loss of the step");
     double loss;
-    CHECK_OK(il_loss(&loss, m, 200, 1, &err));
-    CHECK_NEAR(loss, model, 1e-6, "il_loss");
+    CHECK_OK(il_observe_loss(&loss, m, 200, 1, &err));
+    CHECK_NEAR(loss, model, 1e-6, "il_observe_loss");
     il_table_free(t);
     il_model_free(m);
 }
@@ -165,7 +165,7 @@ static void weights_are_read_as_a_step(void **state)
 static void other_models_are_refused(void **state)
 {
     (void)state;
-    il_product_shape s;
+    il_observe_product_shape s;
     static const char *const keys[] = { "model.blocks=softmax", "model.n_mlp=8",
                                         "model.bias=true", "model.norm=layernorm" };
     for (int i = 0; i < IL_COUNT(keys); i++) {
@@ -173,7 +173,7 @@ static void other_models_are_refused(void **state)
         il_error e = { 0 };
         CHECK_OK(il_config_set(&c, keys[i], &err));
         il_model *m = make(&c);
-        CHECK(il_product_shape_of(&s, m, &e) == IL_ECONFIG, "%s is read", keys[i]);
+        CHECK(il_observe_product_shape_of(&s, m, &e) == IL_ECONFIG, "%s is read", keys[i]);
         CHECK(strstr(e.text, "linear attention"), "%s: %s", keys[i], e.text);
         il_model_free(m);
     }
@@ -223,14 +223,14 @@ static void the_maps_of_every_mixer_are_found(void **unused)
                                         "model.head_norm=1",     "model.norm=rmsnorm" };
     for (int i = 0; i < IL_COUNT(words); i++) {
         il_config c = small(0.3);
-        il_maps w;
+        il_observe_maps w;
         for (int k = 0; k < IL_COUNT(keys); k++) CHECK_OK(il_config_set(&c, keys[k], &err));
         snprintf(c.model.blocks, sizeof c.model.blocks, "%s", words[i]);
         il_model *m = make(&c);
         int op = 0;
         while (op < m->plan.n_ops && strcmp(m->plan.ops[op].name, "h.0.attn")) op++;
         assert_true(op < m->plan.n_ops);
-        assert_int_equal(il_maps_of(&w, m, &m->plan.ops[op]), 1);
+        assert_int_equal(il_observe_maps_of(&w, m, &m->plan.ops[op]), 1);
         assert_ptr_equal(w.q, weight(m, "h.0.attn.q.weight"));
         assert_ptr_equal(w.k, weight(m, "h.0.attn.k.weight"));
         assert_ptr_equal(w.v, weight(m, "h.0.attn.v.weight"));

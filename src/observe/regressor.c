@@ -1,4 +1,4 @@
-/* reader.c - probes: see reader.h
+/* regressor.c - the regressor of a probe: ridge regression or a small network
  *
  * Inputs of a network are brought to mean 0 and deviation 1 by the fitted rows, targets to mean
  * square 1. The ridge does not count for the constant. Weights of positions start equal; with
@@ -6,7 +6,7 @@
  * Sources: Alain & Bengio 2017, arXiv:1610.01644 (probes); Yang et al. 2023, arXiv:2311.12424 (a
  * softmax over positions, then a network).
  */
-#include "observe/reader.h"
+#include "observe/observe.h"
 
 #include "model/model.h"
 
@@ -15,8 +15,8 @@
 
 enum { BATCH = 256, NETWORK_STEPS = 1000, POSITION_STEPS = 100 };
 
-static int target_of(const il_pairs *p, int i) { return (i + p->shift) % p->n; }
-static int counts(const il_pairs *p, int i)
+static int target_of(const il_regressor_rows *p, int i) { return (i + p->shift) % p->n; }
+static int counts(const il_regressor_rows *p, int i)
 {
     return !p->kept || (p->kept[i] && p->kept[target_of(p, i)]);
 }
@@ -48,8 +48,8 @@ void il_cholesky_solve(double *A, int n, double *B, int m)
 
 /* One probe at work. z: inputs after pooling, of all rows of the fit */
 typedef struct {
-    const il_reader *how;
-    const il_pairs *fit, *test;
+    const il_regressor *how;
+    const il_regressor_rows *fit, *test;
     int P, C, m;
     double *share, *dshare;          /* (P), (P): of positions */
     il_real *a, *da, *moments;       /* (P), (P), (2 P) */
@@ -61,7 +61,7 @@ typedef struct {
     il_arena arena;
 } probe;
 
-static void pool(const probe *p, const il_pairs *from, int i, double *z)
+static void pool(const probe *p, const il_regressor_rows *from, int i, double *z)
 {
     const il_real *x = from->x + (size_t)i * from->stride;
     int C = p->C;
@@ -244,7 +244,8 @@ static void measure_inputs(probe *p)
     }
 }
 
-static void put_input(const probe *p, const il_pairs *from, int i, int row, double *z)
+static void put_input(const probe *p, const il_regressor_rows *from, int i, int row,
+                      double *z)
 {
     il_real *x = p->state->value[p->net->plan.tokens] + (size_t)row * (size_t)p->C;
     pool(p, from, i, z);
@@ -308,7 +309,8 @@ static il_status fit_network(probe *p, il_error *err)
     return status;
 }
 
-static void answer_network(const probe *p, const il_pairs *from, int i, double *yhat)
+static void answer_network(const probe *p, const il_regressor_rows *from, int i,
+                           double *yhat)
 {
     il_state_shape(p->state, 1, 1);
     put_input(p, from, i, 0, p->dz);
@@ -336,11 +338,11 @@ static void layout(probe *p)
     p->deviation = il_take(&p->arena, double, C);
 }
 
-static void score_all(probe *p, il_score *score, double *all)
+static void score_all(probe *p, il_regressor_score *score, double *all)
 {
-    const il_pairs *t = p->test;
+    const il_regressor_rows *t = p->test;
     double n = 0, *yhat = p->dz + p->C + p->m;
-    *score = (il_score){ 0 };
+    *score = (il_regressor_score){ 0 };
     for (int i = 0; i < t->n; i++) {
         const double *y = t->y + (size_t)target_of(t, i) * (size_t)p->m;
         if (!all && !counts(t, i)) continue;
@@ -362,8 +364,9 @@ static void score_all(probe *p, il_score *score, double *all)
     score->power /= n;
 }
 
-il_status il_read(il_score *score, const il_reader *how, const il_pairs *fit,
-                  const il_pairs *test, double *yhat, il_error *err)
+il_status il_regress(il_regressor_score *score, const il_regressor *how,
+                     const il_regressor_rows *fit, const il_regressor_rows *test,
+                     double *yhat, il_error *err)
 {
     probe p = { .how = how,
                 .fit = fit,

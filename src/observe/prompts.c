@@ -1,4 +1,4 @@
-/* evidence.c - prompts with many queries each, and their spectra
+/* prompts.c - prompts with many queries each, and their spectra
  *
  * Examples and queries of a prompt are points of one draw, so they share their function and their
  * distribution. A = X^T X = V diag(lambda) V^T; what is kept of a prompt is lambda, V^T X^T Y and
@@ -15,11 +15,11 @@
 /* Eigenvalues below this part of the largest are rounding: inputs are floats */
 static const double rounding = 1e-12;
 
-static void layout(il_evidence *e, const il_evidence_options *o)
+static void layout(il_observe_prompts *e, const il_observe_draw *o)
 {
     size_t B = (size_t)e->B, Q = (size_t)e->Q, D = (size_t)e->D, O = (size_t)e->outs;
     for (int c = 0; c < e->cells; c++) {
-        il_cell *cell = &e->cell[c];
+        il_observe_cell *cell = &e->cell[c];
         cell->n = o->sizes[c % o->n_sizes];
         cell->lambda = il_take(&e->arena, double, B *D);
         cell->V = il_take(&e->arena, double, B *D *D);
@@ -30,15 +30,15 @@ static void layout(il_evidence *e, const il_evidence_options *o)
 }
 
 typedef struct {
-    il_evidence *e;
-    il_cell *cell;
+    il_observe_prompts *e;
+    il_observe_cell *cell;
     const il_batch *drawn; /* B prompts of n + Q points */
 } spreading;
 
 /* Q questions of one prompt: the same examples, another last point */
 static void ask(const spreading *s, int b)
 {
-    const il_cell *cell = s->cell;
+    const il_observe_cell *cell = s->cell;
     int D = s->drawn->dim, n = cell->n, Q = s->e->Q, O = s->e->outs;
     const il_real *x = s->drawn->x + (size_t)b * (size_t)s->drawn->points * (size_t)D;
     const il_real *y = s->drawn->y + (size_t)b * (size_t)s->drawn->points * (size_t)O;
@@ -75,7 +75,7 @@ static void gram(const spreading *s, int b, double *A, double *G, int m)
 
 static void spectrum(const spreading *s, int b, double *work)
 {
-    const il_cell *cell = s->cell;
+    const il_observe_cell *cell = s->cell;
     int D = s->drawn->dim, Q = s->e->Q, O = s->e->outs, m = Q + O + D;
     double *lambda = cell->lambda + (size_t)b * (size_t)D, *A = work,
            *G = A + (size_t)D * (size_t)D, *rest = G + (size_t)D * (size_t)m;
@@ -97,8 +97,8 @@ static void spectrum(const spreading *s, int b, double *work)
     }
 }
 
-static il_status fill(il_evidence *e, il_cell *cell, const il_evidence_options *o,
-                      il_error *err)
+static il_status fill(il_observe_prompts *e, il_observe_cell *cell,
+                      const il_observe_draw *o, il_error *err)
 {
     il_batch *drawn = NULL;
     int D = e->D, Q = e->Q, O = e->outs, standard = !strcmp(cell->data, "isotropic");
@@ -139,7 +139,8 @@ static int kind_of_data(char name[IL_TEXT], const char *text, int i)
     return 1;
 }
 
-il_status il_evidence_new(il_evidence **out, const il_evidence_options *o, il_error *err)
+il_status il_observe_prompts_new(il_observe_prompts **out, const il_observe_draw *o,
+                                 il_error *err)
 {
     char name[IL_TEXT];
     int kinds = 0;
@@ -154,7 +155,7 @@ il_status il_evidence_new(il_evidence **out, const il_evidence_options *o, il_er
     if ((double)o->prompts * o->queries > IL_MOST)
         return il_fail(err, IL_ECONFIG, "%d prompts of %d queries each are more than %d",
                        o->prompts, o->queries, IL_MOST);
-    il_evidence *e = calloc(1, sizeof *e);
+    il_observe_prompts *e = calloc(1, sizeof *e);
     if (!e) return il_fail(err, IL_EFAIL, "out of memory for prompts");
     e->B = o->prompts;
     e->Q = o->queries;
@@ -169,13 +170,13 @@ il_status il_evidence_new(il_evidence **out, const il_evidence_options *o, il_er
         status = fill(e, &e->cell[c], o, err);
     }
     if (status)
-        il_evidence_free(e);
+        il_observe_prompts_free(e);
     else
         *out = e;
     return status;
 }
 
-void il_evidence_free(il_evidence *e)
+void il_observe_prompts_free(il_observe_prompts *e)
 {
     if (!e) return;
     for (int c = 0; c < e->cells; c++) il_batch_free(e->cell[c].asked);
@@ -183,8 +184,8 @@ void il_evidence_free(il_evidence *e)
     free(e);
 }
 
-il_status il_run_evidence(const il_model *model, const il_evidence *e, il_pass pass,
-                          il_error *err)
+il_status il_observe_run(const il_model *model, const il_observe_prompts *e, il_pass pass,
+                         il_error *err)
 {
     int outs = il_width(&model->plan, model->plan.answer);
     if (outs != e->outs)

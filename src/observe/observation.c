@@ -1,11 +1,11 @@
-/* subject.c - see subject.h */
-#include "observe/subject.h"
+/* observation.c - a model, its layers and the prompts it is shown, from the options of a command */
+#include "observe/observe.h"
 #include "report/report.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-static il_status find_task(il_subject *s, il_error *err)
+static il_status find_task(il_observation *s, il_error *err)
 {
     const il_config *c = &s->model->config;
     const char *text = s->o->task ? s->o->task : c->training.task_name;
@@ -25,7 +25,7 @@ static il_status find_task(il_subject *s, il_error *err)
     return opts ? il_opt_parse(s->draw.task->opts, s->task_opts, opts, name, err) : IL_OK;
 }
 
-static il_status find_sizes(il_subject *s, il_error *err)
+static il_status find_sizes(il_observation *s, il_error *err)
 {
     const char *text = s->o->examples;
     int most = s->model->config.training.curriculum.points.end - 1;
@@ -50,7 +50,7 @@ static il_status find_sizes(il_subject *s, il_error *err)
     return IL_OK;
 }
 
-static il_status set_up(il_subject *s, il_error *err)
+static il_status set_up(il_observation *s, il_error *err)
 {
     const il_config *c = &s->model->config;
     const il_explain_options *o = s->o;
@@ -71,21 +71,21 @@ static il_status set_up(il_subject *s, il_error *err)
     s->draw.dims = dims;
     s->draw.seed = o->seed;
     s->draw.step = 1;
-    IL_TRY(il_layers_new(&s->layers, s->model, o->loops, err));
+    IL_TRY(il_observe_layers_new(&s->layers, s->model, o->loops, err));
     if (o->reading == IL_READING_AUTO && !s->layers->loops && c->model.family == IL_GPT2)
         s->probe = 1;
     return IL_OK;
 }
 
-il_status il_subject_begin(il_subject *s, const il_model *model,
-                           const il_explain_options *options, il_error *err)
+il_status il_observation_begin(il_observation *s, const il_model *model,
+                               const il_explain_options *options, il_error *err)
 {
-    *s = (il_subject){ .model = model, .o = options };
+    *s = (il_observation){ .model = model, .o = options };
     return set_up(s, err);
 }
 
 /* Can prompts be shown to the model, and are their answers numbers? Then they are. */
-static il_status check_prompts(il_subject *s, il_error *err)
+static il_status check_prompts(il_observation *s, il_error *err)
 {
     IL_TRY(il_model_check_prompts(s->model, err));
     for (int i = 0; i < s->draw.n_sizes; i++)
@@ -96,7 +96,7 @@ static il_status check_prompts(il_subject *s, il_error *err)
                    "weights and innerloop eval read them");
 }
 
-il_status il_subject_ask(il_subject *s, il_error *err)
+il_status il_observation_draw(il_observation *s, il_error *err)
 {
     IL_TRY(check_prompts(s, err));
     if (il_task_outs(s->draw.task, s->task_opts, s->draw.dim) > 1)
@@ -105,40 +105,40 @@ il_status il_subject_ask(il_subject *s, il_error *err)
                        "for a model of sequences there are innerloop inspect lens, probe, "
                        "weights, interpolate and sensitivity",
                        s->draw.task->name);
-    return il_evidence_new(&s->evidence, &s->draw, err);
+    return il_observe_prompts_new(&s->prompts, &s->draw, err);
 }
 
-il_status il_subject_ask_all(il_subject *s, il_error *err)
+il_status il_observation_draw_all(il_observation *s, il_error *err)
 {
     IL_TRY(check_prompts(s, err));
-    return il_evidence_new(&s->evidence, &s->draw, err);
+    return il_observe_prompts_new(&s->prompts, &s->draw, err);
 }
 
-il_status il_subject_new(il_subject *s, const il_model *model,
-                         const il_explain_options *options, il_error *err)
+il_status il_observation_new(il_observation *s, const il_model *model,
+                             const il_explain_options *options, il_error *err)
 {
-    IL_TRY(il_subject_begin(s, model, options, err));
-    return il_subject_ask_all(s, err);
+    IL_TRY(il_observation_begin(s, model, options, err));
+    return il_observation_draw_all(s, err);
 }
 
-void il_subject_free(il_subject *s)
+void il_observation_free(il_observation *s)
 {
-    il_evidence_free(s->evidence);
-    il_evidence_free(s->fit);
-    il_layers_free(s->layers);
-    il_readings_free(s->readings);
+    il_observe_prompts_free(s->prompts);
+    il_observe_prompts_free(s->fit);
+    il_observe_layers_free(s->layers);
+    il_observe_answers_free(s->layer_answers);
 }
 
-il_status il_subject_fit(il_subject *s, il_error *err)
+il_status il_observation_draw_fit(il_observation *s, il_error *err)
 {
-    il_evidence_options fit = s->draw;
+    il_observe_draw fit = s->draw;
     fit.prompts *= 8;
     fit.queries = fit.queries > 1 ? il_max(4, fit.queries / 4) : 1;
     fit.step = 2;
-    return il_evidence_new(&s->fit, &fit, err);
+    return il_observe_prompts_new(&s->fit, &fit, err);
 }
 
-il_status il_subject_note(const il_subject *s, il_table *table, il_error *err)
+il_status il_observation_note(const il_observation *s, il_table *table, il_error *err)
 {
     char note[256];
     int loops = s->layers->loops ? s->layers->n : 0;
@@ -150,15 +150,15 @@ il_status il_subject_note(const il_subject *s, il_table *table, il_error *err)
 
 /* ---- whole prompts ------------------------------------------------------------------------- */
 
-int il_subject_passages(const il_subject *s)
+int il_observation_wholes(const il_observation *s)
 {
     return il_model_layout(s->model)->last ? s->draw.n_sizes : 1;
 }
 
-static il_status draw(il_passage *p, const il_subject *s, int prompts, int points,
+static il_status draw(il_observe_whole *p, const il_observation *s, int prompts, int points,
                       uint32_t step, il_error *err)
 {
-    const il_evidence_options *o = &s->draw;
+    const il_observe_draw *o = &s->draw;
     const char *data = strcmp(o->data, "isotropic") ? o->data : NULL;
     il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL, .step = step };
     if (strchr(o->data, ','))
@@ -174,11 +174,11 @@ static il_status draw(il_passage *p, const il_subject *s, int prompts, int point
     return IL_OK;
 }
 
-il_status il_passage_new(il_passage *p, il_subject *s, int i, int prompts, uint32_t step,
-                         il_error *err)
+il_status il_observe_whole_new(il_observe_whole *p, il_observation *s, int i, int prompts,
+                               uint32_t step, il_error *err)
 {
     int last = il_model_layout(s->model)->last, most = 0;
-    *p = (il_passage){ .P = last ? 1 : s->draw.n_sizes };
+    *p = (il_observe_whole){ .P = last ? 1 : s->draw.n_sizes };
     IL_TRY(check_prompts(s, err));
     for (int k = 0; k < p->P; k++) {
         p->examples[k] = s->draw.sizes[last ? i : k];

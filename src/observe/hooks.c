@@ -1,11 +1,15 @@
-/* places.c - see places.h */
-#include "observe/places.h"
+/* hooks.c - hook points: where in a forward pass something can be put
+ *
+ * A hook point is some columns of an op's output in one loop: the stream after a layer, a register of it,
+ * or the output of an op of a block.
+ */
+#include "observe/observe.h"
 
 #include <stdlib.h>
 
 enum { NAMES = 512 };
 
-static void name_place(il_place *p, const il_model *m, const char *what)
+static void name_hook(il_observe_hook *p, const il_model *m, const char *what)
 {
     int loops = m->plan.carry != IL_CARRY_NONE;
     if (loops)
@@ -16,7 +20,7 @@ static void name_place(il_place *p, const il_model *m, const char *what)
 }
 
 /* The op that ends a layer, from 1 */
-static int border_of(const il_model *m, const il_layers *l, int layer)
+static int border_of(const il_model *m, const il_observe_layers *l, int layer)
 {
     if (!l->loops) return l->op[layer - 1];
     for (int j = m->plan.end[IL_PRE]; j < m->plan.end[IL_BODY]; j++)
@@ -25,20 +29,21 @@ static int border_of(const il_model *m, const il_layers *l, int layer)
 }
 
 /* Columns of the stream after every layer */
-static il_status add_layers(il_places *to, const il_model *m, const il_layers *l, int at,
-                            int columns, const char *part, il_error *err)
+static il_status add_layers(il_observe_hooks *to, const il_model *m,
+                            const il_observe_layers *l, int at, int columns,
+                            const char *part, il_error *err)
 {
-    to->place = calloc((size_t)l->n, sizeof *to->place);
-    if (!to->place) return il_fail(err, IL_EFAIL, "out of memory for places");
+    to->hook = calloc((size_t)l->n, sizeof *to->hook);
+    if (!to->hook) return il_fail(err, IL_EFAIL, "out of memory for hooks");
     for (int i = 1; i <= l->n; i++) {
-        il_place *p = &to->place[to->n++];
-        *p = (il_place){ .op = border_of(m, l, i),
-                         .loop = l->loops ? i - 1 : 0,
-                         .at = at,
-                         .columns = columns,
-                         .width = l->width,
-                         .layer = i,
-                         .name = l->names[i - 1] };
+        il_observe_hook *p = &to->hook[to->n++];
+        *p = (il_observe_hook){ .op = border_of(m, l, i),
+                                .loop = l->loops ? i - 1 : 0,
+                                .at = at,
+                                .columns = columns,
+                                .width = l->width,
+                                .layer = i,
+                                .name = l->names[i - 1] };
         size_t n = strlen(p->name.text);
         if (part) snprintf(p->name.text + n, IL_NAME - n, " %.20s", part);
     }
@@ -58,20 +63,20 @@ static int is_called(const il_op *op, const char *at)
     return !strcmp(op->name, at) || !strcmp(part_of(op->name), at);
 }
 
-static il_status add_ops(il_places *to, const il_model *m, const il_layers *l,
-                         const char *at, int n, il_error *err)
+static il_status add_ops(il_observe_hooks *to, const il_model *m,
+                         const il_observe_layers *l, const char *at, int n, il_error *err)
 {
     int loops = l->loops ? l->n : 1;
-    to->place = calloc((size_t)n * (size_t)loops, sizeof *to->place);
-    if (!to->place) return il_fail(err, IL_EFAIL, "out of memory for places");
+    to->hook = calloc((size_t)n * (size_t)loops, sizeof *to->hook);
+    if (!to->hook) return il_fail(err, IL_EFAIL, "out of memory for hooks");
     for (int loop = 0; loop < loops; loop++)
         for (int j = m->plan.end[IL_PRE]; j < m->plan.end[IL_BODY]; j++) {
             const il_op *op = &m->plan.ops[j];
             if (!is_called(op, at)) continue;
-            il_place *p = &to->place[to->n++];
-            *p = (il_place){ .op = j, .loop = loop };
+            il_observe_hook *p = &to->hook[to->n++];
+            *p = (il_observe_hook){ .op = j, .loop = loop };
             p->width = p->columns = m->plan.slots[op->out].width;
-            name_place(p, m, op->name);
+            name_hook(p, m, op->name);
         }
     return IL_OK;
 }
@@ -94,14 +99,14 @@ static il_status unknown(const il_model *m, const il_registers *parts, const cha
                    near ? "'?" : "; innerloop show lists them");
 }
 
-il_status il_places_new(il_places *to, const il_model *m, const il_layers *l,
-                        const char *at, il_error *err)
+il_status il_observe_hooks_new(il_observe_hooks *to, const il_model *m,
+                               const il_observe_layers *l, const char *at, il_error *err)
 {
     il_registers parts;
     int n = 0;
-    *to = (il_places){ 0 };
+    *to = (il_observe_hooks){ 0 };
     if (!at) return add_layers(to, m, l, 0, l->width, NULL, err);
-    il_registers_of(&parts, m);
+    il_observe_registers(&parts, m);
     for (int i = 0; i < parts.n; i++)
         if (!strcmp(parts.name[i], at))
             return add_layers(to, m, l, parts.at[i], il_register_width(&parts, i), at, err);
@@ -110,8 +115,8 @@ il_status il_places_new(il_places *to, const il_model *m, const il_layers *l,
     return n ? add_ops(to, m, l, at, n, err) : unknown(m, &parts, at, err);
 }
 
-void il_places_free(il_places *p)
+void il_observe_hooks_free(il_observe_hooks *p)
 {
-    free(p->place);
-    *p = (il_places){ 0 };
+    free(p->hook);
+    *p = (il_observe_hooks){ 0 };
 }

@@ -1,4 +1,4 @@
-/* readings.c - what a model would answer if it stopped after a layer
+/* layer_answers.c - what a model would answer if it stopped after a layer
  *
  * The lens puts the model's own end (its final norm and read-out, if asked its last blocks too)
  * behind every layer; after a loop that is what the model itself answers. The probe is a ridge
@@ -7,25 +7,24 @@
  * arXiv:2310.17086 (trained linear read-outs).
  */
 #include "observe/observe.h"
-#include "observe/reader.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 enum { TOGETHER = 4 }; /* prompts that run together */
 
-static void layout(il_readings *r, size_t points)
+static void layout(il_observe_answers *r, size_t points)
 {
     size_t size = il_product(il_product((size_t)r->layers, points), (size_t)r->outs);
-    r->names = il_take(&r->arena, il_label, r->layers);
+    r->names = il_take(&r->arena, il_observe_label, r->layers);
     r->yhat = il_take(&r->arena, double, size);
 }
 
-static il_status blank(il_readings **out, int layers, size_t points, int outs,
+static il_status blank(il_observe_answers **out, int layers, size_t points, int outs,
                        il_error *err)
 {
-    il_readings *r = calloc(1, sizeof *r);
-    if (!r) return il_fail(err, IL_EFAIL, "out of memory for readings");
+    il_observe_answers *r = calloc(1, sizeof *r);
+    if (!r) return il_fail(err, IL_EFAIL, "out of memory for the answers of layers");
     r->layers = layers;
     r->outs = outs;
     layout(r, points);
@@ -39,12 +38,13 @@ static il_status blank(il_readings **out, int layers, size_t points, int outs,
     return IL_OK;
 }
 
-il_status il_readings_blank(il_readings **out, int layers, size_t answers, il_error *err)
+il_status il_observe_answers_blank(il_observe_answers **out, int layers, size_t answers,
+                                   il_error *err)
 {
     return blank(out, layers, answers, 1, err);
 }
 
-void il_readings_free(il_readings *r)
+void il_observe_answers_free(il_observe_answers *r)
 {
     if (!r) return;
     il_arena_free(&r->arena);
@@ -54,12 +54,13 @@ void il_readings_free(il_readings *r)
 /* ---- the lens ------------------------------------------------------------------------------- */
 
 typedef struct {
-    const il_layers *layers;
-    il_readings *to;
+    const il_observe_layers *layers;
+    il_observe_answers *to;
     size_t points;
     int P;           /* tokens of a prompt that are read */
     const int *read; /* (P); NULL: the query's */
-    size_t rows; /* of a stream; scratch holds (readings, rows, width): after each layer */
+    size_t
+        rows; /* of a stream; scratch holds (layer answers, rows, width): after each layer */
 } lens;
 
 static void write_down(const il_shard *q, const il_state *s, int layer)
@@ -109,15 +110,15 @@ static void visit(const il_shard *q, il_state *s, int loop)
     }
 }
 
-static size_t most_rows(const il_model *model, const il_evidence *e)
+static size_t most_rows(const il_model *model, const il_observe_prompts *e)
 {
     int n = 0;
     for (int c = 0; c < e->cells; c++) n = il_max(n, e->cell[c].n);
     return (size_t)TOGETHER * (size_t)il_model_tokens(model, n + 1);
 }
 
-/* Of evidence, or of whole prompts where there is a batch */
-static il_status look(lens *l, const il_model *model, const il_evidence *e,
+/* Of prompts, or of whole prompts where there is a batch */
+static il_status look(lens *l, const il_model *model, const il_observe_prompts *e,
                       const il_batch *batch, il_error *err)
 {
     int n = l->to->layers, loops = l->layers->loops ? n : 1;
@@ -131,19 +132,20 @@ static il_status look(lens *l, const il_model *model, const il_evidence *e,
                      .tap = tap,
                      .context = l };
     il_status status = batch ? il_run_prompts(model, batch, &pass, err)
-                             : il_run_evidence(model, e, pass, err);
-    if (status) il_readings_free(l->to);
+                             : il_observe_run(model, e, pass, err);
+    if (status) il_observe_answers_free(l->to);
     return status;
 }
 
-il_status il_readings_lens(il_readings **out, const il_model *model,
-                           const il_layers *layers, int tail, const il_evidence *e,
-                           il_error *err)
+il_status il_observe_answers_lens(il_observe_answers **out, const il_model *model,
+                                  const il_observe_layers *layers, int tail,
+                                  const il_observe_prompts *e, il_error *err)
 {
     int n = layers->loops ? layers->n : layers->n - tail;
-    lens l = {
-        .layers = layers, .points = il_points(e), .P = 1, .rows = most_rows(model, e)
-    };
+    lens l = { .layers = layers,
+               .points = il_observe_points(e),
+               .P = 1,
+               .rows = most_rows(model, e) };
     if (n < 1)
         return il_fail(err, IL_ECONFIG, "a tail of %d leaves none of %d layers", tail,
                        layers->n);
@@ -153,9 +155,9 @@ il_status il_readings_lens(il_readings **out, const il_model *model,
     return IL_OK;
 }
 
-il_status il_readings_whole(il_readings **out, const il_model *model,
-                            const il_layers *layers, const il_batch *batch, int P,
-                            const int *tokens, il_error *err)
+il_status il_observe_answers_whole(il_observe_answers **out, const il_model *model,
+                                   const il_observe_layers *layers, const il_batch *batch,
+                                   int P, const int *tokens, il_error *err)
 {
     size_t T = (size_t)il_model_tokens(model, batch->points);
     lens l = { .layers = layers,
@@ -182,12 +184,12 @@ typedef struct {
     const probe_room *room;
     size_t seen, points;
     int C;
-    il_readings *to;
+    il_observe_answers *to;
     il_status *status; /* (layers) */
 } probes;
 
-static void probe_layout(probe_room *r, const il_layers *l, size_t seen, size_t points,
-                         size_t outs)
+static void probe_layout(probe_room *r, const il_observe_layers *l, size_t seen,
+                         size_t points, size_t outs)
 {
     size_t each = (size_t)l->n * (size_t)l->width;
     r->seen = il_take(&r->arena, il_real, il_product(each, seen));
@@ -196,7 +198,7 @@ static void probe_layout(probe_room *r, const il_layers *l, size_t seen, size_t 
     r->y = il_take(&r->arena, double, il_product(points, outs));
 }
 
-static void copy_answers(double *to, const il_evidence *e)
+static void copy_answers(double *to, const il_observe_prompts *e)
 {
     size_t each = (size_t)e->B * (size_t)e->Q * (size_t)e->outs;
     for (int c = 0; c < e->cells; c++)
@@ -208,30 +210,31 @@ static void probe_layer(void *context, int layer, int worker)
 {
     const probes *s = context;
     size_t C = (size_t)s->C, l = (size_t)layer;
-    il_score score;
-    il_pairs fit = { .x = s->room->seen + l * s->seen * C,
-                     .stride = C,
-                     .positions = 1,
-                     .width = s->C,
-                     .y = s->room->asked,
-                     .n = (int)s->seen,
-                     .outs = s->to->outs };
-    il_pairs test = fit;
+    il_regressor_score score;
+    il_regressor_rows fit = { .x = s->room->seen + l * s->seen * C,
+                              .stride = C,
+                              .positions = 1,
+                              .width = s->C,
+                              .y = s->room->asked,
+                              .n = (int)s->seen,
+                              .outs = s->to->outs };
+    il_regressor_rows test = fit;
     test.x = s->room->stream + l * s->points * C;
     test.y = s->room->y;
     test.n = (int)s->points;
     (void)worker;
-    s->status[layer] = il_read(&score, &(il_reader){ .shrink = 1e-4 }, &fit, &test,
-                               s->to->yhat + l * s->points * (size_t)s->to->outs, NULL);
+    s->status[layer] = il_regress(&score, &(il_regressor){ .shrink = 1e-4 }, &fit, &test,
+                                  s->to->yhat + l * s->points * (size_t)s->to->outs, NULL);
 }
 
-il_status il_readings_probe(il_readings **out, const il_model *model,
-                            const il_layers *layers, const il_evidence *fit,
-                            const il_evidence *e, il_error *err)
+il_status il_observe_answers_probe(il_observe_answers **out, const il_model *model,
+                                   const il_observe_layers *layers,
+                                   const il_observe_prompts *fit,
+                                   const il_observe_prompts *e, il_error *err)
 {
-    il_readings *r;
+    il_observe_answers *r;
     probe_room room = { 0 };
-    size_t seen = il_points(fit), points = il_points(e);
+    size_t seen = il_observe_points(fit), points = il_observe_points(e);
     il_status done[IL_LAYERS] = { 0 };
     if (layers->n > IL_LAYERS)
         return il_fail(err, IL_ECONFIG, "more than %d layers are not probed", IL_LAYERS);
@@ -243,9 +246,9 @@ il_status il_readings_probe(il_readings **out, const il_model *model,
         probe_layout(&room, layers, seen, points, (size_t)e->outs);
         copy_answers(room.asked, fit);
         copy_answers(room.y, e);
-        status = il_layers_stream(layers, model, fit, room.seen, err);
+        status = il_observe_stream(layers, model, fit, room.seen, err);
     }
-    if (!status) status = il_layers_stream(layers, model, e, room.stream, err);
+    if (!status) status = il_observe_stream(layers, model, e, room.stream, err);
     if (!status) {
         probes s = { &room, seen, points, layers->width, r, done };
         il_parallel(layers->n, probe_layer, &s);
@@ -254,7 +257,7 @@ il_status il_readings_probe(il_readings **out, const il_model *model,
     }
     il_arena_free(&room.arena);
     if (status)
-        il_readings_free(r);
+        il_observe_answers_free(r);
     else
         *out = r;
     return status;
