@@ -99,6 +99,23 @@ static void points_and_loops_agree(void **state)
     il_table_free(loops);
 }
 
+/* It may end before the model's own loops, where the note is of its last row. */
+static void a_table_by_loops_may_end_early(void **state)
+{
+    (void)state;
+    il_eval_options o = { .prompts = 20, .seed = 4, .loops = 1 };
+    il_table *one, *all;
+    CHECK_OK(il_eval(&one, model, &o, IL_EVAL_LOOPS, &err));
+    o.loops = 0; /* four times the model's two */
+    CHECK_OK(il_eval(&all, model, &o, IL_EVAL_LOOPS, &err));
+    assert_int_equal(il_table_rows(one), 1);
+    assert_int_equal(il_table_rows(all), 8);
+    for (int c = 1; c < 4; c++)
+        CHECK_NEAR(il_table_number(one, 0, c), il_table_number(all, 0, c), 0, "one loop");
+    il_table_free(one);
+    il_table_free(all);
+}
+
 /* One row: the mean over points, of the model and of an algorithm */
 static void the_mean_is_that_of_the_points(void **state)
 {
@@ -198,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_change_nothing),
         cmocka_unit_test(points_and_loops_agree),
+        cmocka_unit_test(a_table_by_loops_may_end_early),
         cmocka_unit_test(the_mean_is_that_of_the_points),
         cmocka_unit_test(classes_are_counted),
         cmocka_unit_test(limits_are_named),
