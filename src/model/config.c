@@ -274,7 +274,7 @@ il_status il_config_override(il_config *config, const char *const *assignments, 
     for (int first = 1; first >= 0; first--) /* what others stand on */
         for (int i = 0; i < n; i++) {
             char path[IL_YAML_PATH];
-            const char *value;
+            const char *value = NULL;
             IL_TRY(key_of(path, &value, assignments[i], err));
             if (first == (part_named(path) >= 0)) IL_TRY(set(config, path, value, err));
         }
