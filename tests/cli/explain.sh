@@ -25,7 +25,7 @@ expect 0 '' il inspect weights sequences
 expect 0 '' il inspect similarity sequences --prompts 16
 expect 3 'draws sequences' il explain sequences --data kappa=3
 
-expect 3 "reading = 'tea' is not auto, lens or probe" il explain run --reading tea
+expect 2 "reading = 'tea' is none of auto|lens|probe" il explain run --reading tea
 expect 3 "did you mean 'kappa'" il explain run --data kapa=3
 expect 3 'a shift of the queries alone' il explain run --data opposite
 expect 3 "examples = '4;6'" il explain run --examples '4;6'
