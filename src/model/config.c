@@ -47,15 +47,6 @@ static int is_group(const char *path)
     return !strcmp(path, "training.task_kwargs");
 }
 
-/* Which part a key names the row of, or -1 */
-static int part_named(const char *key)
-{
-    static const il_config any;
-    for (int part = 0; part < IL_CONFIG_PARTS; part++)
-        if (!strcmp(il_config_part_of(&any, part).key, key)) return part;
-    return -1;
-}
-
 /* The row of a part that has an option of this name, or NULL */
 static const char *row_with(int part, const char *option)
 {
@@ -215,7 +206,7 @@ static il_status set(il_config *c, const char *path, const char *value, il_error
         strpbrk(value, "\t\r\n"))
         return il_fail(err, IL_ECONFIG, "%s must be one line of text, at most %d bytes",
                        path, IL_TEXT - 1);
-    int part = part_named(path);
+    int part = il_config_part_named(path);
     if (part >= 0) return set_part(c, part, o, value, err);
     return il_opt_set(o, target, path, value, err);
 }
@@ -276,7 +267,8 @@ il_status il_config_override(il_config *config, const char *const *assignments, 
             char path[IL_YAML_PATH];
             const char *value = NULL;
             IL_TRY(key_of(path, &value, assignments[i], err));
-            if (first == (part_named(path) >= 0)) IL_TRY(set(config, path, value, err));
+            if (first == (il_config_part_named(path) >= 0))
+                IL_TRY(set(config, path, value, err));
         }
     return IL_OK;
 }
@@ -320,7 +312,7 @@ static il_status apply_all(il_config *c, const il_yaml *yaml, char *notes, size_
 {
     int n = il_yaml_count(yaml), told[IL_COUNT(ignored)] = { 0 };
     for (int i = 0; i < n; i++) /* what others stand on */
-        if (part_named(il_yaml_at(yaml, i)->path) >= 0)
+        if (il_config_part_named(il_yaml_at(yaml, i)->path) >= 0)
             IL_TRY(apply(c, il_yaml_at(yaml, i), err));
     for (int i = 0; i < n; i++) {
         const il_leaf *leaf = il_yaml_at(yaml, i);
@@ -436,7 +428,7 @@ il_status il_config_fill(const void *context, FILE *f, il_error *err)
     for (const il_opt *o = il_config_opts(); o->type != IL_OPT_END; o++) {
         write_option(o, config, o->name, open, f);
         open = o->name;
-        int part = part_named(o->name);
+        int part = il_config_part_named(o->name);
         if (part < 0) continue;
         il_config_part p = il_config_part_of(config, part);
         for (const il_opt *t = p.opts; t && t->type != IL_OPT_END; t++) {

@@ -24,6 +24,7 @@ typedef struct {
     int known;    /* there is a row of this name */
 } il_config_part;
 
+int il_config_part_named(const char *key); /* the part of this key, or -1 */
 il_config_part il_config_part_of(const il_config *config, int part);
 /* The name of row i of a part, and its options; NULL past the last */
 const char *il_config_part_row(int part, int i, const il_opt **opts);

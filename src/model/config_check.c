@@ -30,10 +30,8 @@ static il_status check_ramp(const il_ramp *r, const char *name, int limit, const
     return IL_OK;
 }
 
-il_status il_config_check(const il_config *c, il_error *err)
+static il_status check_parts(const il_config *c, il_error *err)
 {
-    IL_GIVEN(err, "config", c);
-    IL_TRY(il_opt_check(il_config_opts(), c, "", err));
     for (int part = 0; part < IL_CONFIG_PARTS; part++) {
         il_config_part p = il_config_part_of(c, part);
         if (!p.known)
@@ -41,6 +39,14 @@ il_status il_config_check(const il_config *c, il_error *err)
                            il_show(p.name).text, p.what);
         IL_TRY(il_opt_check(p.opts, p.target, "training.", err));
     }
+    return IL_OK;
+}
+
+il_status il_config_check(const il_config *c, il_error *err)
+{
+    IL_GIVEN(err, "config", c);
+    IL_TRY(il_opt_check(il_config_opts(), c, "", err));
+    IL_TRY(check_parts(c, err));
     const il_task *task = il_task_find(c->training.task_name);
 
     const il_layout *layout = il_layout_at(c->model.tokens);

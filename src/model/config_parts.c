@@ -27,6 +27,13 @@ static const struct {
       TRAINING(optimizer_opts), sizeof(double) * IL_OPTIMIZER_OPTS },
 };
 
+int il_config_part_named(const char *key)
+{
+    for (int part = 0; part < IL_CONFIG_PARTS; part++)
+        if (!strcmp(parts[part].key, key)) return part;
+    return -1;
+}
+
 const char *il_config_part_row(int part, int i, const il_opt **opts)
 {
     return parts[part].row(i, opts);
