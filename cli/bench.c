@@ -12,12 +12,6 @@ static const il_opt opts[] = {
     { 0 },
 };
 
-static const il_opt *settings(int words, char *const *word)
-{
-    (void)words, (void)word;
-    return il_options("bench", NULL);
-}
-
 static double ask_peer(void *context, const char *row, int threads, char name[IL_TEXT])
 {
     return cli_peer_run(context, row, threads, name);
@@ -155,6 +149,6 @@ const cli_command cmd_bench = {
             "their seconds by ours. docs/performance.md says what the rows are.",
     .options = opts,
     .size = sizeof(options),
-    .settings = settings,
+    .kind = "bench",
     .run = run,
 };

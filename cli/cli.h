@@ -41,8 +41,9 @@ typedef struct {
     const char *help;  /* a paragraph, or NULL */
     const il_opt *options;
     size_t size; /* of the struct that `options` describe */
-    /* Options that the library reads, and the command hands on. Which ones they are may stand in the
-     * words, all of the command line behind its name; NULL: none. */
+    const char *
+        kind; /* options that the library reads, and the command hands on: il_options(kind, NULL) */
+    /* The same where the words say which they are: all of the command line behind the command's name. */
     const il_opt *(*settings)(int words, char *const *word);
     const il_opt *(*keys)(int words,
                           char *const *word); /* and the keys of key=value words */
@@ -88,6 +89,8 @@ void cli_show_option(char text[CLI_SHOWN], const il_opt *option, int with_value)
 /* Its default as text, "" for a flag that takes no value and where the help says what holds without it. */
 void cli_show_default(char text[CLI_SHOWN], const il_opt *option, int flag);
 
+/* The library's options, by `kind` or by the words; NULL: none. */
+const il_opt *cli_settings(const cli_command *command, int words, char *const *word);
 /* The value of a setting that was given, NULL for one that was not. */
 const char *cli_setting(const cli_call *call, const char *key);
 

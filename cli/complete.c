@@ -179,7 +179,7 @@ static void offer_argument(const cli_command *c, int index, int n, char *const *
 
 static void complete(const cli_command *c, int n, char *const *word)
 {
-    const il_opt *tables[] = { c->options, c->settings ? c->settings(n, word) : NULL };
+    const il_opt *tables[] = { c->options, cli_settings(c, n, word) };
     const char *typed = word[n - 1], *before = n > 1 ? word[n - 2] : "", *equals;
     const il_opt *o =
         before[0] == '-' && !strchr(before, '=') ? find(tables, 2, before) : NULL;

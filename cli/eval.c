@@ -36,14 +36,13 @@ static il_status draw(const il_model *model, const il_table *table, const cli_ca
                       il_error *err)
 {
     const options *o = call->options;
-    int dims = 0;
-    for (int i = 0; i < call->n_settings; i++)
-        if (!strncmp(call->settings[i], "dims=", 5)) dims = atoi(call->settings[i] + 5);
+    const char *dims = cli_setting(call, "dims");
     char path[CLI_PATH];
     if (snprintf(path, sizeof path, "%s", o->figure) >= CLI_PATH)
         return il_fail(err, IL_EUSAGE, "eval: --figure: the path is too long");
     if (cli_ends_with(path, ".svg")) path[strlen(path) - strlen(".svg")] = 0;
-    return cli_draw(model, table, path, o->by == LOOPS, dims, err);
+    return cli_draw(model, table, path, o->by == LOOPS, dims ? (int)strtod(dims, NULL) : 0,
+                    err);
 }
 
 static il_status evaluate(const il_model *model, const cli_call *call, il_error *err)

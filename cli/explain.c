@@ -14,12 +14,6 @@ static const il_opt opts[] = {
     { 0 },
 };
 
-static const il_opt *settings(int words, char *const *word)
-{
-    (void)words, (void)word;
-    return il_options("explain", NULL);
-}
-
 static void print_number(const char *name, double x)
 {
     printf(",\"%s\":", name);
@@ -114,6 +108,6 @@ const cli_command cmd_explain = {
         "that is left unexplained.",
     .options = opts,
     .size = sizeof(options),
-    .settings = settings,
+    .kind = "explain",
     .run = run,
 };

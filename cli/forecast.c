@@ -28,12 +28,6 @@ static const il_opt opts[] = {
     { 0 },
 };
 
-static const il_opt *settings(int words, char *const *word)
-{
-    (void)words, (void)word;
-    return il_options("forecast", NULL);
-}
-
 typedef struct {
     const cli_call *call;
     const options *o;
@@ -459,6 +453,6 @@ const cli_command cmd_forecast = {
             "read the intervals: docs/forecast.md.",
     .options = opts,
     .size = sizeof(options),
-    .settings = settings,
+    .kind = "forecast",
     .run = run,
 };

@@ -24,9 +24,9 @@ static void print_options(const il_opt *table, int keys)
 void cli_help(const cli_row *row, int words, char *const *word)
 {
     const cli_command *c = row->command;
-    const il_opt *settings = c->settings ? c->settings(words, word) : NULL;
+    const il_opt *settings = cli_settings(c, words, word);
     printf("innerloop %s%s%s", row->name, *c->words ? " " : "", c->words);
-    puts(c->options || c->settings ? " [OPTIONS]" : "");
+    puts(c->options ? " [OPTIONS]" : "");
     putchar('\n');
     cli_wrap(row->summary, 0);
     if (c->help) {

@@ -87,8 +87,7 @@ int main(int argc, char **argv)
     if (status == IL_EUSAGE) {
         const cli_command *c = row ? row->command : NULL;
         fprintf(stderr, "usage: innerloop %s %s%s\n", row ? row->name : "COMMAND",
-                c ? c->words : "[ARGUMENTS]",
-                c && (c->options || c->settings) ? " [OPTIONS]" : "");
+                c ? c->words : "[ARGUMENTS]", c && c->options ? " [OPTIONS]" : "");
     }
     return (int)status;
 }

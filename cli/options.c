@@ -185,11 +185,16 @@ il_status cli_parse(cli_call *call, const cli_row *row, int argc, char **argv,
     const cli_command *c = row->command;
     parser p = { .name = row->name,
                  .keys = c->keys != NULL,
-                 .table = { c->options,
-                            c->settings ? c->settings(argc - 1, argv + 1) : NULL },
+                 .table = { c->options, cli_settings(c, argc - 1, argv + 1) },
                  .call = call };
     CLI_TRY(begin(call, &p, row, argc, argv, err));
     return parse(&p, c, argc, argv, err);
+}
+
+const il_opt *cli_settings(const cli_command *c, int words, char *const *word)
+{
+    if (c->settings) return c->settings(words, word);
+    return c->kind ? il_options(c->kind, NULL) : NULL;
 }
 
 const char *cli_setting(const cli_call *call, const char *key)

@@ -13,12 +13,6 @@ static const il_opt opts[] = {
     { 0 },
 };
 
-static const il_opt *settings(int words, char *const *word)
-{
-    (void)words, (void)word;
-    return il_options("predict", NULL);
-}
-
 static il_status write_scores(const il_prediction *p, il_error *err)
 {
     const char *const names[] = { "model", "ridge", "ols", "mean" };
@@ -151,6 +145,6 @@ const cli_command cmd_predict = {
         "Text, missing cells and tables larger than the model: docs/predict.md.",
     .options = opts,
     .size = sizeof(options),
-    .settings = settings,
+    .kind = "predict",
     .run = run,
 };

@@ -81,7 +81,7 @@ static void put_head(const char *first)
 static void put_command(const cli_row *row)
 {
     const cli_command *c = row->command;
-    const il_opt *settings = c->settings ? c->settings(0, NULL) : NULL;
+    const il_opt *settings = cli_settings(c, 0, NULL);
     printf("\n### %s\n\n`innerloop %s%s%s%s`\n\n%s.\n", row->name, row->name,
            *c->words ? " " : "", c->words, c->options ? " [OPTIONS]" : "", row->summary);
     if (c->help) printf("\n%s\n", c->help);
@@ -203,7 +203,7 @@ static void put_man_command(const cli_row *row)
         put_roff(c->help);
         putchar('\n');
     }
-    put_man_options(c->settings ? c->settings(0, NULL) : NULL);
+    put_man_options(cli_settings(c, 0, NULL));
     put_man_options(c->options);
 }
 
