@@ -206,6 +206,10 @@ const il_op_kind *il_op_find(const char *name);
  * such map is behind it. */
 int il_heads_of(il_heads *heads, const il_plan *plan, const il_op *op);
 const il_op *il_heads_map(const il_plan *plan, const il_op *op, il_role role, int *row);
+/* Whether weight i is a linear map of the body. It may join several, one below the other, as queries, keys
+ * and values: the row behind `row` at which the next one begins, or the weight ends. */
+int il_map_inner(const il_plan *plan, int i);
+int il_map_end(const il_plan *plan, int i, int row);
 
 /* ---- models and states ----------------------------------------------------------------------- */
 

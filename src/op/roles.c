@@ -54,6 +54,26 @@ const il_op *il_heads_map(const il_plan *p, const il_op *op, il_role role, int *
     return map_before(p, op->in[h.input[role]]);
 }
 
+int il_map_inner(const il_plan *p, int i)
+{
+    for (const il_op *op = p->ops; op < p->ops + p->n_ops; op++)
+        if (op->section == IL_BODY && op->kind->form == IL_FORM_MAP && op->par[0] == i)
+            return 1;
+    return 0;
+}
+
+int il_map_end(const il_plan *p, int i, int row)
+{
+    int end = p->params[i].rows;
+    for (const il_op *op = p->ops; op < p->ops + p->n_ops; op++)
+        for (int role = 0; role < IL_ROLE_OUTPUT; role++) {
+            int first;
+            const il_op *map = il_heads_map(p, op, (il_role)role, &first);
+            if (map && map->par[0] == i && first > row && first < end) end = first;
+        }
+    return end;
+}
+
 int il_registers_add(il_registers *r, const char *name, int width)
 {
     if (r->n == IL_REGISTERS) return -1;

@@ -13,16 +13,19 @@ enum { IL_MOMENTS = 2 }; /* of a weight, at most */
 /* One step of a weight, or of a piece of it */
 typedef struct {
     const char *name; /* of the weight, as in checkpoints; "" where there is none */
-    int rows,
-        cols; /* of the whole weight as stored, (out, in); a vector has 0 rows, and does not decay */
+    /* Of the weight as stored, (out, in), or with `whole` of one of the maps that it joins, as queries, keys
+     * and values; a vector has 0 rows, and does not decay */
+    int rows, cols;
+    int inner; /* a linear map of the blocks, not read-in, read-out or a table of positions or classes */
     size_t n;                    /* elements here */
     il_real *w;                  /* (n) */
     il_real *moment[IL_MOMENTS]; /* (n) each; zeros before the first step */
     const il_real *grad;         /* (n) */
     il_real scale;               /* of the gradient: less than 1 where it is clipped */
     double rate;
-    int64_t step;  /* from 1 */
-    il_real *work; /* what `whole` asked for */
+    double share; /* rate over the recipe's learning_rate: what the schedule leaves of it */
+    int64_t step; /* from 1 */
+    il_real *work; /* what `whole` asked for, 64-byte aligned */
 } il_update;
 
 typedef struct {
@@ -35,9 +38,10 @@ typedef struct {
         int positive;     /* is never below 0 */
     } moments[IL_MOMENTS + 1];
     void (*step)(const void *opts, const il_update *u);
-    /* For a weight that must be changed as a whole, as orthogonalised updates are: the elements of scratch
-     * that takes. 0, or NULL for all weights: any piece of it may be changed by itself. */
-    size_t (*whole)(const void *opts, const char *name, int rows, int cols);
+    /* For a map that must be changed as a whole, as orthogonalised updates are: the elements of scratch
+     * that takes. 0, or NULL for all weights: any piece of it may be changed by itself. Of the update,
+     * name, rows, cols and inner are known. */
+    size_t (*whole)(const void *opts, const il_update *u);
 } il_optimizer;
 
 #define IL_OPTIMIZER(name) extern const il_optimizer il_optimizer_##name;

@@ -12,11 +12,10 @@
 
 enum { CHUNK = 1 << 14 }; /* elements of one piece of the update */
 
-/* A piece of weight `param` */
+/* A piece of weight `param`, or of the map in it that has `rows` rows */
 typedef struct {
-    int param;
+    int param, rows, inner;
     size_t from, n; /* in the weights of the model */
-    size_t work;    /* where its scratch begins */
 } chunk;
 
 struct il_trainer {
@@ -28,7 +27,8 @@ struct il_trainer {
     il_real
         *grads; /* (slots, n_weights); the first holds their sum after a step's gradient */
     il_moments moments;
-    il_real *work; /* (n_work): scratch of the optimiser where it changes whole weights */
+    il_real
+        *work; /* (workers, n_work): scratch of the optimiser where it changes whole maps */
     size_t n_work;
     double *losses;  /* (slots) */
     double *squares; /* (chunks) */
@@ -46,34 +46,57 @@ static void layout(il_trainer *t)
     t->grads = il_take(&t->arena, il_real, il_product(p->n_weights, (size_t)slots));
     for (int k = 0; t->moments.of->moments[k].name; k++)
         t->moments.data[k] = il_take(&t->arena, il_real, p->n_weights);
-    t->work = il_take(&t->arena, il_real, t->n_work);
+    t->work = il_take(&t->arena, il_real, il_product(t->n_work, (size_t)il_workers()));
     t->losses = il_take(&t->arena, double, slots);
     t->squares = il_take(&t->arena, double, t->n_chunks);
     t->chunks = il_take(&t->arena, chunk, t->n_chunks);
     t->states = il_take(&t->arena, il_state *, t->n_states);
 }
 
-/* Cuts every weight that need not stay whole into chunks; counts them when there is no memory for them yet. */
+/* The scratch that a map takes, 0 if it need not stay whole; of a whole number of cache lines */
+static size_t scratch_of(const il_trainer *t, int i, int rows, int inner)
+{
+    const il_optimizer *of = t->moments.of;
+    const il_param *w = &t->model->plan.params[i];
+    il_update u = { .name = w->name, .rows = rows, .cols = w->cols, .inner = inner };
+    if (!of->whole) return 0;
+    return (of->whole(t->model->config.training.optimizer_opts, &u) + 15) / 16 * 16;
+}
+
+/* Pieces of at most `most` elements of `rows` rows of weight i (a vector has 0); counted when there is no
+ * memory for them yet */
+static void cut(il_trainer *t, int i, int row, int rows, int inner, size_t most)
+{
+    const il_param *w = &t->model->plan.params[i];
+    size_t begin = w->offset + (size_t)row * (size_t)w->cols,
+           size = (size_t)(rows ? rows : 1) * (size_t)w->cols;
+    for (size_t from = 0; from < size; from += most, t->n_chunks++)
+        if (t->chunks)
+            t->chunks[t->n_chunks] =
+                (chunk){ .param = i,
+                         .rows = rows,
+                         .inner = inner,
+                         .from = begin + from,
+                         .n = size - from < most ? size - from : most };
+}
+
+/* Cuts every weight into chunks: where the optimiser wants whole maps, into those that it joins. */
 static void cut_chunks(il_trainer *t)
 {
     const il_plan *p = &t->model->plan;
-    const il_optimizer *of = t->moments.of;
-    const void *opts = t->model->config.training.optimizer_opts;
     t->n_chunks = 0;
-    t->n_work = 0;
     for (int i = 0; i < p->n_params; i++) {
-        const il_param *w = &p->params[i];
-        size_t size = il_param_size(w), most = CHUNK;
-        size_t work = of->whole ? of->whole(opts, w->name, w->rows, w->cols) : 0;
-        if (work) most = size;
-        for (size_t from = 0; from < size; from += most, t->n_chunks++)
-            if (t->chunks)
-                t->chunks[t->n_chunks] =
-                    (chunk){ .param = i,
-                             .from = w->offset + from,
-                             .n = size - from < most ? size - from : most,
-                             .work = t->n_work };
-        t->n_work += work;
+        int rows = p->params[i].rows, inner = il_map_inner(p, i);
+        if (!scratch_of(t, i, rows, inner)) {
+            cut(t, i, 0, rows, inner, CHUNK);
+            continue;
+        }
+        for (int row = 0, end; row < rows; row = end) {
+            end = il_map_end(p, i, row);
+            size_t work = scratch_of(t, i, end - row, inner);
+            if (work > t->n_work) t->n_work = work;
+            cut(t, i, row, end - row, inner, il_param_size(&p->params[i]));
+        }
     }
 }
 
@@ -289,24 +312,26 @@ static void clip_elements(il_real *g, size_t n, il_real limit)
 
 static void update_chunk(void *context, int i, int worker)
 {
-    (void)worker;
     il_trainer *t = context;
     il_model *model = t->model;
     const il_config *c = &model->config;
     chunk k = t->chunks[i];
     const il_param *w = &model->plan.params[k.param];
     il_real *g = t->grads + k.from;
+    double rate = il_rate_at(c, model->step), top = c->training.learning_rate;
     if (c->training.clip_value > 0) clip_elements(g, k.n, (il_real)c->training.clip_value);
     il_update u = { .name = w->name,
-                    .rows = w->rows,
+                    .rows = k.rows,
                     .cols = w->cols,
+                    .inner = k.inner,
                     .n = k.n,
                     .w = model->weights + k.from,
                     .grad = g,
                     .scale = t->scale,
-                    .rate = il_rate_at(c, model->step),
+                    .rate = rate,
+                    .share = top > 0 ? rate / top : 0,
                     .step = model->step + 1,
-                    .work = t->work + k.work };
+                    .work = t->work + t->n_work * (size_t)worker };
     for (int m = 0; t->moments.of->moments[m].name; m++)
         u.moment[m] = t->moments.data[m] + k.from;
     t->moments.of->step(c->training.optimizer_opts, &u);

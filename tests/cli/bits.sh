@@ -54,6 +54,18 @@ if [ "$want" != "$adam" ]; then echo "ok bits_sgd_is_another"; else echo "not ok
 for threads in 1 3; do same "sgd_threads_$threads" "$(IL_THREADS=$threads train "$INNERLOOP" $sgd)"; done
 same sgd_plain "$(IL_KERNEL=plain train "$INNERLOOP" $sgd)"
 [ ! -x "${INNERLOOP_CLANG:-}" ] || same sgd_clang "$(train "$INNERLOOP_CLANG" $sgd)"
+
+# one that multiplies matrices
+muon="training.optimizer=muon training.learning_rate=0.02 training.weight_decay=0.01"
+want=$(train "$INNERLOOP" $muon)
+if [ "$want" != "$adam" ]; then echo "ok bits_muon_is_another"; else echo "not ok bits_muon_is_another"; fi
+for threads in 1 3; do same "muon_threads_$threads" "$(IL_THREADS=$threads train "$INNERLOOP" $muon)"; done
+for kernel in plain baseline avx2 avx512 neon; do
+    if IL_KERNEL=$kernel "$INNERLOOP" --version >/dev/null 2>&1; then
+        same "muon_kernel_$kernel" "$(IL_KERNEL=$kernel train "$INNERLOOP" $muon)"
+    fi
+done
+[ ! -x "${INNERLOOP_CLANG:-}" ] || same muon_clang "$(train "$INNERLOOP_CLANG" $muon)"
 want=$adam
 
 # Killed three times on the way, each time a few steps after it began, and resumed. A machine may be

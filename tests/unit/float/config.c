@@ -400,7 +400,9 @@ static void random_configs(uint64_t seed, int n)
         snprintf(where, sizeof where, "config %d", i);
         il_config_init(&c);
         CHECK_OK(il_config_set(&c, set, &err));
-        const il_optimizer *optimizer = il_optimizer_at(i % 2);
+        int optimizers = 0;
+        while (il_optimizer_at(optimizers)) optimizers++;
+        const il_optimizer *optimizer = il_optimizer_at(i % optimizers);
         snprintf(set, sizeof set, "training.optimizer=%s", optimizer->name);
         CHECK_OK(il_config_set(&c, set, &err));
         randomise(il_options("recipes", NULL), &c, &rng);
