@@ -1,7 +1,11 @@
 /* explain.c - which algorithm a model's forward pass runs
  *
- * Reads a prediction after every layer or loop, fits every family of algorithms to the layer answers
- * (match.c) and judges (verdict.c).
+ * Takes a model and options; draws prompts, records what every layer or loop predicts there (lens or probe),
+ * fits every family of algorithms to these layer answers (match.c) and judges (verdict.c).
+ *
+ * With the lens up to the last two blocks of a model that does not loop are also tried as part of the
+ * read-out, and the choice whose layers are explained best is kept. If no family fits all layers, only those
+ * are matched from which on some family explains every layer's answers.
  */
 #include "explain/match.h"
 #include "observe/observe.h"
@@ -30,8 +34,9 @@ static int better(const il_explanation *a, const il_explanation *b)
     return a->score < b->score / 2;
 }
 
-/* A construction may answer in its last blocks alone, so these are tried as part of the end; the
- * reading whose layers are explained most is kept. */
+/* A construction may answer only in its last blocks, so these are also tried as part of the read-out; the
+ * choice that explains the most layers is kept, of two that explain as many the first unless the other halves
+ * its score. */
 static il_status read_lens(il_observation *s, il_explanation *out, il_error *err)
 {
     int most = s->layers->loops ? 0 : il_min(2, s->layers->n - 1);

@@ -13,12 +13,12 @@ const il_opt *il_explain_opts(void); /* of il_explain */
 /* ---- families ------------------------------------------------------------------------------- */
 
 /* A family is a filter, which answers sum_i q_i f(lambda_i) b_i, where f depends on its steps and
- * parameters; or an algorithm that reads the examples one by one; or layerwise, with parameters of their own in every layer; or
- * an algorithm of algos.def, without free parameters. */
+ * parameters; or an algorithm that reads the examples themselves; or layerwise, with parameters of its own
+ * in every layer; or an algorithm of algos.def, without free parameters. */
 enum { IL_FREE = 3 };
 
-/* Where a filter is asked: an eigenvalue, how many steps the whole run is thought to have, and the
- * nodes of Chebyshev for so many */
+/* Where a filter is evaluated: an eigenvalue, how many steps the whole run is assumed to have, and
+ * Chebyshev's nodes for so many */
 typedef struct {
     double lambda;
     int whole;
@@ -33,9 +33,9 @@ typedef struct {
     double low, high;
 } il_explain_parameter;
 
-/* How parameters go with the prompt. A step size is a constant, or a constant divided by the number of
- * examples, by the trace of A, or by the root of |A A|_F; a ridge is multiplied, a power -2 divided
- * twice. */
+/* A law: how parameters scale with the prompt. A step size is a constant, or a constant divided by the
+ * number of examples, by the trace of A, or by the root of |A A|_F; a ridge is multiplied by that, and a
+ * parameter of power -2 divided by it twice. */
 typedef enum {
     IL_LAW_CONSTANT,
     IL_LAW_EXAMPLES,
@@ -84,11 +84,11 @@ typedef struct {
     int step;          /* the best one */
     double sime, simw; /* similarity of errors, of induced weights */
     double spd, ilwd;  /* mean squared difference of answers; of weights */
-    double power;      /* the reading's mean square */
+    double power;      /* mean square of the layer's answers */
     double
-        share; /* what is left of a prompt's mean square, trimmed mean: fit.c, projection.c */
+        share; /* part of the mean square left unexplained, trimmed mean over prompts: fit.c */
     double
-        of_error; /* likewise, of the reading's own squared error; NaN once that is nothing */
+        of_error; /* likewise, of the layer's own squared error; NaN where that is about zero */
     double value[IL_FREE]; /* of a layerwise family: this layer's */
 } il_explain_layer_match;
 
@@ -111,17 +111,16 @@ struct il_explain_match {
     int free;            /* parameters fitted */
 };
 
-/* A layer whose reading's mean square is below this part of the answers' is silent. */
+/* A layer whose answers' mean square is below this part of the true ones' is silent. */
 #define IL_SILENT 1e-6
 
 typedef struct {
     int layers, n_steps, steps[IL_STEPS]; /* steps: those that are tried */
     int first;                            /* layers before it are left out */
-    int silent;                           /* layers with nothing to read */
+    int silent;                           /* layers that predict nearly zero */
     double *w;     /* (layers,cells,B,O,D) the layer answers' induced weights, likewise */
     double *floor; /* (layers) the least share that any filter leaves */
-    double
-        *bent; /* (layers) the share that is not linear in the query: no weights reach it */
+    double *bent;  /* (layers) the share not linear in the query: no weights produce it */
     il_explain_match match[32]; /* the best first: score times 1.2 for every parameter */
     int n;
     il_arena arena;
@@ -137,8 +136,8 @@ void il_explain_matches_free(il_explain_matches *matches);
 
 /* ---- explaining ------------------------------------------------------------------------------ */
 
-/* The verdict on layer answers, whatever they are of, and its tables. `unit`: what a reading follows, "layer"
- * or "loop". explanation->reading and tail are the caller's. Errors: IL_EFAIL. */
+/* The verdict on layer answers, whatever they are of, and its tables. `unit`: what they are taken after,
+ * "layer" or "loop". explanation->reading and tail are the caller's. Errors: IL_EFAIL. */
 il_status il_explain_answers(const il_observe_prompts *prompts,
                              const il_observe_answers *layer_answers, const char *unit,
                              il_explanation *explanation, il_error *err);

@@ -1,4 +1,4 @@
-/* family.c - learning algorithms as filters of the examples' spectrum
+/* family.c - the table of families, and the steps of those that are spectral filters
  *
  * Started at w = 0, an algorithm that uses A = X^T X and b = X^T y alone answers
  * sum_i q_i f(lambda_i) b_i. Its step is a recursion of f, one number for each eigenvalue:

@@ -1,6 +1,8 @@
-/* fit.c - how far a family's steps are from the layer answers
+/* fit.c - a family's weights under given parameters, and the share of the layer answers they leave unexplained
  *
- *   share = trimmed mean over prompts of |reading - answer|^2 / |reading|^2 (projection.c)
+ *   share = trimmed mean over prompts of |layer answer - family's answer|^2 / |layer answer|^2 (projection.c)
+ *
+ * It is a fraction of variance unexplained, about zero. The search for parameters: parameters.c.
  */
 #include "explain/match.h"
 
@@ -193,7 +195,7 @@ static il_status ask_algo(const il_algo *algo, const il_observe_prompts *e,
     size_t each = (size_t)N * (size_t)D, B = (size_t)e->B, size = (size_t)(O * D);
     IL_TRY(il_batch_new_outs(&batch, e->B, N, D, O, err));
     for (size_t b = 0; b < B; b++) {
-        size_t from = b * (size_t)e->Q; /* the prompt's first question */
+        size_t from = b * (size_t)e->Q; /* the prompt's first query */
         memcpy(batch->x + b * each, cell->asked->x + from * each, sizeof *what * each);
         memcpy(batch->y + b * (size_t)(N * O), cell->asked->y + from * (size_t)(N * O),
                sizeof *what * (size_t)(N * O));

@@ -1,10 +1,13 @@
-/* from_examples.c - algorithms that are no filters of the examples' spectrum, with free parameters
+/* from_examples.c - online gradient descent (LMS, NLMS) and lasso (ISTA): families that are not spectral filters
  *
  *   ogd              w <- w + eta (y_i - w.x_i) x_i, once for each example in its order
  *   ogd normalised   the same with eta / |x_i|^2
  *   lasso            w <- S(w + eta (b - A w)), S(u) = sign(u) max(|u| - eta alpha, 0): gradient steps on
  *                    |y - X w|^2 / 2 + alpha |w|_1, iterative soft thresholding
  *
+ * Each takes parameters and the examples of one prompt, and gives weights in the coordinates of A's
+ * eigenvectors: ogd those after the last example, lasso those after 0, 1, ... steps. Of inputs of more than
+ * 256 dimensions all weights are 0.
  * Source of the last: Daubechies, Defrise & De Mol 2004.
  */
 #include "explain/match.h"

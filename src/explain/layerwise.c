@@ -3,10 +3,10 @@
  *   gd    f <- f + eta_l (1 - lambda f)
  *   gdpp  m <- m (1 - gamma_l m^2 lambda),   f <- f + eta_l m^2 (1 - lambda f)
  *
- * A layer is one step. First layer by layer: given those before, a reading is linear in eta_l, which
- * least squares gives, and gamma_l is searched for in the reading in which it first shows. Then all
- * parameters together, from there, by Levenberg and Marquardt's damped least squares: what a later
- * layer makes of an earlier one counts too.
+ * A layer is one step. First layer by layer: given those before, the family's answers after layer l are
+ * linear in eta_l, which least squares gives, and gamma_l is fitted to the first layer answers that depend on
+ * it. Then all parameters together, from there, by Levenberg and Marquardt's damped least squares, so that
+ * the effect of an earlier layer on later ones counts.
  * Source of GD++: von Oswald et al. 2023, arXiv:2212.07677; one step size a layer: Ahn et al. 2023,
  * arXiv:2306.00297.
  */
@@ -37,7 +37,7 @@ static double shrunk(double m, double gamma, double unit, double lambda)
 /* ---- layer by layer ----------------------------------------------------------------------------- */
 
 /* The best step size of this layer when the inputs were first transformed with gamma. Returns what is
- * left of the reading. */
+ * left of the layer's answers. */
 static double step_size(path *s, double gamma)
 {
     const il_explain_fit *fit = s->fit;
@@ -123,7 +123,7 @@ static double reach_of(const path *s)
     return sum > 0 ? 2 / sum : 1;
 }
 
-/* Does gamma of this layer show in a reading? */
+/* Do the layer answers depend on this layer's gamma? */
 static int shows(const path *s, int l)
 {
     return s->transforms && l > 0 && !s->fit->silent[l - 1] && !s->fit->silent[l];

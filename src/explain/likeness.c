@@ -1,9 +1,13 @@
-/* likeness.c - what a match is like
+/* likeness.c - a match's similarity scores (sime, simw, spd, ilwd), unexplained share, and steps per layer
  *
- * Similarity of errors (sime) and of induced weights (simw) are the cosines of algo/similarity.h, whose
- * vectors are here projected: sime over all queries and answers of a prompt, simw over all of its weights,
- * averaged over the prompts for which they are defined. Squared prediction difference (spd) and implicit
- * linear weight difference (ilwd) are plain means.
+ * Similarity of errors (sime) and of induced weights (simw) are the cosines of algo/similarity.h, computed
+ * here from the projected layer answers (projection.c): sime over all queries and answers of a prompt, simw
+ * over all of its weights, averaged over the prompts for which they are defined. Squared prediction
+ * difference (spd) and implicit linear weight difference (ilwd) are plain means, so one prompt whose queries
+ * do not span all dimensions makes ilwd NaN.
+ *
+ * A family with steps is taken at each layer's best step; a Theil-Sen line through these gives the steps per
+ * layer, and the heat map is sime by layer and step.
  * Sources: Fu et al. 2023, arXiv:2310.17086; Akyurek et al. 2022, arXiv:2211.15661.
  */
 #include "algo/similarity.h"
@@ -49,7 +53,7 @@ static double similar_errors(const il_explain_projection *p, int l, const double
     return il_cosine_of(c, 1e-20 * truth);
 }
 
-/* Squared error of a prompt's reading, summed over its queries and answers */
+/* Squared error of a layer's answers to a prompt, summed over its queries and outputs */
 static double own_error(const il_explain_projection *p, int l, int size)
 {
     const double *z = p->z + (size_t)l * (size_t)size;
@@ -63,7 +67,7 @@ static void answer(double *a, const il_explain_projection *f, const double *w, i
     for (int o = 0; o < O; o++) il_explain_triangle(a + o * D, f, w + o * D, D);
 }
 
-/* Measures of one layer; left (P), errors (P), a (O,D) */
+/* Scores of one layer; left (P), errors (P), a (O,D) */
 static void measure_layer(const il_explain_fit *fit, il_explain_match *m, int l,
                           double *left, double *errors, double *a)
 {

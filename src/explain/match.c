@@ -1,6 +1,7 @@
 /* match.c - every family fitted to the layer answers, the best first
  *
- * Each family is tried under each law, and the best law of each is kept; selection.c puts them in order.
+ * Each family is fitted under each law, a scaling of its step size with the prompt (constant, 1/n, 1/trace A,
+ * 1/|A A|_F^(1/2)), and its best law is kept; selection.c puts the families in order.
  */
 #include "explain/match.h"
 #include "algo/leja.h"

@@ -1,6 +1,6 @@
-/* match.h - layer answers in their prompts' own coordinates, and the search for parameters (private)
+/* match.h - layer answers projected on their prompts' queries, and the fit of families to them (private)
  *
- * Weights are (O,D): of each of a prompt's O answers, in the coordinates of A's eigenvectors.
+ * Weights are (O,D): for each of the O outputs, in the coordinates of the prompt's eigenvectors of A.
  */
 #ifndef IL_MATCH_H
 #define IL_MATCH_H
@@ -8,7 +8,7 @@
 #include "explain/explain.h"
 
 /* Queries of a prompt, X~ (Q,D) = U R with orthonormal U: answers of weights w are U R w, so a linear
- * algorithm is R w (D numbers), and a reading is z = U^T yhat with a rest that no weights reach. */
+ * algorithm is R w (D numbers), and a layer answer is z = U^T yhat plus a rest that no weights produce. */
 typedef struct {
     double *R;      /* (rank,D), and room for (D,D); zeros below the diagonal */
     double *z;      /* (layers,O,D), zeros from `rank` on */
@@ -17,7 +17,7 @@ typedef struct {
     double *w;      /* (layers,O,D) induced weights; of rank D only */
     double *zy;     /* (O,D) of the true answers */
     double rest_yy; /* |rest of y|^2 */
-    double *weight; /* (layers) makes a squared difference a share: see projection.c */
+    double *weight; /* (layers) turns a squared difference into a share: see projection.c */
     int rank;       /* of R */
 } il_explain_projection;
 
@@ -29,7 +29,7 @@ struct il_explain_fit {
     il_explain_projection *prompt; /* (cells,B) */
     double *power;                 /* (layers) mean square of the layer answers */
     double *nodes;                 /* (layers) il_leja's */
-    int *silent;                   /* (layers) nothing to read, or left out */
+    int *silent;                   /* (layers) answers nearly zero, or left out */
     const il_explain_family *families;
     double **table; /* (families) of an algorithm: its weights (steps,cells,B,O,D) */
 };
@@ -52,10 +52,10 @@ il_explain_prompt il_explain_prompt_of(const il_explain_fit *fit, int p);
 /* The weights of the first n steps on prompt p: (n,O,D). scratch: il_explain_fit_scratch() doubles. */
 void il_explain_fit_weights(const il_explain_fit *fit, const il_explain_match *m, int n,
                             int p, double *weights, double *scratch);
-/* How much of every layer every step leaves: share (layers,n). */
+/* The part of every layer's answers that every step leaves unexplained: share (layers,n). */
 void il_explain_fit_shares(const il_explain_fit *fit, const il_explain_match *m, int n,
                            double *share, double *scratch);
-/* Squared difference of a reading from weights, over all queries and answers. a: (D) */
+/* Squared difference of a layer's answers from those of weights, over all queries and outputs. a: (D) */
 double il_explain_fit_difference(const il_explain_fit *fit, int p, int layer,
                                  const double *weights, double *a);
 /* The steps of the list that are tried of a family */
@@ -78,9 +78,9 @@ void il_explain_search(const il_explain_fit *fit, il_explain_match *m, double *n
                        double *scratch);
 size_t il_explain_search_work(const il_explain_fit *fit);
 
-/* Everything that is said of a match, from its weights m->w */
+/* The scores of a match, from its weights m->w */
 void il_explain_measure(const il_explain_fit *fit, il_explain_match *m, double *work);
-/* Weights, best steps, their line and the heat of a family with steps */
+/* Weights, best steps, the line through them and the heat map of a family with steps */
 void il_explain_measure_steps(const il_explain_fit *fit, il_explain_match *m, double *work);
 size_t il_explain_measure_work(const il_explain_fit *fit);
 /* Sets excess and uneven of all, the floors, and puts the best first. */
@@ -110,7 +110,7 @@ il_explain_from_examples il_explain_ogd, il_explain_ogd_normalised, il_explain_l
 
 /* ---- verdict.c: from a match to words and tables ------------------------------------------------- */
 
-/* Readings and what was matched with them; `unit` is what a reading follows, "layer" or "loop" */
+/* Layer answers and what was matched with them; `unit` is what they are taken after, "layer" or "loop" */
 typedef struct {
     const il_observe_prompts *prompts;
     const il_observe_answers *layer_answers;
@@ -119,7 +119,7 @@ typedef struct {
 } il_explain_judged;
 
 int il_explain_verdict_level(const il_explain_matches *all); /* IL_EXPLAINED_* */
-/* The first layer from which on some family explains every reading; 0 when not even the last */
+/* The first layer from which on some family explains every layer's answers; 0: not even the last */
 int il_explain_verdict_settled(const il_explain_matches *all);
 /* Everything but the tables */
 void il_explain_verdict(const il_explain_judged *judged, il_explanation *out);

@@ -1,7 +1,7 @@
-/* parameters.c - a family's parameters: those of the least score
+/* parameters.c - fits a family's free parameters to the layer answers: a grid, then Nelder-Mead
  *
- * The score is the mean over layers of the share that the best step for each leaves. First every
- * layer takes as many steps as the others, which has fewer false valleys, then each as many as it likes.
+ * The score is the mean over layers of the unexplained share at each layer's best step. First the steps are
+ * evenly spaced, which has fewer local minima; then the steps of each layer are free.
  */
 #include "explain/match.h"
 #include "la/nelder_mead.h"
@@ -93,7 +93,7 @@ void il_explain_search(const il_explain_fit *fit, il_explain_match *m, double *n
     int n = m->family->n_free, all = il_explain_fit_steps(fit, m->family);
     search s = { .fit = fit, .m = m, .n = all, .share = work };
     s.scratch = work + (size_t)fit->layers * (size_t)fit->n_steps;
-    m->free = il_max(n, 1); /* without any it looks at the prompt instead */
+    m->free = il_max(n, 1); /* without any it adapts to each prompt instead */
     if (!n) {
         m->score = try_values(&s, NULL);
         return;

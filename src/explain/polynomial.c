@@ -5,7 +5,7 @@
  * A layer of linear attention multiplies three things that are polynomials of A, so that a stack of them
  * that treats all directions alike is such a polynomial, of degree 0, 3, 12, ..., whatever it computes.
  * Written in Chebyshev's polynomials on [0, the largest eigenvalue], fitted on every other prompt and
- * tried on those between.
+ * tested on the rest, and vice versa (two-fold cross-validation).
  */
 #include "explain/match.h"
 #include "la/dense.h"

@@ -1,11 +1,12 @@
-/* precondition.c - gradient steps with a matrix of their own in every layer
+/* precondition.c - gradient descent with a D x D preconditioner of its own in every layer, cross-validated
  *
  *   w <- w + C_l (X^T Y - A w),   C_l (D,D) in the inputs' own coordinates, any matrix
  *
- * Given the layers before, a reading is linear in C_l. Its D^2 numbers are fitted on every other prompt
- * and tried on those between, and the other way round: what is left is left of prompts that were not fitted,
- * so that a matrix has nothing to pay for its many numbers. Up to twelve dimensions, and where
- * prompts give three equations a number; else C_l is a diagonal.
+ * Given the layers before, the family's answers after layer l are linear in C_l. Its D^2 parameters are
+ * fitted on every other prompt and tested on the rest, and vice versa (two-fold): the shares are out of
+ * sample, so that C_l counts as two parameters alone. These, its least and largest eigenvalue, are those of
+ * a third fit, to all prompts. Above twelve dimensions, or with fewer than three equations a parameter, C_l is
+ * a diagonal.
  * Source: Ahn et al. 2023, arXiv:2306.00297.
  */
 #include "explain/match.h"
@@ -53,7 +54,7 @@ static void gradient(const bench *s, int p, int o, double *g)
     }
 }
 
-/* The equations of one prompt's reading: R V C g = z - R w */
+/* The equations of one prompt's layer answers: R V C g = z - R w */
 static void add(bench *s, int p, int layer)
 {
     const il_explain_fit *fit = s->fit;

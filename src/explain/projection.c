@@ -1,12 +1,12 @@
-/* projection.c - layer answers in the coordinates of their prompt's queries
+/* projection.c - layer answers reduced to D numbers for each prompt and output, so that residuals are cheap
  *
- * X~ = U R by Gram and Schmidt. What is left of a reading outside U no weights reach. The squared
- * difference of a reading from weights w is then |z - R w|^2 + |rest|^2, exactly, at the cost of D
- * numbers instead of Q.
+ * X~ = U R by Gram and Schmidt, of a prompt's queries. The part of a layer's answers outside the span of U
+ * cannot be produced by any weights. Their squared difference from the answers of weights w is then
+ * |z - R w|^2 + |rest|^2, exactly, at the cost of D numbers instead of Q.
  *
- * A prompt's squared difference is divided by its reading's own mean square, or by that of the
- * median prompt where this is more: a prompt on which the model diverges counts as one prompt, and one
- * that it answers by next to nothing does not count for much.
+ * A prompt's squared difference is divided by the mean square of the layer's answers there, or by that of the
+ * median prompt where this is more: a prompt on which the model diverges counts as one prompt, and one with
+ * nearly zero answers has little influence.
  */
 #include "explain/match.h"
 

@@ -1,12 +1,13 @@
 /* selection.c - which of two matches is the better explanation
  *
- * What no filter of A's spectrum can explain of a layer, its floor, is no fault of any: nine tenths of it,
- * less a thousandth, are taken off every share before they are compared. Then a match pays
+ * What no spectral filter can explain of a layer's answers, the floor, is not held against any family: nine
+ * tenths of it, less a thousandth, are taken off every share before they are compared. Then a match's score
+ * is multiplied by
  *
- *   1.2   for each parameter (one that says where steps begin counts too)
- *   1..5  for uneven steps: as many times as more is left with evenly spaced ones. Newton's k-th answer
+ *   1.2   for each parameter, including a start offset of the steps
+ *   1..5  the ratio of the residuals with evenly spaced steps and with its own. Newton's k-th answer
  *         from a multiple of I is gradient descent's after 2^k steps, exactly
- *   5 %   for every step beyond four a layer, which has to compute them
+ *   1 + 5 % for each step per layer beyond four: a layer can hardly compute more
  */
 #include "explain/match.h"
 
@@ -31,7 +32,7 @@ static void find_floors(const il_explain_fit *fit, il_explain_matches *all)
     }
 }
 
-/* At least a tenth of the share: who explains more than any filter is no filter */
+/* At least a tenth of the share: a family that explains more than any filter is not a filter */
 static double beyond(double share, double floor)
 {
     return fmax(share - fmax(0.9 * floor - 0.001, 0), 0.1 * share);

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-/* Mean share of a reading's mean square that a family leaves unexplained */
+/* Mean share of the layer answers' mean square that a family leaves unexplained */
 static const double runs = 0.01, resembles = 0.1;
 /* Mean share that is not linear in the query, in what is still said to resemble anything */
 static const double bends = 0.03;
@@ -136,7 +136,7 @@ static double bent(const il_explain_matches *all)
     return loud(all) ? sum / loud(all) : 0;
 }
 
-/* Of one reading, ridge regression is no path */
+/* With the answers of one layer alone, ridge regression has one ridge, not a path of them */
 static int is_one_ridge(const il_explain_match *m, const il_explain_matches *all)
 {
     return loud(all) == 1 && !strcmp(m->family->name, "ridge");
@@ -173,7 +173,7 @@ static void say_values(sentence *to, const il_explain_match *m,
     say(to, ")");
 }
 
-/* The share of layer answers that are no finite numbers */
+/* The share of layer answers that are not finite */
 static double wild(const il_explain_judged *s)
 {
     const il_observe_answers *r = s->layer_answers;
@@ -237,7 +237,7 @@ static void say_same(sentence *to, const il_explain_matches *all)
     if (said) say(to, ".");
 }
 
-/* What no filter can explain is no fault of the best one. */
+/* What no filter can explain is not held against the best one. */
 static void say_floor(sentence *to, const il_explain_judged *s)
 {
     const il_explain_matches *all = s->matches;
