@@ -47,7 +47,7 @@ typedef struct {
     const il_opt *(*settings)(int words, char *const *word);
     const il_opt *(*keys)(int words,
                           char *const *word); /* and the keys of key=value words */
-    int in_double;   /* runs in the twin program that computes in double */
+    int in_double;   /* runs in the program that computes in double */
     const char *but; /* except with this option; NULL: always */
     il_status (*run)(const cli_call *call, il_error *err);
 } cli_command;

@@ -1,4 +1,4 @@
-/* complete.c - innerloop complete -- WORD...: what may stand in the place of the last word
+/* complete.c - innerloop complete -- WORD...: completions of the last word
  *
  * The shells' completions (tools/completion) ask this command, so that they know every option, name and
  * word of the program that is installed. Nothing is printed where a file's name is expected.

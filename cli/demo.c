@@ -1,4 +1,4 @@
-/* demo.c - innerloop demo: the whole road, from a recipe to a report, in a few minutes */
+/* demo.c - innerloop demo: trains, evaluates, predicts and writes a report in a few minutes */
 #include "cli.h"
 
 typedef struct {

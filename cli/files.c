@@ -1,4 +1,4 @@
-/* files.c - the few things we ask of a file system */
+/* files.c - file-system helpers */
 #include "cli.h"
 
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-/* measure.c - what `report` and `demo` measure, and how their figures look */
+/* measure.c - the measures and figures of `report` and `demo` */
 #include "cli.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* options.c - a command line taken apart: options into a struct, settings for the library, words
+/* options.c - command-line parsing: options into a struct, settings for the library, words
  *
  * Options begin with two dashes, those of one letter with one. Their values are read and checked by the
  * tables; an option of the library's table stays text, "key=value", and is handed on.

@@ -1,7 +1,7 @@
-/* peer.c - another program that does the same work: bench/peer.py, one process per thread count
+/* peer.c - runs PyTorch (bench/peer.py) as the benchmark's baseline, one process per thread count
  *
  * We write "row NAME" and "run" into its standard input and read a line of its standard output
- * for each. A process that ends, or never began, is asked no more: its seconds are NaN.
+ * for each. A process that ends, or never began, gets no further requests: its seconds are NaN.
  */
 #include "cli.h"
 

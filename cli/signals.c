@@ -1,4 +1,8 @@
-/* signals.c - SIGINT, SIGTERM, a terminal that closes and time that is up: a command that has something to save says what happens, others end at once */
+/* signals.c - handlers of SIGINT, SIGTERM, SIGHUP and SIGXCPU (CPU time is up)
+ *
+ * A command that has something to save installs its own handler; otherwise the program ends at once. A signal
+ * that was ignored when the program began stays ignored in the second case, SIGHUP (nohup) in both.
+ */
 #include "cli.h"
 
 #include <signal.h>

@@ -1,7 +1,7 @@
-/* twin.c - the same program computing in double
+/* twin.c - re-executes the command with innerloop-double, the same program computing in double
  *
  * Models are trained and run in single precision; what must be exact to the last digits
- * (constructions) says so in its command, and then the program becomes its twin.
+ * (constructions) says so in its command, and then the double-precision program takes over.
  */
 #include "cli.h"
 

@@ -1,4 +1,4 @@
-/* graph.c - see graph.h */
+/* graph.c - reference solutions for the graph constructions (see graph.h) */
 #include "algo/graph.h"
 #include "algo/elementary.h"
 #include "la/dense.h"

@@ -1,4 +1,4 @@
-/* graph.h - flows, embeddings, heat and eigenvectors on a graph
+/* graph.h - reference solutions for the graph constructions: flows, embeddings, heat, eigenvectors
  *
  * A graph of n nodes and d edges is its incidence matrix B (n,d), +a at one end of an edge and -a
  * at the other; its Laplacian L = B B^T (n,n) has conductances a^2. Exact solutions come from the

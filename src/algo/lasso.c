@@ -8,7 +8,8 @@
  *
  * and between such sweeps, once they change no sign, all coordinates that are not 0 together: to
  * the minimum for these signs, or until the first of them reaches 0. So the end is exact and soon
- * there, where sweeps alone would creep. Sources: Tibshirani 1996; Friedman, Hastie & Tibshirani 2010.
+ * there, where coordinate descent alone converges slowly.
+ * Sources: Tibshirani 1996; Friedman, Hastie & Tibshirani 2010.
  */
 #include "algo/algo.h"
 #include "la/dense.h"

@@ -1,4 +1,4 @@
-/* leja.h - Chebyshev's nodes in the order that keeps the digits */
+/* leja.h - Chebyshev's nodes in Leja's order, which is numerically stable */
 #ifndef IL_LEJA_H
 #define IL_LEJA_H
 

@@ -2,8 +2,8 @@
  *
  *   w <- w + rate ((y - w.x) x / s - decay w),   s = |x|^2, or 1 with normalise=0
  *
- * Normalised with rate 1, a step makes the error on its example zero and forgets what else stood
- * in that direction (Fu et al. 2023, arXiv:2310.17086). With normalise=0 and rate = 2 alpha it is
+ * Normalised with rate 1 (Kaczmarz, NLMS), a step makes the error on its example zero, and overwrites
+ * w's component along x (Fu et al. 2023, arXiv:2310.17086). With normalise=0 and rate = 2 alpha it is
  * the stochastic gradient descent of Akyurek et al. 2023 (arXiv:2211.15661). `start` begins at a
  * w uniform in [0,start] / sqrt(D), the same for every prompt, as Fu et al. do.
  */

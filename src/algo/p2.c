@@ -1,7 +1,7 @@
 /* p2.c - a two-stage mesa-optimizer with learned coefficients
  *
- * First K steps of a polynomial iteration for the inverse of A = (X^T X + ridge I) / c, with c the
- * Frobenius norm of what it divides, then one gradient step on preconditioned inputs:
+ * First K steps of a polynomial iteration for the inverse of A = (X^T X + ridge I) / c, with c =
+ * |X^T X + ridge I|_F, then one gradient step on preconditioned inputs:
  *
  *   P <- P (I - alpha_k A),   Q <- Q + P + beta_k (Q - Q_before),   P = Q = Q_before = I
  *   w = Q X^T y / c

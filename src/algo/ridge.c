@@ -2,8 +2,8 @@
  *
  * That is least squares with the rows sqrt(alpha) I before the first example; Givens rotations
  * add the examples one by one, O(D^2) each. `lagged` leaves the newest example out, as a network
- * does that has not yet bound it together. `oracle` knows the noise of the prompt: alpha = sigma^2 is
- * the best for weights w ~ N(0, I).
+ * does that has not yet joined its x and y in one token. `oracle` knows the noise of the prompt:
+ * alpha = sigma^2 is the best for weights w ~ N(0, I).
  */
 #include "algo/algo.h"
 #include "la/dense.h"

@@ -4,8 +4,8 @@
  *
  * After n examples P is (gamma^n alpha I + sum_i gamma^(n-1-i) x_i x_i^T)^-1 by Sherman & Morrison:
  * at gamma = 1 w is the ridge solution; below, examples fade by gamma a step, and so does the
- * ridge. Where inputs then leave a direction alone, P grows there like gamma^-n, and rounding
- * with it: this is the plain recursion, for short series.
+ * ridge. If inputs then do not excite a direction, P grows there like gamma^-n (wind-up), and
+ * rounding with it: this is the plain recursion, for short series.
  */
 #include "algo/algo.h"
 #include "la/dense.h"

@@ -1,4 +1,4 @@
-/* similarity.c - see similarity.h */
+/* similarity.c - how alike two learners are that answered the same prompts (see similarity.h) */
 #include "algo/similarity.h"
 #include "la/dense.h"
 

@@ -1,4 +1,4 @@
-/* spectral.c - see spectral.h */
+/* spectral.c - iterations on the normal equations, one number per eigenvector (see spectral.h) */
 #include "algo/spectral.h"
 #include "la/dense.h"
 

@@ -1,4 +1,4 @@
-/* tune.c - see tune.h */
+/* tune.c - grid and golden-section search for the option value with the least loss (see tune.h) */
 #include "algo/tune.h"
 #include "algo/algo.h"
 

@@ -1,4 +1,4 @@
-/* tune.h - the value of an option that answers a batch best */
+/* tune.h - grid and golden-section search for the option value with the least loss */
 #ifndef IL_TUNE_H
 #define IL_TUNE_H
 

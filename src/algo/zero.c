@@ -1,4 +1,4 @@
-/* zero.c - the answer 0, which scores 1 */
+/* zero.c - predicts 0: its normalised squared error is 1 */
 #include "algo/algo.h"
 
 static void answer(const void *opts, il_learner *l, const double *q, int steps,

@@ -1,4 +1,4 @@
-/* error.c - a status and one sentence */
+/* error.c - a status code and its message of one sentence */
 #include "base/base.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* json.c - JSON, read where it stands and written without memory
+/* json.c - JSON, read in place and written without allocation
  *
  * A text is checked once, as a whole; then its values are walked through in place. Nothing is
  * allocated, so nothing can be left out for want of memory.

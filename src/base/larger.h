@@ -1,4 +1,4 @@
-/* larger.h - a maximum that cannot hide a number gone wrong: fmax drops NaN, this keeps it */
+/* larger.h - a maximum that propagates NaN, which fmax drops */
 #ifndef IL_LARGER_H
 #define IL_LARGER_H
 

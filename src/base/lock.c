@@ -1,7 +1,7 @@
 /* lock.c - one writer at a time, and what a writer that died left behind
  *
- * A lock is a file that holds the process id of its owner, under flock(2): it goes with the process,
- * however it ends, and is nobody's when the machine starts again. Its owner removes the file in the
+ * A lock is a file that holds the process id of its owner, under flock(2): it is released when the
+ * process ends, however it ends, and when the machine restarts. Its owner removes the file in the
  * end, so whoever opens one looks whether it still has its name.
  */
 #include "base/base.h"

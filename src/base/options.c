@@ -1,5 +1,4 @@
-/* options.c - a struct described by a table: defaults, parsing, printing
- */
+/* options.c - structs described by a table: defaults, parsing, printing */
 #include "base/base.h"
 
 #include <inttypes.h>

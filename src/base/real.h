@@ -1,5 +1,5 @@
-/* real.h - what the kernels stand on, and no more: they take long to compile, once for every
- * instruction set, so what they include is what they need
+/* real.h - il_real and what else the kernels need, kept small: they take long to compile, once for
+ * every instruction set
  */
 #ifndef IL_REAL_H
 #define IL_REAL_H

@@ -1,4 +1,4 @@
-/* safetensors.c - named arrays in a file: reading, with distrust
+/* safetensors.c - reads named arrays from a file, with all lengths and offsets checked
  *
  *   8 bytes     n, little-endian
  *   n bytes     JSON: {"name": {"dtype": "F32", "shape": [2,3], "data_offsets": [0, 24]}, ...,

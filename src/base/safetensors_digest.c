@@ -1,4 +1,4 @@
-/* safetensors_digest.c - one number for all that a file holds, so that what was damaged is not believed
+/* safetensors_digest.c - a checksum over a file's tensors and metadata, whatever their order, to find damage
  *
  * FNV-1a of every tensor (name, dtype, shape, little-endian data) and of every text of the metadata but the
  * digest's own, added up: the order does not count, in which a program that rewrites a file may differ.

@@ -1,4 +1,4 @@
-/* text.c - the nearest word, for "did you mean" */
+/* text.c - the nearest word by edit distance, for "did you mean" */
 #include "base/base.h"
 
 enum { LONGEST = 96 };

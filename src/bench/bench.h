@@ -1,4 +1,4 @@
-/* bench.h - what is measured: rows of work, the same every time */
+/* bench.h - the benchmark cases: work that is the same every time */
 #ifndef IL_BENCH_H
 #define IL_BENCH_H
 

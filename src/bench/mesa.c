@@ -1,7 +1,7 @@
 /* mesa.c - the mesa layer alone: 32 prompts of 256 tokens, 4 heads, values as wide as keys
  *
  * Counted: forward 5 K^2 multiply-adds a token and head (R k, R's update, R q, the state's update,
- * its reading), backward 12 K^2 (the regression's learning and its reading, four sweeps).
+ * its reading), backward 12 K^2 (updating the regression and applying it, four sweeps).
  */
 #include "bench/bench.h"
 

@@ -1,6 +1,6 @@
-/* rows.c - the rows of `innerloop bench`
+/* rows.c - the benchmark cases: what each sets up and runs, and its FLOP count (timing: bench.c)
  *
- * Operations are counted by one model, the same for every program compared: a multiply-add is 2,
+ * Operations are counted by one convention, the same for every program compared: a multiply-add is 2,
  * attention counts its T x T products dense, norms and activations count nothing. A block forward
  * on M = B T tokens is u = 2 M 12 C^2 + 4 B T^2 C, its backward 2 u.
  */

@@ -3,7 +3,7 @@
  *   p_j <- p_j + eta_k sum_i y_i <x_i, u_j>,   u_j <- u_j - c_k sum_i x_i <x_i, u_j>,   u = x
  *
  * so p_q = <P(S) X^T y, x_q>, S = sum x x^T, with any polynomial P of degree K - 1 in Newton's form:
- * nodes a_k = 1/c_k. With Chebyshev nodes of [lo, hi] (in Leja's order, which keeps the digits)
+ * nodes a_k = 1/c_k. With Chebyshev nodes of [lo, hi] (in Leja's order, which is numerically stable)
  * and eta_k = prod_{j<k} a_j/(a_j + mu) / (a_k + mu), P interpolates 1/(a + mu). The residual
  * 1 - (a + mu) P(a) is then the Chebyshev polynomial that is 1 at -mu: what the semi-iteration
  * has after K steps, at most 1 / T_K((hi + lo + 2 mu) / (hi - lo)). The stream holds the answer

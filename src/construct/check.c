@@ -1,4 +1,4 @@
-/* check.c - what verifications share: problems of a known condition, and running a model on them */
+/* check.c - for `build --verify`: test problems of known condition number, and running a model on them */
 #include "construct/construct.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* emit.c - ops with weights, as the assembler and its helpers add them to the plan */
+/* emit.c - adds ops and their weights to the plan under construction */
 #include "construct/emit.h"
 
 /* An op whose weights get `data` (as stored) and `bias`, where they are not NULL. */

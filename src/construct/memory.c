@@ -1,4 +1,4 @@
-/* memory.c - what a program owns, its texts and numbers, and the first mistake in it */
+/* memory.c - what a program owns: its memory, its texts, and its first error */
 #include "construct/program.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* neighbours.c - the answers of the nearest examples, by softmax: no algorithm that has weights w
+/* neighbours.c - kernel smoothing (Nadaraya-Watson) by softmax, which is not linear in the query
  *
  *   yhat(q) = sum_i p_i y_i,   p_i = exp(-beta |x_i - q|^2 / 2) / sum_k exp(-beta |x_k - q|^2 / 2)
  *
@@ -7,8 +7,8 @@
  * relu(g + K E - K). The query's position is told from the others by a table, so that it is no key. A
  * large beta leaves the nearest example alone.
  *
- * Source: Nadaraya 1964; Watson 1964. It stands here for what `explain` must not take for a method that
- * solves least squares.
+ * Source: Nadaraya 1964; Watson 1964. A negative control for `explain`, which must not take it for a method
+ * that solves least squares.
  */
 #include "construct/construct.h"
 

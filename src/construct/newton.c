@@ -1,4 +1,4 @@
-/* newton.c - linear regression by Newton's iteration for the inverse, one head, any n
+/* newton.c - linear regression by Newton's iteration for the inverse, one head, for any number of examples
  *
  * With S = sum_i x_i x_i^T over the examples, every token, the query too, keeps t_j = M_k x_j:
  *

@@ -1,4 +1,4 @@
-/* preconditioned.c - what training a linear transformer is known to find: one layer, or L of them
+/* preconditioned.c - linear transformers at the global minimum (1 layer) or a stationary point (L) of training
  *
  *   tokens (x_i, y_i), x ~ N(0, Sigma), and the query (x_q, 0):  y_j <- y_j - 1/n sum_i y_i <A_l x_i, x_j>
  *

@@ -1,4 +1,4 @@
-/* pwl.c - functions by their chords
+/* pwl.c - piecewise linear interpolation of functions, for ReLU units
  *
  * On a grid of spacing h the chords of f are within max|f''| h^2 / 8 of it. A function with a
  * root at 0 wants knots that crowd there: lo + (hi - lo) (j/M)^power. Tables are made of

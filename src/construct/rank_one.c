@@ -1,4 +1,4 @@
-/* rank_one.c - one pass over the examples: gradient steps, or ridge regression by rank-one updates
+/* rank_one.c - one pass over the examples: SGD, or recursive ridge regression (Sherman-Morrison)
  *
  * A sequential program of moves, products, a division and affine maps. For example i
  *   move     cx <- x_i, cy <- y_i in every token                key E[i], query one

@@ -1,4 +1,4 @@
-/* rescaling.c - ridge regression whose weight follows the noise, by rescaling in context
+/* rescaling.c - ridge regression whose penalty adapts to the noise level, by rescaling in context
  *
  *   layer 1   y_j <- y_j + w_yx sum_i y_i <x_i, x_j>
  *   layer 2   y_j <- y_j (1 + w_yy sum_i y_i^2)
@@ -6,7 +6,7 @@
  * For x ~ N(0, I/n), w ~ N(0, I) and noise of deviation s, layer 1 leaves residuals whose sum of
  * squares says what s is, and layer 2 scales the answer by it. With two levels s1, s2 and n large,
  *   w_yx = -(1 + s1^2 + s2^2) / ((1 + s1^2)(1 + s2^2)),   w_yy = -1 / (n (1 + s1^2 + s2^2))
- * give ridge regression with weight s^2 at both.
+ * give ridge regression with penalty s^2 at both.
  *
  * Source: theorem 5.2 of Vladymyrov et al. 2024, arXiv:2402.14180; the closed form is derived in
  * docs/constructions.md.

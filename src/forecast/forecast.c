@@ -1,4 +1,4 @@
-/* forecast.c - a series forecast row by row, learning from every row before the next is asked
+/* forecast.c - a series forecast row by row, learning from every row before the next forecast is made
  *
  * At row t, for every column and every horizon h: the forecast made at row t - h is measured, the pair
  * (key at t - h, change to t) is learnt, then the forecast for t + h is made from the key at t. Nothing

@@ -1,7 +1,7 @@
 /* forecast.h - forecasting online: what the parts of forecast.c share
  *
- * A forecaster answers one question again and again: standing at row s, what will the series be
- * at row s + h? When that row has come it learns the pair and answers the next question. One file
+ * A forecaster is an online predictor: at row s it predicts row s + h of the series from the rows up
+ * to s. When that row has come it learns the pair and makes the next forecast. One file
  * and one row in forecasters.def each; all of them are given the same samples.
  */
 #ifndef IL_FORECAST_H

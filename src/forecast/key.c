@@ -1,6 +1,7 @@
 /* key.c - from a series to keys: history, scales, samples
  *
- * A key holds changes rather than values, so that a ridge shrinks towards "no change":
+ * A key is the feature vector of a regression. It holds changes rather than values, so
+ * that a ridge shrinks towards "no change":
  *
  *   1,  (y(s) - centre) / spread,  (y(s-i) - y(s-i-1)) / scale_1 for i = 0 .. lags-2,
  *   for every period P, with a = s + h - mP the last row seen a multiple of P before s + h:

@@ -1,4 +1,4 @@
-/* score.c - how far off every forecaster was, beside persistence */
+/* score.c - forecast errors (MAE, RMSE, also relative to persistence) and interval coverage */
 #include "forecast/forecast.h"
 
 #include <math.h>

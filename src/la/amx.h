@@ -1,4 +1,4 @@
-/* amx.h - what the dispatcher and the peak ask of amx.c */
+/* amx.h - interface of amx.c for dispatch.c and peak.c */
 #ifndef IL_LA_AMX_H
 #define IL_LA_AMX_H
 

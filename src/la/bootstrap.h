@@ -1,4 +1,4 @@
-/* bootstrap.h - how far a mean over prompts may be trusted */
+/* bootstrap.h - bootstrap confidence interval of a mean over prompts */
 #ifndef IL_BOOTSTRAP_H
 #define IL_BOOTSTRAP_H
 

@@ -1,4 +1,4 @@
-/* dense.c - see dense.h */
+/* dense.c - small dense linear algebra in double (see dense.h) */
 #include "la/dense.h"
 
 #include <float.h>

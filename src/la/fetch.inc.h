@@ -1,4 +1,4 @@
-/* fetch.inc.h - what a pass over a matrix asks of memory for its tokens to come
+/* fetch.inc.h - software prefetch of the next tokens' rows, for passes over a carried matrix
  *
  * A carried matrix stays in cache while rows of keys, queries and values come from memory and
  * results go there. A pass over its rows asks for one line of those at each, so that requests

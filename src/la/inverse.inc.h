@@ -6,7 +6,7 @@
  * with q_t is (R q_t - sum_{i <= t} d_i (L^{-1} u)_i (L^{-1} u)_i . q_t) / c_t. Derived in
  * docs/mesa.md; plain_mix.inc.h says the same in C.
  *
- * So R is gone through once a chunk: its last change is made just before it is read for all keys
+ * So R is traversed once per chunk: its last change is made just before it is read for all keys
  * and queries at once. Factors of QUAD prompts stand side by side in the lanes of a `quad`.
  */
 

@@ -1,6 +1,6 @@
 /* kernels.c - one table of kernels; compiled once per instruction set, IL_ISA says which
  *
- * `plain` is the readable twin, scalar and in the order the contract states. All others are the
+ * `plain` is the scalar reference, in the order the contract states. All others are the
  * same vector sources at the vector length and tile of their machine.
  */
 #include "la/isa.h"

@@ -2,7 +2,7 @@
  *
  * Every table computes the same bits: a product's output is one fused multiply-add chain over k
  * in rising order, a reduction runs in IL_LANES virtual lanes that are summed by a fixed tree,
- * and exp, tanh, log and erf are our own polynomials. `plain` is the readable twin of all.
+ * and exp, tanh, log and erf are our own polynomials. `plain` is the reference.
  */
 #ifndef IL_LA_H
 #define IL_LA_H

@@ -1,4 +1,4 @@
-/* map.inc.h - kernels that go through arrays once: element by element, sums, the optimiser
+/* map.inc.h - element-wise kernels, reductions and the optimiser: one pass over arrays
  *
  * plain.inc.h states what they compute; the last, partial vector of an array is loaded and
  * stored without touching what follows it.

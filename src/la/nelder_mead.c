@@ -1,7 +1,7 @@
 /* nelder_mead.c - the least value of a function of a few positive numbers
  *
  * A grid in the logarithms finds the local minima: points that are lower than their neighbours. Nelder and
- * Mead's simplex goes down from the lowest of these.
+ * Mead's simplex starts from the lowest of these.
  * Source: Nelder & Mead 1965, "A simplex method for function minimization".
  */
 #include "la/nelder_mead.h"

@@ -1,4 +1,4 @@
-/* peak.c - how fast this machine multiplies and adds when nothing stands in its way
+/* peak.c - measures the machine's peak throughput of fused multiply-adds
  *
  * Fused multiply-adds in 16 independent chains that never leave the registers: enough to hide
  * their latency wherever two start a cycle and take up to eight. The chains use the vectors of

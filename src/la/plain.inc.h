@@ -1,4 +1,4 @@
-/* plain.inc.h - the readable twin: what every kernel computes, in the order it is computed
+/* plain.inc.h - reference kernels: what every kernel computes, in the order it is computed
  *
  * The fast tables give these bits in float. The order of every sum is part of the contract:
  * products are one fused multiply-add chain, reductions run in IL_LANES lanes and a fixed tree.

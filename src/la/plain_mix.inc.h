@@ -1,4 +1,4 @@
-/* plain_mix.inc.h - the readable twin of recurrence.inc.h, regression.inc.h and inverse.inc.h */
+/* plain_mix.inc.h - reference implementation of recurrence.inc.h, regression.inc.h and inverse.inc.h */
 
 /* column (rows; ld apart) . a, one chain */
 static il_real read_column(const il_real *column, int ld, const il_real *a, int rows)

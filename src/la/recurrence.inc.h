@@ -1,8 +1,8 @@
 /* recurrence.inc.h - a matrix carried from token to token, NB vectors of its columns at a time
  *
- * Columns never meet, so a block of them walks the whole prompt by itself. A pass over its rows
- * takes NT tokens at once where what is written does not depend on what is read: a row is loaded
- * and stored once for all of them. Every sum is one chain over the rows (plain_mix.inc.h).
+ * Columns are independent, so each block of them is carried through the whole prompt by itself. A
+ * pass over its rows takes NT tokens at once where what is written does not depend on what is read: a
+ * row is loaded and stored once for all of them. Every sum is one chain over the rows (plain_mix.inc.h).
  */
 
 /* Vectors of columns, tokens: their products' accumulators and factors are in registers at once. */

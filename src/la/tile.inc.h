@@ -1,4 +1,4 @@
-/* tile.inc.h - the inner loop: a tile of MR rows by NV vectors of a product, held in registers
+/* tile.inc.h - the GEMM micro-kernel: a tile of MR rows by NV vectors of a product, held in registers
  *
  * Every element is one chain c = fma(a, b, c) over k in rising order, from zero or from C. Cutting
  * k into runs and storing between them therefore changes nothing.

@@ -1,7 +1,7 @@
 /* vmath.inc.h - exp, tanh, log, erf and GELU of VL numbers at once
  *
  * The vector form of plain_math.inc.h, where the formulas are explained: the same operations in
- * the same order, so the same bits. In double every lane asks the C library.
+ * the same order, so the same bits. In double each lane calls the C library.
  */
 #include "la/coef.h"
 

@@ -1,7 +1,7 @@
-/* answer.c - a model's answers to prompts after each of a range of loops, and which prompts it takes
+/* answer.c - a model's predictions at every point of a batch after given loops; checks that prompts fit
  *
- * Where the layout asks every point in one run, so do we; where it asks the last point only, or
- * where queries differ from the examples, every point is asked in a run of its own.
+ * If the layout predicts at every point in one forward pass, one pass is used. If it predicts at the last
+ * point only, or if queries differ from the examples, every point takes a pass of its own.
  */
 #include "model/model.h"
 

@@ -1,4 +1,4 @@
-/* config_check.c - what no single key of a recipe can know, and the ramps of the curriculum */
+/* config_check.c - constraints between keys of a recipe, and the values of the curriculum's ramps */
 #include "model/config.h"
 
 int il_ramp_at(const il_ramp *ramp, int64_t step)

@@ -1,6 +1,6 @@
-/* config_hash.c - a recipe's name for its run: FNV-1a of all keys that the run's files depend on
+/* config_hash.c - the hash by which a recipe's runs are known: FNV-1a of all keys that a run's files depend on
  *
- * A key at its default is left out, so that a later version's new keys change no name. The optimiser's
+ * A key at its default is left out, so that a later version's new keys change no hash. The optimiser's
  * options stand behind its name, the task's behind all else and without `training.`.
  */
 #include "model/config.h"

@@ -1,4 +1,4 @@
-/* config_parts.c - see config.h */
+/* config_parts.c - the parts of a recipe that have options of their own: task and optimiser (see config.h) */
 #include "model/config.h"
 
 static const char *task_row(int i, const il_opt **opts)

@@ -1,4 +1,4 @@
-/* model.c - what is learnt: a plan and its weights */
+/* model.c - creates and packs a model (a plan and its weights), and counts its parameters */
 #include "model/model.h"
 
 #include <stdlib.h>

@@ -26,8 +26,8 @@ void il_params_init(const il_plan *plan, il_real *weights, uint64_t seed);
  * (*model)->config, whose n_dims and tokens say how prompts become tokens. */
 il_status il_model_from_plan(il_model **model, il_plan *plan, il_error *err);
 
-/* A model of which only the shape may be asked, at next to no cost: its weights are addresses
- * without memory, all zeros, which nothing may write. Errors: as il_model_new's. */
+/* A model without weights, for its shapes alone, at next to no cost: in their place are addresses
+ * without memory, which read as zeros and which nothing may write. Errors: as il_model_new's. */
 il_status il_model_sketch(il_model **model, const il_config *config, il_error *err);
 
 /* Packs the weights for the products. Call after every change of weights; cost O(weights). */
@@ -94,8 +94,7 @@ typedef struct {
     int number;        /* of the shard */
     size_t first;      /* prompt, from the pass's offset on */
     int prompts;
-    int point,
-        token; /* the point that is asked, and its token; -1 and 0 of whole prompts */
+    int point, token; /* the query's point, and its token; -1 and 0 of whole prompts */
 } il_shard;
 
 /* Whole prompts in one run; each point in a run of its own where the layout or the batch's queries want
@@ -115,8 +114,7 @@ typedef struct {
     void (*tap)(const il_shard *, il_state *, int op); /* see il_run; a patch writes here */
     void (*visit)(const il_shard *, il_state *, int loop);
     void (*after)(const il_shard *, il_state *); /* s->loss is this run's */
-    double *
-        answer; /* [offset + prompt] gets the answer to the point that is asked, of models of one
+    double *answer; /* [offset + prompt] gets the prediction at the query, of models of one
                        number with post > 0; or NULL */
 } il_pass;
 
@@ -144,7 +142,8 @@ uint64_t il_hash_weight(uint64_t hash, const il_param *w, const void *data, size
 
 /* ---- checkpoints --------------------------------------------------------------------------- */
 
-/* What an optimiser carries from step to step: arrays laid out like the weights. NULL where there are none. */
+/* The state of an optimiser, carried from step to step: arrays laid out like the weights. NULL where there
+ * are none. */
 typedef struct {
     const il_optimizer *of;
     il_real *data[IL_MOMENTS];

@@ -1,9 +1,9 @@
-/* runner.c - a model run over prompts, a few at a time, on all threads
+/* runner.c - runs a model over many prompts in parallel, handing every shard to a callback
  *
- * The prompts are cut into shards; each worker runs whole shards in a state of its own and hands
- * them to the visitor. The order in which shards end is free, so a visitor writes to places that
- * belong to its prompts or its shard alone, and the result depends neither on the threads nor on
- * the cut. Memory is asked for once, before the first run.
+ * The prompts are cut into shards (micro-batches); each worker runs whole shards in a state of its own
+ * and passes it to the caller's callback, the visitor. The order in which shards end is free, so a
+ * visitor writes to places that belong to its prompts or its shard alone, and the result depends neither
+ * on the threads nor on the cut. Memory is asked for once, before the first run.
  */
 #include "model/model.h"
 

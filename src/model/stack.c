@@ -9,7 +9,7 @@
  * the whole row `loops` times with the same weights; the answer is a map of norm(x) or some of its
  * columns. With position = concat the first block's q and k read [u | sines of the position].
  * Mixers with gates read them from u as well; q and k of mixers other than softmax may pass a short
- * convolution and silu, and what their heads say may be brought to length 1 (MesaNet).
+ * convolution and silu, and head outputs may be normalised to length 1 (MesaNet).
  * With model.products W_k = W_v = I, so that W_q and P are the products W_k^T W_q and P W_v, of which
  * linear attention is made; it says what form they have and keep.
  * Tokens of the layout `columns` are not in order: linear blocks then look at all keys at once,

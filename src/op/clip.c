@@ -1,4 +1,4 @@
-/* clip.c - every number held within +- limit
+/* clip.c - every number clamped to [-limit, limit]
  *
  *   y = min(max(x, -limit), limit);   dx += dy where |x| < limit
  */

@@ -1,4 +1,4 @@
-/* cross_entropy.c - logistic loss of a score against a label of -1 or +1
+/* cross_entropy.c - binary cross-entropy: logistic loss of a score against a label of -1 or +1
  *
  *   loss += sum_m weight_m log(1 + exp(-z)),  z = label_m score_m
  *   dscore -= scale weight_m label_m / (1 + exp(z))

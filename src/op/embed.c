@@ -1,4 +1,4 @@
-/* embed.c - a learned row for every class
+/* embed.c - token embedding: one learned row per id
  *
  *   y[m] = E[id_m],   E (classes, C);   dE[id_m] += dy[m], rows in order
  *

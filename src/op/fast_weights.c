@@ -1,4 +1,4 @@
-/* fast_weights.c - four rules by which a matrix learns from one pair a token
+/* fast_weights.c - linear attention with gates or the delta rule: GLA, DeltaNet, Gated DeltaNet, mLSTM
  *
  *   y_t = G_t q_t, and with d_t = v_t - gamma_t G_{t-1} k_t
  *

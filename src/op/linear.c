@@ -4,11 +4,12 @@
  *
  * The weights are packed once per optimiser step, in both orientations, and used by every shard
  * and loop. Backward: dx += dz W, dW += dz^T x, db += sum dz, dresidual += dy, with
- * z = x W^T + b and dz = dy act'(z). With gelu, z is saved and y can be had again from it.
+ * z = x W^T + b and dz = dy act'(z). With gelu, z is saved and y can be recomputed from it.
  *
- * With split = s the map keeps a form: W = diag(A, B) with A (s, s), each of them any matrix, a
- * multiple of the identity, the identity, or zero. W is stored whole and read through the projection
- * on its form, onto which the gradient of W is projected too, so that training stays in it.
+ * With split = s the weight matrix is constrained to a form: W = diag(A, B) with A (s, s),
+ * each of them any matrix, a multiple of the identity, the identity, or zero. W is stored whole and read
+ * through the projection on its form, onto which the gradient of W is projected too, so that training
+ * stays in it.
  */
 #include "op/op.h"
 

@@ -1,4 +1,4 @@
-/* mesa.c - the mesa layer: at every token, the least-squares solution of all pairs so far
+/* mesa.c - the mesa layer: at every token, ridge regression on all pairs so far, applied to q
  *
  *   y_t = G_t P_t^{-1} q_t,   G_t = gamma_t G_{t-1} + beta_t v_t k_t^T
  *
@@ -7,9 +7,10 @@
  *   forgetting   gamma                  gamma_t P_{t-1} + k_t k_t^T,  P_0 = I / lambda
  *   net          beta, gamma            diag(Lambda) + H_t,  H_t = gamma_t H_{t-1} + beta_t k_t k_t^T
  *
- * lambda is a weight a head (1 at the start; below 1e-4 it counts as 1e-4), Lambda one a head and
- * channel, `least` + softplus(weight + 0.11064653), which is least + 0.75 at the start. `bound` < 1
- * keeps a net from hoarding repeated tokens: gamma_t (1 - (1 - bound) beta_t^2) in place of gamma_t.
+ * The ridge is 1 / lambda, as in the first source, with lambda a weight a head (1 at the start; below 1e-4
+ * it counts as 1e-4); in a net it is Lambda, one a head and channel, `least` + softplus(weight + 0.11064653),
+ * which is least + 0.75 at the start. `bound` < 1 keeps the sums G and H of a net bounded on repeated
+ * tokens: gamma_t (1 - (1 - bound) beta_t^2) in place of gamma_t.
  * G_0 and H_0 = W^T W are 0 unless learned. x_t = P_t^{-1} q_t comes from a rank-one recursion of the
  * inverse, from Cholesky, or from conjugate gradients.
  *

@@ -1,4 +1,4 @@
-/* mix.c - the shape of ops that mix tokens, and the matrices they carry along */
+/* mix.c - shared by the token-mixing ops: their shapes, and the state matrices they carry along */
 #include "op/mix.h"
 
 il_status il_shape_mix(il_plan *p, il_op *op, int H, il_error *err)

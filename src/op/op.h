@@ -44,9 +44,9 @@ typedef struct {
         par[4]; /* slots; slots; weights; IL_NONE where there is none */
     unsigned
         reads; /* bit i: backward reads the value of input i; IL_READS_OUT: its output */
-    unsigned again_reads; /* likewise for `again` */
-    int cheap;            /* `again` can have the output again from saves and again_reads */
-    size_t packed[2];     /* linear: offsets of the packed weights, forward and backward */
+    unsigned again_reads;  /* likewise for `again` */
+    int cheap;             /* `again` can recompute the output from saves and again_reads */
+    size_t packed[2];      /* linear: offsets of the packed weights, forward and backward */
     int memory, remembers; /* columns remembered of every token: the first, how many */
     int recurrent, recurs; /* numbers of recurrent state: the first, how many */
     void *opts;            /* the kind's options struct */
@@ -104,8 +104,7 @@ struct il_op_kind {
         il_real *packed); /* side 0, 1; measures when packed is NULL; NULL: nothing */
     /* Brings fresh weights into the form that the op keeps; NULL: any will do */
     void (*settle)(const il_op *op, const il_plan *plan, il_real *weights);
-    unsigned
-        ids; /* bit i: input i holds ids of classes, whole numbers without a gradient */
+    unsigned ids; /* bit i: input i holds token ids, whole numbers without a gradient */
     int skips; /* backward takes inputs that want no gradient (il_dx is NULL); else all get one */
     il_form form;
     int (*picks)(const il_op *op);
@@ -195,8 +194,8 @@ static inline int il_width(const il_plan *plan, int slot)
 {
     return plan->slots[slot].width;
 }
-/* The shape of an element-wise op: every input as wide as the output, which is cheap to have
- * again. Errors: IL_ECONFIG when widths differ. */
+/* The shape of an element-wise op: every input as wide as the output, which is cheap to
+ * recompute. Errors: IL_ECONFIG when widths differ. */
 il_status il_shape_same(il_plan *plan, il_op *op, il_error *err);
 const il_op_kind *il_op_at(int i); /* NULL past the last row of ops.def */
 const il_op_kind *il_op_find(const char *name);

@@ -1,4 +1,4 @@
-/* roles.c - which op plays which role: what looks inside a model asks here, not for names
+/* roles.c - finds the slots and weights of a head's queries, keys, values and gates, whatever the op's name
  *
  * An op whose heads mix tokens says which of its inputs are queries, keys, values and gates; the
  * linear maps that make these of the residual stream are found along the plan, through whatever acts

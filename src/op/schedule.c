@@ -1,9 +1,9 @@
-/* schedule.c - from a list of ops to a schedule and an address for every slot
+/* schedule.c - memory plan: which slots' values are kept, which are recomputed, and where each lies
  *
  * One loop's life is a time line: its forward ops at times 0..n-1, then the steps of its
  * backward pass. Of a slot in the loop
  *   - what some backward reads is *kept* in the loop's frame, unless its op is cheap: then it is
- *     had again just before it is read (`again`), and is shared scratch like
+ *     recomputed just before the backward that reads it (`again`), and is shared scratch like
  *   - every other value and every gradient, which lives in one or two intervals of the time line.
  * Scratch addresses are given first-fit: two slots may share columns if their lives do not meet.
  */
@@ -48,7 +48,7 @@ static void need(scheduler *s, int slot)
         int producer = p->slots[slot].producer;
         const il_op *op = &p->ops[producer];
         for (int twice = 0; twice < 2;
-             twice++) /* the first had again lives until the last is */
+             twice++) /* the first recomputed value lives until the last is */
             for (int i = 0; i < op->n_in; i++)
                 if (op->again_reads >> i & 1) need(s, op->in[i]);
         extend(&s->value[slot], 1, s->time);

@@ -1,4 +1,4 @@
-/* softmax_cross_entropy.c - how improbable scores make the class that came, in nats
+/* softmax_cross_entropy.c - softmax cross-entropy of scores (logits) with the target class, in nats
  *
  *   loss += sum_m weight_m (log sum_c exp(z_mc) - z_m,target_m)
  *   dz_mc += scale weight_m (exp(z_mc - norm_m) - [c = target_m]),   norm_m = log sum_c exp(z_mc)

@@ -1,4 +1,4 @@
-/* linear.c - what ridge regression and least squares make of the same table
+/* linear.c - baselines on the user's table: ridge regression (alpha by leave-one-out) and least squares
  *
  * With the centred, scaled examples X = U S V^T and centred targets y, ridge answers
  * x . V diag(s / (s^2 + alpha)) U^T y. Leaving example i out changes its own residual to

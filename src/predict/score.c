@@ -1,7 +1,8 @@
-/* score.c - what answers to a table's queries are worth
+/* score.c - errors of the predictions for a table's queries
  *
  * The root mean squared error over the queries that have a target, for the model and for what stands
- * beside it: ridge regression, least squares and the examples' mean. What is no number is said.
+ * beside it: ridge regression, least squares and the examples' mean. Predictions that
+ * are not finite are reported.
  */
 #include "predict/predict.h"
 

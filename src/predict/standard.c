@@ -1,4 +1,4 @@
-/* standard.c - a column brought to mean 0 and variance 1, and back
+/* standard.c - standardises a column (mean 0, variance 1), and undoes it
  *
  * Numbers are divided by a power of two first, which is exact: their squares then neither overflow nor
  * vanish, whatever their unit. The mean of equal numbers can differ from them by a rounding, and so a

@@ -1,9 +1,9 @@
 /* table.c - from a user's tables to columns of numbers
  *
  * The rules are docs/predict.md's: text of few levels becomes indicators, a missing cell the
- * examples' mean, what says nothing is dropped, and the columns most correlated with the target
- * stay when there are more than the model has dimensions. Everything is decided on the examples
- * alone; the queries are only encoded.
+ * examples' mean; columns that are constant, empty or text of more levels are dropped, and those most
+ * correlated with the target stay when there are more than the model has dimensions. Everything is
+ * decided on the examples alone; the queries are only encoded.
  */
 #include "predict/predict.h"
 #include "report/report.h"

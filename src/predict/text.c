@@ -1,4 +1,4 @@
-/* text.c - the cell that makes text of a column */
+/* text.c - finds the first cell of a column that is not a number, for messages */
 #include "predict/predict.h"
 #include "report/report.h"
 

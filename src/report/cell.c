@@ -1,8 +1,8 @@
 /* cell.c - what a cell of a table says: a number, a missing one, or text that was meant as a number
  *
  * A cell that was meant as a number is taken apart into what stands before its digits, the digits with
- * what divides them, and what stands behind: `$ 1,234.5 m` is `$`, `1,234.5` and `m`. What of it keeps
- * the cell from being a number is the hint. Words, codes (`A-1`, `k3`) and sentences were not meant so.
+ * what divides them, and what stands behind: `$ 1,234.5 m` is `$`, `1,234.5` and `m`. The hint says
+ * which part keeps the cell from being a number. Words, codes (`A-1`, `k3`) and sentences were not meant so.
  */
 #include "report/report.h"
 

@@ -1,6 +1,6 @@
 /* gnuplot.c - gnuplot, run without a shell: the script comes from a file, the picture goes to one
  *
- * gnuplot does not look whether it could write, so the picture is looked at when it has ended.
+ * gnuplot does not report write errors, so the picture is checked once it has ended.
  */
 #include "report/report.h"
 

@@ -1,9 +1,9 @@
 /* batch.c - prompts and how they are drawn
  *
  * Inputs are N(0, 1), or of the task's variances, in the first `dims` coordinates and zero beyond. The inputs, the function,
- * the noise and the shift of a prompt have streams of their own, and each is drawn point by
+ * the noise and the shift of a prompt have random streams of their own, and each is drawn point by
  * point: a prompt does not depend on the prompts drawn with it, nor a point on those after it.
- * A sequence has its law from the function's stream and its path from the inputs'.
+ * A sequence draws its transition matrix from the function's stream, its trajectory from the inputs'.
  */
 #include "task/task.h"
 

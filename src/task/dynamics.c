@@ -1,4 +1,4 @@
-/* dynamics.c - laws of motion: orthogonal and contracting matrices
+/* dynamics.c - random transition matrices: orthogonal, or contracting
  *
  * Gram and Schmidt's Q of a normal matrix, whose R has a positive diagonal, is uniform over the
  * orthogonal group (Mezzadri 2007, arXiv:math-ph/0609050). A contracting matrix is made from its

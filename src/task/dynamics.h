@@ -1,4 +1,4 @@
-/* dynamics.h - laws of motion, the same bits everywhere */
+/* dynamics.h - random transition matrices, the same bits everywhere */
 #ifndef IL_DYNAMICS_H
 #define IL_DYNAMICS_H
 

@@ -1,4 +1,4 @@
-/* linear_dynamics.c - what a hidden state shows while a matrix moves it
+/* linear_dynamics.c - observations of a linear dynamical system whose state may be hidden
  *
  *   h_{t+1} = clip(W h_t + e_t),   s_t = C h_t + o_t
  *

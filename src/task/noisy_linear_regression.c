@@ -5,12 +5,12 @@
  * sqrt(d) / std(all y): with renormalize_ys a prompt therefore depends on the whole batch, and a
  * part of a batch drawn alone has other y. Its weights w are multiplied by the same factor.
  *
- * With noise = uniform a prompt's deviation is uniform in [0, noise_std], and with clean what is asked
- * is w.x itself, as Vladymyrov et al. 2024 (arXiv:2402.14180) have both.
+ * With noise = uniform a prompt's deviation is uniform in [0, noise_std], and with clean the query's
+ * target is w.x itself, as Vladymyrov et al. 2024 (arXiv:2402.14180) have both.
  *
- * Least squares under noise: the directions not seen yet, plus what the noise does to the others
+ * Least squares under noise: error of the directions not seen yet, plus variance of the fitted ones
  * (an inverse Wishart matrix; without expectation for d-1 <= k <= d+1), plus the noise of the
- * answer itself.
+ * query's target.
  */
 #include "task/task.h"
 

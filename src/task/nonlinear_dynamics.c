@@ -1,4 +1,4 @@
-/* nonlinear_dynamics.c - a matrix after one network that all sequences share
+/* nonlinear_dynamics.c - a sequence's own matrix after an MLP that all sequences share
  *
  *   s_{t+1} = W m(s_t) / |m(s_t)| + e_t,   m(s) = B gelu(A s),   A (4D,D), B (D,4D)
  *

@@ -3,7 +3,7 @@
  *   k_1 v_1 k_2 v_2 ... k_P v_P   k_a v_a k_b v_b ...   and again with other keys and values
  *
  * P different keys are shown, each with a value; then they come back in another order, and every
- * one of them asks for its value, which the next token tells. Only these answers count. Ids below
+ * one of them is a query, whose target is the next token. Only these answers count. Ids below
  * `keys` are keys, those from there on are values; guessing errs in 1 - 1/values of all cases.
  *
  * Sources of this form: Arora et al. 2023, "Zoology", arXiv:2312.04927; Poli et al. 2024, MAD,

@@ -1,4 +1,4 @@
-/* shift_query.c - queries from another place than the examples
+/* shift_query.c - queries drawn from another distribution than the examples
  *
  * Each shift makes queries xq besides the examples x. Source: Garg et al. 2022,
  * arXiv:2208.01066.

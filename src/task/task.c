@@ -1,4 +1,4 @@
-/* task.c - the list of tasks, and what is asked of every row */
+/* task.c - the registry of tasks: their scales, metrics and input variances */
 #include "task/task.h"
 
 #include <math.h>

@@ -50,8 +50,8 @@ struct il_task {
      * it needs. */
     void (*sequence)(const void *opts, il_rng *rng, il_sequence *s);
     size_t (*work)(const void *opts, int dims);
-    /* Or a task of classes: x and y are ids 0..classes-1 (D = 1), y below 0 where nothing is
-     * asked. Fills the whole batch, x and y. */
+    /* Or a task of token ids: x and y are 0..classes-1 (D = 1), y below 0 where there is no
+     * target. Fills the whole batch, x and y. */
     int (*classes)(const void *opts);
     il_status (*ids)(const void *opts, il_batch *batch, il_draw at, il_error *err);
     /* What needs the whole batch at once; NULL for most */
@@ -139,7 +139,7 @@ const il_shift *il_shift_at(int i); /* the rows in order; NULL past the last */
 il_status il_shift_parse(const il_shift **shift, double *value, const char *text,
                          il_error *err);
 
-/* Classes of a task of classes, else 0 */
+/* Number of ids of a task of token ids, else 0 */
 static inline int il_task_classes(const il_task *task, const void *opts)
 {
     return task->ids ? task->classes(opts) : 0;
@@ -170,7 +170,7 @@ typedef struct {
     void (*fill)(const il_batch *batch, int b, int points, int asking,
                  il_tokens to); /* NULL: no
                                                        prompt becomes such tokens */
-    int ids;                    /* only for tasks of classes, which take no other */
+    int ids;                    /* only for tasks of token ids, which take no other */
     int lead; /* 1: as many empty tokens as an x has numbers come first; they are keys */
 } il_layout;
 

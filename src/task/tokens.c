@@ -3,12 +3,12 @@
  *   pairs         x_0, (y_0, 0, ...), x_1, (y_1, 0, ...), ...; answer n at x_n
  *   columns       (x_0, y_0), (x_1, y_1), ..., (x_n, 0): the answer is read at the last, whose
  *                 mask is 0 and which is no key
- *   led           as columns, behind as many empty tokens as an x has numbers
+ *   led           as columns, preceded by as many all-zero tokens as an x has numbers
  *   sequence      s_0, s_1, ...; answer n at s_n
  *   constructed   [0, s_n, s_n, s_{n-1}], with s_{-1} = 0
  *   constructed1  [0, 0, s_n, s_{n-1}], for models of one layer
  *   stacked       [s_n, s_{n-1}, ..., s_{n-k+1}]
- *   ids           s_0, s_1, ... as ids of classes; answer n at s_n, unless it is below 0
+ *   ids           s_0, s_1, ... as token ids; answer n at s_n, unless it is below 0
  *   own           of no prompt: a built model's matrices, graphs, ...
  *
  * Every answer stands where the examples before it can be seen. Sources: Garg et al. 2022,

@@ -1,4 +1,4 @@
-/* schedule.c - learning rate, curriculum and window as functions of the step
+/* schedule.c - learning rate, number of loops and loop window as functions of the step
  *
  * Everything here is built from + - * / alone, so that every machine computes the same bits.
  */

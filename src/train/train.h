@@ -10,7 +10,7 @@
  * stays or falls along a half cosine to min_learning_rate at schedule_steps. */
 double il_rate_at(const il_config *config, int64_t step);
 
-/* How far a step loops and looks back. */
+/* How many loops a step runs, and how many of the last ones are differentiated, and measured. */
 il_run il_run_at(const il_model *model, int64_t step);
 
 /* ---- the trainer ------------------------------------------------------------------------------- */
