@@ -1,6 +1,6 @@
-/* alike.c - which step of one algorithm is most like each step of another
+/* alike.c - for each step of one algorithm, the step of another whose errors are most similar
  *
- * Columns: step (of a), best (the step of b whose errors are most alike), log2_best, and SimE there,
+ * Columns: step (of a), best (the step of b that is most similar), log2_best, and SimE there,
  * the mean cosine between their vectors of errors (src/algo/similarity.h).
  * Source: Fu et al. 2023, arXiv:2310.17086.
  */

@@ -1,10 +1,10 @@
-/* binding.c - how a model of sequences binds tokens: what its answer, and its first layer, get from s_{t-k}
+/* binding.c - sensitivity of a sequence model's answer and first layer to s_{t-k}, the observation k steps back
  *
  * At the newest observation s_t, for lag k = 0, 1, ...:
  *
  *   answer         mean over the components f_i of the answer of |d f_i / d s_{t-k}|, and over prompts
- *   first          the same of the stream behind the first layer
- *   ridge          the same of ridge regression on the pairs (s_j, s_{j+1}), ridge 1e-3
+ *   first          the same for the stream after the first layer
+ *   ridge          the same for ridge regression on the pairs (s_j, s_{j+1}), ridge 1e-3
  *   attention OP   mean weight that heads of softmax attention give to the token of s_{t-k}
  *
  * Central differences, coordinate by coordinate. A first layer that copies holds s_t and s_{t-1} and

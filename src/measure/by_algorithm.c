@@ -1,14 +1,14 @@
-/* by_algorithm.c - patching the stream by an algorithm's iterate: does the model go on from there?
+/* by_algorithm.c - patching an algorithm's iterate into the residual stream: does the model continue it?
  *
- * After layer k the stream of a token is moved along the direction in which the model's end reads it, h <- h
- * + a g, until what is read is what the algorithm says after j steps: at the query its answer, w_j.q; at an
- * example of tokens (x, y), whose stream holds a residual, w_j.x - y; at an x of x_0, y_0, x_1, ... the answer
- * from the examples before it. Or, where `at` names a register as wide as an input that the end does not
- * read, w_j itself is written there. If the L - k layers that are left are steps of the algorithm, the
- * answer is that after j + L - k steps. Columns, for each hook:
+ * After layer k the stream of a token is moved along the read-out's direction, h <- h + a g (g the read-out's
+ * weights, times the final norm's gain), until the read-out gives what the algorithm predicts after j steps:
+ * at the query w_j.q; at an example of tokens (x, y), whose stream holds a residual, w_j.x - y; at an x of
+ * x_0, y_0, x_1, ... the prediction from the examples before it. Or, where `at` names a register as wide as an
+ * input on which the read-out does not depend, w_j itself is written there. If the remaining L - k layers are
+ * steps of the algorithm, the answer is that after j + L - k steps. Columns, for each hook:
  *
  *   step, continued   j, and j + L - k
- *   written           |what is then read - what was to be read| / |the latter|, at the query
+ *   written           |read-out after the patch - the prediction wanted| / |the latter|, at the query
  *   follows           slope of the answer's movement against the movement to the algorithm continued
  *   explained         share of the answer's movement on that line
  *   left              |answer - continued|^2 / |continued|^2
@@ -27,7 +27,7 @@ typedef struct {
     il_observation *s;
     int which, j, steps; /* tokens written; the step; steps known: 0..steps */
     double *yhat;        /* (steps+1,points): the algorithm's answers to the queries */
-    double *wanted;      /* (points,tokens) what is to be read; NaN: the token stays */
+    double *wanted;      /* (points,tokens) the read-out wanted; NaN: the token stays */
     double *w;           /* (points,D): w_j, where weights are written */
     size_t tokens;
     double *direction; /* (C) g, of the whole stream */
@@ -50,7 +50,7 @@ static il_status parse(char name[IL_TEXT], int *step, const char *by, il_error *
     return IL_OK;
 }
 
-/* What is to be read at the tokens of one question. yhat (N): answers from the examples before each */
+/* The read-out wanted at the tokens of one query. yhat (N): answers from the examples before each */
 static void want(const algorithm *a, const il_batch *asked, int question,
                  const il_real *yhat, const il_real *w, double *wanted)
 {
@@ -97,7 +97,7 @@ static il_status run_cell(algorithm *a, const il_algo *algo, int cell, il_error 
     return status;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------- */
+/* ---- the read-out -------------------------------------------------------------------------------- */
 
 static void spread(double *g, const il_model *m, const il_op *op)
 {
@@ -135,7 +135,7 @@ static il_status find_direction(algorithm *a, il_error *err)
     return IL_OK;
 }
 
-/* What the end reads of a stream of all rows. Nothing else is alive where a layer ends. */
+/* The read-out of all rows' streams, final norm included. Nothing else is alive where a layer ends. */
 static const il_real *read_end(const il_observe_layers *l, il_state *s,
                                const il_real *stream)
 {
@@ -152,9 +152,9 @@ static const il_real *read_end(const il_observe_layers *l, il_state *s,
 typedef struct {
     const algorithm *a;
     const il_observe_hook *hook; /* NULL: none */
-    int weights;                 /* w_j is written, else what is read */
+    int weights;                 /* w_j is written, else a prediction */
     double *answer;              /* (points) */
-    double *error, *power;       /* (points) of what is then read at the query */
+    double *error, *power;       /* (points) of the read-out at the query then */
     size_t rows;                 /* scratch: (rows) four times, then two streams */
 } writing;
 
@@ -178,7 +178,7 @@ static void move(const il_shard *q, const il_state *s, const il_real *from,
             to[r * C + c] = (il_real)((double)from[r * C + c] + by[r] * w->a->direction[c]);
 }
 
-/* The secant method, row by row; where the end is linear its first step arrives */
+/* The secant method, row by row; a linear read-out is exact after the first step */
 static void write_answers(const il_shard *q, il_state *s, il_real *value)
 {
     const writing *w = q->context;

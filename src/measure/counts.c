@@ -1,4 +1,4 @@
-/* counts.c - the parameters of models, which need not be trained for it */
+/* counts.c - parameter counts of models, trained or not */
 #include "measure/measure.h"
 
 static il_status fill(il_table *table, const void *opts, const il_measured *model, int n,

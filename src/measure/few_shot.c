@@ -1,8 +1,8 @@
-/* few_shot.c - regression from a few pairs by models that only ever predicted sequences
+/* few_shot.c - few-shot regression by models trained on sequences alone, with a tuned EOS vector or prefix
  *
  * A prompt is x_1, y_1, x_2, y_2, ... with y_i = W x_i + noise, W orthogonal, x_i uniform in [-1,1];
- * the answer to x_i is what the model predicts there. To it the sequence also says y_i -> x_{i+1},
- * which is noise. Its weights stay; what may be tuned is
+ * the answer to x_i is what the model predicts there. To the model the pairs (y_i, x_{i+1}) are examples
+ * too, which is noise. Its weights stay fixed; what may be tuned (prompt tuning) is
  *
  *   EOS     one vector behind every pair
  *   prefix  vectors before the first pair, with that EOS

@@ -1,8 +1,8 @@
-/* interpolate.c - the way from a model to another one, or to the algorithm it is thought to be
+/* interpolate.c - loss along the line between two models, or from a model to the construction of its block means
  *
  * by = weight:
- * loss: the error on the model's own prompts, at `weight` of the way. Without another model the end is
- * the construction of linear attention's own block means, mixed in head by head (observe.h). Between
+ * loss: the error on the model's own prompts, at fraction `weight` of the line. Without another model it ends
+ * at the construction of linear attention's own block means, mixed in head by head (observe.h). Between
  * two models of linear attention what each layer adds is mixed, whatever their heads' number, order and
  * scale; between others of the same weights, weight by weight.
  *
@@ -12,7 +12,7 @@
  *
  * Source: von Oswald et al. 2024, arXiv:2309.05858, figure 4A, 4B (halfway; there the model is trained a
  * second time from the same weights on the same data, which here gives the same run); here also the whole
- * way.
+ * line.
  */
 #include "measure/measure.h"
 #include "observe/observe.h"
@@ -80,7 +80,7 @@ static il_status mix_weights(il_model **out, const il_model *a, const il_model *
     return IL_OK;
 }
 
-/* ---- the way ----------------------------------------------------------------------------------- */
+/* ---- the line ---------------------------------------------------------------------------------- */
 
 static il_status mix(il_model **out, const il_model *a, const il_model *b, double weight,
                      il_error *err)

@@ -1,6 +1,6 @@
-/* keys.c - a measure's options of text
+/* keys.c - checks the options of measures that name algorithms, tasks, shifts, families or probe targets
  *
- * An option of text means the same in every measure that has it: `against` are algorithms, `data` kinds of
+ * An option has one meaning in every measure that has it: `against` are algorithms, `data` distributions of
  * inputs.
  */
 #include "measure/measure.h"

@@ -1,6 +1,6 @@
-/* lens.c - what the model's own end says after every layer
+/* lens.c - predictions of the final norm and read-out applied after every layer (logit lens)
  *
- * error: mean squared error divided by the answers' mean square. moved: mean squared change from the
+ * error: mean squared error divided by the targets' mean square. moved: mean squared change from the
  * layer before, likewise. The lens: nostalgebraist 2020, "interpreting GPT: the logit lens".
  */
 #include "measure/measure.h"

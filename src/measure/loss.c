@@ -1,9 +1,9 @@
-/* loss.c - what training measures, on prompts it has not seen
+/* loss.c - test loss: the training loss on unseen prompts, with its standard error
  *
- * Columns: model, loss, and its standard error over prompts (from sums over shards of them). The
- * loss is the mean over the answers that the model's layout asks for: on `columns` the last point of
- * a prompt alone. It is in the task's units, not divided by what predicting zero errs. With `less` it
- * is what it exceeds the squared error of an algorithm by, prompt for prompt.
+ * Columns: model, loss, and its standard error over prompts (from the sums of groups of 50). The
+ * loss is the mean over the points that the model's layout predicts: on `columns` the last point of
+ * a prompt alone. It is in the task's units, not divided by the error of predicting zero. With `less` it
+ * is the excess over the squared error of an algorithm, paired by prompt.
  */
 #include "measure/measure.h"
 
@@ -32,7 +32,7 @@ typedef struct {
     int shards;
 } sums;
 
-/* The squared errors of an algorithm's answers, where the model is asked, of prompts first.. */
+/* The squared errors of an algorithm at the points that the model predicts, of prompts first.. */
 static double squared_errors(const il_batch *batch, const il_real *yhat, int first, int n,
                              int last)
 {

@@ -17,7 +17,7 @@ typedef struct {
     const char *name; /* NULL: it has none */
     const il_config *config;
     const il_model
-        *model;         /* NULL if only recipes are needed; for an outline a sketch of it */
+        *model;         /* NULL if only recipes are needed; for outlines without weights */
     const char *folder; /* of its run; NULL if unknown */
 } il_measured;
 

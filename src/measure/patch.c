@@ -1,12 +1,12 @@
-/* patch.c - does the answer follow what is put into the forward pass?
+/* patch.c - activation patching: does the prediction follow the patched activations?
  *
- * At a hook (hooks.h) the tokens of the query, of the examples or all get what another prompt's run has
- * there. follows: how far the answer goes towards the other prompt's (1: all the way, 0: not at all), the
- * slope of least squares; explained: the share of its movement on that line. A learner that keeps
+ * At a hook (hooks.h) the activations of the query's token, of the examples' or of all are replaced by those
+ * of another prompt's run. follows: how far the answer goes towards the other prompt's (1: all the way, 0: not
+ * at all), the slope of least squares; explained: the share of its movement on that line. A learner that keeps
  * what it has learnt in the examples' tokens does not follow at the query until its last layers.
  *
- * Or, by an algorithm: after each layer the stream is made to say what the algorithm's step j says
- * (by_algorithm.c), and the answer is held against the algorithm continued from there.
+ * Or, by an algorithm: after each layer the stream is edited so that the read-out gives the prediction of the
+ * algorithm's step j (by_algorithm.c), and the answer is compared with the algorithm continued from there.
  * Source: activation patching, Meng et al. 2022, arXiv:2202.05262.
  */
 #include "measure/patch.h"

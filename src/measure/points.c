@@ -1,4 +1,4 @@
-/* points.c - errors by number of examples, by loop, or as a mean, of models and algorithms on the same prompts
+/* points.c - in-context error curves of models and algorithms on the same prompts: by examples, by loop, or mean
  *
  * Columns: k (or loop, or points), then NAME, NAME_low, NAME_high of every model, then every algorithm. A
  * model without a name keeps the columns of its evaluation. Every model is measured on a copy of the same

@@ -1,10 +1,10 @@
-/* probe.c - what can be read from a model's stream
+/* probe.c - what a probe can read from a model's residual stream
  *
- * After every layer a probe (observe.h) is asked for each target (targets.h), at the token of the query, or
- * from all tokens up to it. Every number is the squared error divided by the target's mean square: 1 says
- * nothing is read. Fitted on four times as many prompts as it is scored on. Two controls: another prompt's
+ * After every layer a probe (observe.h) is fitted to each target (targets.h), at the token of the query, or
+ * from all tokens up to it. Every number is the squared error divided by the target's mean square: 1 means
+ * that nothing is read. Fitted on four times as many prompts as it is scored on. Two controls: another prompt's
  * target (NAME_control), and the same probe on a model of the same recipe with its first weights
- * (NAME_untrained), which shows how much a reading owes to the probe.
+ * (NAME_untrained), which shows how much of the score is due to the probe alone.
  * Or by the protocol of von Oswald et al. (probe_mesa.c).
  * Sources: Yang et al. 2023, arXiv:2311.12424; von Oswald et al. 2024, arXiv:2309.05858; Hewitt & Liang
  * 2019, arXiv:1909.03368 (controls).

@@ -1,4 +1,4 @@
-/* probing.c - see probing.h
+/* probing.c - fits one probe for every layer, number of examples and target (probing.h)
  *
  * The streams of as many layers as fit into a quarter of a gigabyte are recorded in one run; every
  * probe is then one job of one thread.

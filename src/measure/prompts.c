@@ -1,4 +1,4 @@
-/* prompts.c - the prompts that models are asked, and those of a task alone */
+/* prompts.c - evaluation prompts of a model, or of a task without a model */
 #include "measure/measure.h"
 
 static il_status find_task(const il_task **task, double opts[IL_TASK_OPTS],

@@ -1,8 +1,8 @@
 /* sensitivity.c - how much an answer depends on each example
  *
  * Central differences of the answer in the example's y, and along a random unit direction of its x:
- * root mean square over prompts and queries. least_squares: the same of w = A^+ X^T y in y, where it
- * is q A^+ x_j exactly. Of a model of sequences: binding.c.
+ * root mean square over prompts and queries. least_squares: the same for the minimum-norm least-squares
+ * predictor w = A^+ X^T y, in y, where it is q A^+ x_j exactly. For sequence models: binding.c.
  */
 #include "measure/sensitivity.h"
 #include "measure/measure.h"

@@ -1,4 +1,4 @@
-/* sensitivity.h - what the two sensitivities share (private) */
+/* sensitivity.h - shared by sensitivity.c and binding.c (private) */
 #ifndef IL_SENSITIVITY_H
 #define IL_SENSITIVITY_H
 

@@ -1,4 +1,4 @@
-/* targets.c - see targets.h */
+/* targets.c - the targets of probes: finds them by name and computes them (targets.h) */
 #include "measure/targets.h"
 
 #include "la/dense.h"

@@ -1,4 +1,4 @@
-/* targets.h - what a probe may be asked to read at example k of a prompt, (x_j, y_j) for j < k before it
+/* targets.h - targets of probes at example k of a prompt, with the examples (x_j, y_j), j < k, before it
  *
  *   answer          y_k
  *   gradient_step   sum_j y_j x_j.x_k / k, one step from w = 0
@@ -6,8 +6,8 @@
  *   xty             sum_j y_j x_j / k
  *   w_ols           w
  *   labelN, pastN   y_{k-N}, x_{k-N}; label is label1
- *   preconditioned  (sum_j z_j z_j^T + ridge I)^{-1} z_k, z_k the newest `stack` inputs: what a single last
- *                   gradient step needs to answer as ridge regression does
+ *   preconditioned  (sum_j z_j z_j^T + ridge I)^{-1} z_k, z_k the newest `stack` inputs: the input with
+ *                   which one final gradient step gives the ridge prediction
  *
  * A sequence is x_n = s_n, y_n = s_{n+1}. Sources: Yang et al. 2023, arXiv:2311.12424 (xty, w_ols); von
  * Oswald et al. 2024, arXiv:2309.05858 (answer, preconditioned, pastN).

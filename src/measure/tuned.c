@@ -1,4 +1,4 @@
-/* tuned.c - what a trained coefficient is held against: an algorithm at its best
+/* tuned.c - an algorithm with its best option value or scalar multiple: the reference for trained coefficients
  *
  * `tuned` searches the value of an option, `multiple` has the best multiple of an algorithm's answers
  * in closed form, c = sum y yhat / sum yhat^2: that of "gd steps=1 step_size=1" is the line-searched

@@ -1,4 +1,4 @@
-/* weights.c - what the weights of attentions say, as one of several tables
+/* weights.c - tables of the weights of attention heads: the products W_k^T W_q and P W_v (QK and OV circuits)
  *
  * A row for each head, block or singular value of the products K^T Q and P V (weights_products.c); of linear
  * attention alone, products as multiples of I and as a gradient step (weights_linear.c), or as preconditioned

@@ -1,4 +1,4 @@
-/* weights.h - what the ways of looking at weights share (private) */
+/* weights.h - shared by weights*.c: options of the measure `weights`, and its tables (private) */
 #ifndef IL_WEIGHTS_H
 #define IL_WEIGHTS_H
 

@@ -1,7 +1,7 @@
 /* layer_answers.c - what a model would answer if it stopped after a layer
  *
- * The lens puts the model's own end (its final norm and read-out, if asked its last blocks too)
- * behind every layer; after a loop that is what the model itself answers. The probe is a ridge
+ * The (logit) lens applies the model's final norm and read-out (with `tail` its last blocks too) to the stream
+ * after every layer; after a loop that is what the model itself answers. The probe is a ridge
  * regression from the stream at the query to the answers of other prompts.
  * Sources: nostalgebraist 2020, "interpreting GPT: the logit lens"; Fu et al. 2023,
  * arXiv:2310.17086 (trained linear read-outs).
@@ -89,7 +89,7 @@ static void tap(const il_shard *q, il_state *s, int op)
                    s->value[s->plan->ops[op].out], sizeof(il_real) * size);
 }
 
-/* The run is over, so its memory is free: every kept stream goes where the end begins */
+/* The run is over, so its memory is free: every kept stream goes where the read-out begins */
 static void visit(const il_shard *q, il_state *s, int loop)
 {
     const lens *l = q->context;

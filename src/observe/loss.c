@@ -1,4 +1,4 @@
-/* loss.c - a model's error on its own prompts: see il_observe_loss */
+/* loss.c - mean squared error of a model on fresh prompts of its own task, as an evaluation counts it */
 #include "observe/observe.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static double mean_error(const il_batch *batch, int from, const double *yhat)
     return sum / (double)((size_t)batch->prompts * P);
 }
 
-/* Answers at the points that a training prompt asks: all, or the last */
+/* Answers at the points that a training prompt has targets for: all, or the last */
 static il_status answer(double *error, const il_model *model, const il_batch *batch,
                         il_error *err)
 {

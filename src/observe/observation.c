@@ -1,4 +1,4 @@
-/* observation.c - a model, its layers and the prompts it is shown, from the options of a command */
+/* observation.c - layers and prompts of a model that an analysis needs, made from its options */
 #include "observe/observe.h"
 #include "report/report.h"
 

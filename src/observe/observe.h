@@ -31,7 +31,7 @@ typedef struct {
     double *V;      /* (B,D,D) row i: the i-th eigenvector */
     double *b;      /* (B,D,O) coordinates of X^T Y */
     double *q;      /* (B,Q,D) coordinates of the queries */
-    double *y;      /* (B,Q,O) what the queries' answers are */
+    double *y;      /* (B,Q,O) the queries' targets */
 } il_observe_cell;
 
 typedef struct {
@@ -131,8 +131,8 @@ typedef struct {
     il_arena arena;
 } il_observe_answers;
 
-/* The model's own end behind every layer, or after every loop; of a model that does not loop, the
- * last `tail` blocks belong to the end. */
+/* The model's final norm and read-out applied after every layer or loop; of a model that does not loop, the
+ * last `tail` blocks are applied with them. */
 il_status il_observe_answers_lens(il_observe_answers **layer_answers, const il_model *model,
                                   const il_observe_layers *layers, int tail,
                                   const il_observe_prompts *prompts, il_error *err);
@@ -159,14 +159,14 @@ void il_observe_answers_free(il_observe_answers *layer_answers);
 
 enum { IL_READING_AUTO, IL_READING_LENS, IL_READING_PROBE };
 
-/* What a model is asked. NULL and 0: usual. */
+/* Options of an analysis. NULL and 0: usual. */
 typedef struct {
     const char *task; /* NULL: the model's own, with its options */
     const char *data; /* shifts of its prompts, separated by commas; NULL: none */
     const char *
         examples; /* numbers of examples, separated by commas; NULL: those of training, and half of
                              them where a model answers every point */
-    int reading; /* IL_READING_LENS: the model's own end is put behind every layer; IL_READING_PROBE:
+    int reading; /* IL_READING_LENS: final norm and read-out after every layer; IL_READING_PROBE:
                              a trained linear read-out; IL_READING_AUTO: lens, but probe for a gpt2 */
     int prompts;     /* of each kind and size */
     int queries;     /* of each prompt; 0: three for every dimension, at least 16 */
@@ -216,7 +216,7 @@ typedef struct {
 il_status il_observation_new(il_observation *observation, const il_model *model,
                              const il_explain_options *options, il_error *err);
 void il_observation_free(il_observation *observation);
-/* Notes in a table when what was asked leaves what the model was trained on. */
+/* Notes in a table when prompts leave what the model was trained on. */
 il_status il_observation_note(const il_observation *observation, il_table *table,
                               il_error *err);
 /* The same without prompts, which il_observation_draw makes, of models of one number, and
@@ -227,12 +227,12 @@ il_status il_observation_draw(il_observation *observation, il_error *err);
 il_status il_observation_draw_all(il_observation *observation, il_error *err);
 il_status il_observation_draw_fit(il_observation *observation, il_error *err);
 
-/* Whole prompts, of which the stream is looked at after P numbers of examples. A layout that asks its last
+/* Whole prompts, of which the stream is read after P numbers of examples. A layout that predicts its last
  * point alone needs a batch for each number; il_observation_wholes says how many batches there are. */
 typedef struct {
     il_batch *batch;
     int P, examples[IL_CELLS],
-        tokens[IL_CELLS]; /* examples before, and the token that asks */
+        tokens[IL_CELLS]; /* examples before, and the token of the query */
 } il_observe_whole;
 int il_observation_wholes(const il_observation *observation);
 /* `prompts`: where the options say nothing. Errors: IL_ECONFIG. */

@@ -1,4 +1,4 @@
-/* products.c - the products W_k^T W_q and P W_v of attentions, and models made of them */
+/* products.c - QK and OV products W_k^T W_q, P W_v of attention heads, and models in product form */
 #include "observe/observe.h"
 
 #include <math.h>

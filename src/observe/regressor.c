@@ -1,7 +1,7 @@
 /* regressor.c - the regressor of a probe: ridge regression or a small network
  *
- * Inputs of a network are brought to mean 0 and deviation 1 by the fitted rows, targets to mean
- * square 1. The ridge does not count for the constant. Weights of positions start equal; with
+ * Inputs of a network are standardised by the fitted rows, targets scaled to mean
+ * square 1. The constant is not penalised. Weights of positions start equal; with
  * ridge regression the rest is solved for at every step (the gradient is that of the solution).
  * Sources: Alain & Bengio 2017, arXiv:1610.01644 (probes); Yang et al. 2023, arXiv:2311.12424 (a
  * softmax over positions, then a network).

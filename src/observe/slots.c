@@ -1,6 +1,6 @@
-/* slots.c - what a model computes on its way, by name, as arrays
+/* slots.c - named activations of a forward pass, copied into arrays
  *
- * A slot is what an op puts out: numbers for every token. Those of shared scratch live only until the
+ * A slot is the output of an op: numbers for every token. Those of shared scratch live only until the
  * next op needs the room, so each is copied by a tap right behind the op that made it.
  *
  * Softmax attention keeps no pattern; from the queries q and keys k of a head of K columns it is computed
