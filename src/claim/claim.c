@@ -1,7 +1,8 @@
-/* claim.c - a claim: read, and held against what its tables will be before a model is trained
+/* claim.c - loads a claim and checks, before any training, that its measures and rows can exist
  *
- * Of every model there is a sketch, of every measure an outline. What an outline cannot have,
- * models that do not suit their measure or rows that name no column or row of theirs, is refused.
+ * Every model is made without weights (a sketch), every measure without numbers (an outline: its columns and
+ * rows). Models that do not suit their measure, and rows that name a column or row that the outline has not,
+ * are refused.
  */
 #include "claim/claim.h"
 

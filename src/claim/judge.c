@@ -1,7 +1,7 @@
 /* judge.c - the rows of a claim, each by the median of its runs
  *
- * A number that is not finite holds nothing, and has no place among others: a row with one such run
- * fails. With an even number of runs the median is the mean of the two in the middle.
+ * A non-finite number satisfies no bound and cannot be ranked: a row with one such run fails. With an even
+ * number of runs the median is the mean of the two in the middle.
  */
 #include "claim/claim.h"
 

@@ -1,4 +1,4 @@
-/* list.c - what there is: the rows of every .def file as tables, and all options
+/* list.c - tables for `innerloop list`: the rows of every .def file, and all options
  *
  * It stands in the last of the folders, since it names what is in the others.
  */

@@ -1,7 +1,7 @@
-/* measure.c - a claim held against what is measured: every table, then every row's number, run by run
+/* measure.c - measures the tables of a claim, run by run, and reads the number of every row off them
  *
- * A run is one seed. The tables that are kept are the first run's; one that no trained model is in is
- * the same in all of them.
+ * A run is one seed. The tables that are kept are the first run's; a table without trained models is the same
+ * in all of them. Every row is then judged (judge.c).
  */
 #include "claim/claim.h"
 

@@ -1,4 +1,4 @@
-/* read.c - the keys of a claim's file
+/* read.c - fills a claim from its parsed YAML, and checks its keys
  *
  *   title, paper, reduced, minutes, seeds, one_seed
  *   models.NAME.recipe          a recipe, relative to this file; every other key beneath NAME
@@ -6,7 +6,7 @@
  *   measures.NAME.measure       a row of measures.def; its options stand beside it
  *   rows.NAME.read              one of the measures; column, at, take say which number
  *
- * Names may be used before they are given, so what other keys stand on is read first.
+ * Names may be used before they are given, so keys that others depend on are read first.
  */
 #include "claim/claim.h"
 
@@ -213,7 +213,7 @@ static il_status override(il_claim *c, const place *at, il_error *err)
     return status ? il_claim_fail(leaf, err, "%s", inner.text) : IL_OK;
 }
 
-/* Recipes first, then their tasks, on whose options other keys stand, then the rest. */
+/* Recipes first, then their tasks, on whose options other keys depend, then the rest. */
 static il_status read_models(il_claim *c, const place *all, int n, int from_file,
                              il_error *err)
 {

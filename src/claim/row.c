@@ -2,8 +2,8 @@
  *
  * A row reads its column at the rows that `at` names: v, v - minus, or v / over of each; their
  * mean (with `over` the mean of v over that of `over`), largest, smallest, or slope against the first
- * column. Whether there are such columns and rows is checked twice: in the outline, before a model is
- * trained, and in the table. An outline without rows, or without columns, leaves them open.
+ * column. Whether there are such columns and rows is checked twice: in the outline (claim.c), before a model
+ * is trained, and in the table. An outline without rows, or without columns, leaves them open.
  */
 #include "claim/claim.h"
 

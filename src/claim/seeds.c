@@ -1,10 +1,10 @@
-/* seeds.c - from which seeds a claim trains, and what names it
+/* seeds.c - the training seeds and the hash of a claim
  *
  * One training is an anecdote, so a claim that trains states at least three seeds, or says why it
  * has one (`one_seed`). The seeds reach only training: measures keep prompts of their own.
  *
  * The hash of a claim is FNV-1a of what its numbers and verdicts come from: recipes, seeds, measures
- * and rows without their words. Numbers noted under another hash are stale.
+ * and rows, without titles and other text that changes no number. Numbers noted under another hash are stale.
  */
 #include "claim/claim.h"
 
@@ -93,7 +93,7 @@ static const char *key_of(const il_leaf *leaf)
     return dot ? dot + 1 : leaf->path;
 }
 
-/* Words that change no number */
+/* Text that changes no number, and the keys of models: their recipes are hashed */
 static int is_words(const il_leaf *leaf)
 {
     static const char *const keys[] = { "title",   "paper",    "reduced", "minutes",

@@ -1,8 +1,8 @@
-/* classes.c - what a model of classes loses, by position
+/* classes.c - loss of a token-id model, by position
  *
- * Row by row the table widens: position 1, 2, 3-4, 5-8, ... in the prompt, `k` being the last one
- * of a range; or one row is for all of them. Positions that ask nothing do not count, and neither do ranges of them. The band is
- * that of eval.c, over prompts.
+ * Row by row the range widens: position 1, 2, 3-4, 5-8, ... in the prompt, `k` being the last one of it; or
+ * one row covers all positions. Positions without a target are ignored, and so are ranges without any target.
+ * The confidence interval is that of evaluate.c, over prompts.
  */
 #include "evaluate/evaluate.h"
 #include "la/bootstrap.h"
@@ -51,7 +51,7 @@ static void count(const il_shard *q, il_state *s)
         j->asked[at] += 1;
         j->loss[at] += (double)loss[m];
         j->wrong[at] += !isfinite(loss[m])
-                            ? NAN /* of no scores none is the largest */
+                            ? NAN /* without finite scores none is the largest */
                             : largest(z + (size_t)m * (size_t)V, V) != (int)target[m];
     }
 }

@@ -1,9 +1,9 @@
 /* evaluate.c - a model's error beside the classical algorithms
  *
  * Per point, e = (yhat - y)^2 / scale, so that predicting zero scores 1 (for classification: the
- * share of wrong signs); the mean over prompts, with a band of 5 % and 95 % quantiles of the
- * means of 1000 bootstrap resamples of the prompts.
- * Source of metric and band: Garg et al. 2022, arXiv:2208.01066.
+ * share of wrong signs); the mean over prompts, with its 90 % bootstrap confidence interval (5 % and 95 %
+ * quantiles of the means of 1000 resamples of the prompts).
+ * Source of metric and interval: Garg et al. 2022, arXiv:2208.01066.
  */
 #include "evaluate/evaluate.h"
 #include "la/bootstrap.h"

@@ -29,34 +29,34 @@ typedef enum { IL_EVAL_POINTS, IL_EVAL_LOOPS, IL_EVAL_MEAN } il_eval_by;
  *   loops    at the last point by loop, and of an algorithm with steps by its steps: column loop
  *   mean     averaged over the points of a prompt: one row, whose first column `points` says how many
  *
- * For a task of classes: loss in nats, its band, and the share of wrong answers at positions 1, 2, 3-4, 5-8,
- * ...: columns k (the last of the range), loss, loss_low, loss_high, wrong, asked (answers in a prompt's
- * range); no algorithms, no loops. Notes say where answers are no finite numbers, where prompts leave what
- * the model was trained on, and when a model is no better than one that looks at nothing: zero, the
- * commoner sign, or the frequencies of the classes. Errors: IL_ECONFIG. */
+ * For a token-id task: loss in nats, its confidence interval, and the share of wrong answers at positions 1,
+ * 2, 3-4, 5-8, ...: columns k (the last of the range), loss, loss_low, loss_high, wrong, asked (targets in a
+ * prompt's range); no algorithms, no loops. Notes say where answers are not finite, where prompts leave what
+ * the model was trained on, and when a model is no better than a baseline that ignores the prompt: zero, the
+ * more frequent sign, or the frequencies of the token ids. Errors: IL_ECONFIG. */
 il_status il_eval(il_table **table, const il_model *model, const il_eval_options *options,
                   il_eval_by by, il_error *err);
-/* That table before it is filled: all columns and rows, but no rows of classes. Neither prompts are drawn
+/* That table before it is filled: all columns and rows, but for token ids no rows. Neither prompts are drawn
  * nor weights read. */
 il_status il_eval_outline(il_table **table, const il_model *model,
                           const il_eval_options *options, il_eval_by by, il_error *err);
 
 /* ---- what it is made of (private) --------------------------------------------------------------- */
 
-/* A note in a table when a model is no better than an answer that looks at nothing: e (points, B) are its
+/* A note in a table when a model is no better than a baseline that ignores the prompt: e (points, B) are its
  * errors at the batch's last `points` points, `unit` is what one squared error counts. */
 il_status il_note_worth(il_table *table, const il_task *task, const il_batch *batch,
                         double unit, const double *e, int points, uint64_t seed,
                         il_error *err);
-/* The same for classes: `loss` (B) sums over what a prompt asks. */
+/* The same for token ids: `loss` (B) sums over the targets of a prompt. */
 il_status il_note_prior(il_table *table, const il_batch *batch, int classes,
                         const double *loss, uint64_t seed, il_error *err);
 
-/* Errors: IL_ECONFIG of il_eval_options.against that is no list of algorithms. */
+/* Errors: IL_ECONFIG for an il_eval_options.against that is not a list of algorithms. */
 il_status il_eval_check_against(const char *text, il_error *err);
 
-/* Loss and share of wrong answers of a model of the task's classes by position, or as a `whole`: see
- * il_eval. The outline has its columns; which rows there are only prompts tell. */
+/* Loss and share of wrong answers of a token-id model by position, or over the `whole` prompt: see
+ * il_eval. The outline has its columns; its rows depend on the prompts. */
 il_status il_eval_classes(const il_model *model, const il_batch *batch, int whole,
                           uint64_t seed, il_table **table, il_error *err);
 il_status il_eval_classes_outline(il_table **table, il_error *err);

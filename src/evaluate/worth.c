@@ -1,9 +1,9 @@
-/* worth.c - whether a model is better than an answer that looks at nothing
+/* worth.c - is a model better than a constant baseline that ignores the prompt?
  *
- * That answer is zero; the commoner sign, where signs are asked; the frequencies of the classes, where these
- * are. With d = z - e, what a prompt's error of that answer is above the model's, the model is better when the
- * band of d's mean over prompts lies above 2 % of the mean of z: one that stays at zero, give or take, is
- * not. All prompts are drawn and answered already, so this costs the resamples of a band.
+ * The baseline predicts zero; of signs the more frequent one; of token ids their frequencies. With d = z - e,
+ * the excess error of that baseline (z) over the model (e) on one prompt, the model is better when the 90 %
+ * bootstrap confidence interval of d's mean lies above 2 % of the mean of z: a model that predicts roughly
+ * zero is not. All prompts are drawn and answered already, so this costs only the resamples.
  */
 #include "evaluate/evaluate.h"
 #include "la/bootstrap.h"
@@ -19,7 +19,7 @@ static double mean(const double *e, int B)
     return sum / B;
 }
 
-/* d (B): scratch. Where an error is no finite number nothing is said here. */
+/* Is the model no better? 0 also where an error is not finite. d (B): scratch. */
 static int no_better(const double *e, const double *z, double *d, int B, uint64_t seed)
 {
     double low, high;
@@ -33,9 +33,9 @@ static int no_better(const double *e, const double *z, double *d, int B, uint64_
 
 typedef struct {
     const il_batch *batch;
-    const il_real *y;    /* what is asked for */
+    const il_real *y;    /* the targets */
     double unit;         /* of a squared error */
-    int signs, positive; /* signs are asked; more are positive */
+    int signs, positive; /* targets are signs; most are positive */
 } blind;
 
 static blind blind_of(const il_task *task, const il_batch *batch, double unit)
@@ -47,7 +47,7 @@ static blind blind_of(const il_task *task, const il_batch *batch, double unit)
     return a;
 }
 
-/* Its error at point n of prompt b */
+/* The baseline's error at point n of prompt b */
 static double blind_error(const blind *a, int b, int n)
 {
     int O = a->batch->outs;
@@ -100,7 +100,7 @@ il_status il_note_worth(il_table *table, const il_task *task, const il_batch *ba
                          il_digits_short(blind_is).text);
 }
 
-/* ---- classes ------------------------------------------------------------------------------------- */
+/* ---- token ids ----------------------------------------------------------------------------------- */
 
 il_status il_note_prior(il_table *table, const il_batch *batch, int classes,
                         const double *loss, uint64_t seed, il_error *err)
@@ -111,7 +111,7 @@ il_status il_note_prior(il_table *table, const il_batch *batch, int classes,
     if (!room) return il_fail(err, IL_EFAIL, "out of memory for an evaluation");
     double *z = room, *d = z + B, *count = d + B;
     for (size_t i = 0; i < n; i++)
-        if (batch->y[i] >= 0) { /* below 0 nothing is asked */
+        if (batch->y[i] >= 0) { /* below 0: no target */
             count[(int)batch->y[i]] += 1;
             asked += 1;
         }
