@@ -43,7 +43,7 @@ typedef struct {
     const double *window; /* (windows) values at s, s-1, ... that there were */
 } il_sample;
 
-/* A trained model of sequences, ready to be asked (forecast_model.c) */
+/* A trained model of sequences, ready to forecast (model.c) */
 typedef struct il_forecast_model il_forecast_model;
 il_status il_forecast_model_new(il_forecast_model **model, const il_model *of,
                                 il_error *err);

@@ -13,7 +13,7 @@
  * What was learnt while a season was not yet seen, and its inputs were zeros, counts for a hundredth
  * from the first key on that has it.
  *
- * The recursion that keeps R = H^-1 instead (forecast_naive.c) has no such floor. A solve costs
+ * The recursion that keeps R = H^-1 instead (naive.c) has no such floor. A solve costs
  * n^3 / 6 products.
  *
  * Asked for no ridge in particular, it solves with several side by side, adds "no change" (mu = inf) and

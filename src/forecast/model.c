@@ -2,8 +2,8 @@
  *
  * A model of a task of sequences predicts s_{n+1} from s_0 .. s_n. A single series becomes such a
  * sequence by delays, s_n = (y(n), y(n-1), .., y(n-D+1)), whose next state begins with the next
- * value (Takens 1981). The latest values make one prompt; they are brought to mean 0 and to the
- * root mean square that the task's own sequences have, and the answer is brought back. Nothing
+ * value (Takens 1981). The latest values make one prompt; they are centred and scaled to the
+ * root mean square that the task's own sequences have, and the prediction is scaled back. Nothing
  * is learnt between rows but by the model's forward pass.
  */
 #include "forecast/forecast.h"

@@ -1,7 +1,7 @@
 /* checkpoint.c - models in safetensors files
  *
- * Weights stand under the field's names with the shapes (out, in) and (n); the moments of an optimiser under
- * OPTIMIZER.MOMENT.NAME, as adam.m.NAME. The metadata hold the resolved recipe, the plan (plan_text.c),
+ * Weights stand under the field's names with the shapes (out, in) and (n); the state of an optimiser (its moments)
+ * under OPTIMIZER.MOMENT.NAME, as adam.m.NAME. The metadata hold the resolved recipe, the plan (plan_text.c),
  * step, seed, hash, version, and of a built model its program and the registers of its stream.
  */
 #include "model/model.h"

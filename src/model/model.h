@@ -149,11 +149,11 @@ typedef struct {
     il_real *data[IL_MOMENTS];
 } il_moments;
 
-/* Writes weights, moments and metadata (config, step, seed, hash, version), atomically. */
+/* Writes weights, optimiser state and metadata (config, step, seed, hash, version), atomically. */
 il_status il_checkpoint_write(const char *path, const il_model *model, il_moments moments,
                               il_error *err);
 
-/* Reads the weights (and, where moments.of is not NULL, the moments) of a file into a model of
+/* Reads the weights (and, where moments.of is not NULL, the optimiser state) of a file into a model of
  * the same shapes, and its step. Errors: IL_EIO, or IL_ECONFIG naming file and tensor; the model
  * may then be half-read and must be freed. */
 il_status il_checkpoint_read(const char *path, il_model *model, il_moments moments,

@@ -63,7 +63,7 @@ typedef enum {
     IL_ROLE_BETA,   /* a gate: how much of a token goes in */
     IL_ROLE_GAMMA,  /* a gate: how much of the past stays */
     IL_ROLE_MASK,   /* which tokens are keys */
-    IL_ROLE_OUTPUT, /* what the heads say, on its way back to the stream */
+    IL_ROLE_OUTPUT, /* the outputs of the heads, on their way back to the stream */
     IL_ROLES
 } il_role;
 

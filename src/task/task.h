@@ -41,11 +41,11 @@ struct il_task {
     /* Draws the function from `rng` and fills w and y. Where queries differ from the examples it
      * is called for both with the same rng, and so must take as many draws for any N. */
     void (*draw)(const void *opts, il_rng *rng, il_prompt *p);
-    /* The option that says the variances of the inputs; NULL: there is none, they are 1 */
+    /* The option with the variances of the inputs; NULL: there is none, they are 1 */
     const char *(*variances)(const void *opts);
-    /* Whether the answers asked for are to have no noise; NULL: as the examples have it */
+    /* Whether the queries' targets are without noise; NULL: as the examples have it */
     int (*clean)(const void *opts);
-    /* Or a task of sequences: draws its law from `rng`, and all of its observations. Then x_n =
+    /* Or a task of sequences: draws its dynamics from `rng`, and all of its observations. Then x_n =
      * s_n, y_n = s_{n+1}, the loss is half the squared error, and `work` says how many doubles
      * it needs. */
     void (*sequence)(const void *opts, il_rng *rng, il_sequence *s);
@@ -72,14 +72,14 @@ struct il_task {
 const il_task *il_task_at(int i); /* the rows in order; NULL past the last */
 
 /* Variances of the first inputs (dims); a prompt of fewer dimensions has the first of them. Errors:
- * IL_ECONFIG when the task's option does not say as many, between commas. */
+ * IL_ECONFIG when the task's option does not give as many, between commas. */
 enum { IL_VARIANCES = IL_TEXT / 2 };
 il_status il_task_variances(double *v, const il_task *task, const void *opts, int dims,
                             il_error *err);
-/* Errors: IL_ECONFIG when the option says other than as many as a model has inputs (dims). */
+/* Errors: IL_ECONFIG when the option gives more or fewer than a model has inputs (dims). */
 il_status il_task_check_variances(const il_task *task, const void *opts, int dims,
                                   il_error *err);
-/* Whether an option says them */
+/* Whether an option gives them */
 static inline int il_task_varies(const il_task *task, const void *opts)
 {
     return task->variances && task->variances(opts)[0];
@@ -119,7 +119,7 @@ typedef struct {
 
     /* A matrix (dims,dims) for all prompts of a seed, or NULL; work (dims,dims) */
     void (*matrix)(double *matrix, double *work, int dims, il_rng *rng);
-    /* Changes the examples x (N,D) and, if it asks, fills the queries xq (N,D). Point n may
+    /* Changes the examples x (N,D) and, if it `asks`, fills the queries xq (N,D). Point n may
      * depend on points before it, never on N. work (dims+1,dims) */
     void (*inputs)(const il_shifting *s, il_rng *rng, il_real *x, il_real *xq,
                    double *work);
@@ -164,7 +164,7 @@ typedef struct {
     const char *name, *summary;
     int each;      /* tokens of a point */
     int sequences; /* only for tasks of sequences: a token shows no y */
-    int last;      /* only the last point of a prompt is asked: the others are examples */
+    int last;      /* only the last point of a prompt is a query: the others are examples */
     int (*width)(int dim, int outs, int stack); /* of a token, at least */
     /* Points 0..points-1 of prompt b; `asking`: the last one as a query whose y is not shown. */
     void (*fill)(const il_batch *batch, int b, int points, int asking,

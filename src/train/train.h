@@ -17,7 +17,7 @@ il_run il_run_at(const il_model *model, int64_t step);
 
 typedef struct il_trainer il_trainer;
 
-/* A model with the recipe's initial weights, its moments, gradients and one state a thread.
+/* A model with the recipe's initial weights, its optimiser state, gradients and one state a thread.
  * Errors: IL_ECONFIG, IL_EFAIL. */
 il_status il_trainer_new(il_trainer **trainer, const il_config *config, il_error *err);
 void il_trainer_free(il_trainer *trainer);
