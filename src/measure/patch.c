@@ -1,6 +1,6 @@
 /* patch.c - activation patching: does the prediction follow the patched activations?
  *
- * At a hook (hooks.h) the activations of the query's token, of the examples' or of all are replaced by those
+ * At a hook (observe/hooks.c) the activations of the query's token, of the examples' or of all are replaced by those
  * of another prompt's run. follows: how far the answer goes towards the other prompt's (1: all the way, 0: not
  * at all), the slope of least squares; explained: the share of its movement on that line. A learner that keeps
  * what it has learnt in the examples' tokens does not follow at the query until its last layers.

@@ -1,6 +1,6 @@
 /* weights_products.c - an attention's products of weights, as blocks of the stream
  *
- * Only K^T Q and P V matter (products.h). Where columns of the stream have names, a product is a grid of
+ * Only K^T Q and P V matter (observe/products.c). Where columns of the stream have names, a product is a grid of
  * blocks; a learner by gradients has K^T Q = a I on x and P V = c on y. For the products of each head:
  *
  *   identity   the share of its squared norm in multiples of I, block by block
