@@ -313,7 +313,7 @@ static il_status new_table(il_table **table, const setting *s, il_error *err)
     return IL_OK;
 }
 
-/* A mean and its band, where all answers of the row are finite numbers; NaN for each of them where
+/* A mean and its confidence interval, where all answers of the row are finite; NaN for each of them where
  * one is not. Returns how many are not. */
 static int set_mean(il_table *table, int row, int col, const double *e, int B,
                     const uint64_t *band)

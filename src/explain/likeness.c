@@ -35,8 +35,8 @@ static void take(average *to, double x)
 }
 static double mean_of(const average *a) { return a->n ? a->sum / a->n : NAN; }
 
-/* Similarity of errors of one prompt and a's answers, in the queries' coordinates (O,D): NaN when an
- * error is nothing */
+/* Similarity of errors of one prompt and a's answers, in the queries' coordinates (O,D): NaN where an
+ * error is zero */
 static double similar_errors(const il_explain_projection *p, int l, const double *a,
                              int size)
 {

@@ -28,7 +28,7 @@ static void try_one(const job *j, il_explain_match *m, double *near, double *wor
         il_explain_search(j->fit, m, near, work);
         return;
     }
-    /* of one layer, families that are gradient descent with one step size say nothing new */
+    /* of one layer, families that are gradient descent with one step size add nothing to it */
     int single = m->family->layerwise == il_explain_layerwise_gd ||
                  m->family->layerwise == il_explain_layerwise_gdpp;
     if (single && loud < 2) return;

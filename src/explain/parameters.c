@@ -105,7 +105,7 @@ void il_explain_search(const il_explain_fit *fit, il_explain_match *m, double *n
     }
     if (m->law == IL_LAW_CONSTANT) { /* another law starts from this one's best */
         s.line = 1;
-        s.n = il_min(all, 4 * fit->layers + 2); /* later steps are not asked for */
+        s.n = il_min(all, 4 * fit->layers + 2); /* line_score reads no later ones */
         il_least(try_values, &s, n, low, high, fine[n], 0, near);
         s.line = 0;
         s.n = all;

@@ -119,7 +119,7 @@ static void say_list(sentence *to, const char *what, const il_explain_match *m,
                 law_words(m->law, m->family->free[i].power));
 }
 
-/* Layers that count and say something */
+/* Layers that count and are not silent */
 static int loud(const il_explain_matches *all)
 {
     int n = 0;

@@ -4,7 +4,7 @@
  * the answer to x_i is what the model predicts there. To the model the pairs (y_i, x_{i+1}) are examples
  * too, which is noise. Its weights stay fixed; what may be tuned (prompt tuning) is
  *
- *   EOS     one vector behind every pair
+ *   EOS     one vector after every pair
  *   prefix  vectors before the first pair, with that EOS
  *
  * by Adam on the loss at the x_i alone: the gradient of the stream after read_in, mapped back by

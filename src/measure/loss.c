@@ -53,7 +53,7 @@ static void keep_loss(const il_shard *q, il_state *s)
     loss[q->number] = s->loss;
 }
 
-/* A batch more; every shard's answers are as many, so that their losses can be compared. */
+/* One more batch; all prompts have as many answers, so that shards' losses can be compared. */
 static void add_batch(sums *to, il_runner *runner, const il_batch *batch, int loops,
                       const il_real *yhat, int last)
 {

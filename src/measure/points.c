@@ -15,7 +15,7 @@ static int columns_of(const il_measured *model, const il_table *source)
     return strcmp(il_table_col(source, 1), "model") ? il_table_cols(source) - 1 : 3;
 }
 
-/* "model_low" of an evaluation, or "loss_low" and "wrong" of one of classes, as NAME_low, NAME_wrong */
+/* "model_low" of an evaluation, or "loss_low" and "wrong" of one by token ids, as NAME_low, NAME_wrong */
 static il_status add_columns(il_table *table, const il_table *source,
                              const il_measured *model, il_error *err)
 {

@@ -100,7 +100,7 @@ static il_status add_rows(il_table *t, const il_probing *p, const il_regressor_s
     return IL_OK;
 }
 
-/* What lies further back than the most examples is nothing to read. */
+/* A target further back than the most examples cannot be read. */
 static il_status within_reach(const asked *a, const il_observe_whole *p, il_error *err)
 {
     int most = 0;

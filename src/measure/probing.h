@@ -16,7 +16,7 @@ typedef struct {
     const il_batch *fit, *test;
     int P;
     const int *examples,
-        *tokens; /* (P): numbers of examples before, and the token that asks */
+        *tokens; /* (P): numbers of examples before, and the token of the query */
     int pool; /* all tokens up to that one are read, under learnt weights of their positions */
     const il_target *target;
     int targets, controls; /* controls: 1, they are fitted too */

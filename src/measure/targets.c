@@ -10,7 +10,7 @@
 typedef struct {
     const il_target *target;
     const il_real *x, *y,
-        *asked; /* (N,D), (N,O): examples, and what is asked at their inputs */
+        *asked; /* (N,D), (N,O): examples, and the targets at their inputs */
     int k, D, O;
     double *work;
 } spot;
@@ -161,7 +161,7 @@ il_status il_target_find(il_target *t, const char *name, il_error *err)
         char *end;
         long past = strtol(name + n, &end, 10);
         t->past = (int)past;
-        int least = kinds[i].fill == fill_label; /* y_k is what is asked */
+        int least = kinds[i].fill == fill_label; /* label0 would be the query's own y_k */
         if (!*end && past >= least && past < 65536) return IL_OK;
     }
     const char *near = il_nearest(name, names, IL_COUNT(kinds));

@@ -86,7 +86,7 @@ static il_status outline_share(il_table *table, const il_measured *model, int n,
     return IL_OK;
 }
 
-/* From a row on, which becomes the one behind them */
+/* Fills the rows from *from on, which becomes the row after them */
 static il_status add_heads(il_table *table, int *from, const il_model *m, il_error *err)
 {
     il_observe_product_shape s;

@@ -119,7 +119,7 @@ static il_status outline(il_table *table, const il_measured *model, int n, il_er
     return IL_OK;
 }
 
-/* From a row on, which becomes the one behind them */
+/* Fills the rows from *from on, which becomes the row after them */
 static il_status add_blocks(il_table *table, int *row, const il_measured *model,
                             il_error *err)
 {

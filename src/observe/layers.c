@@ -1,4 +1,4 @@
-/* layers.c - where a model's layers end, and what stands there
+/* layers.c - where a model's layers end, and the residual stream there
  *
  * Every query is the last point of a prompt of its own, so one run per query shows the stream at
  * its token after every layer.

@@ -133,7 +133,7 @@ static int is_identity(const il_model *m, const il_op *op)
     return w->rows == w->cols;
 }
 
-/* Does this map make a role of some heads, or bring back what they say? */
+/* Does this map produce a role of some heads (queries, gates, ...), or map their outputs back? */
 static int serves_heads(const il_plan *p, const il_op *map)
 {
     int row;

@@ -1,7 +1,7 @@
 /* slots.c - named activations of a forward pass, copied into arrays
  *
  * A slot is the output of an op: numbers for every token. Those of shared scratch live only until the
- * next op needs the room, so each is copied by a tap right behind the op that made it.
+ * next op needs the room, so each is copied by a tap right after the op that made it.
  *
  * Softmax attention keeps no pattern; from the queries q and keys k of a head of K columns it is computed
  * again, in double:  p_ij = softmax_{j<=i}(q_i . k_j / sqrt(K)), and 0 for j > i.
@@ -15,7 +15,7 @@ static const char pattern[] = ".pattern";
 
 typedef struct {
     int slot;  /* or IL_NONE */
-    int op;    /* behind which it is copied; IL_NONE: as soon as a loop begins */
+    int op;    /* after which it is copied; IL_NONE: as soon as a loop begins */
     int heads; /* of a pattern, else 0 */
     il_real *out;
 } observed;
