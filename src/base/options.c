@@ -8,14 +8,15 @@ void il_opt_init(const il_opt *table, void *target)
 {
     for (const il_opt *o = table; target && o && o->type != IL_OPT_END; o++) {
         char *field = (char *)target + o->offset;
-        uint64_t seed = (uint64_t)o->init;
         switch (o->type) {
         case IL_OPT_REAL:
             memcpy(field, &o->init, sizeof(double));
             break;
-        case IL_OPT_SEED:
+        case IL_OPT_SEED: {
+            uint64_t seed = (uint64_t)o->init;
             memcpy(field, &seed, sizeof seed);
             break;
+        }
         case IL_OPT_STRING:
             memcpy(field, &o->words, sizeof o->words);
             break;
