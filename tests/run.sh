@@ -5,7 +5,8 @@
 #
 # "ok NAME # SKIP reason" is a test that this machine cannot run: it is shown and counts as neither.
 # Prints what failed and, last, a line "N passed, N failed". A program that dies, or says nothing,
-# counts as one failure more.
+# counts as one failure more. Tests get no signal ignored, as nohup or a shell's `&` leave it to what they run: the
+# program would rightly go on ignoring it, and a test that sends it would wait for ever.
 set -u
 logs=$1
 shift
@@ -13,11 +14,13 @@ mkdir -p "$logs"
 passed=0
 failed=0
 all_skipped=0
+fresh='env --default-signal'
+$fresh true 2>/dev/null || fresh=
 for program in "$@"; do
     name=$(echo "${program%.*}" | tr '/' '-')
     log=$logs/$name.log
     start=$SECONDS
-    CMOCKA_MESSAGE_OUTPUT=TAP "$program" >"$log" 2>&1 </dev/null
+    CMOCKA_MESSAGE_OUTPUT=TAP $fresh "$program" >"$log" 2>&1 </dev/null
     status=$?
     skipped=$(grep -cE '^(not )?ok .*# SKIP' "$log") # cmocka's begin with "not ok"
     good=$(grep '^ok ' "$log" | grep -cv '# SKIP')

@@ -72,12 +72,10 @@ expect 0 '' rest
 check 'a resumed forecast has the same bits' bash -c 'tail -n +2 .stdout | cat part - | cmp -s all'
 expect 2 'st exists; go on from it with --resume, or remove it' first
 rm st
-heed='env --default-signal' # below nohup SIGHUP stays ignored, as it should
-$heed true 2>/dev/null || heed=
 signalled() { # ends on a signal with what it had seen
     rm -f pipe st
     mkfifo pipe
-    $heed "$INNERLOOP" forecast - --state st <pipe >half 2>.err &
+    "$INNERLOOP" forecast - --state st <pipe >half 2>.err &
     local i pid=$! ended
     exec 8>pipe
     head -n 101 s.csv >&8
