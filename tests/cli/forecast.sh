@@ -114,7 +114,7 @@ check 'a closed pipe keeps the state' test -s head.st
 catches() {
     local i mask
     for i in $(seq 200); do
-        mask=$(sed -n 's/^SigCgt:[ \t]*//p' "/proc/$2/status" 2>/dev/null)
+        mask=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$2/status" 2>/dev/null)
         [ -n "$mask" ] && [ $((0x${mask: -8} >> ($1 - 1) & 1)) = 1 ] && return
         [ -e /proc/self/status ] || break
         sleep 0.05
@@ -125,7 +125,7 @@ catches() {
 sleeps() {
     local i seen=0
     for i in $(seq 200); do
-        if grep -q '^State:[ \t]*S' "/proc/$1/status" 2>/dev/null; then seen=$((seen + 1)); else seen=0; fi
+        if grep -q '^State:[[:space:]]*S' "/proc/$1/status" 2>/dev/null; then seen=$((seen + 1)); else seen=0; fi
         [ $seen = 3 ] && return
         [ -e /proc/self/status ] || break
         sleep 0.05
