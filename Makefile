@@ -1,4 +1,4 @@
-# innerloop: make, make demo, make check, make check-slow, make bench, make install, make format, make lint
+# innerloop: make, make demo, make check, make test-python, make check-slow, make bench, make install, make format, make lint
 #
 #   CC=clang  BUILD=build/clang      another compiler, in a folder of its own
 #   SAN=address,undefined            sanitizers
@@ -131,7 +131,7 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/float/libinnerloop.a
 tests: $(TESTS_float) $(TESTS_double)
 
 # ---- what people call --------------------------------------------------------------------------
-.PHONY: demo check check-slow bench install uninstall reference format lint
+.PHONY: demo check check-slow test-python bench install install-data uninstall reference format lint
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 JOBS_MAKE = $(MAKE) -s -j$(JOBS)
 SETUP = CC='$(CC)' CPPFLAGS='$(FOREIGN_CFLAGS)' tools/setup.sh
@@ -152,7 +152,13 @@ check:
 	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_CLANG=$(BUILD)/clang/innerloop tests/run.sh \
 	    $(BUILD)/logs tests/layers.sh tests/headers.sh $(TESTS_float) $(TESTS_double) \
 	    $(TESTS_float:$(BUILD)/%=$(BUILD)/san/%) $(TESTS_double:$(BUILD)/%=$(BUILD)/san/%) \
-	    $(filter-out %/lib.sh,$(sort $(wildcard tests/cli/*.sh)))
+	    $(filter-out %/lib.sh,$(sort $(wildcard tests/cli/*.sh))) tests/python.sh
+
+# The Python package alone; `make check` does it, too.
+test-python:
+	@$(SETUP) build
+	@$(JOBS_MAKE) all shared
+	@INNERLOOP=$(BUILD)/innerloop tests/run.sh $(BUILD)/logs tests/python.sh
 
 # Minutes to hours: parity with PyTorch, long fuzzing, what training reaches.
 check-slow: check
@@ -185,16 +191,18 @@ endef
 SHELL_FILES := man/man1/innerloop.1 bash-completion/completions/innerloop zsh/site-functions/_innerloop \
     fish/vendor_completions.d/innerloop.fish
 
-install: all shared
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-	    $(DESTDIR)$(PREFIX)/share/innerloop/recipes $(DESTDIR)$(PREFIX)/share/innerloop/examples \
-	    $(DESTDIR)$(PREFIX)/share/innerloop/bench $(DESTDIR)$(PREFIX)/share/innerloop/recipes/claims
-	install -m 755 $(BUILD)/innerloop $(BUILD)/innerloop-double $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 include/innerloop.h include/innerloop_lab.h $(DESTDIR)$(PREFIX)/include/
+# what the program reads: recipes, claims, examples
+install-data:
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/innerloop/,recipes/claims examples bench)
 	install -m 644 recipes/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/
 	install -m 644 recipes/claims/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/claims/
 	install -m 644 examples/*.csv examples/README.md $(DESTDIR)$(PREFIX)/share/innerloop/examples/
 	install -m 644 bench/*.py $(DESTDIR)$(PREFIX)/share/innerloop/bench/
+
+install: all shared install-data
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/pkgconfig)
+	install -m 755 $(BUILD)/innerloop $(BUILD)/innerloop-double $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 include/innerloop.h include/innerloop_lab.h $(DESTDIR)$(PREFIX)/include/
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,$(dir $(SHELL_FILES)))
 	$(BUILD)/innerloop help --man > $(DESTDIR)$(PREFIX)/share/man/man1/innerloop.1
 	install -m 644 tools/completion/innerloop.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/innerloop

@@ -64,6 +64,7 @@ for what in "$@"; do
         want clang has clang
         wish python3 has python3 # reads the JSON we write
         wish python3-numpy /usr/bin/python3 -c 'import numpy' # runs what we build
+        wish python3-venv python3 -c 'import venv, ensurepip' # the tests of the Python package
         get # clang's libraries come in a package of its version
         major=$(clang -dumpversion | cut -d. -f1)
         want "libclang-rt-$major-dev" clang_runtime

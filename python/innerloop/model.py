@@ -1,0 +1,295 @@
+"""Models: loading, building, asking them."""
+
+import ctypes
+import os
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _library
+from ._library import Array, Library, address, library, value_text
+from .config import Config
+from .context import Context
+from .errors import ConfigError, FileError
+from .table import Table
+
+Loops = Union[int, str, None]
+SHIPPED = _library.NATIVE / "share" / "innerloop" / "models"
+
+
+class Weights(Mapping[str, Array]):
+    """The weights of a model by name: read-only views, each (rows, columns)."""
+
+    def __init__(self, model: "Model") -> None:
+        self._model = model
+        self._arrays: Dict[str, Array] = {}
+        lib = model._lib
+        for index in range(lib.c.il_model_weights(model._handle)):
+            name, array = self._read(lib, index)
+            self._arrays[name] = array
+
+    def _read(self, lib: Library, index: int) -> Tuple[str, Array]:
+        name, data = ctypes.c_char_p(), ctypes.c_void_p()
+        rows, cols = ctypes.c_int(), ctypes.c_int()
+        lib.c.il_model_weight(self._model._handle, index, *map(ctypes.byref, (name, data, rows, cols)))
+        real = lib.words["real"]
+        memory = (real * (max(rows.value, 1) * cols.value)).from_address(data.value or 0)
+        memory._model = self._model  # the weights lie in the model
+        array: Array = np.frombuffer(memory, dtype=lib.dtype)
+        array = array.reshape(rows.value, cols.value) if rows.value else array
+        array.flags.writeable = False
+        return (name.value or b"").decode(), array
+
+    def __getitem__(self, name: str) -> Array:
+        return self._arrays[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+
+class Model:
+    """A model that learns in context. `load`, `build` and `train` make one; it is constant, and any number of
+    threads may use it at once.
+
+    Attributes
+    ----------
+    points : int
+        Points of the longest prompts that it was trained on, of which the last is the query alone.
+    dims, loops : int
+        Dimensions that were alive at the end of its training, and loops.
+    n_dims, n_positions : int
+        Width of an input, and points of the longest prompt that fits.
+    classes : int
+        Of a model of classes, else 0.
+    outs : int
+        Numbers of an answer: 1, or n_dims for a model of sequences.
+    """
+
+    def __init__(self, lib: Library, handle: int) -> None:
+        self._lib = lib
+        self._handle = handle
+        c = lib.c
+        self.points: int = c.il_model_points(handle)
+        self.dims: int = c.il_model_dims(handle)
+        self.loops: int = c.il_model_loops(handle)
+        self.classes: int = c.il_model_classes(handle)
+        self.step: int = c.il_model_step(handle)
+        struct = lib.words["il_config"].from_address(c.il_model_config(handle))
+        struct._model = self
+        self.config = Config(lib, struct)
+        self.n_dims: int = struct.model.n_dims
+        self.n_positions: int = struct.model.n_positions
+        task = c.il_task_find(struct.training.task_name)
+        self.outs: int = c.il_task_outs(task, None, self.n_dims) if task else 1
+        self._told: set[str] = set()
+
+    def __del__(self, free: Any = None) -> None:
+        handle, self._handle = getattr(self, "_handle", None), 0
+        if handle:
+            self._lib.c.il_model_free(handle)
+
+    @property
+    def dtype(self) -> "np.dtype[Any]":
+        """float32 or float64: what it computes in."""
+        return self._lib.dtype
+
+    @property
+    def hash(self) -> str:
+        """Of names, shapes and weights: the number that `innerloop train` prints."""
+        return f"{self._lib.c.il_model_hash(self._handle):016x}"
+
+    @property
+    def weights(self) -> Weights:
+        """The weights by name, as read-only views."""
+        return Weights(self)
+
+    @property
+    def parameters(self) -> Dict[str, int]:
+        """Numbers of parameters: of the "backbone" (blocks and final norm), the "embedding", and "all"."""
+        counts = self._lib.c.il_model_counts(self._handle)
+        return {name: getattr(counts, name) for name, _ in counts._fields_}
+
+    @property
+    def program(self) -> Optional[str]:
+        """What a built model was assembled from: what it computes, its registers, its layers. None for others."""
+        text: Optional[bytes] = self._lib.c.il_model_program(self._handle)
+        return text.decode() if text else None
+
+    @property
+    def registers(self) -> Dict[str, Tuple[int, int]]:
+        """Where a built model's registers lie in its stream: name to (first column, columns). Empty for others."""
+        found: Dict[str, Tuple[int, int]] = {}
+        for line in (self.program or "").splitlines():
+            words = line.split()
+            if words[:1] == ["register"] and len(words) >= 4:
+                found[words[1]] = (int(words[2]), int(words[3]))
+        return found
+
+    @property
+    def slots(self) -> Table:
+        """All that `trace` can record, with its width, what it is, and where it stands."""
+        return Table._take(self._lib, self._lib.new("il_model_slots", self._handle))
+
+    def save(self, path: "os.PathLike[str] | str") -> None:
+        """Writes a checkpoint (.safetensors), as a whole or not at all. Raises FileError."""
+        self._lib.call("il_model_save", self._handle, os.fsencode(path))
+
+    def context(self, loops: int = 0) -> Context:
+        """One prompt, to be filled example by example. `loops` 0: the model's."""
+        return Context(self, loops)
+
+    # ---- prompts ----
+
+    def _points_of(self, x: npt.ArrayLike, name: str) -> Array:
+        """(B,N,n_dims) of an (B,N,d) or (N,d), padded with zeros where d is smaller."""
+        array = np.asarray(x, dtype=self.dtype)
+        if array.ndim == 2:
+            array = array[np.newaxis]
+        if array.ndim != 3:
+            raise ConfigError(f"{name} must be (prompts, points, dimensions), not of shape {np.shape(x)}", 3)
+        if array.shape[2] > self.n_dims:
+            raise ConfigError(
+                f"{name} has {array.shape[2]} dimensions, and the model takes {self.n_dims}: leave some out, or "
+                f"train a model with model.n_dims={array.shape[2]}", 3)
+        if array.shape[2] < self.n_dims:
+            array = np.pad(array, ((0, 0), (0, 0), (0, self.n_dims - array.shape[2])))
+        return np.ascontiguousarray(array)
+
+    def _batch(self, x: Array, y: Array, xq: Optional[Array] = None) -> Any:
+        """An il_batch around arrays; the arrays are kept by it."""
+        B, N, D = x.shape
+        batch = self._lib.struct("il_batch", prompts=B, points=N, dim=D, outs=y.shape[2] if y.ndim == 3 else 1,
+                                 x=address(x), y=address(y), xq=address(xq))
+        batch._arrays = (x, y, xq)
+        return batch
+
+    def _loops(self, loops: Loops) -> Tuple[int, int]:
+        """first and last of what `loops` asks for"""
+        if loops is None or loops == "auto":
+            return self.loops, self.loops
+        if loops == "all":
+            return 1, self.loops
+        if isinstance(loops, str) or loops < 1:
+            raise ConfigError(f"loops = {loops!r} is neither a number from 1 nor 'auto' or 'all'", 3)
+        return int(loops), int(loops)
+
+    def __call__(self, x: npt.ArrayLike, y: Optional[npt.ArrayLike] = None, xq: Optional[npt.ArrayLike] = None,
+                 loops: Loops = "auto") -> Array:
+        """The model's answers.
+
+        Parameters
+        ----------
+        x : (n, k, d) or (k, d)
+            The examples' inputs of n prompts, d at most `n_dims`. Of a model of sequences, the observations.
+        y : (n, k) or (k,)
+            What the inputs have as answers; without it, for a model of sequences.
+        xq : (n, q, d) or (q, d), optional
+            Queries, each asked in context of all k examples of its prompt.
+        loops : int, "auto" or "all"
+            Answers after so many loops; "auto": as many as in training; "all": after each, in front.
+
+        Returns
+        -------
+        (n, q) with queries; else (n, k): answer i is what the model says at x[i] from examples 0 .. i-1. A model
+        of sequences answers (n, k, d): what it expects after each observation. "all" puts loops in front, and a
+        single prompt has no n. In y's units.
+
+        Raises
+        ------
+        ConfigError
+            when the prompts do not fit the model; the sentence says what is too large.
+        """
+        single = np.ndim(x) == 2
+        first, last = self._loops(loops)
+        xs = self._points_of(x, "x")
+        B, N, _ = xs.shape
+        ys = self._answers_of(xs, y)
+        self._warn(N + (xq is not None), int(np.shape(x)[-1]), last)
+        if xq is None:
+            out = np.empty((last - first + 1, *ys.shape), dtype=self.dtype)
+            self._lib.call("il_model_answer", self._handle, ctypes.byref(self._batch(xs, ys)), first, last,
+                           address(out))
+        else:
+            out = self._ask(xs, ys, self._points_of(xq, "xq"), first, last)
+        if single:
+            out = out[:, 0]
+        return out if loops == "all" else out[0]
+
+    def _answers_of(self, xs: Array, y: Optional[npt.ArrayLike]) -> Array:
+        B, N, D = xs.shape
+        if y is None:
+            if self.outs == 1:
+                raise ConfigError("y, the examples' answers, is missing", 3)
+            ys = np.zeros_like(xs)
+            ys[:, :-1] = xs[:, 1:]
+            return ys
+        wanted = (B, N) if self.outs == 1 else (B, N, self.outs)
+        ys = np.ascontiguousarray(y, dtype=self.dtype)
+        if ys.size != int(np.prod(wanted)):
+            raise ConfigError(f"y must be {wanted}, as x has it, and is {np.shape(y)}", 3)
+        return ys.reshape(wanted)
+
+    def _ask(self, xs: Array, ys: Array, xq: Array, first: int, last: int) -> Array:
+        """(loops,B,Q): every query as the last point of a prompt of its own."""
+        B, N, D = xs.shape
+        if xq.shape[0] != B:
+            raise ConfigError(f"xq holds queries of {xq.shape[0]} prompts, and x of {B}", 3)
+        Q = xq.shape[1]
+        asked = np.empty((B, Q, N + 1, D), dtype=self.dtype)
+        asked[:, :, :N] = xs[:, np.newaxis]
+        asked[:, :, N] = xq
+        answers = np.zeros((B, Q, N + 1), dtype=self.dtype)
+        answers[:, :, :N] = ys[:, np.newaxis]
+        out = np.empty((last - first + 1, B * Q, N + 1), dtype=self.dtype)
+        batch = self._batch(asked.reshape(B * Q, N + 1, D), answers.reshape(B * Q, N + 1))
+        self._lib.call("il_model_answer", self._handle, ctypes.byref(batch), first, last, address(out))
+        return np.ascontiguousarray(out.reshape(last - first + 1, B, Q, N + 1)[..., N])
+
+    def _warn(self, points: int, dims: int, loops: int) -> None:
+        pass
+
+    def __repr__(self) -> str:
+        config = self.config
+        what = (self.program or "").split("\n")[0] or f"{config['model.family']} on {config['training.task_name']}"
+        return (f"<innerloop.Model {what}: {self.parameters['all']} parameters, {self.n_dims} dimensions, "
+                f"{self.loops} loops, {self.dtype.name}, {self.hash}>")
+
+
+def load(name: "os.PathLike[str] | str", dtype: npt.DTypeLike = "float32") -> Model:
+    """Loads a model: a .safetensors file, a run folder (its newest checkpoint), or a name of `models()`.
+
+    The file is checked in every offset, shape, dtype and value before a model exists. Raises FileError or
+    ConfigError.
+    """
+    lib = library(dtype)
+    path = Path(name)
+    shipped = SHIPPED / f"{name}.safetensors"
+    if not path.exists() and shipped.exists():
+        path = shipped
+    try:
+        return Model(lib, lib.new("il_model_load", os.fsencode(path)))
+    except FileError as error:
+        if path.exists() or os.sep in str(name):
+            raise
+        raise FileError(f"{error}; it is none of the package's models either: {', '.join(models()) or 'there are none'}",
+                        error.status) from None
+
+
+def models() -> List[str]:
+    """The names of the trained models that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
+
+
+def build(name: str, dtype: npt.DTypeLike = "float32", **options: Any) -> Model:
+    """An algorithm compiled into weights: `build("newton", dims=5, loops=12)`.
+
+    `innerloop.table("constructions")` lists them with their options. Raises UsageError with the nearest name.
+    """
+    lib = library(dtype)
+    text = " ".join([name, *(f"{key}={value_text(value)}" for key, value in options.items())])
+    return Model(lib, lib.new("il_build", text.encode()))

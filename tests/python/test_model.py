@@ -1,0 +1,85 @@
+"""Models: built, saved, loaded, asked; their errors."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import innerloop
+
+
+def test_a_construction_solves_least_squares(linear):
+    x, y, xq, yq = linear
+    model = innerloop.build("newton", dims=5, loops=20, dtype="float64")
+    answers = model(x, y, xq)
+    assert answers.dtype == np.float64 and answers.shape == (6, 3)
+    np.testing.assert_allclose(answers, yq, rtol=1e-6, atol=1e-8)
+
+
+def test_shapes(linear):
+    x, y, xq, _ = linear
+    model = innerloop.build("newton", dims=5)
+    assert model(x, y).shape == (6, 20)
+    assert model(x, y, xq, loops="all").shape == (model.loops, 6, 3)
+    assert model(x[0], y[0], xq[0]).shape == (3,)
+    assert model(x[0], y[0], loops="all").shape == (model.loops, 20)
+    np.testing.assert_array_equal(model(x, y, xq, loops=3), model(x, y, xq, loops="all")[2])
+    np.testing.assert_array_equal(model(x, y, xq)[2], model(x[2], y[2], xq[2]))
+
+
+def test_fewer_dimensions_are_padded(linear):
+    x, y, xq, _ = linear
+    model = innerloop.build("newton", dims=5)
+    padded = x * (np.arange(5) < 3)
+    np.testing.assert_array_equal(model(x[..., :3], y, xq[..., :3]), model(padded, y, xq * (np.arange(5) < 3)))
+
+
+def test_a_model_is_the_same_after_saving(tmp_path, linear):
+    x, y, xq, _ = linear
+    model = innerloop.build("newton", dims=5)
+    model.save(tmp_path / "newton.safetensors")
+    again = innerloop.load(tmp_path / "newton.safetensors")
+    assert again.hash == model.hash and len(model.hash) == 16
+    np.testing.assert_array_equal(model(x, y, xq), again(x, y, xq))
+    assert dict(again.config) == dict(model.config)
+
+
+def test_weights_are_views_that_outlive_the_model():
+    weights = innerloop.build("newton", dims=5).weights
+    name, array = next(iter(weights.items()))
+    assert array.dtype == np.float32 and not array.flags.writeable
+    assert weights[name] is array
+    assert sum(w.size for w in weights.values()) == innerloop.build("newton", dims=5).parameters["all"]
+
+
+@pytest.mark.parametrize(
+    "call, kind, status, sentence",
+    [
+        (lambda: innerloop.load("/nowhere/x.safetensors"), OSError, 5, "/nowhere/x.safetensors"),
+        (lambda: innerloop.load("nosuch"), innerloop.FileError, 5, "the package's models"),
+        (lambda: innerloop.build("newtn"), ValueError, 3, "newton"),
+        (lambda: innerloop.build("newton", dims=0), innerloop.ConfigError, 3, "dims"),
+        (lambda: innerloop.build("newton", dims=5)(np.ones((1, 4, 6)), np.ones((1, 4))), ValueError, 3, "6 dimensions"),
+        (lambda: innerloop.build("newton", dims=5)(np.ones((1, 4, 5)), np.ones((1, 3))), ValueError, 3, "y must be"),
+        (lambda: innerloop.build("newton", dims=5)(np.ones((1, 4, 5))), ValueError, 3, "missing"),
+        (lambda: innerloop.build("newton", dims=5)(np.ones((1, 999, 5)), np.ones((1, 999))), ValueError, 3,
+         "n_positions"),
+        (lambda: innerloop.build("newton", dtype="int8"), innerloop.Error, 2, "float32"),
+    ],
+)
+def test_errors_are_the_library_s_sentences(call, kind, status, sentence):
+    with pytest.raises(kind, match=sentence) as caught:
+        call()
+    assert caught.value.status == status
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert type(again) is type(caught.value) and str(again) == str(caught.value) and again.status == status
+
+
+def test_tables_of_what_there_is():
+    table = innerloop.table("constructions")
+    assert "newton" in table["name"]
+    assert table.to_pandas().shape == (len(table["name"]), len(table))
+    assert "newton" in repr(table) and "<td>newton</td>" in table._repr_html_()
+    with pytest.raises(innerloop.UsageError, match="tasks"):
+        innerloop.table("taskz")
