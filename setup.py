@@ -94,8 +94,9 @@ class BuildPackage(build_py):
     """Python's files, and what make builds, in innerloop/_native."""
 
     def run(self):
-        super().run()
         package = Path(self.build_lib) / "innerloop"
+        shutil.rmtree(package, ignore_errors=True)
+        super().run()
         native = package / "_native"
         folder = built()
         (native / "lib").mkdir(parents=True, exist_ok=True)
@@ -130,4 +131,11 @@ class Binary(Distribution):
         return True
 
 
-setup(version=VERSION, cmdclass={"build_py": BuildPackage, "bdist_wheel": Wheel}, distclass=Binary)
+WORK = ROOT / "build" / "setuptools"
+WORK.mkdir(parents=True, exist_ok=True)
+setup(
+    version=VERSION,
+    cmdclass={"build_py": BuildPackage, "bdist_wheel": Wheel},
+    distclass=Binary,
+    options={"build": {"build_base": str(WORK)}, "egg_info": {"egg_base": str(WORK)}},
+)
