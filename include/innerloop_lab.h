@@ -123,7 +123,7 @@ enum { IL_POSITION_NONE, IL_POSITION_LEARNED, IL_POSITION_CONCAT };
 enum { IL_READ_LINEAR, IL_READ_NONE };                         /* il_config.model.read_in */
 enum { IL_ANSWER_LINEAR, IL_ANSWER_FIRST, IL_ANSWER_MINUS_Y }; /* il_config.model.read */
 enum { IL_INJECT_ADD, IL_INJECT_MUL };                         /* il_config.model.loop_func */
-enum { IL_RATE_CONSTANT, IL_RATE_COSINE };                     /* il_config.training.schedule */
+enum { IL_RATE_CONSTANT, IL_RATE_COSINE, IL_RATE_LINEAR };     /* il_config.training.schedule */
 enum { IL_FP32, IL_BF16 };                                     /* il_config.training.precision */
 enum { IL_TASK_OPTS = 32 };     /* doubles of room for a task's options */
 enum { IL_OPTIMIZER_OPTS = 8 }; /* and for an optimiser's */
@@ -163,10 +163,13 @@ typedef struct {
         double task_opts[IL_TASK_OPTS]; /* the task's own options struct, described by its table */
         int batch_size;
         double learning_rate;
-        int schedule;       /* constant | cosine (to min_learning_rate at train_steps) */
+        int schedule;       /* constant | cosine | linear: how it falls to min_learning_rate */
         int warmup_steps;   /* linear from 0 */
-        int schedule_steps; /* where cosine ends; 0: train_steps */
+        int schedule_steps; /* where the fall ends; 0: train_steps */
+        int decay_steps;    /* how long it takes; 0: from the end of the warm-up */
         double min_learning_rate;
+        double average;     /* of the weights: what an older step counts beside the next one; 0: none */
+        int average_steps;  /* the last steps that it averages; 0: all */
         char optimizer[IL_TEXT]; /* a row of il_list("optimizers") */
         double optimizer_opts[IL_OPTIMIZER_OPTS]; /* its own options struct, described by its table */
         double clip;       /* largest gradient norm; 0 is off */
@@ -174,13 +177,15 @@ typedef struct {
         int train_steps;
         int seed;
         int n_loop_window; /* loops that carry loss and gradient */
+        int random_loops, random_window; /* at most so many more, drawn for every step */
+        int pool_prompts, pool_functions; /* prompts are drawn from so many; 0: every one is new */
         int save_every_steps, keep_every_steps, log_every_steps;
         int shard;     /* prompts that run together on one core: part of the numerical definition */
         int slots;     /* gradient sums, added in order: likewise; bounds the useful threads */
         int recompute; /* 0 keep all, 1 recompute what is cheap, 2 recompute whole loops */
         int precision; /* fp32 | bf16 */
         struct {
-            il_ramp dims, points, loops;
+            il_ramp dims, points, loops, batch; /* batch: up to batch_size; start 0: always that */
         } curriculum;
     } training;
     char out_dir[IL_TEXT];

@@ -1,7 +1,8 @@
 /* checkpoint.c - models in safetensors files
  *
  * Weights stand under the field's names with the shapes (out, in) and (n); the state of an optimiser (its moments)
- * under OPTIMIZER.MOMENT.NAME, as adam.m.NAME. The metadata hold the resolved recipe, the plan (plan_text.c),
+ * under OPTIMIZER.MOMENT.NAME, as adam.m.NAME. Where the weights are averaged, what stands under their names is the
+ * average, and what training goes on from under iterate.NAME. The metadata hold the resolved recipe, the plan (plan_text.c),
  * step, seed, hash, version, and of a built model its program and the registers of its stream.
  */
 #include "model/model.h"
@@ -37,35 +38,58 @@ int64_t il_checkpoint_kept(char *path, size_t size, const char *folder, int64_t 
     return newest;
 }
 
-/* Kind 0 are the weights, kind 1 + i is moment i of an optimiser. */
-enum { PREFIX = 32, KINDS = 1 + IL_MOMENTS };
+enum { PREFIX = 32, KINDS = 2 + IL_MOMENTS };
 
 typedef struct {
     char name[IL_NAME + PREFIX];
 } tensor_name;
 
-static int kinds_of(const il_optimizer *of)
+/* Tensors that are laid out like the weights: what the model answers with, which has no prefix, and what else
+ * training needs */
+typedef struct {
+    char prefix[PREFIX];
+    il_real *data;
+    int positive; /* never below 0 */
+} kind;
+
+/* The first is the model's; returns how many there are. */
+static int kinds_of(kind k[KINDS], const il_optimizer *of, int averaged)
 {
-    int kinds = 1;
-    while (of && of->moments[kinds - 1].name) kinds++;
-    return kinds;
+    int n = 1;
+    memset(k, 0, sizeof *k * KINDS);
+    for (int i = 0; of && of->moments[i].name; i++, n++) {
+        snprintf(k[n].prefix, PREFIX, "%s.%s.", of->name, of->moments[i].name);
+        k[n].positive = of->moments[i].positive;
+    }
+    if (averaged) snprintf(k[n++].prefix, PREFIX, "iterate.");
+    return n;
 }
 
-static void name_tensor(tensor_name *name, const char *weight, int kind,
-                        const il_optimizer *of)
+/* The same with where they are in memory */
+static int kinds_in(kind k[KINDS], const il_model *model, il_moments moments)
 {
-    snprintf(name->name, sizeof name->name, kind ? "%s.%s.%s" : "%.0s%.0s%s",
-             kind ? of->name : "", kind ? of->moments[kind - 1].name : "", weight);
+    int n = kinds_of(k, moments.of, moments.average != NULL);
+    k[0].data = moments.average ? moments.average : model->weights;
+    if (moments.average) k[n - 1].data = model->weights;
+    for (int i = 0; moments.of && moments.of->moments[i].name; i++)
+        k[1 + i].data = moments.data[i];
+    return n;
 }
 
-static void describe(il_tensor *t, tensor_name *name, const il_param *w, int kind,
-                     const il_optimizer *of, const il_real *data)
+uint64_t il_checkpoint_hash(const il_model *model, il_moments moments)
 {
-    name_tensor(name, w->name, kind, of);
+    il_model answering = *model;
+    if (moments.average) answering.weights = moments.average;
+    return il_model_hash(&answering);
+}
+
+static void describe(il_tensor *t, tensor_name *name, const il_param *w, const kind *k)
+{
+    snprintf(name->name, sizeof name->name, "%s%s", k->prefix, w->name);
     *t = (il_tensor){ .name = name->name,
                       .dtype = IL_DTYPE_REAL,
                       .ndim = w->rows ? 2 : 1,
-                      .data = data ? data + w->offset : NULL };
+                      .data = k->data ? k->data + w->offset : NULL };
     t->shape[0] = w->rows ? w->rows : w->cols;
     t->shape[1] = w->cols;
 }
@@ -107,7 +131,7 @@ static il_status read_registers(il_registers *r, const char *text, const char *p
     return IL_OK;
 }
 
-static il_status gather(parts *a, const il_model *model, il_error *err)
+static il_status gather(parts *a, const il_model *model, il_moments moments, il_error *err)
 {
     size_t most = (size_t)model->plan.n_params * KINDS;
     a->tensors = calloc(most + 1, sizeof *a->tensors);
@@ -119,7 +143,7 @@ static il_status gather(parts *a, const il_model *model, il_error *err)
     snprintf(a->step, sizeof a->step, "%" PRId64, model->step);
     snprintf(a->seed, sizeof a->seed, "%d", model->config.training.seed);
     write_registers(a->registers, sizeof a->registers, &model->registers);
-    snprintf(a->hash, sizeof a->hash, "%016" PRIx64, il_model_hash(model));
+    snprintf(a->hash, sizeof a->hash, "%016" PRIx64, il_checkpoint_hash(model, moments));
     return IL_OK;
 }
 
@@ -132,11 +156,12 @@ static il_status write_parts(const char *path, parts *a, const il_model *model,
                        { "hash", a->hash },          { "version", il_version() },
                        { IL_DIGEST, a->digest },     { "program", model->program },
                        { "registers", a->registers } };
-    int n = 0, nmeta = IL_COUNT(meta) - 2 * !model->program;
-    for (int kind = 0; kind < kinds_of(moments.of); kind++)
+    kind kinds[KINDS];
+    int n = 0, nmeta = IL_COUNT(meta) - 2 * !model->program,
+        n_kinds = kinds_in(kinds, model, moments);
+    for (int k = 0; k < n_kinds; k++)
         for (int i = 0; i < p->n_params; i++, n++)
-            describe(&a->tensors[n], &a->names[n], &p->params[i], kind, moments.of,
-                     kind ? moments.data[kind - 1] : model->weights);
+            describe(&a->tensors[n], &a->names[n], &p->params[i], &kinds[k]);
     snprintf(a->digest, sizeof a->digest, "%016" PRIx64,
              il_tensors_digest(a->tensors, n, meta, nmeta));
     return il_tensors_write(path, a->tensors, n, meta, nmeta, err);
@@ -146,7 +171,7 @@ il_status il_checkpoint_write(const char *path, const il_model *model, il_moment
                               il_error *err)
 {
     parts a = { 0 };
-    il_status status = gather(&a, model, err);
+    il_status status = gather(&a, model, moments, err);
     if (status == IL_OK) status = write_parts(path, &a, model, moments, err);
     free(a.config);
     free(a.plan);
@@ -163,12 +188,12 @@ il_status il_model_save(const il_model *model, const char *path, il_error *err)
 
 /* One weight's tensor in the file, which must have its shape and a dtype we read. */
 static il_status find_tensor(const il_tensor **found, const il_tensors *file,
-                             const char *path, const il_param *w, int kind,
-                             const il_optimizer *of, il_error *err)
+                             const char *path, const il_param *w, const kind *k,
+                             il_error *err)
 {
     il_tensor want;
     tensor_name name;
-    describe(&want, &name, w, kind, of, NULL);
+    describe(&want, &name, w, k);
     const il_tensor *t = il_tensors_find(file, name.name);
     if (!t) return il_fail(err, IL_ECONFIG, "%s: tensor %s is missing", path, name.name);
     if (t->ndim != want.ndim || t->shape[0] != want.shape[0] ||
@@ -191,16 +216,16 @@ static il_status find_tensor(const il_tensor **found, const il_tensors *file,
 
 /* Copies one tensor of a file that has been compared into place. */
 static il_status read_tensor(const il_tensors *file, const char *path, const il_param *w,
-                             int kind, const il_optimizer *of, il_real *data, il_error *err)
+                             const kind *k, il_error *err)
 {
     const il_tensor *t;
-    IL_TRY(find_tensor(&t, file, path, w, kind, of, err));
-    IL_TRY(il_tensor_reals(t, data + w->offset, err));
+    IL_TRY(find_tensor(&t, file, path, w, k, err));
+    IL_TRY(il_tensor_reals(t, k->data + w->offset, err));
     for (size_t i = 0; i < il_param_size(w); i++) {
-        if (!isfinite(data[w->offset + i]))
+        if (!isfinite(k->data[w->offset + i]))
             return il_fail(err, IL_ECONFIG, "%s: tensor %s is not finite at element %zu",
                            path, t->name, i);
-        if (kind && of->moments[kind - 1].positive && data[w->offset + i] < 0)
+        if (k->positive && k->data[w->offset + i] < 0)
             return il_fail(err, IL_ECONFIG,
                            "%s: tensor %s, a mean of squares, is negative at element %zu",
                            path, t->name, i);
@@ -208,18 +233,16 @@ static il_status read_tensor(const il_tensors *file, const char *path, const il_
     return IL_OK;
 }
 
-/* A file may hold the moments or not, but nothing that the model does not know. */
+/* A file may hold what training needs or not, but nothing that the model does not know. */
 static il_status no_strangers(const il_tensors *file, const char *path, const il_plan *p,
-                              const il_optimizer *of, il_error *err)
+                              const kind *kinds, int n_kinds, il_error *err)
 {
     for (int i = 0; i < il_tensors_count(file); i++) {
         const char *name = il_tensors_at(file, i)->name;
         int known = 0;
-        for (int kind = 0; kind < kinds_of(of); kind++) {
-            tensor_name prefix;
-            name_tensor(&prefix, "", kind, of);
-            size_t length = strlen(prefix.name);
-            if (strncmp(name, prefix.name, length)) continue;
+        for (int k = 0; k < n_kinds; k++) {
+            size_t length = strlen(kinds[k].prefix);
+            if (strncmp(name, kinds[k].prefix, length)) continue;
             for (int j = 0; j < p->n_params; j++)
                 known |= !strcmp(name + length, p->params[j].name);
         }
@@ -230,15 +253,18 @@ static il_status no_strangers(const il_tensors *file, const char *path, const il
     return IL_OK;
 }
 
-/* Does the file hold the weights of a plan, if `moments` the optimiser's moments too, and none beside them? */
+/* Does the file hold the weights of a plan, if `training` what else that needs, and none beside them? */
 static il_status compare(const il_tensors *file, const char *path, const il_plan *p,
-                         const il_optimizer *of, int moments, il_error *err)
+                         const il_config *c, int training, il_error *err)
 {
     const il_tensor *t;
-    IL_TRY(no_strangers(file, path, p, of, err));
-    for (int kind = 0; kind < (moments ? kinds_of(of) : 1); kind++)
+    kind kinds[KINDS];
+    int n =
+        kinds_of(kinds, il_optimizer_find(c->training.optimizer), c->training.average > 0);
+    IL_TRY(no_strangers(file, path, p, kinds, n, err));
+    for (int k = 0; k < (training ? n : 1); k++)
         for (int i = 0; i < p->n_params; i++)
-            IL_TRY(find_tensor(&t, file, path, &p->params[i], kind, of, err));
+            IL_TRY(find_tensor(&t, file, path, &p->params[i], &kinds[k], err));
     return IL_OK;
 }
 
@@ -247,10 +273,11 @@ static il_status read_into(const il_tensors *file, const char *path, il_model *m
                            il_moments moments, il_error *err)
 {
     const il_plan *p = &model->plan;
-    for (int kind = 0; kind < kinds_of(moments.of); kind++)
+    kind kinds[KINDS];
+    int n = kinds_in(kinds, model, moments);
+    for (int k = 0; k < n; k++)
         for (int i = 0; i < p->n_params; i++)
-            IL_TRY(read_tensor(file, path, &p->params[i], kind, moments.of,
-                               kind ? moments.data[kind - 1] : model->weights, err));
+            IL_TRY(read_tensor(file, path, &p->params[i], &kinds[k], err));
     const char *step = il_tensors_meta(file, "step");
     char *end = NULL;
     errno = 0;
@@ -288,8 +315,8 @@ il_status il_checkpoint_read(const char *path, il_model *model, il_moments momen
 {
     il_tensors *file;
     IL_TRY(il_tensors_read(&file, path, err));
-    const il_optimizer *of = il_optimizer_find(model->config.training.optimizer);
-    il_status status = compare(file, path, &model->plan, of, moments.of != NULL, err);
+    il_status status =
+        compare(file, path, &model->plan, &model->config, moments.of != NULL, err);
     if (status == IL_OK) status = read_into(file, path, model, moments, err);
     il_tensors_free(file);
     return status;
@@ -359,9 +386,8 @@ static il_status load(il_model **out, const il_tensors *file, const char *path,
     il_error why = { 0 };
     il_status status = read_plan(&plan, file, &config, &why);
     if (status != IL_OK) return il_fail(err, status, "%s: %s", path, why.text);
-    const il_optimizer *of = il_optimizer_find(config.training.optimizer);
-    status =
-        compare(file, path, &plan, of, 0, err); /* before there is memory for a model */
+    status = compare(file, path, &plan, &config, 0,
+                     err); /* before there is memory for a model */
     if (status != IL_OK) {
         il_plan_free(&plan);
         return status;

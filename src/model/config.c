@@ -121,7 +121,7 @@ static const char *our_word(const char *key)
 /* What to say about a key that is not there. */
 static il_status unknown(const il_config *c, const char *path, il_error *err)
 {
-    enum { KEYS = 96, OWN = 24 };
+    enum { KEYS = 128, OWN = 24 };
     const char *key = last_word(path), *all[KEYS], *same[2 * KEYS];
     char own[OWN][IL_TEXT];
     int n = 0, nsame = 0, nown = 0;

@@ -42,6 +42,60 @@ static il_status check_parts(const il_config *c, il_error *err)
     return IL_OK;
 }
 
+static il_status check_batch(const il_config *c, const il_task *task, il_error *err)
+{
+    int start = c->training.curriculum.batch.start;
+    if (start > c->training.batch_size)
+        return il_fail(
+            err, IL_ECONFIG,
+            "training.curriculum.batch.start = %d is above training.batch_size = "
+            "%d; a batch grows, so set start <= batch_size",
+            start, c->training.batch_size);
+    if (task->ids && (c->training.pool_prompts || c->training.pool_functions))
+        return il_fail(
+            err, IL_ECONFIG,
+            "training.pool_prompts and training.pool_functions are not for tasks of "
+            "classes, and training.task_name = %s is one: set both to 0",
+            task->name);
+    return IL_OK;
+}
+
+static il_status check_schedule(const il_config *c, il_error *err)
+{
+    int warmup = c->training.warmup_steps, decay = c->training.decay_steps,
+        end = c->training.schedule_steps;
+    if (warmup >= c->training.train_steps)
+        return il_fail(
+            err, IL_ECONFIG,
+            "training.warmup_steps = %d leaves nothing of training.train_steps = %d; "
+            "warm up for fewer steps",
+            warmup, c->training.train_steps);
+    if (end && end <= warmup)
+        return il_fail(
+            err, IL_ECONFIG,
+            "training.schedule_steps = %d is not after training.warmup_steps = %d", end,
+            warmup);
+    if (decay > (end ? end : c->training.train_steps) - warmup)
+        return il_fail(
+            err, IL_ECONFIG,
+            "training.decay_steps = %d do not fit between training.warmup_steps = "
+            "%d and %s = %d; let the rate fall in fewer steps",
+            decay, warmup, end ? "training.schedule_steps" : "training.train_steps",
+            end ? end : c->training.train_steps);
+    if (c->training.average_steps > c->training.train_steps)
+        return il_fail(err, IL_ECONFIG,
+                       "training.average_steps = %d is above training.train_steps = %d; "
+                       "average over fewer steps, or 0 for all",
+                       c->training.average_steps, c->training.train_steps);
+    if (c->training.min_learning_rate > c->training.learning_rate)
+        return il_fail(
+            err, IL_ECONFIG,
+            "training.min_learning_rate = %.15g is above training.learning_rate = "
+            "%.15g; the rate falls, so set min_learning_rate <= learning_rate",
+            c->training.min_learning_rate, c->training.learning_rate);
+    return IL_OK;
+}
+
 il_status il_config_check(const il_config *c, il_error *err)
 {
     IL_GIVEN(err, "config", c);
@@ -78,24 +132,7 @@ il_status il_config_check(const il_config *c, il_error *err)
     IL_TRY(check_ramp(&c->training.curriculum.points, "points", c->model.n_positions,
                       "model.n_positions", err));
     IL_TRY(check_ramp(&c->training.curriculum.loops, "loops", 0, "", err));
+    IL_TRY(check_batch(c, task, err));
     IL_TRY(il_task_check_variances(task, c->training.task_opts, c->model.n_dims, err));
-    if (c->training.warmup_steps >= c->training.train_steps)
-        return il_fail(
-            err, IL_ECONFIG,
-            "training.warmup_steps = %d leaves nothing of training.train_steps = %d; "
-            "warm up for fewer steps",
-            c->training.warmup_steps, c->training.train_steps);
-    if (c->training.schedule_steps &&
-        c->training.schedule_steps <= c->training.warmup_steps)
-        return il_fail(
-            err, IL_ECONFIG,
-            "training.schedule_steps = %d is not after training.warmup_steps = %d",
-            c->training.schedule_steps, c->training.warmup_steps);
-    if (c->training.min_learning_rate > c->training.learning_rate)
-        return il_fail(
-            err, IL_ECONFIG,
-            "training.min_learning_rate = %.15g is above training.learning_rate = "
-            "%.15g; the rate falls, so set min_learning_rate <= learning_rate",
-            c->training.min_learning_rate, c->training.learning_rate);
-    return IL_OK;
+    return check_schedule(c, err);
 }

@@ -142,14 +142,19 @@ uint64_t il_hash_weight(uint64_t hash, const il_param *w, const void *data, size
 
 /* ---- checkpoints --------------------------------------------------------------------------- */
 
-/* The state of an optimiser, carried from step to step: arrays laid out like the weights. NULL where there
- * are none. */
+/* What training carries from step to step beside the weights: an optimiser's moments, and the average of the
+ * weights where the recipe asks for one. Arrays laid out like the weights; NULL where there are none. */
 typedef struct {
     const il_optimizer *of;
     il_real *data[IL_MOMENTS];
+    il_real *average;
 } il_moments;
 
-/* Writes weights, optimiser state and metadata (config, step, seed, hash, version), atomically. */
+/* The hash of a model that answers with the average where there is one: of what a checkpoint holds. */
+uint64_t il_checkpoint_hash(const il_model *model, il_moments moments);
+
+/* Writes weights, optimiser state and metadata (config, step, seed, hash, version), atomically. Where there is
+ * an average it is what stands under the names of the weights, and they are kept as iterate.NAME. */
 il_status il_checkpoint_write(const char *path, const il_model *model, il_moments moments,
                               il_error *err);
 

@@ -12,7 +12,17 @@
 enum { WORTH_SHARING = 1 << 14 }; /* numbers in a batch before threads pay */
 
 /* What part of a prompt a number belongs to: the upper half of the stream's word */
-enum { INPUTS, FUNCTION, NOISE, QUERY_NOISE, SHIFT, SHIFT_ANSWERS, SHIFT_QUERIES, MATRIX };
+enum {
+    INPUTS,
+    FUNCTION,
+    NOISE,
+    QUERY_NOISE,
+    SHIFT,
+    SHIFT_ANSWERS,
+    SHIFT_QUERIES,
+    MATRIX,
+    POOL
+};
 
 /* The batch we hand out is the first member of what we own */
 typedef struct {
@@ -103,6 +113,7 @@ typedef struct {
     const il_shift *shift; /* NULL: none */
     il_shifting shifting;
     il_draw at;
+    il_pool pool;
     int clean;         /* what is asked has no noise: the batch has yq */
     double *deviation; /* of the inputs (dims); NULL: all 1 */
     double *work;      /* for each thread: of the shift, or of a task of sequences */
@@ -111,6 +122,12 @@ typedef struct {
 
 static il_rng numbers(const drawing *c, int part, int b)
 {
+    int pool = part == FUNCTION && c->pool.functions ? c->pool.functions : c->pool.prompts;
+    if (pool && part != POOL) {
+        il_rng rng = numbers(c, POOL, b);
+        return il_rng_at(c->at.seed, c->at.stream | (uint32_t)part << 16, 0,
+                         (uint32_t)(il_uniform(&rng) * pool));
+    }
     return il_rng_at(c->at.seed, c->at.stream | (uint32_t)part << 16, c->at.step,
                      c->at.first + (uint32_t)b);
 }
@@ -257,6 +274,13 @@ static il_status draw_ids(il_batch *batch, const il_task *task, const void *opts
 il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
                         const char *shift, int dims, il_draw at, il_error *err)
 {
+    return il_batch_draw_from(batch, task, opts, shift, dims, at, (il_pool){ 0 }, err);
+}
+
+il_status il_batch_draw_from(il_batch *batch, const il_task *task, const void *opts,
+                             const char *shift, int dims, il_draw at, il_pool pool,
+                             il_error *err)
+{
     IL_GIVEN(err, "batch task", batch, task);
     double usual[IL_TASK_OPTS] = { 0 };
     if (!opts) {
@@ -275,7 +299,7 @@ il_status il_batch_draw(il_batch *batch, const il_task *task, const void *opts,
                        "%s answers with %d numbers, the batch has room for %d", task->name,
                        outs, batch->outs);
     if (task->ids) return draw_ids(batch, task, opts, shift, at, err);
-    drawing c = { .batch = batch, .task = task, .opts = opts, .at = at };
+    drawing c = { .batch = batch, .task = task, .opts = opts, .at = at, .pool = pool };
     c.clean = task->clean && task->clean(opts);
     c.shifting = (il_shifting){ .points = batch->points, .dim = batch->dim, .dims = dims };
     IL_TRY(il_shift_parse(&c.shift, &c.shifting.value, shift, err));

@@ -100,6 +100,17 @@ static inline double il_prompt_dot(const il_real *w, const il_real *x, int D)
 /* w ~ scale N(0, I) on the inputs that are alive, y = w . x: the core of every linear task */
 void il_prompt_linear(double scale, il_rng *rng, il_prompt *p);
 
+/* Where a prompt comes from: drawn uniformly, with replacement, from a finite number of prompts or of functions
+ * (these with new inputs and noise); 0: every one is new. Not for tasks of token ids. */
+typedef struct {
+    int prompts, functions;
+} il_pool;
+
+/* il_batch_draw with a pool. The pool is that of the seed and stream, for all steps. */
+il_status il_batch_draw_from(il_batch *batch, const il_task *task, const void *opts,
+                             const char *shift, int dims, il_draw at, il_pool pool,
+                             il_error *err);
+
 /* Errors: IL_ECONFIG when there is no batch, or a hand-made one without prompts. */
 il_status il_batch_check(const il_batch *batch, il_error *err);
 

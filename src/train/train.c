@@ -415,7 +415,7 @@ static il_status run(runner *r, const il_config *c, il_trained *result, il_error
                                 .loss = r->loss,
                                 .seconds = now() - r->started,
                                 .bytes = il_trainer_bytes(r->t),
-                                .hash = il_model_hash(m) };
+                                .hash = il_checkpoint_hash(m, il_trainer_moments(r->t)) };
     if (isfinite(r->loss)) note_worth(r);
     return IL_OK;
 }

@@ -6,11 +6,20 @@
 
 /* ---- schedules: functions of the step --------------------------------------------------------- */
 
-/* The learning rate at a step (from 0): warm-up rises linearly to learning_rate, which then
- * stays or falls along a half cosine to min_learning_rate at schedule_steps. */
+/* The learning rate at a step (from 0): warm-up rises linearly to learning_rate, which stays, and in the
+ * last decay_steps before schedule_steps falls to min_learning_rate along a line or a half cosine. */
 double il_rate_at(const il_config *config, int64_t step);
 
-/* How many loops a step runs, and how many of the last ones are differentiated, and measured. */
+/* The average of the weights after a step (from 0) is A <- A + part (W - A), with this part. A step counts
+ * `average` times what the next one does, in the last average_steps: with n of these steps so far,
+ * (1 - average) / (1 - average^n), or 1/n where all count the same. Before them, A is W. */
+double il_average_at(const il_config *config, int64_t step);
+
+/* Prompts of a step */
+int il_batch_at(const il_config *config, int64_t step);
+
+/* How many loops a step runs, and how many of the last ones are differentiated, and measured: where these
+ * are random, a function of seed and step. */
 il_run il_run_at(const il_model *model, int64_t step);
 
 /* ---- the trainer ------------------------------------------------------------------------------- */

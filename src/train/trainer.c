@@ -46,6 +46,8 @@ static void layout(il_trainer *t)
     t->grads = il_take(&t->arena, il_real, il_product(p->n_weights, (size_t)slots));
     for (int k = 0; t->moments.of->moments[k].name; k++)
         t->moments.data[k] = il_take(&t->arena, il_real, p->n_weights);
+    if (t->model->config.training.average > 0)
+        t->moments.average = il_take(&t->arena, il_real, p->n_weights);
     t->work = il_take(&t->arena, il_real, il_product(t->n_work, (size_t)il_workers()));
     t->losses = il_take(&t->arena, double, slots);
     t->squares = il_take(&t->arena, double, t->n_chunks);
@@ -107,8 +109,12 @@ static int most_prompts(const il_config *c)
 
 static int most_window(const il_model *m)
 {
-    int64_t end = m->config.training.train_steps;
-    return il_run_at(m, end > 0 ? end - 1 : 0).window;
+    const il_config *c = &m->config;
+    int64_t end = c->training.train_steps;
+    if (c->model.family != IL_GPT2_LOOP) return il_run_at(m, 0).window;
+    return il_min(c->training.n_loop_window + c->training.random_window,
+                  il_ramp_at(&c->training.curriculum.loops, end - 1) +
+                      c->training.random_loops);
 }
 
 /* Training in bfloat16: its packed weights take at most the room of the float ones. Answers of a
@@ -129,11 +135,14 @@ static il_status use_bf16(il_model *m, il_error *err)
 static il_status draw(il_trainer *t, int64_t step, int points, int dims, il_error *err)
 {
     const il_config *c = &t->model->config;
+    il_pool pool = { c->training.pool_prompts, c->training.pool_functions };
     t->batch->points = points;
+    t->batch->prompts = il_batch_at(c, step);
     il_draw at = { .seed = (uint64_t)c->training.seed,
                    .stream = IL_STREAM_TRAIN,
                    .step = (uint32_t)step };
-    return il_batch_draw(t->batch, t->task, c->training.task_opts, NULL, dims, at, err);
+    return il_batch_draw_from(t->batch, t->task, c->training.task_opts, NULL, dims, at,
+                              pool, err);
 }
 
 /* Of all there is by now, and of the states */
@@ -310,6 +319,12 @@ static void clip_elements(il_real *g, size_t n, il_real limit)
         g[i] = g[i] > limit ? limit : g[i] < -limit ? -limit : g[i];
 }
 
+/* No operation is fused, so every compiler gives the same bits. */
+static void average(il_real *a, const il_real *w, il_real part, size_t n)
+{
+    for (size_t i = 0; i < n; i++) a[i] = part < 1 ? a[i] + part * (w[i] - a[i]) : w[i];
+}
+
 static void update_chunk(void *context, int i, int worker)
 {
     il_trainer *t = context;
@@ -335,6 +350,9 @@ static void update_chunk(void *context, int i, int worker)
     for (int m = 0; t->moments.of->moments[m].name; m++)
         u.moment[m] = t->moments.data[m] + k.from;
     t->moments.of->step(c->training.optimizer_opts, &u);
+    if (t->moments.average)
+        average(t->moments.average + k.from, u.w, (il_real)il_average_at(c, model->step),
+                k.n);
 }
 
 il_status il_trainer_step(il_trainer *t, int norm, il_progress *p, il_error *err)

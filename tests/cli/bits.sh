@@ -66,9 +66,20 @@ for kernel in plain baseline avx2 avx512 neon; do
     fi
 done
 [ ! -x "${INNERLOOP_CLANG:-}" ] || same muon_clang "$(train "$INNERLOOP_CLANG" $muon)"
+
+# averaged weights, a rate that falls late, random loops, growing batches, pools of prompts
+many="training.average=0.9 training.average_steps=20 training.schedule=linear training.decay_steps=20
+    training.random_loops=4 training.random_window=2 training.pool_prompts=500
+    training.curriculum.batch.start=8 training.curriculum.batch.interval=10"
+want=$(train "$INNERLOOP" $many)
+if [ "$want" != "$adam" ]; then echo "ok bits_options_are_another"; else echo "not ok bits_options_are_another"; fi
+for threads in 1 3; do same "options_threads_$threads" "$(IL_THREADS=$threads train "$INNERLOOP" $many)"; done
+same options_plain "$(IL_KERNEL=plain train "$INNERLOOP" $many)"
+same options_recompute "$(train "$INNERLOOP" $many training.recompute=2)"
+[ ! -x "${INNERLOOP_CLANG:-}" ] || same options_clang "$(train "$INNERLOOP_CLANG" $many)"
 want=$adam
 
-# Killed three times on the way, each time a few steps after it began, and resumed. A machine may be
+# Killed three times on the way, with all of these options, each time a few steps after it began, and resumed. A machine may be
 # so fast that a run ends before it is killed: then once more, with more steps.
 steps_logged() { # steps_logged FOLDER: lines of its metrics
     if [ -e "$1/metrics.jsonl" ]; then wc -l <"$1/metrics.jsonl"; else echo 0; fi
@@ -91,7 +102,7 @@ kill_on_the_way() { # kill_on_the_way ARGUMENT...: a run that is killed; fails i
     [ $? = 137 ]
 }
 for steps in 1000 4000 16000; do
-    options="training.train_steps=$steps training.log_every_steps=1"
+    options="training.train_steps=$steps training.log_every_steps=1 $many"
     run=$folder/killed$steps
     killed=0
     for resume in '' --resume --resume; do

@@ -282,6 +282,13 @@ static void keys_are_checked_together(void **state)
           "training.warmup_steps = 100 leaves nothing of training.train_steps = 100" },
         { "training.min_learning_rate=0.1", "training.learning_rate=0.01",
           "training.min_learning_rate = 0.1 is above training.learning_rate = 0.01" },
+        { "training.decay_steps=91", "training.schedule_steps=90",
+          "training.decay_steps = 91 do not fit between training.warmup_steps = 0 and "
+          "training.schedule_steps = 90" },
+        { "training.average_steps=101", "training.train_steps=100",
+          "training.average_steps = 101 is above training.train_steps = 100" },
+        { "training.curriculum.batch.start=65", "training.batch_size=64",
+          "training.curriculum.batch.start = 65 is above training.batch_size = 64" },
     };
     for (int i = 0; i < IL_COUNT(cases); i++) {
         il_config c;
