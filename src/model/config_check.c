@@ -102,7 +102,7 @@ il_status il_config_check(const il_config *c, il_error *err)
     IL_TRY(il_opt_check(il_config_opts(), c, "", err));
     IL_TRY(check_parts(c, err));
     const il_task *task = il_task_find(c->training.task_name);
-
+    IL_TRY(il_task_check(task, c->training.task_opts, err));
     const il_layout *layout = il_layout_at(c->model.tokens);
     if (!layout->fill && c->model.family != IL_BUILT)
         return il_fail(err, IL_ECONFIG,

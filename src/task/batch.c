@@ -289,7 +289,7 @@ il_status il_batch_draw_from(il_batch *batch, const il_task *task, const void *o
     }
     IL_TRY(il_batch_check(batch, err));
     IL_GIVEN(err, "batch->w batch->noise", batch->w, batch->noise);
-    IL_TRY(il_opt_check(task->opts, opts, "training.", err));
+    IL_TRY(il_task_check(task, opts, err));
     if (dims < 1 || dims > batch->dim)
         return il_fail(err, IL_ECONFIG, "dims = %d is not between 1 and the batch's %d",
                        dims, batch->dim);

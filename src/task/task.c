@@ -18,10 +18,16 @@ const il_task *il_task_find(const char *name)
     return NULL;
 }
 
+il_status il_task_check(const il_task *task, const void *opts, il_error *err)
+{
+    IL_TRY(il_opt_check(task->opts, opts, "training.", err));
+    return task->check ? task->check(opts, err) : IL_OK;
+}
+
 double il_task_scale(const il_task *task, const void *opts, int dims)
 {
     if (!task || dims < 1) return NAN;
-    if (task->opts && (!opts || il_opt_check(task->opts, opts, "", NULL))) return NAN;
+    if (task->opts && (!opts || il_task_check(task, opts, NULL))) return NAN;
     return task->scale ? task->scale(opts, dims) : 1;
 }
 

@@ -36,6 +36,8 @@ struct il_task {
     const char *name, *summary;
     const il_opt *opts;
     size_t size; /* of the options struct: at most that of il_config.training.task_opts */
+    il_status (*check)(const void *opts,
+                       il_error *err); /* what no option can alone; or NULL */
     const char *loss; /* "mse", or "cross_entropy" for y in {-1,+1} and a logit */
 
     /* Draws the function from `rng` and fills w and y. Where queries differ from the examples it
@@ -76,6 +78,8 @@ const il_task *il_task_at(int i); /* the rows in order; NULL past the last */
 enum { IL_VARIANCES = IL_TEXT / 2 };
 il_status il_task_variances(double *v, const il_task *task, const void *opts, int dims,
                             il_error *err);
+/* Errors: IL_ECONFIG when an option is out of its range, or they do not go together. */
+il_status il_task_check(const il_task *task, const void *opts, il_error *err);
 /* Errors: IL_ECONFIG when the option gives more or fewer than a model has inputs (dims). */
 il_status il_task_check_variances(const il_task *task, const void *opts, int dims,
                                   il_error *err);

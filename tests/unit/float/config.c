@@ -285,6 +285,12 @@ static void keys_are_checked_together(void **state)
         { "training.decay_steps=91", "training.schedule_steps=90",
           "training.decay_steps = 91 do not fit between training.warmup_steps = 0 and "
           "training.schedule_steps = 90" },
+        { "training.task_name=mixture", "training.tasks=linear_regression,bytes",
+          "training.tasks: 'bytes' cannot be mixed" },
+        { "training.task_name=mixture", "training.tasks=linear_regression*0",
+          "training.tasks: '0' is no weight above 0" },
+        { "training.task_name=mixture", "training.tasks=,",
+          "training.tasks names no task" },
         { "training.average_steps=101", "training.train_steps=100",
           "training.average_steps = 101 is above training.train_steps = 100" },
         { "training.curriculum.batch.start=65", "training.batch_size=64",

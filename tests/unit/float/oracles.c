@@ -52,6 +52,8 @@ static void least_squares_reaches_the_stated_error(void **state)
         { "sparse_linear_regression", "", 20 },
         { "sparse_linear_regression", "", 12 },
         { "sparse_linear_regression", "support=alive", 12 },
+        { "mixture", "", 20 },
+        { "mixture", "tasks=linear_regression*3,sparse_linear_regression", 12 },
         { "noisy_linear_regression", "", 20 },
         { "noisy_linear_regression", "noise_std=1", 20 },
         { "noisy_linear_regression", "noise_std=1 renormalize_ys=true", 20 },

@@ -161,6 +161,11 @@ static void answers_have_the_stated_power(void **state)
         { "sparse_linear_regression", "sparsity=4 scale=2 support=alive", 3, 12, 12 },
         { "quadratic_regression", "", 20, 20, 20 },
         { "quadratic_regression", "scale=3", 4, 36, 36 },
+        { "mixture", "", 20, 11.5, 11.5 },
+        { "mixture", "tasks=linear_regression*3,sparse_linear_regression", 20, 15.75,
+          15.75 },
+        { "mixture", "tasks=quadratic_regression,noisy_linear_regression*0.5", 5, 15.01 / 3,
+          5 },
         { "linear_classification", "", 20, 1, 1 },
     };
     for (int i = 0; i < IL_COUNT(cases); i++) {
