@@ -113,6 +113,43 @@ static void write_text_table(const il_peaks *p, const il_table *t)
     }
 }
 
+/* ---- the command --------------------------------------------------------------------------------- */
+
+enum { MOST = 8 }; /* settings of the library */
+
+/* A setting that names a recipe, as the file that it is: "recipe=sprint". Where the command line has none, the
+ * setting is added with `usual`. */
+static il_status find_recipe(const char **settings, int *n, char text[CLI_PATH + 16],
+                             const char *key, const char *usual, il_error *err)
+{
+    size_t length = strlen(key);
+    char path[CLI_PATH];
+    int at = 0;
+    while (at < *n && (strncmp(settings[at], key, length) || settings[at][length] != '='))
+        at++;
+    CLI_TRY(cli_find_recipe(path, at < *n ? settings[at] + length + 1 : usual, err));
+    snprintf(text, CLI_PATH + 16, "%s=%s", key, path);
+    settings[at] = text;
+    *n += at == *n;
+    return IL_OK;
+}
+
+static il_status measure(const cli_call *call, const il_bench_watch *watch, il_peaks *peaks,
+                         il_table **table, il_error *err)
+{
+    const char *settings[MOST];
+    char recipe[CLI_PATH + 16], reference[CLI_PATH + 16];
+    int n = call->n_settings, trains = 0;
+    for (int i = 0; i < n; i++) {
+        settings[i] = call->settings[i];
+        trains |= strstr(settings[i], "time_to_accuracy") != NULL;
+    }
+    if (!trains) return il_bench(settings, n, watch, peaks, table, err);
+    CLI_TRY(find_recipe(settings, &n, recipe, "recipe", "sprint", err));
+    CLI_TRY(find_recipe(settings, &n, reference, "reference", "quick", err));
+    return il_bench(settings, n, watch, peaks, table, err);
+}
+
 static il_status run(const cli_call *call, il_error *err)
 {
     const options *o = call->options;
@@ -125,8 +162,7 @@ static il_status run(const cli_call *call, il_error *err)
         watch.peer = ask_peer;
         watch.context = peer;
     }
-    il_status status =
-        il_bench(call->settings, call->n_settings, &watch, &peaks, &table, err);
+    il_status status = measure(call, &watch, &peaks, &table, err);
     cli_peer_free(peer);
     CLI_TRY(status);
     if (o->json) {
@@ -146,7 +182,9 @@ const cli_command cmd_bench = {
             "algorithms, each "
             "in turn with the same work in PyTorch (or numpy) where python3-torch is "
             "installed; ratio is "
-            "their seconds by ours. docs/performance.md says what the rows are.",
+            "their seconds by ours. docs/performance.md says what the rows are. "
+            "time_to_accuracy, which "
+            "trains two recipes, runs where --only names it (docs/speedrun.md).",
     .options = opts,
     .size = sizeof(options),
     .kind = "bench",

@@ -20,6 +20,7 @@ static const char *const columns[COLUMNS] = {
 typedef struct {
     const char *only;
     int repeats, threads;
+    il_bench_race race;
 } options;
 static const il_opt opts[] = {
     { "only", IL_OPT_STRING, offsetof(options, only), .help = "these rows",
@@ -27,6 +28,12 @@ static const il_opt opts[] = {
     { "repeats", IL_OPT_INT, offsetof(options, repeats), 5, 1, 1e6, "samples of each row" },
     { "threads", IL_OPT_INT, offsetof(options, threads), 2, 1, 4096,
       "of rows not named 1t; fewer where the machine has fewer" },
+    { "recipe", IL_OPT_STRING, offsetof(options, race.recipe),
+      .help = "time_to_accuracy: what is trained (sprint)", .value = "RECIPE" },
+    { "reference", IL_OPT_STRING, offsetof(options, race.reference),
+      .help = "time_to_accuracy: and what beside it (quick)", .value = "RECIPE" },
+    { "error", IL_OPT_REAL, offsetof(options, race.error), 0.0164, 1e-12, 1e12,
+      "time_to_accuracy: what both are to reach" },
     { 0 },
 };
 
@@ -36,6 +43,7 @@ typedef struct {
     const char *only;
     il_bench_watch watch;
     int threads, repeats;
+    const il_bench_race *race;
     il_peaks *peaks;
     il_table *table;
 } bench;
@@ -82,12 +90,12 @@ static il_status measure(figures *f, const bench *b, const il_bench_row *row,
                          il_bench_work *w, il_error *err)
 {
     double warm_up = INFINITY;
-    IL_TRY(sample(&warm_up, row, w, row->run, err));
-    for (int i = 0; i < b->repeats; i++) {
+    if (!row->once) IL_TRY(sample(&warm_up, row, w, row->run, err));
+    for (int i = 0; i < (row->once ? 1 : b->repeats); i++) {
         IL_TRY(sample(&f->seconds, row, w, row->run, err));
         if (row->other) {
             IL_TRY(sample(&f->peer_seconds, row, w, row->other, err));
-            snprintf(f->peer, sizeof f->peer, "%s", row->other_name);
+            snprintf(f->peer, sizeof f->peer, "%s", *w->note ? w->note : row->other_name);
         } else if (b->watch.peer) {
             sample_peer(f, b, row->name, f->threads);
             if (f->threads > 1) sample_peer(f, b, row->name, 1);
@@ -125,7 +133,7 @@ static il_status add_row(const bench *b, const il_bench_row *row, const il_bench
 
 static il_status run_row(const bench *b, const il_bench_row *row, il_error *err)
 {
-    il_bench_work w = { .flop = NAN, .bytes = NAN };
+    il_bench_work w = { .flop = NAN, .bytes = NAN, .race = b->race };
     figures f = { .threads = row->one_thread ? 1 : b->threads,
                   .seconds = INFINITY,
                   .peer_seconds = INFINITY };
@@ -200,7 +208,7 @@ static il_status fill(const bench *b, il_error *err)
         IL_TRY(il_table_add_col(b->table, columns[i], i == NAME || i == PEER, err));
     const char *only = b->only;
     for (const il_bench_row *row = il_bench_rows; row->name; row++)
-        if (!only || among(only, row->name)) IL_TRY(run_row(b, row, err));
+        if (only ? among(only, row->name) : !row->once) IL_TRY(run_row(b, row, err));
     set_percents(b);
     return IL_OK;
 }
@@ -215,7 +223,11 @@ il_status il_bench(const char *const *settings, int n_settings, const il_bench_w
     il_workers(); /* room for all threads, before rows ask for fewer */
     int had = il_threads();
     il_peaks p = { NAN, NAN, NAN, NAN, il_min(had, o.threads) };
-    bench b = { .only = o.only, .threads = p.threads, .repeats = o.repeats, .peaks = &p };
+    bench b = { .only = o.only,
+                .threads = p.threads,
+                .repeats = o.repeats,
+                .race = &o.race,
+                .peaks = &p };
     if (watch) b.watch = *watch;
     IL_TRY(check_only(o.only, err));
     IL_TRY(il_table_new(&b.table, "bench", err));

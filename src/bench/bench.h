@@ -6,6 +6,12 @@
 
 enum { IL_BENCH_ALGOS = 32 };
 
+/* Two recipes and the error that both are to reach: files, NULL where they are not given */
+typedef struct {
+    const char *recipe, *reference;
+    double error;
+} il_bench_race;
+
 /* A row's work, ready to run */
 typedef struct {
     double flop;  /* of one run, by the model in docs/performance.md; NaN if unknown */
@@ -18,6 +24,9 @@ typedef struct {
     il_algo *algos[IL_BENCH_ALGOS];
     il_real *a, *b, *c, *packed, *work; /* kernels' operands, answers */
     il_arena arena;                     /* behind these */
+    const il_bench_race *race;
+    double error;       /* that the recipe reached */
+    char note[IL_TEXT]; /* of the other way, instead of its name; or "" */
 } il_bench_work;
 
 /* A model and its prompts: il_config's values of these names */
@@ -35,6 +44,7 @@ struct il_bench_row {
     il_bench_call *open, *run;
     int one_thread; /* whatever the other rows use */
     int bf16;       /* products in bfloat16, against the peak of bfloat16 */
+    int once;       /* it takes minutes: run once, and only where `only` names it */
     /* The library's own other way to the same result, or NULL */
     il_bench_call *other;
     const char *other_name;
@@ -53,6 +63,9 @@ il_status il_bench_operands(il_bench_work *w, const size_t sizes[5], il_error *e
  * the attention of its heads. */
 il_bench_call il_bench_open_products, il_bench_run_nn, il_bench_run_nt, il_bench_run_tn;
 il_bench_call il_bench_open_attention, il_bench_run_attention, il_bench_run_attention_back;
+
+/* Two trainings (race.c) */
+il_bench_call il_bench_open_race, il_bench_run_race, il_bench_run_reference;
 
 /* The mesa layer by itself; its `bytes` are those of the state that it carries along. */
 il_bench_call il_bench_open_mesa, il_bench_run_mesa, il_bench_run_mesa_back;

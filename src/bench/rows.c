@@ -193,6 +193,8 @@ const il_bench_row il_bench_rows[] = {
     { "mesa_forward_64", &mesa_64, il_bench_open_mesa, il_bench_run_mesa, .one_thread = 1 },
     { "mesa_backward_32", &mesa_32, il_bench_open_mesa, il_bench_run_mesa_back,
       .one_thread = 1 },
+    { "time_to_accuracy", NULL, il_bench_open_race, il_bench_run_race, .once = 1,
+      .other = il_bench_run_reference, .other_name = "the reference" },
     { 0 },
 };
 

@@ -53,6 +53,25 @@ else
     echo 'ok bench_json_is_read_by_others # SKIP no python3'
 fi
 
+# two trainings: both recipes to an error that both reach, and one that neither does
+cat >"$folder/short.yaml" <<'R'
+model: {family: gpt2_loop, n_embd: 8, n_layer: 1, n_head: 2, n_dims: 2, n_positions: 5}
+training:
+  batch_size: 4
+  train_steps: 3
+  n_loop_window: 2
+  curriculum:
+    dims: {start: 2, end: 2}
+    points: {start: 4, end: 4}
+    loops: {start: 2, end: 2}
+R
+sed 's/train_steps: 3/train_steps: 9/' "$folder/short.yaml" >"$folder/long.yaml"
+race="$bench --only time_to_accuracy --no-peer --recipe $folder/short.yaml --reference $folder/long.yaml"
+$race --error 100 --json >"$folder/json" 2>"$folder/err"
+check two_trainings_have_a_ratio grep -q '"peer": "the reference, error [0-9.]*; here [0-9.]*", "peer_seconds": [0-9.e-]*, "ratio": [0-9]' "$folder/json"
+check missed_error fails 4 $race --error 0.0001
+check missed_error_is_said grep -q 'short.yaml reaches an error of [0-9.]*, not 0.0001' "$folder/err"
+
 check unknown_row fails 2 $bench --only small_stop --no-peer
 check nearest_row grep -q "did you mean 'small_step'" "$folder/err"
 check word_too_many fails 2 $bench all
