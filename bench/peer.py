@@ -8,7 +8,8 @@
     run        ->  seconds S                        the best of as many runs as fit in 0.05 s
 
 The models are those of docs/models.md in single precision, on prompts made once; the forms
-chosen are the fastest of those that docs/performance.md lists.
+chosen are the fastest of those that docs/performance.md lists. Where PyTorch compiles (2.0 and newer, with a C++
+compiler), a model's blocks are tried compiled, too, and the faster of both is measured.
 """
 
 import ctypes
@@ -46,7 +47,7 @@ def prefer_avx512():
 
 
 def blas_name():
-    """The BLAS this process has loaded, as its file says."""
+    """The BLAS that numpy has loaded, or a PyTorch that has none built in, as its file says."""
     try:
         with open("/proc/self/maps", encoding="utf-8") as maps:
             text = maps.read()
@@ -54,6 +55,12 @@ def blas_name():
         return "unknown BLAS"
     names = {"openblas": "OpenBLAS", "libmkl": "MKL", "libblis": "BLIS", "atlas": "ATLAS"}
     return next((name for part, name in names.items() if part in text), "reference BLAS")
+
+
+def torch_blas():
+    """What PyTorch multiplies with: PyPI's has MKL and oneDNN in its own library."""
+    built_in = [name for name, there in (("MKL", torch.backends.mkl), ("oneDNN", torch.backends.mkldnn)) if there.is_available()]
+    return " and ".join(built_in) if torch.backends.mkl.is_available() else blas_name()
 
 
 # ---- PyTorch ---------------------------------------------------------------------------------
@@ -112,7 +119,8 @@ def causal(T):
 class Model:
     """The three families in one: `loops` times the blocks, the last `window` with gradient."""
 
-    def __init__(self, C, H, D, points, positions, loops, window, blocks, bf16=False):
+    def __init__(self, C, H, D, points, positions, loops, window, blocks, bf16=False, compiled=False):
+        self.block = torch.compile(block, dynamic=False) if compiled else block
         self.H, self.T, self.loops, self.window, self.bf16 = H, 2 * points, loops, window, bf16
         self.p = weights(C, D, 2 * positions + 1, blocks)
         self.mask = causal(self.T)
@@ -126,7 +134,7 @@ class Model:
 
     def backbone(self, x):
         for p in self.p["blocks"]:
-            x = block(x, p, BATCH, self.T, self.H, self.mask)
+            x = self.block(x, p, BATCH, self.T, self.H, self.mask)
         return F.layer_norm(x, x.shape[1:], *self.p["ln_f"])
 
     def answer(self, Y):
@@ -224,8 +232,10 @@ def mesa(K, backward):
     return lambda: torch.autograd.grad(out, (q, k, v), dout, retain_graph=True)
 
 
-def build(name):
-    """The row's work, or None; every row builds its own"""
+def build(name, compiled=False):
+    """The row's work, or None; every row builds its own. `compiled`: of a model's row alone"""
+    if compiled and not name.endswith(("_step", "_step_1t", "_step_bf16", "_inference")):
+        return None
     if name == "algos_eval":
         return peer_algos.evaluation()
     if name.startswith("gemm_"):
@@ -246,7 +256,7 @@ def build(name):
     }
     if name not in kinds:
         return None
-    model = Model(**kinds[name])
+    model = Model(**kinds[name], compiled=compiled)
     return model.infer if name == "looped_inference" else model.step
 
 
@@ -260,10 +270,29 @@ def seconds_of(run):
     return best
 
 
-def label(name):
+def fastest(name):
+    """The row's work, after its first run, and whether it is compiled"""
+    run = build(name)
+    if not run:
+        return None, False
+    run()
+    if not hasattr(torch, "compile"):
+        return run, False
+    try:
+        other = build(name, compiled=True)
+        if other:
+            other()
+            if seconds_of(other) < seconds_of(run):
+                return other, True
+    except Exception as error:  # whatever a compiler says: the row is measured without
+        print(f"{name} is not compiled: {str(error).splitlines()[0]}", file=sys.stderr)
+    return run, False
+
+
+def label(name, compiled):
     if name == "algos_eval":
         return f"numpy {numpy.__version__} ({blas_name()}), {peer_algos.LABEL}"
-    return f"PyTorch {torch.__version__} ({blas_name()})"
+    return f"PyTorch {torch.__version__} ({torch_blas()}{', compiled' if compiled else ''})"
 
 
 def serve(lines):
@@ -272,11 +301,9 @@ def serve(lines):
         word, _, name = line.strip().partition(" ")
         if word == "row":
             run = None  # gives back the last row's memory first
-            run = build(name)
+            run, compiled = fastest(name)
             scale = peer_algos.SCALE if name == "algos_eval" else 1.0
-            if run:
-                run()
-            print(f"ready {label(name)}" if run else f"none {name}", flush=True)
+            print(f"ready {label(name, compiled)}" if run else f"none {name}", flush=True)
         elif word == "run" and run:
             print(f"seconds {scale * seconds_of(run):.9g}", flush=True)
         else:
