@@ -205,6 +205,10 @@ IL_API int il_model_dims(const il_model *model);      /* dimensions alive at the
  * of ids, its length. More fit (n_positions), but what it says then is not learnt. */
 IL_API int il_model_points(const il_model *model);
 
+/* Is any of these more than it was trained on, or made for? Then `note` (of so many bytes) says so, in a sentence
+ * for a warning. Returns a bit for each that is: 1 points (with the query), 2 dimensions, 4 loops. 0: not asked. */
+IL_API int il_model_beyond(const il_model *model, int points, int dims, int loops, char *note, size_t size);
+
 /* Weights by name: *data (rows, cols) borrowed from the model; NULL data when there is none. */
 IL_API int il_model_weights(const il_model *model); /* how many */
 IL_API void il_model_weight(const il_model *model, int index, const char **name, const il_real **data,
@@ -214,6 +218,13 @@ IL_API void il_model_weight(const il_model *model, int index, const char **name,
  * Errors: IL_ECONFIG if the prompts do not fit the model. */
 IL_API il_status il_model_answer(const il_model *model, const il_batch *batch, int first, int last,
                                  il_real *yhat, il_error *err);
+/* The same for `queries` (Q) of every prompt, each asked in context of all its N points.
+ *   xq    (B,Q,D)
+ *   yhat  (last-first+1, B, Q, O) out
+ * Cost: where the model can run token by token and one loop is asked for, the examples once, and a token a query;
+ * else a prompt a query. Errors: likewise. */
+IL_API il_status il_model_ask(const il_model *model, const il_batch *examples, const il_real *xq, int queries,
+                              int first, int last, il_real *yhat, il_error *err);
 
 /* ---- looking inside ------------------------------------------------------------------------------ */
 
@@ -230,7 +241,8 @@ IL_API il_status il_model_slots(il_table **table, const il_model *model, il_erro
  *   point  -1: whole prompts of all N points; n: points 0..n-1 as examples, and query n
  *   names  (n) of il_model_slots
  *   out    (n) arrays, out[i] of (last-first+1, B, T, width); a pattern's is (last-first+1, B, width, T, T):
- *          how much head h gives, at one token, of every token's value; computed again from queries and keys
+ *          how much head h gives, at one token, of every token's value; computed again from queries and keys,
+ *          for softmax and linear attention
  *
  * What does not belong to a loop is the same in all of them. Cost: a forward pass, and a copy.
  * Errors: IL_ECONFIG if the prompts do not fit the model, or for a name that it has not. */

@@ -41,6 +41,7 @@ int il_model_dims(const il_model *m)
 int il_model_beyond(const il_model *m, int points, int dims, int loops, char *note,
                     size_t size)
 {
+    if (!m) return 0;
     int built = m->config.model.family == IL_BUILT, beyond = 0;
     const struct {
         const char *name;
@@ -58,7 +59,7 @@ int il_model_beyond(const il_model *m, int points, int dims, int loops, char *no
                  all[i].here);
         beyond |= 1 << i;
     }
-    if (beyond)
+    if (beyond && note)
         snprintf(
             note, size,
             "the model was %s at most %s, and here there are %s: beyond that its answers "

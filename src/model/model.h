@@ -68,10 +68,6 @@ void il_state_ask(il_state *s, const il_batch *batch, int first, int prompts, in
 
 const il_layout *il_model_layout(const il_model *model); /* how its prompts become tokens */
 
-/* Is any of these more than it was trained on, or made for? Then `note` says so. 0: not asked. Returns a bit
- * for each that is. */
-int il_model_beyond(const il_model *model, int points, int dims, int loops, char *note,
-                    size_t size);
 /* Whether prompts fit the model. Errors: IL_ECONFIG. */
 il_status il_model_check_batch(const il_model *model, const il_batch *batch, il_error *err);
 /* Errors: IL_ECONFIG where no prompt becomes the tokens of a built model (the layout `own`). */

@@ -17,8 +17,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BATCH = 64 };
-
 typedef struct {
     const char *target;
     int loops, prompts;
@@ -53,15 +51,11 @@ typedef struct {
     int *deck,
         dealt;  /* (M) the examples in shuffled order, and how many of them were dealt */
     int rounds; /* shuffles */
-    prompt *prompt;       /* (prompts) */
-    double y_scale;       /* sd of the task's targets */
-    int asked;            /* of every prompt: the Q queries, then its own examples */
-    double *answers;      /* (prompts,asked) */
-    double *mean;         /* (Q) of the prompts' answers to the queries */
-    il_status *status;    /* of every piece of work */
-    il_error *error;      /* likewise */
-    il_context **context; /* (workers) */
-    int pieces, width;    /* what a prompt is asked is cut into `pieces` of `width` */
+    prompt *prompt;  /* (prompts) */
+    double y_scale;  /* sd of the task's targets */
+    int asked;       /* of every prompt: the Q queries, then its own examples */
+    double *answers; /* (prompts,asked) */
+    double *mean;    /* (Q) of the prompts' answers to the queries */
 } table_run;
 
 /* ---- which examples go into a prompt ------------------------------------------------------- */
@@ -140,110 +134,66 @@ static double answer(const table_run *r, const prompt *p, il_real yhat)
     return il_standard_to(&p->y, (double)yhat / r->y_scale);
 }
 
-/* ---- example by example, then query by query ----------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------------------------------- */
 
-/* One prompt's examples and a piece of what it is asked, in a worker's context */
-static il_status ask_piece(const table_run *r, il_context *context, int piece,
-                           il_error *err)
+/* Examples and queries of the prompts that are asked together, and the answers */
+typedef struct {
+    il_batch *examples;
+    il_real *xq, *yhat; /* (prompts,asked,D); (prompts,asked) */
+} asking;
+
+static il_status ask_group(table_run *r, const asking *a, int from, il_error *err)
 {
     const il_frame *f = r->frame;
-    const prompt *p = r->prompt + piece / r->pieces;
-    double *out = r->answers + (size_t)(piece / r->pieces) * (size_t)r->asked;
-    int first = piece % r->pieces * r->width;
-    il_real *x = calloc((size_t)il_model_config(r->model)->model.n_dims, sizeof *x), yhat;
-    il_status status = x ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for a prompt");
-    il_context_clear(context);
-    for (int i = 0; i < r->per_prompt && !status; i++) {
-        set_point(f, p, x, p->hand[i]);
-        status = il_context_add(context, x, target(r, p, p->hand[i]), err);
-    }
-    for (int k = first; k < il_min(r->asked, first + r->width) && !status; k++) {
-        set_point(f, p, x, row_at(f, p, k));
-        status = il_context_ask(context, x, &yhat, err);
-        if (!status) out[k] = answer(r, p, yhat);
-    }
-    free(x);
-    return status;
-}
-
-static void work(void *run, int piece, int worker)
-{
-    table_run *r = run;
-    r->status[piece] = ask_piece(r, r->context[worker], piece, &r->error[piece]);
-}
-
-static il_status ask_contexts(table_run *r, int workers, il_error *err)
-{
-    int n = r->prompts * r->pieces;
-    r->status = calloc((size_t)n, sizeof *r->status);
-    r->error = calloc((size_t)n, sizeof *r->error);
-    if (!r->status || !r->error)
-        return il_fail(err, IL_EFAIL, "out of memory for %d prompts", r->prompts);
-    for (int i = 1; i < workers; i++)
-        IL_TRY(il_context_new(&r->context[i], r->model, r->loops, err));
-    il_parallel(n, work, r);
-    for (int i = 0; i < n; i++)
-        if (r->status[i]) return il_fail(err, r->status[i], "%s", r->error[i].text);
-    return IL_OK;
-}
-
-/* ---- whole prompts, for models that cannot run token by token ------------------------------------ */
-
-static il_status ask_whole(table_run *r, const prompt *p, il_batch *batch, il_real *yhat,
-                           double *out, il_error *err)
-{
-    const il_frame *f = r->frame;
-    int N = r->per_prompt + 1, D = batch->dim;
-    for (int b = 0; b < batch->prompts; b++)
-        for (int i = 0; i < r->per_prompt; i++) {
-            set_point(f, p, batch->x + (b * N + i) * D, p->hand[i]);
-            batch->y[b * N + i] = target(r, p, p->hand[i]);
+    il_batch given = *a->examples;
+    size_t D = (size_t)given.dim, N = (size_t)given.points, asked = (size_t)r->asked;
+    given.prompts = il_min(given.prompts, r->prompts - from);
+    for (size_t b = 0; b < (size_t)given.prompts; b++) {
+        const prompt *p = r->prompt + from + b;
+        for (size_t i = 0; i < N; i++) {
+            set_point(f, p, given.x + (b * N + i) * D, p->hand[i]);
+            given.y[b * N + i] = target(r, p, p->hand[i]);
         }
-    for (int first = 0; first < r->asked; first += BATCH) {
-        il_batch part = *batch;
-        part.prompts = il_min(BATCH, r->asked - first);
-        for (int b = 0; b < part.prompts; b++)
-            set_point(f, p, part.x + (b * N + N - 1) * D, row_at(f, p, first + b));
-        IL_TRY(il_model_answer(r->model, &part, r->loops, r->loops, yhat, err));
-        for (int b = 0; b < part.prompts; b++)
-            out[first + b] = answer(r, p, yhat[b * N + N - 1]);
+        for (size_t k = 0; k < asked; k++)
+            set_point(f, p, a->xq + (b * asked + k) * D, row_at(f, p, (int)k));
     }
+    IL_TRY(
+        il_model_ask(r->model, &given, a->xq, r->asked, r->loops, r->loops, a->yhat, err));
+    for (size_t i = 0; i < (size_t)given.prompts * asked; i++)
+        r->answers[(size_t)from * asked + i] =
+            answer(r, r->prompt + from + i / asked, a->yhat[i]);
     return IL_OK;
 }
 
-static il_status ask_all_whole(table_run *r, il_error *err)
+/* As many prompts together as there are threads. */
+static il_status ask_groups(table_run *r, il_error *err)
 {
-    int B = il_min(BATCH, r->asked), N = r->per_prompt + 1;
-    il_batch *batch;
-    IL_TRY(il_batch_new(&batch, B, N, il_model_config(r->model)->model.n_dims, err));
-    il_real *yhat = malloc(sizeof *yhat * (size_t)B * (size_t)N);
+    int together = il_min(il_workers(), r->prompts),
+        D = il_model_config(r->model)->model.n_dims;
+    size_t asked = (size_t)together * (size_t)r->asked;
+    asking a = { .xq = calloc(il_product(asked, (size_t)D), sizeof *a.xq),
+                 .yhat = calloc(asked, sizeof *a.yhat) };
     il_status status =
-        yhat ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for %d queries", B);
-    for (int p = 0; p < r->prompts && !status; p++)
-        status = ask_whole(r, r->prompt + p, batch, yhat,
-                           r->answers + (size_t)p * (size_t)r->asked, err);
-    free(yhat);
-    il_batch_free(batch);
+        a.xq && a.yhat ? il_batch_new(&a.examples, together, r->per_prompt, D, err)
+                       : il_fail(err, IL_EFAIL, "out of memory for %d queries", r->asked);
+    for (int p = 0; p < r->prompts && !status; p += together)
+        status = ask_group(r, &a, p, err);
+    il_batch_free(a.examples);
+    free(a.xq);
+    free(a.yhat);
     return status;
 }
 
 static il_status ask_all(table_run *r, il_error *err)
 {
-    int workers = il_workers(), Q = r->frame->Q;
+    int Q = r->frame->Q;
     IL_TRY(deal_all(r, err));
     r->asked = Q + r->per_prompt;
-    r->pieces = il_min(r->asked, (workers + r->prompts - 1) / r->prompts);
-    r->width = (r->asked + r->pieces - 1) / r->pieces;
     r->answers = calloc((size_t)r->prompts * (size_t)r->asked, sizeof *r->answers);
     r->mean = calloc((size_t)Q, sizeof *r->mean);
-    r->context = calloc((size_t)workers, sizeof *r->context);
-    if (!r->answers || !r->mean || !r->context)
+    if (!r->answers || !r->mean)
         return il_fail(err, IL_EFAIL, "out of memory for %d queries", Q);
-    il_status status = il_context_new(&r->context[0], r->model, r->loops, err);
-    if (status == IL_ECONFIG)
-        IL_TRY(ask_all_whole(r, err));
-    else
-        IL_TRY(status ? status : ask_contexts(r, workers, err));
+    IL_TRY(ask_groups(r, err));
     for (int q = 0; q < Q; q++) {
         for (int p = 0; p < r->prompts; p++)
             r->mean[q] += r->answers[(size_t)p * (size_t)r->asked + (size_t)q];
@@ -262,14 +212,10 @@ static void free_run(table_run *r)
         free(r->prompt[p].hand);
         free(r->prompt[p].x);
     }
-    for (int i = 0; r->context && i < il_workers(); i++) il_context_free(r->context[i]);
     free(r->deck);
     free(r->prompt);
     free(r->answers);
     free(r->mean);
-    free(r->status);
-    free(r->error);
-    free(r->context);
 }
 
 /* ---- what is handed back ------------------------------------------------------------------------- */

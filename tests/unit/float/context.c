@@ -6,6 +6,26 @@
 
 enum { D = 4, N = 9 };
 
+/* Queries in context of all points but the last: in a context, and, where all loops are asked for, as prompts of
+ * their own. The first is the last point's input. */
+static void check_queries(const il_model *m, const il_batch *batch, int loops, il_real want)
+{
+    enum { Q = 3, LOOPS = 16 };
+    il_batch given = *batch;
+    il_real xq[Q * D], got[Q], all[LOOPS * Q];
+    given.points = N - 1;
+    memcpy(xq, batch->x + (N - 1) * D, sizeof *xq * D);
+    memcpy(xq + D, batch->x, sizeof *xq * (Q - 1) * D);
+    assert_true(loops <= LOOPS);
+    CHECK_OK(il_model_ask(m, &given, xq, Q, loops, loops, got, &err));
+    CHECK_OK(il_model_ask(m, &given, xq, Q, 1, loops, all, &err));
+    assert_true(got[0] == want);
+    assert_memory_equal(got, all + (loops - 1) * Q, sizeof got);
+    il_real one;
+    CHECK_OK(il_model_ask(m, &given, xq + 2 * D, 1, loops, loops, &one, &err));
+    assert_true(one == got[2]);
+}
+
 static void check_family(const char *family, int layers, int loops)
 {
     il_config c;
@@ -61,6 +81,7 @@ static void check_family(const char *family, int layers, int loops)
         assert_int_equal(il_context_points(context), N);
         il_context_clear(context);
     }
+    check_queries(m, batch, loops, want[N - 1]);
     il_context_free(context);
     il_batch_free(batch);
     il_model_free(m);

@@ -1,0 +1,162 @@
+/* ask.c - queries of prompts, each in context of all its prompt's examples
+ *
+ * Where a model runs token by token, the examples of a prompt are read once, into a context, and a query costs a
+ * token. Else, or if more loops than the last are asked for, every query is the last point of a prompt of its own.
+ * The bits are the same.
+ */
+#include "model/model.h"
+
+#include <stdlib.h>
+
+enum { TOGETHER = 4 }; /* prompts of a shard */
+
+typedef struct {
+    const il_model *model;
+    const il_batch *examples;
+    const il_real *xq; /* (B,Q,D) */
+    int Q, first, last;
+    il_real *yhat;        /* (loops,B,Q,O) */
+    il_context **context; /* (workers) */
+    int pieces, width;    /* the queries of a prompt are cut into `pieces` of `width` */
+    il_status *status;    /* (B pieces) */
+    il_error *error;      /* likewise */
+} asking;
+
+/* ---- example by example, then query by query ----------------------------------------------------- */
+
+/* One prompt's examples and a piece of its queries, in a worker's context. x: room for an input */
+static il_status ask_piece(const asking *a, il_context *context, int piece, il_real *x,
+                           il_error *err)
+{
+    const il_batch *given = a->examples;
+    int b = piece / a->pieces, from = piece % a->pieces * a->width;
+    size_t D = (size_t)given->dim, N = (size_t)given->points, Q = (size_t)a->Q;
+    il_context_clear(context);
+    for (size_t n = (size_t)b * N; n < ((size_t)b + 1) * N; n++) {
+        memcpy(x, given->x + n * D, sizeof *x * D);
+        IL_TRY(il_context_add(context, x, given->y[n], err));
+    }
+    for (int k = from; k < il_min(a->Q, from + a->width); k++) {
+        size_t at = (size_t)b * Q + (size_t)k;
+        memcpy(x, a->xq + at * D, sizeof *x * D);
+        IL_TRY(il_context_ask(context, x, a->yhat + at, err));
+    }
+    return IL_OK;
+}
+
+static void run_piece(void *context, int piece, int worker)
+{
+    asking *a = context;
+    il_real *x = calloc((size_t)a->model->config.model.n_dims, sizeof *x);
+    a->status[piece] =
+        x ? ask_piece(a, a->context[worker], piece, x, &a->error[piece])
+          : il_fail(&a->error[piece], IL_EFAIL, "out of memory for a prompt");
+    free(x);
+}
+
+static il_status run_pieces(asking *a, int workers, il_error *err)
+{
+    int n = a->examples->prompts * a->pieces;
+    for (int i = 1; i < workers; i++)
+        IL_TRY(il_context_new(&a->context[i], a->model, a->last, err));
+    il_parallel(n, run_piece, a);
+    for (int i = 0; i < n; i++)
+        if (a->status[i]) return il_fail(err, a->status[i], "%s", a->error[i].text);
+    return IL_OK;
+}
+
+/* *can: whether the model runs token by token. */
+static il_status ask_contexts(asking *a, int *can, il_error *err)
+{
+    int workers = il_workers(), B = a->examples->prompts;
+    a->pieces = il_min(a->Q, (workers + B - 1) / B);
+    a->width = (a->Q + a->pieces - 1) / a->pieces;
+    size_t n = (size_t)B * (size_t)a->pieces;
+    a->context = calloc((size_t)workers, sizeof *a->context);
+    a->status = calloc(n, sizeof *a->status);
+    a->error = calloc(n, sizeof *a->error);
+    il_status status = a->context && a->status && a->error
+                           ? il_context_new(&a->context[0], a->model, a->last, err)
+                           : il_fail(err, IL_EFAIL, "out of memory for %d prompts", B);
+    *can = status != IL_ECONFIG;
+    if (status == IL_OK) status = run_pieces(a, workers, err);
+    for (int i = 0; a->context && i < workers; i++) il_context_free(a->context[i]);
+    free(a->context);
+    free(a->status);
+    free(a->error);
+    return *can ? status : IL_OK;
+}
+
+/* ---- a prompt a query ------------------------------------------------------------------------------ */
+
+static void fill(const il_shard *q, il_state *s)
+{
+    const asking *a = q->context;
+    const il_batch *given = a->examples;
+    size_t D = (size_t)given->dim, N = (size_t)given->points, O = (size_t)given->outs;
+    il_batch one = { q->prompts, given->points + 1, given->dim, given->outs, q->scratch };
+    one.y = one.x + (size_t)q->prompts * (N + 1) * D;
+    memset(one.y, 0, sizeof *one.y * (size_t)q->prompts * (N + 1) * O);
+    for (size_t i = 0; i < (size_t)q->prompts; i++) {
+        size_t query = q->first + i, b = query / (size_t)a->Q;
+        il_real *x = one.x + i * (N + 1) * D;
+        memcpy(x, given->x + b * N * D, sizeof *x * N * D);
+        memcpy(x + N * D, a->xq + query * D, sizeof *x * D);
+        memcpy(one.y + i * (N + 1) * O, given->y + b * N * O, sizeof *x * N * O);
+    }
+    il_state_ask(s, &one, 0, q->prompts, given->points);
+}
+
+static void keep_answers(const il_shard *q, il_state *s, int loop)
+{
+    const asking *a = q->context;
+    size_t O = (size_t)a->examples->outs;
+    size_t all = (size_t)a->examples->prompts * (size_t)a->Q;
+    for (int i = 0; i < q->prompts; i++)
+        memcpy(a->yhat + ((size_t)(loop - a->first) * all + q->first + (size_t)i) * O,
+               s->value[s->plan->answer] + (size_t)(i * s->tokens + q->token) * O,
+               O * sizeof *a->yhat);
+}
+
+static il_status ask_prompts(asking *a, il_batch all, il_error *err)
+{
+    size_t numbers = (size_t)all.points * (size_t)(all.dim + all.outs);
+    return il_run_prompts(a->model, &all,
+                          &(il_pass){ .loops = a->last,
+                                      .post = a->last - a->first + 1,
+                                      .ask = IL_ASK_ONE,
+                                      .point = all.points - 1,
+                                      .together = TOGETHER,
+                                      .scratch = sizeof(il_real) * TOGETHER * numbers,
+                                      .fill = fill,
+                                      .visit = keep_answers,
+                                      .context = a },
+                          err);
+}
+
+il_status il_model_ask(const il_model *m, const il_batch *examples, const il_real *xq,
+                       int queries, int first, int last, il_real *yhat, il_error *err)
+{
+    IL_GIVEN(err, "model examples xq yhat", m, examples, xq, yhat);
+    if (queries < 1) return il_fail(err, IL_ECONFIG, "there are no queries to ask");
+    il_batch all = *examples; /* a prompt of one more point for every query */
+    all.points = il_min(all.points, IL_MOST - 1) + 1;
+    IL_TRY(il_model_check_batch(m, &all, err));
+    if (il_model_classes(m))
+        return il_fail(err, IL_ECONFIG, "the model's prompts are ids: use il_context_next");
+    IL_TRY(il_model_check_loops(m, first, last, err));
+    if (queries > IL_MOST / all.prompts)
+        return il_fail(err, IL_ECONFIG, "%d queries of %d prompts are too many", queries,
+                       all.prompts);
+    asking a = { .model = m,
+                 .examples = examples,
+                 .xq = xq,
+                 .Q = queries,
+                 .first = first,
+                 .last = last,
+                 .yhat = yhat };
+    int can = first == last && queries > 1 && !il_model_layout(m)->sequences;
+    if (can) IL_TRY(ask_contexts(&a, &can, err));
+    all.prompts *= queries;
+    return can ? IL_OK : ask_prompts(&a, all, err);
+}
