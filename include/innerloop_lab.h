@@ -251,6 +251,25 @@ IL_API const char *il_model_dtype(const il_model *model);
  * NULL for other models. */
 IL_API const char *il_model_program(const il_model *model);
 
+/* ---- patching ------------------------------------------------------------------------------------ */
+
+/* What is put in the place of an op's output, a row of il_model_slots that is neither input nor pattern:
+ * `value` (B,T,width), or what `edit` makes of the numbers (B,T,width) that it is handed. */
+typedef struct {
+    const char *name;
+    int loop; /* in which it is put there, from 1; 0: in every one. What is before the loops is put there once. */
+    const il_real *value;
+    void (*edit)(void *context, int loop, il_real *value); /* where `value` is NULL */
+    void *context;
+} il_patch;
+
+/* il_observe of a run in which the patches, in order, take the place of what the model computes. Whatever is
+ * observed is observed with them; the answers are those of the slot "answer". With an `edit` all prompts run
+ * together in one thread. Errors: as il_observe's, and IL_ECONFIG for a name that cannot be patched. */
+IL_API il_status il_observe_patched(const il_model *model, const il_batch *batch, int point, const il_patch *patches,
+                                    int n_patches, const char *const *names, int n, int first, int last,
+                                    il_real *const *out, il_error *err);
+
 /* ---- training ----------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -273,6 +292,10 @@ typedef struct {
     /* A sentence, without its end, of what was met and survived, as a damaged checkpoint, and at the end
      * what an evaluation of 256 prompts notes, as a model that is no better than zero; or NULL */
     void (*note)(void *context, const char *text);
+    /* Prompts of the caller's own, of the form of the recipe's task: fills x (B,N,D) and y (B,N,O) of the prompts
+     * of step at.step, of which `dims` dimensions are to be alive. A run that is resumed gets the same steps
+     * again. What it fails with ends the training; the last checkpoint stays. NULL: the recipe's task draws them. */
+    il_status (*draw)(void *context, il_batch *batch, int dims, il_draw at, il_error *err);
 } il_watch;
 
 typedef struct {

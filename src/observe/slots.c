@@ -1,10 +1,13 @@
-/* slots.c - named activations of a forward pass, copied into arrays
+/* slots.c - named activations of a forward pass, copied into arrays, or replaced
  *
  * A slot is the output of an op: numbers for every token. Those of shared scratch live only until the
- * next op needs the room, so each is copied by a tap right after the op that made it.
+ * next op needs the room, so each is copied, or replaced, by a tap right after the op that made it.
  *
- * Softmax attention keeps no pattern; from the queries q and keys k of a head of K columns it is computed
- * again, in double:  p_ij = softmax_{j<=i}(q_i . k_j / sqrt(K)), and 0 for j > i.
+ * Attention keeps no pattern; from the queries q and keys k of a head of K columns it is computed again, in
+ * double, and 0 where token i does not see token j:
+ *
+ *   softmax  p_ij = softmax_{j<=i}(q_i . k_j / sqrt(K))
+ *   linear   p_ij = scale m_j (q_i . k_j), with m the mask of keys, 1 where there is none
  */
 #include "observe/observe.h"
 
@@ -24,6 +27,9 @@ typedef struct {
     const il_batch *batch;
     const observed *of;
     int n, first, last, tokens; /* T */
+    const il_patch *patches;
+    const int *patched; /* (n_patches) the op after which each is put */
+    int n_patches;
 } observing;
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -40,7 +46,7 @@ static int is_kept_apart(const il_plan *p, int slot)
 static int patterned_heads(const il_plan *p, const il_op *op)
 {
     il_heads h;
-    return il_heads_of(&h, p, op) && h.weights == IL_HEADS_SOFTMAX ? h.heads : 0;
+    return il_heads_of(&h, p, op) && h.weights != IL_HEADS_OTHER ? h.heads : 0;
 }
 
 static const char *part_of(il_section section)
@@ -163,20 +169,32 @@ static il_status find(observed *to, const il_model *m, const char *name, il_erro
 
 /* ---- copies -------------------------------------------------------------------------------------- */
 
+/* Head `head` of a role at a token of a prompt */
+static const il_real *head_at(const il_heads *a, const il_op *op, const il_state *s,
+                              il_role role, int prompt, int head, int token)
+{
+    int in = a->input[role];
+    size_t row = (size_t)(prompt * s->tokens + token);
+    return il_x(op, s, in) + row * (size_t)il_columns(op, s, in) + a->column[role] +
+           head * a->key;
+}
+
+static double score(const il_heads *a, const il_op *op, const il_state *s, int prompt,
+                    int head, int token, int j)
+{
+    const il_real *q = head_at(a, op, s, IL_ROLE_QUERY, prompt, head, token);
+    const il_real *k = head_at(a, op, s, IL_ROLE_KEY, prompt, head, j);
+    double sum = 0;
+    for (int c = 0; c < a->key; c++) sum += (double)q[c] * (double)k[c];
+    return sum;
+}
+
 void il_heads_pattern(const il_heads *a, const il_op *op, const il_state *s, int prompt,
                       int head, int token, double *p)
 {
-    int K = a->key, in = a->input[IL_ROLE_KEY], width = il_columns(op, s, in);
-    size_t from = (size_t)(prompt * s->tokens) * (size_t)width;
-    const il_real *keys = il_x(op, s, in) + a->column[IL_ROLE_KEY] + from + head * K;
-    int asks = a->input[IL_ROLE_QUERY], stride = il_columns(op, s, asks);
-    const il_real *query = il_x(op, s, asks) + a->column[IL_ROLE_QUERY] +
-                           (size_t)(prompt * s->tokens + token) * (size_t)stride + head * K;
     double most = -INFINITY, sum = 0;
-    for (int j = 0; j <= token; j++, keys += width) {
-        p[j] = 0;
-        for (int c = 0; c < K; c++) p[j] += (double)query[c] * (double)keys[c];
-        p[j] /= sqrt(K);
+    for (int j = 0; j <= token; j++) {
+        p[j] = score(a, op, s, prompt, head, token, j) / sqrt(a->key);
         most = fmax(most, p[j]);
     }
     for (int j = 0; j <= token; j++) {
@@ -185,6 +203,19 @@ void il_heads_pattern(const il_heads *a, const il_op *op, const il_state *s, int
         sum += p[j] = (double)e;
     }
     for (int j = 0; j <= token; j++) p[j] /= sum;
+}
+
+/* The same of linear attention: of all tokens */
+static void linear_pattern(const il_heads *a, const il_op *op, const il_state *s,
+                           int prompt, int head, int token, double *p)
+{
+    int masked = a->input[IL_ROLE_MASK], seen = a->whole ? s->tokens : token + 1;
+    const il_real *mask =
+        masked == IL_NONE ? NULL : il_x(op, s, masked) + (size_t)prompt * (size_t)s->tokens;
+    for (int j = 0; j < s->tokens; j++) {
+        double gain = j >= seen ? 0 : mask ? (double)mask[j] : 1;
+        p[j] = gain != 0 ? a->scale * gain * score(a, op, s, prompt, head, token, j) : 0;
+    }
 }
 
 static void copy_pattern(const observing *w, const observed *o, const il_shard *q,
@@ -201,8 +232,12 @@ static void copy_pattern(const observing *w, const observed *o, const il_shard *
                 ((size_t)loop * B + q->first + (size_t)i) * (size_t)o->heads + (size_t)h;
             for (size_t t = 0; t < T; t++) {
                 il_real *row = o->out + (head * T + t) * T;
-                il_heads_pattern(&a, op, s, i, h, (int)t, p);
-                for (size_t j = 0; j < T; j++) row[j] = j <= t ? (il_real)p[j] : 0;
+                memset(p, 0, sizeof *p * T);
+                if (a.weights == IL_HEADS_SOFTMAX)
+                    il_heads_pattern(&a, op, s, i, h, (int)t, p);
+                else
+                    linear_pattern(&a, op, s, i, h, (int)t, p);
+                for (size_t j = 0; j < T; j++) row[j] = (il_real)p[j];
             }
         }
 }
@@ -219,6 +254,47 @@ static void copy(const observing *w, const observed *o, const il_shard *q,
            s->value[o->slot], sizeof *o->out * (size_t)q->prompts * T * C);
 }
 
+/* ---- patches --------------------------------------------------------------------------------------- */
+
+static void put(const observing *w, const il_patch *patch, int op, const il_shard *q,
+                il_state *s)
+{
+    int before = op < s->plan->end[IL_PRE];
+    if (patch->loop && !before && patch->loop != s->loop + 1) return;
+    int slot = s->plan->ops[op].out;
+    size_t each = (size_t)w->tokens * (size_t)il_width(s->plan, slot);
+    if (patch->value)
+        memcpy(s->value[slot], patch->value + q->first * each,
+               sizeof *patch->value * (size_t)q->prompts * each);
+    else
+        patch->edit(patch->context, before ? 0 : s->loop + 1, s->value[slot]);
+}
+
+/* patched (n_patches): after which ops */
+static il_status find_patches(int *patched, const il_model *m, const il_patch *patches,
+                              int n, il_error *err)
+{
+    for (int i = 0; i < n; i++) {
+        observed of;
+        if (!patches[i].name || (!patches[i].value && !patches[i].edit))
+            return il_fail(err, IL_ECONFIG, "patch %d needs a name, and a value or an edit",
+                           i);
+        if (patches[i].loop < 0)
+            return il_fail(err, IL_ECONFIG, "there is no loop %d to patch",
+                           patches[i].loop);
+        IL_TRY(find(&of, m, patches[i].name, err));
+        patched[i] = of.op;
+        if (of.op == IL_NONE || of.heads)
+            return il_fail(err, IL_ECONFIG,
+                           "'%s' cannot be patched, because no op puts it out: patch what "
+                           "makes it, or reads it",
+                           patches[i].name);
+    }
+    return IL_OK;
+}
+
+/* ---- the run --------------------------------------------------------------------------------------- */
+
 /* What is there before any loop is the same in all of them. */
 static void tap(const il_shard *q, il_state *s, int op)
 {
@@ -226,6 +302,8 @@ static void tap(const il_shard *q, il_state *s, int op)
     const il_plan *p = s->plan;
     int before = op < p->end[IL_PRE], loops = w->last - w->first + 1;
     int loop = s->loop + 1 - w->first;
+    for (int i = 0; i < w->n_patches; i++)
+        if (w->patched[i] == op) put(w, &w->patches[i], op, q, s);
     for (int i = 0; i < w->n; i++) {
         const observed *o = &w->of[i];
         int input = o->op == IL_NONE && op == (o->slot == p->carry_in ? p->end[IL_PRE] : 0);
@@ -260,15 +338,38 @@ static il_status check(const il_model *m, const il_batch *batch, int point, int 
     return il_model_check_loops(m, first, last, err);
 }
 
-il_status il_observe(const il_model *m, const il_batch *batch, int point,
-                     const char *const *names, int n, int first, int last,
-                     il_real *const *out, il_error *err)
+static il_status run(const il_model *m, const il_batch *batch, int point, observing *w,
+                     il_error *err)
+{
+    int together = 0;
+    for (int i = 0; i < w->n_patches; i++)
+        if (!w->patches[i].value) together = batch->prompts;
+    return il_run_prompts(m, batch,
+                          &(il_pass){ .loops = w->last,
+                                      .post = w->last - w->first + 1,
+                                      .ask = point < 0 ? IL_ASK_ALL : IL_ASK_ONE,
+                                      .point = point,
+                                      .together = together,
+                                      .scratch = sizeof(double) * (size_t)w->tokens,
+                                      .tap = tap,
+                                      .context = w },
+                          err);
+}
+
+il_status il_observe_patched(const il_model *m, const il_batch *batch, int point,
+                             const il_patch *patches, int n_patches,
+                             const char *const *names, int n, int first, int last,
+                             il_real *const *out, il_error *err)
 {
     IL_GIVEN(err, "model batch names out", m, batch, names, out);
     IL_WITHIN(err, IL_MOST, "n", n);
+    IL_WITHIN(err, IL_MOST, "n_patches", n_patches);
+    if (n_patches) IL_GIVEN(err, "patches", patches);
     IL_TRY(check(m, batch, point, first, last, err));
     observed *of = calloc((size_t)n + 1, sizeof *of);
-    il_status status = of ? IL_OK : il_fail(err, IL_EFAIL, "out of memory to observe");
+    int *patched = calloc((size_t)n_patches + 1, sizeof *patched);
+    il_status status =
+        of && patched ? IL_OK : il_fail(err, IL_EFAIL, "out of memory to observe");
     for (int i = 0; i < n && !status; i++) {
         if (!names[i] || !out[i])
             status = il_fail(err, IL_ECONFIG, "il_observe needs `%s[%d]`, which is NULL",
@@ -276,18 +377,18 @@ il_status il_observe(const il_model *m, const il_batch *batch, int point,
         if (!status) status = find(&of[i], m, names[i], err);
         of[i].out = out[i];
     }
+    if (!status) status = find_patches(patched, m, patches, n_patches, err);
     int T = il_model_tokens(m, point < 0 ? batch->points : point + 1);
-    observing w = { batch, of, n, first, last, T };
-    if (!status)
-        status = il_run_prompts(m, batch,
-                                &(il_pass){ .loops = last,
-                                            .post = last - first + 1,
-                                            .ask = point < 0 ? IL_ASK_ALL : IL_ASK_ONE,
-                                            .point = point,
-                                            .scratch = sizeof(double) * (size_t)T,
-                                            .tap = tap,
-                                            .context = &w },
-                                err);
+    observing w = { batch, of, n, first, last, T, patches, patched, n_patches };
+    if (!status) status = run(m, batch, point, &w, err);
     free(of);
+    free(patched);
     return status;
+}
+
+il_status il_observe(const il_model *m, const il_batch *batch, int point,
+                     const char *const *names, int n, int first, int last,
+                     il_real *const *out, il_error *err)
+{
+    return il_observe_patched(m, batch, point, NULL, 0, names, n, first, last, out, err);
 }

@@ -167,6 +167,7 @@ static void heads(const il_op *op, const il_plan *p, il_heads *h)
     il_mix_heads(op, p, of(op)->heads, h);
     h->weights = IL_HEADS_LINEAR;
     h->scale = of(op)->scale;
+    h->whole = !of(op)->causal;
     if (op->n_in == 4) h->input[IL_ROLE_MASK] = 3;
 }
 

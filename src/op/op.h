@@ -77,6 +77,7 @@ typedef struct {
         IL_HEADS_LINEAR
     } weights;    /* of tokens, by their scores */
     double scale; /* of the scores, beside the 1 / sqrt(key) of softmax */
+    int whole;    /* a token sees later ones, too */
     int input[IL_ROLES], column[IL_ROLES]; /* the input, or IL_NONE; its first column */
 } il_heads;
 

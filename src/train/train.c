@@ -372,14 +372,14 @@ static il_status one_step(runner *r, const il_config *c, il_error *err)
 }
 
 /* What an evaluation has to note of the model that was saved last, as that it is no better than zero: a
- * courtesy, which costs about a step and fails nothing. */
+ * courtesy, which costs about a step and fails nothing; not for prompts of the caller's own. */
 static void note_worth(const runner *r)
 {
     const il_eval_options o = { .prompts = JUDGED, .seed = 1 };
     char path[PATH];
     il_model *m;
     il_table *t;
-    if (!r->watch || !r->watch->note) return;
+    if (!r->watch || !r->watch->note || r->watch->draw) return;
     il_checkpoint_path(path, sizeof path, r->folder);
     if (il_model_load(&m, path, NULL)) return;
     if (il_eval(&t, m, &o, IL_EVAL_MEAN, NULL) == IL_OK) {
@@ -427,6 +427,7 @@ il_status il_train(const il_config *config, const char *folder, int resume,
     if (!*folder) return il_fail(err, IL_ECONFIG, "il_train needs a folder's name, not ''");
     runner r = { .folder = folder, .watch = watch, .per_second = NAN, .loss = NAN };
     IL_TRY(il_trainer_new(&r.t, config, err));
+    il_trainer_draw_by(r.t, watch);
     il_status status = prepare(&r, config, resume, err);
     if (status == IL_OK) status = run(&r, config, result, err);
     if (r.metrics) fclose(r.metrics);

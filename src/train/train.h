@@ -30,6 +30,8 @@ typedef struct il_trainer il_trainer;
  * Errors: IL_ECONFIG, IL_EFAIL. */
 il_status il_trainer_new(il_trainer **trainer, const il_config *config, il_error *err);
 void il_trainer_free(il_trainer *trainer);
+/* From here on prompts are drawn by watch->draw, if there is one; the watch is borrowed. */
+void il_trainer_draw_by(il_trainer *trainer, const il_watch *watch);
 il_model *il_trainer_model(il_trainer *trainer);
 il_moments il_trainer_moments(il_trainer *trainer);
 size_t il_trainer_bytes(const il_trainer *trainer); /* of the plan: all of the above */

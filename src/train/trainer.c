@@ -24,6 +24,7 @@ struct il_trainer {
     int n_states;
     il_batch *batch;
     const il_task *task;
+    const il_watch *drawn_by; /* NULL: the task draws the prompts */
     il_real
         *grads; /* (slots, n_weights); the first holds their sum after a step's gradient */
     il_moments moments;
@@ -141,6 +142,8 @@ static il_status draw(il_trainer *t, int64_t step, int points, int dims, il_erro
     il_draw at = { .seed = (uint64_t)c->training.seed,
                    .stream = IL_STREAM_TRAIN,
                    .step = (uint32_t)step };
+    if (t->drawn_by)
+        return t->drawn_by->draw(t->drawn_by->context, t->batch, dims, at, err);
     return il_batch_draw_from(t->batch, t->task, c->training.task_opts, NULL, dims, at,
                               pool, err);
 }
@@ -204,6 +207,11 @@ void il_trainer_free(il_trainer *t)
     il_arena_free(&t->arena);
     il_model_free(t->model);
     free(t);
+}
+
+void il_trainer_draw_by(il_trainer *t, const il_watch *watch)
+{
+    t->drawn_by = watch && watch->draw ? watch : NULL;
 }
 
 il_model *il_trainer_model(il_trainer *t) { return t->model; }
@@ -272,7 +280,7 @@ il_status il_trainer_gradient(il_trainer *t, il_progress *p, il_error *err)
                         .rate = il_rate_at(c, step) };
     t->run = il_run_at(t->model, step);
     p->loops = t->run.loops;
-    p->floor = il_model_layout(t->model)->last
+    p->floor = t->drawn_by || il_model_layout(t->model)->last
                    ? NAN
                    : il_task_floor(t->task, c->training.task_opts, p->points, p->dims,
                                    c->model.n_dims);

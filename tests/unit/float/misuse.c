@@ -308,6 +308,17 @@ static void models(void **state)
     FAILS(il_model_answer(m, b, 2, 1, yhat, err));
     FAILS(il_model_answer(m, b, 1, INT_MAX, yhat, err));
     FAILS(il_model_answer(bytes, b, 1, 1, yhat, err));
+    NEEDS(il_model_ask(NULL, b, b->x, 1, 1, 1, yhat, err));
+    NEEDS(il_model_ask(m, NULL, b->x, 1, 1, 1, yhat, err));
+    NEEDS(il_model_ask(m, b, NULL, 1, 1, 1, yhat, err));
+    NEEDS(il_model_ask(m, b, b->x, 1, 1, 1, NULL, err));
+    FAILS(il_model_ask(m, &empty, b->x, 1, 1, 1, yhat, err));
+    FAILS(il_model_ask(m, b, b->x, 0, 1, 1, yhat, err));
+    FAILS(il_model_ask(m, b, b->x, INT_MAX, 1, 1, yhat, err));
+    FAILS(il_model_ask(m, b, b->x, 1, 2, 1, yhat, err));
+    FAILS(il_model_ask(bytes, b, b->x, 1, 1, 1, yhat, err));
+    GIVES(il_model_beyond(NULL, 1, 1, 1, NULL, 0), == 0);
+    GIVES(il_model_beyond(m, INT_MAX, 0, 0, NULL, 0), == 1);
     il_batch_free(b);
     il_model_free(m);
     il_model_free(bytes);
@@ -339,6 +350,19 @@ static void looking_inside(void **state)
     FAILS(il_observe(m, b, INT_MAX, names, 1, 1, 1, arrays, err));
     FAILS(il_observe(m, b, -1, names, 1, 0, 1, arrays, err));
     FAILS(il_observe(m, b, -1, names, 1, 1, 2, arrays, err));
+    const il_patch nameless = { .value = yhat }, empty = { .name = "read_in" },
+                   input = { "tokens", .value = yhat }, never = { "read_in", -1, yhat };
+    NEEDS(il_observe_patched(NULL, b, -1, &input, 1, names, 1, 1, 1, arrays, err));
+    NEEDS(il_observe_patched(m, NULL, -1, &input, 1, names, 1, 1, 1, arrays, err));
+    NEEDS(il_observe_patched(m, b, -1, NULL, 1, names, 1, 1, 1, arrays, err));
+    NEEDS(il_observe_patched(m, b, -1, &input, 1, NULL, 1, 1, 1, arrays, err));
+    NEEDS(il_observe_patched(m, b, -1, &input, 1, names, 1, 1, 1, NULL, err));
+    FAILS(il_observe_patched(m, b, -1, &input, -1, names, 1, 1, 1, arrays, err));
+    FAILS(il_observe_patched(m, b, -1, &nameless, 1, names, 1, 1, 1, arrays, err));
+    FAILS(il_observe_patched(m, b, -1, &empty, 1, names, 1, 1, 1, arrays, err));
+    FAILS(il_observe_patched(m, b, -1, &never, 1, names, 1, 1, 1, arrays, err));
+    FAILS_SAYING("no op puts it out",
+                 il_observe_patched(m, b, -1, &input, 1, names, 1, 1, 1, arrays, err));
     b->x[0] = (il_real)1e9;
     FAILS_SAYING("is none of 0 to", il_observe(bytes, b, -1, names, 1, 1, 1, arrays, err));
     assert_null(slots);

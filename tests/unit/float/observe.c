@@ -1,7 +1,8 @@
-/* observe.c - what a model computes, by name: the runner's own slots, for any cut of the prompts */
+/* observe.c - what a model computes, by name: the runner's own slots, for any cut of the prompts; and patched */
 #include "model/model.h"
 #include "models.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,6 +212,164 @@ static void patterns_are_attention(void **state)
     il_model_free(m);
 }
 
+/* What a head of linear attention puts out is the sum of the values with the pattern's weights, whether its tokens
+ * see later ones (a construction) or not, with keys masked or not. */
+static void check_linear_pattern(const il_model *m, const il_batch *batch)
+{
+    const il_plan *p = &m->plan;
+    int T = il_model_tokens(m, N), j = p->end[IL_PRE];
+    while (strcmp(p->ops[j].kind->name, "linear_attention")) j++;
+    const il_op *op = &p->ops[j];
+    il_heads a;
+    char name[2 * IL_NAME];
+    snprintf(name, sizeof name, "%s.pattern", p->slots[op->out].name);
+    assert_true(il_heads_of(&a, p, op));
+    size_t H = (size_t)a.heads, V = (size_t)a.value, rows = (size_t)(B * T);
+    size_t width = (size_t)il_width(p, op->in[2]);
+    il_real *out = observe(m, batch, -1, p->slots[op->out].name, 1, 1, rows * H * V),
+            *v = observe(m, batch, -1, p->slots[op->in[2]].name, 1, 1, rows * width),
+            *w = observe(m, batch, -1, name, 1, 1, rows * H * (size_t)T);
+    double largest = 0;
+    for (size_t row = 0; row < rows; row++)
+        for (size_t h = 0; h < H; h++)
+            for (size_t c = 0; c < V; c++) {
+                size_t b = row / (size_t)T, t = row % (size_t)T;
+                double y = 0, most = 0;
+                for (size_t k = 0; k < (size_t)T; k++) {
+                    double part = (double)w[((b * H + h) * (size_t)T + t) * (size_t)T + k] *
+                                  (double)v[(b * (size_t)T + k) * width + h * V + c];
+                    y += part;
+                    most += fabs(part);
+                }
+                largest = fmax(largest, fabs(y));
+                CHECK_NEAR(y, out[(row * H + h) * V + c], 1e-5 * (most + 1e-3),
+                           "linear attention");
+            }
+    assert_true(largest > 1e-3);
+    free(out);
+    free(v);
+    free(w);
+}
+
+static void linear_patterns_are_attention(void **state)
+{
+    (void)state;
+    static const char *const set[] = { "model.family=stack",
+                                       "model.blocks=linear",
+                                       "model.n_layer=1",
+                                       "model.n_embd=8",
+                                       "model.n_head=2",
+                                       "model.n_dims=3",
+                                       "model.n_positions=9",
+                                       "model.init_std=0.5",
+                                       "training.curriculum.dims.start=3",
+                                       "training.curriculum.dims.end=3",
+                                       "training.curriculum.points.start=6",
+                                       "training.curriculum.points.end=6" };
+    il_model *trained = new_model(set, sizeof set / sizeof *set), *built;
+    il_batch *batch = drawn(B);
+    CHECK_OK(il_build(&built, "gd dims=3 points=9", &err));
+    check_linear_pattern(trained, batch);
+    check_linear_pattern(built, batch);
+    il_batch_free(batch);
+    il_model_free(trained);
+    il_model_free(built);
+}
+
+/* ---- patches ----------------------------------------------------------------------------------------- */
+
+/* What was traced, put back, changes no bit; the other prompts' stream put there gives their answers. */
+static void a_traced_patch_changes_no_bit(void **state)
+{
+    (void)state;
+    il_model *m = looped();
+    il_batch *batch = drawn(B);
+    il_table *t;
+    int T = il_model_tokens(m, N), seen = 0;
+    size_t answers = (size_t)(LOOPS * B * T);
+    CHECK_OK(il_model_slots(&t, m, &err));
+    const char *answer = name_of(t, "answer", -1);
+    il_real *plain = observe(m, batch, -1, answer, 1, LOOPS, answers),
+            *got = calloc(answers, sizeof *got);
+    assert_non_null(got);
+    for (int i = 0; i < m->plan.n_slots; i++) {
+        const il_slot *slot = &m->plan.slots[i];
+        if (slot->producer == IL_NONE || m->plan.ops[slot->producer].out != i) continue;
+        size_t each = (size_t)(B * T * slot->width);
+        il_real *kept = observe(m, batch, -1, slot->name, 1, LOOPS, LOOPS * each);
+        il_patch patch[LOOPS];
+        for (int l = 0; l < LOOPS; l++)
+            patch[l] = (il_patch){ slot->name, l + 1, kept + (size_t)l * each };
+        CHECK_OK(il_observe_patched(m, batch, -1, patch, LOOPS, &answer, 1, 1, LOOPS, &got,
+                                    &err));
+        CHECK(!memcmp(got, plain, sizeof *got * answers),
+              "%s, put back, changes the answers", slot->name);
+        free(kept);
+        seen++;
+    }
+    assert_true(seen > 8);
+
+    const char *stream = name_of(t, "stream", 1);
+    size_t each = (size_t)(T * il_width(&m->plan, m->plan.carry_out));
+    il_real *kept = observe(m, batch, -1, stream, LOOPS, LOOPS, B * each),
+            *turned = malloc(sizeof *turned * B * each);
+    assert_non_null(turned);
+    for (size_t b = 0; b < B; b++)
+        memcpy(turned + b * each, kept + (b + 1) % B * each, sizeof *kept * each);
+    il_patch patch = { stream, LOOPS, turned };
+    CHECK_OK(il_observe_patched(m, batch, -1, &patch, 1, &answer, 1, 1, LOOPS, &got, &err));
+    size_t last = answers - (size_t)(B * T);
+    assert_memory_equal(got, plain, sizeof *got * last);
+    for (size_t i = 0; i < (size_t)(B * T); i++)
+        assert_true(got[last + i] == plain[last + (i + (size_t)T) % (size_t)(B * T)]);
+    free(kept);
+    free(turned);
+    free(plain);
+    free(got);
+    il_table_free(t);
+    il_batch_free(batch);
+    il_model_free(m);
+}
+
+typedef struct {
+    il_real *seen; /* (loops,B,T,width) */
+    size_t each;
+    int calls;
+} editing;
+
+static void set_to_zero(void *context, int loop, il_real *value)
+{
+    editing *e = context;
+    memcpy(e->seen + (size_t)(loop - 1) * e->each, value, sizeof *value * e->each);
+    memset(value, 0, sizeof *value * e->each);
+    e->calls++;
+}
+
+/* An edit is handed what would have been observed, all prompts at once, loop by loop. */
+static void an_edit_sees_all_prompts(void **state)
+{
+    (void)state;
+    il_model *m = looped();
+    il_batch *batch = drawn(B);
+    int T = il_model_tokens(m, N);
+    const il_slot *slot = &m->plan.slots[m->plan.answer];
+    const char *name = slot->name;
+    size_t each = (size_t)(B * T * slot->width);
+    il_real *plain = observe(m, batch, -1, slot->name, 1, LOOPS, LOOPS * each),
+            *got = malloc(sizeof *got * LOOPS * each);
+    editing e = { malloc(sizeof *e.seen * LOOPS * each), each, 0 };
+    il_patch patch = { .name = name, .edit = set_to_zero, .context = &e };
+    CHECK_OK(il_observe_patched(m, batch, -1, &patch, 1, &name, 1, 1, LOOPS, &got, &err));
+    assert_int_equal(e.calls, LOOPS);
+    assert_memory_equal(e.seen, plain, sizeof *plain * LOOPS * each);
+    for (size_t i = 0; i < LOOPS * each; i++) assert_true(got[i] == 0);
+    free(e.seen);
+    free(plain);
+    free(got);
+    il_batch_free(batch);
+    il_model_free(m);
+}
+
 static void wrong_names_get_a_sentence(void **state)
 {
     (void)state;
@@ -237,6 +396,9 @@ int main(void)
         cmocka_unit_test(answers_are_the_models),
         cmocka_unit_test(streams_are_listed),
         cmocka_unit_test(patterns_are_attention),
+        cmocka_unit_test(linear_patterns_are_attention),
+        cmocka_unit_test(a_traced_patch_changes_no_bit),
+        cmocka_unit_test(an_edit_sees_all_prompts),
         cmocka_unit_test(wrong_names_get_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
