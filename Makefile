@@ -191,13 +191,14 @@ endef
 SHELL_FILES := man/man1/innerloop.1 bash-completion/completions/innerloop zsh/site-functions/_innerloop \
     fish/vendor_completions.d/innerloop.fish
 
-# what the program reads: recipes, claims, examples
+# what the program and the Python package read: recipes, claims, examples, trained models
 install-data:
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/innerloop/,recipes/claims examples bench)
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/innerloop/,recipes/claims examples bench models)
 	install -m 644 recipes/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/
 	install -m 644 recipes/claims/*.yaml $(DESTDIR)$(PREFIX)/share/innerloop/recipes/claims/
 	install -m 644 examples/*.csv examples/README.md $(DESTDIR)$(PREFIX)/share/innerloop/examples/
 	install -m 644 bench/*.py $(DESTDIR)$(PREFIX)/share/innerloop/bench/
+	install -m 644 models/*.safetensors $(DESTDIR)$(PREFIX)/share/innerloop/models/
 
 install: all shared install-data
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/pkgconfig)

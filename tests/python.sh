@@ -7,7 +7,7 @@
 cd "$(dirname "$0")/.." || exit 1
 BUILT=$(dirname "$INNERLOOP")
 VENV=$BUILT/venv
-NEEDS='numpy pandas scikit-learn pytest mypy setuptools wheel pycparser'
+NEEDS='numpy safetensors pandas scikit-learn pytest mypy setuptools wheel pycparser'
 
 skip() {
     echo "ok python: the package # SKIP $1"
@@ -16,7 +16,7 @@ skip() {
 python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))' 2>/dev/null ||
     skip 'there is no python3 of 3.9 or newer with venv'
 [ -x "$VENV/bin/python" ] || python3 -m venv "$VENV" || exit 1
-"$VENV/bin/python" -c 'import numpy, pandas, sklearn, pytest, mypy, wheel, pycparser' 2>/dev/null ||
+"$VENV/bin/python" -c 'import numpy, safetensors, pandas, sklearn, pytest, mypy, wheel, pycparser' 2>/dev/null ||
     "$VENV/bin/pip" install -q --disable-pip-version-check --no-compile -U $NEEDS >&2 ||
     skip 'what its tests need (numpy, pytest, ...) cannot be had from PyPI'
 

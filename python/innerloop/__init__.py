@@ -10,11 +10,15 @@ The names here are the C library's (include/innerloop.h), as objects. docs/pytho
 """
 
 from ._library import InnerloopWarning, library
-from .config import Config
+from .config import Config, recipe
 from .context import Context
 from .errors import ClaimError, ConfigError, Error, FileError, Interrupted, NumericError, UsageError
+from .measures import Explanation, evaluate, explain, measure
 from .model import Model, Weights, build, load, models
 from .table import Table
+from .tasks import Prompts, draw
+from .trace import Trace
+from .training import Progress, Run, runs, train
 
 __version__: str = library().c.il_version().decode()
 
@@ -40,6 +44,8 @@ def threads(n: "int | None" = None) -> int:
 
 
 __all__ = [
-    "ClaimError", "Config", "ConfigError", "Context", "Error", "FileError", "InnerloopWarning", "Interrupted", "Model",
-    "NumericError", "Table", "UsageError", "Weights", "build", "kernel", "load", "models", "table", "threads",
+    "ClaimError", "Config", "ConfigError", "Context", "Error", "Explanation", "FileError", "InnerloopWarning",
+    "Interrupted", "Model", "NumericError", "Progress", "Prompts", "Run", "Table", "Trace", "UsageError", "Weights",
+    "build", "draw", "evaluate", "explain", "kernel", "load", "measure", "models", "recipe", "runs", "table", "threads",
+    "train",
 ]

@@ -1,22 +1,30 @@
 """Recipes: every key of a model and its training, read from the library's own tables of options."""
 
 import ctypes
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Union
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Union
 
-from ._library import Library
+import numpy.typing as npt
+
+from ._declared import CONSTANTS
+from ._library import NATIVE, Library, library, value_text, warn
+
+if TYPE_CHECKING:
+    from .model import Model
 
 Value = Union[int, float, bool, str]
+KINDS = {value: name[len("IL_OPT_"):] for name, value in CONSTANTS.items() if name.startswith("IL_OPT_")}
 
 
 class Option:
     """A row of a table of options: its name, default, range and what it means."""
 
     def __init__(self, lib: Library, row: Any) -> None:
-        constants = _constants()
         self.name: str = row.name.decode()
         self.help: str = row.help.decode() if row.help else ""
         self.words: List[str] = row.words.decode().split("|") if row.words else []
-        self.kind: str = constants[row.type]
+        self.kind: str = KINDS[row.type]
         self.least: float = row.min
         self.most: float = row.max
         self._row = row
@@ -39,12 +47,6 @@ class Option:
 
     def __repr__(self) -> str:
         return f"{self.name}: {self.help}"
-
-
-def _constants() -> Dict[int, str]:
-    from ._declared import CONSTANTS
-
-    return {value: name[len("IL_OPT_"):] for name, value in CONSTANTS.items() if name.startswith("IL_OPT_")}
 
 
 def options(lib: Library, kind: str, name: Optional[str] = None) -> List[Option]:
@@ -97,6 +99,12 @@ class Config(Mapping[str, Value]):
         """Of all that a run's weights depend on: two recipes of one hash give the same run."""
         return f"{self._lib.c.il_config_hash(self._address):016x}"
 
+    def model(self) -> "Model":
+        """A model with the recipe's initial weights, drawn from its seed."""
+        from .model import Model
+
+        return Model(self._lib, self._lib.new("il_model_new", self._address))
+
     def __str__(self) -> str:
         text = ctypes.c_void_p()
         self._lib.call("il_config_text", ctypes.byref(text), self._address)
@@ -106,3 +114,34 @@ class Config(Mapping[str, Value]):
             self._lib.c.il_text_free(text)
 
     __repr__ = __str__
+
+
+def overridden(lib: Library, struct: Any, settings: Mapping[str, Any], fresh: bool = False) -> Any:
+    """An il_config after settings "key=value", which win over what it has; a fresh one has the defaults."""
+    if fresh:
+        lib.c.il_config_init(ctypes.byref(struct))
+    texts = [f"{key}={value_text(value)}".encode() for key, value in settings.items()]
+    lib.call("il_config_override", ctypes.byref(struct), (ctypes.c_char_p * max(len(texts), 1))(*texts), len(texts))
+    return struct
+
+
+def recipe_path(name: "os.PathLike[str] | str") -> Path:
+    """A recipe's file: a path, or the name of one that comes with the package."""
+    path = Path(name)
+    shipped = NATIVE / "share" / "innerloop" / "recipes" / f"{name}.yaml"
+    return shipped if not path.exists() and shipped.exists() else path
+
+
+def recipe(name: "os.PathLike[str] | str", dtype: npt.DTypeLike = "float32", **settings: Any) -> Config:
+    """A recipe by name or path, resolved; `settings` as {"training.train_steps": 100} win over what it says.
+
+    Raises FileError, or ConfigError with file, line and the nearest key.
+    """
+    lib = library(dtype)
+    struct = lib.struct("il_config")
+    path = recipe_path(name)
+    notes = ctypes.create_string_buffer(1024)
+    lib.call("il_config_read", ctypes.byref(struct), os.fsencode(path), notes, len(notes))
+    for note in notes.value.decode().splitlines():
+        warn(note)
+    return Config(lib, overridden(lib, struct, settings))

@@ -3,17 +3,20 @@
 import ctypes
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _library
-from ._library import Array, Library, address, library, value_text
+from ._library import Array, Library, address, library, pointers, value_text
 from .config import Config
 from .context import Context
 from .errors import ConfigError, FileError
+from .measures import Explanation, evaluate, explain, measure
+from .patch import Patched, Patches
 from .table import Table
+from .trace import Trace
 
 Loops = Union[int, str, None]
 SHIPPED = _library.NATIVE / "share" / "innerloop" / "models"
@@ -235,23 +238,117 @@ class Model:
         return ys.reshape(wanted)
 
     def _ask(self, xs: Array, ys: Array, xq: Array, first: int, last: int) -> Array:
-        """(loops,B,Q): every query as the last point of a prompt of its own."""
-        B, N, D = xs.shape
-        if xq.shape[0] != B:
-            raise ConfigError(f"xq holds queries of {xq.shape[0]} prompts, and x of {B}", 3)
-        Q = xq.shape[1]
-        asked = np.empty((B, Q, N + 1, D), dtype=self.dtype)
-        asked[:, :, :N] = xs[:, np.newaxis]
-        asked[:, :, N] = xq
-        answers = np.zeros((B, Q, N + 1), dtype=self.dtype)
-        answers[:, :, :N] = ys[:, np.newaxis]
-        out = np.empty((last - first + 1, B * Q, N + 1), dtype=self.dtype)
-        batch = self._batch(asked.reshape(B * Q, N + 1, D), answers.reshape(B * Q, N + 1))
-        self._lib.call("il_model_answer", self._handle, ctypes.byref(batch), first, last, address(out))
-        return np.ascontiguousarray(out.reshape(last - first + 1, B, Q, N + 1)[..., N])
+        """(loops,B,Q), or (loops,B,Q,O): every query in context of all examples of its prompt."""
+        if xq.shape[0] != xs.shape[0]:
+            raise ConfigError(f"xq holds queries of {xq.shape[0]} prompts, and x of {xs.shape[0]}", 3)
+        out = np.empty((last - first + 1, *xq.shape[:2], *ys.shape[2:]), dtype=self.dtype)
+        batch = self._batch(xs, ys)
+        self._lib.call("il_model_ask", self._handle, ctypes.byref(batch), address(xq), xq.shape[1], first, last,
+                       address(out))
+        return out
 
     def _warn(self, points: int, dims: int, loops: int) -> None:
-        pass
+        """Once for every sentence: more than the model was trained on."""
+        note = ctypes.create_string_buffer(256)
+        if self._lib.c.il_model_beyond(self._handle, points, dims, loops, note, len(note)):
+            text = note.value.decode()
+            if text not in self._told:
+                self._told.add(text)
+                _library.warn(text, 4)
+
+    # ---- looking inside ----
+
+    def trace(self, x: npt.ArrayLike, y: Optional[npt.ArrayLike] = None, slots: Optional[Iterable[str]] = None,
+              loops: Loops = "all", patch: Optional[Patches] = None) -> Trace:
+        """What the model computes on whole prompts, by name.
+
+        Parameters
+        ----------
+        x, y : as `__call__` takes them
+        slots : names, optional
+            Rows of `self.slots`; without it the residual stream of every layer, and the answers.
+        loops : int, "auto" or "all"
+            Which to record.
+        patch : dict, optional
+            As `run` takes it: what is traced is traced with it.
+
+        Returns
+        -------
+        Trace: a dict of arrays (loops, prompts, tokens, width). Point n of a prompt is answered at token
+        `trace.tokens[n]`. What does not belong to a loop is the same in all of them.
+        """
+        names = self._usual_slots() if slots is None else [slots] if isinstance(slots, str) else list(slots)
+        first, last = self._loops(loops)
+        xs = self._points_of(x, "x")
+        arrays = self._observe(xs, self._answers_of(xs, y), names, first, last, patch or {})
+        return Trace(arrays, range(first, last + 1), self._tokens(xs.shape[1]), self.hash)
+
+    def run(self, x: npt.ArrayLike, y: Optional[npt.ArrayLike] = None, patch: Optional[Patches] = None,
+            loops: Loops = "auto") -> Array:
+        """The answers of a run in which something else takes the place of what the model computes.
+
+        Parameters
+        ----------
+        x, y, loops : as `__call__` takes them, without queries
+        patch : {(name, loop): array or function}
+            `name` is a row of `self.slots` that an op puts out, `loop` counts from 1; (name, None) or `name` alone
+            patches every loop. An array is (prompts, tokens, width), or broadcasts to it; a function is handed
+            such an array, a copy, and returns what is put in its place.
+
+        Returns
+        -------
+        (n, k), or with loops "all" (loops, n, k), as `__call__` does.
+        """
+        first, last = self._loops(loops)
+        xs = self._points_of(x, "x")
+        ys = self._answers_of(xs, y)
+        answer = self._name_of("answer")
+        whole = self._observe(xs, ys, [answer], first, last, patch or {})[answer][:, :, self._tokens(xs.shape[1])]
+        out = np.ascontiguousarray(whole if self.outs > 1 else whole[..., 0])
+        if np.ndim(x) == 2:
+            out = out[:, 0]
+        return out if loops == "all" else out[0]
+
+    def explain(self, **options: Any) -> Explanation:
+        """Which learning algorithm it runs: see `innerloop.explain`."""
+        return explain(self, **options)
+
+    def evaluate(self, by: str = "points", against: Optional[str] = None, **options: Any) -> Table:
+        """Its error beside that of algorithms: see `innerloop.evaluate`."""
+        return evaluate(self, by, against, **options)
+
+    def measure(self, name: str, **options: Any) -> Table:
+        """A measure of it: see `innerloop.measure`."""
+        return measure(name, [self], **options)
+
+    def _tokens(self, points: int) -> List[int]:
+        return [int(self._lib.c.il_model_tokens(self._handle, n)) for n in range(points)]
+
+    def _name_of(self, what: str) -> str:
+        slots = self.slots
+        return str(slots["name"][list(slots["what"]).index(what)])
+
+    def _usual_slots(self) -> List[str]:
+        slots = self.slots
+        return [str(name) for name, what in zip(slots["name"], slots["what"]) if what in ("stream", "answer")]
+
+    def _observe(self, xs: Array, ys: Array, names: List[str], first: int, last: int, patch: Patches) -> Dict[str, Array]:
+        slots = self.slots
+        widths = dict(zip(slots["name"], slots["width"].astype(int)))
+        patterns = {name for name, what in zip(slots["name"], slots["what"]) if what == "pattern"}
+        B, T = xs.shape[0], int(self._lib.c.il_model_tokens(self._handle, xs.shape[1]))
+        arrays: Dict[str, Array] = {}
+        for name in names:
+            width = widths.get(name, 1)  # a name that is unknown is refused by the library
+            shape = (last - first + 1, B, width, T, T) if name in patterns else (last - first + 1, B, T, width)
+            arrays[name] = np.empty(shape, dtype=self.dtype)
+        patched = Patched(self._lib, patch, B, T, widths)
+        wanted = (ctypes.c_char_p * max(len(names), 1))(*(name.encode() for name in names))
+        batch = self._batch(xs, ys)
+        self._lib.call("il_observe_patched", self._handle, ctypes.byref(batch), -1, patched.array, len(patch), wanted,
+                       len(names), first, last, pointers(list(arrays.values())))
+        patched.reraise()
+        return arrays
 
     def __repr__(self) -> str:
         config = self.config

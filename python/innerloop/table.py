@@ -1,7 +1,7 @@
 """Tables: named columns of numbers or text, as the library's measures answer them."""
 
 import html
-from typing import Any, Dict, Iterator, List, Mapping
+from typing import Any, Dict, Iterator, List, Mapping, Sequence
 
 import numpy as np
 
@@ -49,6 +49,22 @@ class Table(Mapping[str, Array]):
         text = lib.written("il_table_write", handle, 1)
         return cls(c.il_table_name(handle).decode(), c.il_table_caption(handle).decode(), notes, columns, text)
 
+    @classmethod
+    def of(cls, lib: Library, name: str, columns: Mapping[str, Sequence[Any]]) -> "Table":
+        """A table of columns of numbers or texts."""
+        handle = lib.new("il_table_new", name.encode())
+        kinds = {column: bool(len(cells)) and isinstance(cells[0], str) for column, cells in columns.items()}
+        for column, text in kinds.items():
+            lib.call("il_table_add_col", handle, column.encode(), int(text))
+        for row, cells in enumerate(zip(*columns.values())):
+            lib.call("il_table_add_row", handle)
+            for col, cell in enumerate(cells):
+                if isinstance(cell, str):
+                    lib.call("il_table_set_text", handle, row, col, cell.encode())
+                else:
+                    lib.c.il_table_set(handle, row, col, float(cell))
+        return cls._take(lib, handle)
+
     def __getitem__(self, column: str) -> Array:
         return self._columns[column]
 
@@ -71,6 +87,19 @@ class Table(Mapping[str, Array]):
         frame = pandas.DataFrame(self._columns)
         frame.attrs.update(name=self.name, caption=self.caption, notes=self.notes)
         return frame
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draws every column of numbers over the first one (needs matplotlib); returns the axes."""
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            ax = plt.subplots(layout="constrained")[1]
+        numbers = [name for name, cells in self.items() if cells.dtype != object]
+        for name in numbers[1:]:
+            ax.plot(self[numbers[0]], self[name], label=name)
+        ax.set(xlabel=numbers[0], title=self.name)
+        ax.legend()
+        return ax
 
     def __repr__(self) -> str:
         return self._text.rstrip("\n")
