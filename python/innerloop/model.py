@@ -249,6 +249,8 @@ class Model:
 
     def _warn(self, points: int, dims: int, loops: int) -> None:
         """Once for every sentence: more than the model was trained on."""
+        if points <= self.points and dims <= self.dims and loops <= self.loops:
+            return
         note = ctypes.create_string_buffer(256)
         if self._lib.c.il_model_beyond(self._handle, points, dims, loops, note, len(note)):
             text = note.value.decode()
