@@ -103,14 +103,13 @@ $$(BUILD)/$(1)/tests/%.o: tests/%.c
 $$(BUILD)/$(1)/test/%: $$(BUILD)/$(1)/tests/unit/$(1)/%.o $$(BUILD)/$(1)/libinnerloop.a
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) $$^ $$(LDFLAGS) $$(TEST_LIBS) $$(LDLIBS) -o $$@
+$$(BUILD)/$(1)/parity/%: tests/parity/%.c $$(BUILD)/$(1)/libinnerloop.a
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) $$(ISA_DEFS) $$(REAL_$(1)) $$^ $$(LDFLAGS) $$(LDLIBS) -o $$@
 TESTS_$(1) := $$(patsubst tests/unit/$(1)/%.c,$$(BUILD)/$(1)/test/%,$$(wildcard tests/unit/$(1)/*.c))
 endef
 $(eval $(call variant,float))
 $(eval $(call variant,double))
-
-# programs for tests and benchmarks: one source each, on the float library
-$(BUILD)/float/parity: tests/parity/parity.c $(BUILD)/float/libinnerloop.a
-	$(CC) $(ALL_CFLAGS) $(ISA_DEFS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 
 # the program, and its twin that computes in double, for the commands that say so
 CLI_OBJ_float  := $(CLI_SRC:%.c=$(BUILD)/float/%.o)
@@ -163,10 +162,10 @@ test-python:
 # Minutes to hours: parity with PyTorch, long fuzzing, what training reaches.
 check-slow: check
 	@$(SETUP) slow
-	@$(JOBS_MAKE) $(BUILD)/float/parity fuzz FUZZ_SECONDS=120
+	@$(JOBS_MAKE) $(BUILD)/float/parity/parity $(BUILD)/float/parity/plan $(BUILD)/double/parity/plan fuzz FUZZ_SECONDS=120
 	@$(JOBS_MAKE) all ARCH=aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar BUILD=$(BUILD)/aarch64
 	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_AARCH64=$(BUILD)/aarch64/innerloop \
-	    PARITY=$(BUILD)/float/parity tests/run.sh $(BUILD)/logs \
+	    PARITY=$(BUILD)/float/parity/parity PLANS=$(BUILD)/%/parity/plan tests/run.sh $(BUILD)/logs \
 	    $(sort $(wildcard tests/slow/*.sh))
 
 bench:
