@@ -6,9 +6,10 @@
 : "${INNERLOOP:?set INNERLOOP to the path of the program}"
 cd "$(dirname "$0")/../.." || exit 1
 VENV=$(dirname "$INNERLOOP")/venv
-if ! "$VENV/bin/python" -c 'import torch, onnx, onnxruntime' 2>/dev/null &&
-    ! "$VENV/bin/pip" install -q --disable-pip-version-check --no-compile torch onnx onnxruntime >&2; then
+if ! "$VENV/bin/python" -c 'import torch, onnx, onnxruntime, river' 2>/dev/null &&
+    ! "$VENV/bin/pip" install -q --disable-pip-version-check --no-compile torch onnx onnxruntime river >&2; then
     echo 'ok python: PyTorch and ONNX # SKIP they cannot be had from PyPI'
     exit 0
 fi
-"$VENV/bin/python" -m pytest -p no:cacheprovider tests/python/test_torch.py tests/python/test_onnx.py
+"$VENV/bin/python" -m pytest -p no:cacheprovider tests/python/test_torch.py tests/python/test_onnx.py \
+    tests/python/test_forecast.py
