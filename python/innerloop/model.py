@@ -151,6 +151,8 @@ class Model:
     def _points_of(self, x: npt.ArrayLike, name: str) -> Array:
         """(B,N,n_dims) of an (B,N,d) or (N,d), padded with zeros where d is smaller."""
         array = np.asarray(x, dtype=self.dtype)
+        if self.classes:
+            array = array[..., np.newaxis] if array.ndim < 3 else array
         if array.ndim == 2:
             array = array[np.newaxis]
         if array.ndim != 3:
@@ -188,7 +190,8 @@ class Model:
         Parameters
         ----------
         x : (n, k, d) or (k, d)
-            The examples' inputs of n prompts, d at most `n_dims`. Of a model of sequences, the observations.
+            The examples' inputs of n prompts, d at most `n_dims`. Of a model of sequences, the observations; of a
+            model of classes, ids (n, k) or (k).
         y : (n, k) or (k,)
             What the inputs have as answers; without it, for a model of sequences.
         xq : (n, q, d) or (q, d), optional
@@ -199,14 +202,16 @@ class Model:
         Returns
         -------
         (n, q) with queries; else (n, k): answer i is what the model says at x[i] from examples 0 .. i-1. A model
-        of sequences answers (n, k, d): what it expects after each observation. "all" puts loops in front, and a
-        single prompt has no n. In y's units.
+        of sequences answers (n, k, d): what it expects after each observation; one of classes (n, k, classes), the
+        scores of the next id. "all" puts loops in front, and a single prompt has no n. In y's units.
 
         Raises
         ------
         ConfigError
             when the prompts do not fit the model; the sentence says what is too large.
         """
+        if self.classes:
+            return self.run(x, y, loops=loops)
         single = np.ndim(x) == 2
         first, last = self._loops(loops)
         xs = self._points_of(x, "x")
@@ -225,6 +230,10 @@ class Model:
 
     def _answers_of(self, xs: Array, y: Optional[npt.ArrayLike]) -> Array:
         B, N, D = xs.shape
+        if y is None and self.classes:
+            following = np.full((B, N), -1, dtype=self.dtype)
+            following[:, :-1] = xs[:, 1:, 0]
+            return following
         if y is None:
             if self.outs == 1:
                 raise ConfigError("y, the examples' answers, is missing", 3)
@@ -306,8 +315,8 @@ class Model:
         ys = self._answers_of(xs, y)
         answer = self._name_of("answer")
         whole = self._observe(xs, ys, [answer], first, last, patch or {})[answer][:, :, self._tokens(xs.shape[1])]
-        out = np.ascontiguousarray(whole if self.outs > 1 else whole[..., 0])
-        if np.ndim(x) == 2:
+        out = np.ascontiguousarray(whole if whole.shape[-1] > 1 else whole[..., 0])
+        if np.ndim(x) == (1 if self.classes else 2):
             out = out[:, 0]
         return out if loops == "all" else out[0]
 

@@ -63,7 +63,7 @@ def test_weights_are_views_that_outlive_the_model():
         (lambda: innerloop.build("newton", dims=5)(np.ones((1, 4, 6)), np.ones((1, 4))), ValueError, 3, "6 dimensions"),
         (lambda: innerloop.build("newton", dims=5)(np.ones((1, 4, 5)), np.ones((1, 3))), ValueError, 3, "y must be"),
         (lambda: innerloop.build("newton", dims=5)(np.ones((1, 4, 5))), ValueError, 3, "missing"),
-        (lambda: innerloop.build("newton", dims=5)(np.ones((1, 999, 5)), np.ones((1, 999))), ValueError, 3,
+        (lambda: innerloop.build("newton", dims=5).trace(np.ones((1, 999, 5)), np.ones((1, 999))), ValueError, 3,
          "n_positions"),
         (lambda: innerloop.build("newton", dtype="int8"), innerloop.Error, 2, "float32"),
     ],
@@ -83,3 +83,28 @@ def test_tables_of_what_there_is():
     assert "newton" in repr(table) and "<td>newton</td>" in table._repr_html_()
     with pytest.raises(innerloop.UsageError, match="tasks"):
         innerloop.table("taskz")
+
+
+def test_a_model_of_sequences(rng):
+    model = innerloop.recipe("lsa1").model()
+    series = rng.normal(size=(3, 7, model.n_dims))
+    answers = model(series)
+    assert answers.shape == (3, 7, model.n_dims)
+    context = model.context()
+    for n in range(7):
+        np.testing.assert_allclose(context.observe(series[0, n]), answers[0, n], rtol=1e-4, atol=1e-5)
+    with pytest.raises(innerloop.ConfigError, match="not examples"):
+        context.add(series[0, 0], 1.0)
+
+
+def test_a_model_of_classes(rng):
+    model = innerloop.recipe("recall").model()
+    ids = rng.integers(0, model.classes, size=(2, 9))
+    scores = model(ids)
+    assert scores.shape == (2, 9, model.classes)
+    np.testing.assert_array_equal(model(ids[1]), scores[1])
+    context = model.context()
+    for n in range(9):
+        np.testing.assert_allclose(context.next(int(ids[0, n])), scores[0, n], rtol=1e-5, atol=1e-6)
+    with pytest.raises(innerloop.ConfigError, match="id"):
+        context.next(model.classes)
