@@ -104,6 +104,7 @@ class BuildPackage(build_py):
         for variant, name in (("float", "innerloop"), ("double", "innerloop-double")):
             self.put(shared_library(folder, variant, name), native / "lib" / f"lib{name}.so")
             self.put(folder / name, native / "bin" / name)
+        shutil.copy2(ROOT / "tools" / "import_checkpoint.py", package)
         make("install-data", f"PREFIX={native.resolve()}", "DESTDIR=")
         import declarations
 

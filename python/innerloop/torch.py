@@ -12,8 +12,10 @@ the first), and what it returns takes the slot's place. Softmax and linear atten
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,8 @@ from torch.nn import functional
 
 from . import ops
 from . import plan as plans
+from .errors import ConfigError
+from .model import Model, load
 
 
 class Arithmetic:
@@ -326,3 +330,44 @@ class PlanModule(nn.Module):
         kept = {key: text for key, text in self.metadata.items() if key not in ("hash", "digest")}
         weights = {name: w.detach().cpu().numpy() for name, w in self.state_dict().items()}
         plans.write_tensors(path, weights, kept)
+
+
+def from_torch(
+    source: PlanModule | Mapping[str, Tensor],
+    path: str | os.PathLike[str],
+    *,
+    config: str | os.PathLike[str] | None = None,
+    family: str | None = None,
+    heads: int | None = None,
+    loops: int | None = None,
+    points: int | None = None,
+) -> Model:
+    """A model of the library from a PlanModule, or from a state dict of either public repository.
+
+    Parameters
+    ----------
+    source : PlanModule, or the state dict of dtsip/in-context-learning (Garg et al. 2022) or of
+        Leiay/looped_transformer (Yang et al. 2023), alone or under "model_state_dict" or "model"
+    path : where its checkpoint is written
+    config : config.yaml of the run, which says what weights do not; or by hand:
+    family, heads, loops, points : gpt2, gpt2_loop or gpt2_tying; attention heads; loops; points of its prompts
+
+    Raises
+    ------
+    ConfigError (a ValueError) naming the tensor or key that is none of these repositories'; OSError
+    """
+    if isinstance(source, PlanModule):
+        source.save(path)
+        return load(path)
+    from . import import_checkpoint as public
+
+    options = argparse.Namespace(family=family, heads=heads, loops=loops, points=points)
+    try:
+        state, step = public.unpack(source, "the state dict")
+        tensors, sizes = public.convert(state)
+        settings = public.read_settings(Path(config)) if config is not None else {}
+        recipe = public.recipe(sizes, options, settings)
+    except public.Refused as error:
+        raise ConfigError(str(error), 3) from None
+    public.write(path, tensors, {"config": recipe, "step": str(step)})
+    return load(path)

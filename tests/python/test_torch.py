@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import innerloop  # noqa: E402
-from innerloop.torch import PlanModule  # noqa: E402
+from innerloop.torch import PlanModule, from_torch  # noqa: E402
 from plans import BUILT, RECIPES, expected, far_off, made, prompts  # noqa: E402
 
 TYPES = {"float": torch.float32, "double": torch.float64}
@@ -105,3 +105,32 @@ def test_a_saved_module_is_the_model_and_what_was_learnt_is_in_it(tmp_path):
     module.save(tmp_path / "learnt.safetensors")
     got = innerloop.load(tmp_path / "learnt.safetensors")(x.numpy(), y.numpy())
     assert far_off(got, module(x, y).detach()) < 1e-5
+
+
+def dressed(weights, style):
+    """Weights as a public repository names and turns them."""
+    state = {}
+    for name, w in weights.items():
+        w = torch.tensor(np.array(w))
+        if name.startswith("read_"):
+            state["_" + name] = w
+        elif style == "garg":
+            turned = name.startswith("h.") and name.endswith("weight") and ".ln_" not in name
+            state["_backbone." + name] = w.T.contiguous() if turned else w[:-1] if name == "wpe.weight" else w
+        else:
+            state["_backbone.transformer." + name] = w
+    return state
+
+
+@pytest.mark.parametrize("style,family,recipe", [("garg", "gpt2", "small_standard"), ("yang", "gpt2_loop", "quick")])
+def test_state_dicts_of_the_public_repositories_are_models(style, family, recipe, tmp_path, rng):
+    path, _ = made("recipe", recipe, "float", tmp_path)
+    model = innerloop.load(path)
+    assert model.config["model.family"] == family
+    state = {"model_state_dict": dressed(model.weights, style), "train_step": 7}
+    heads = model.config["model.n_head"]
+    found = from_torch(state, tmp_path / "new.safetensors", family=family, heads=heads, loops=model.loops)
+    x, y = rng.normal(size=(2, 6, model.n_dims)), rng.normal(size=(2, 6))
+    assert np.array_equal(found(x, y), model(x, y)) and found.step == 7
+    with pytest.raises(innerloop.ConfigError, match="read_in.weight"):
+        from_torch({"w": torch.zeros(2)}, tmp_path / "no.safetensors", heads=1)
