@@ -18,7 +18,7 @@ from .model import Model, Weights, build, load, models
 from .table import Table
 from .tasks import Prompts, draw
 from .trace import Trace
-from .training import Progress, Run, runs, train
+from .training import Progress, Run, compare, runs, sweep, train
 
 __version__: str = library().c.il_version().decode()
 
@@ -46,6 +46,6 @@ def threads(n: "int | None" = None) -> int:
 __all__ = [
     "ClaimError", "Config", "ConfigError", "Context", "Error", "Explanation", "FileError", "InnerloopWarning",
     "Interrupted", "Model", "NumericError", "Progress", "Prompts", "Run", "Table", "Trace", "UsageError", "Weights",
-    "build", "draw", "evaluate", "explain", "kernel", "load", "measure", "models", "recipe", "runs", "table", "threads",
+    "build", "compare", "draw", "evaluate", "explain", "kernel", "load", "measure", "models", "recipe", "runs", "sweep", "table", "threads",
     "train",
 ]

@@ -90,6 +90,7 @@ class Model:
         task = c.il_task_find(struct.training.task_name)
         self.outs: int = c.il_task_outs(task, None, self.n_dims) if task else 1
         self._told: set[str] = set()
+        self._slots: Optional[Table] = None
 
     def __del__(self, free: Any = None) -> None:
         handle, self._handle = getattr(self, "_handle", None), 0
@@ -136,7 +137,9 @@ class Model:
     @property
     def slots(self) -> Table:
         """All that `trace` can record, with its width, what it is, and where it stands."""
-        return Table._take(self._lib, self._lib.new("il_model_slots", self._handle))
+        if self._slots is None:
+            self._slots = Table._take(self._lib, self._lib.new("il_model_slots", self._handle))
+        return self._slots
 
     def save(self, path: "os.PathLike[str] | str") -> None:
         """Writes a checkpoint (.safetensors), as a whole or not at all. Raises FileError."""

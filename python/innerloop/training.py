@@ -2,18 +2,19 @@
 
 import ctypes
 import inspect
+import itertools
 import json
 import os
 import signal
 import threading
 from glob import glob
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
-from ._library import Array, Library, library, warn
+from ._library import Array, Library, library, value_text, warn
 from .config import Config, overridden, recipe_path
 from .errors import ConfigError, Error
 from .model import Model, load
@@ -239,3 +240,43 @@ class _Training:
 
     def _interrupt(self, _signal: int, _frame: Any) -> None:
         self._stop.value = 1
+
+
+def sweep(recipe: "os.PathLike[str] | str", over: Mapping[str, Sequence[Any]], folder: "os.PathLike[str] | str",
+          *, set: Optional[Mapping[str, Any]] = None, **options: Any) -> List[Run]:
+    """Trains a recipe with every combination of settings, one after the other, each in a run folder of its own.
+
+    Parameters
+    ----------
+    recipe, set, options : as `train` takes them
+    over : {"training.seed": [1, 2, 3], "model.n_embd": [32, 64]}
+    folder : where the run folders lie, named after their settings
+
+    A sweep that was stopped goes on: runs that are finished are kept, and one that was stopped is resumed.
+    """
+    done: List[Run] = []
+    for values in itertools.product(*over.values()):
+        settings = {**(set or {}), **dict(zip(over, values))}
+        name = ",".join(f"{key.rpartition('.')[2]}={value_text(value)}" for key, value in zip(over, values))
+        to = Path(folder, name.replace("/", "-") or "run")
+        begun = (to / "checkpoints").exists()
+        done.append(train(recipe, to, set=settings, resume=begun, **options))
+    return done
+
+
+def compare(runs: Sequence[Run]) -> Table:
+    """Runs side by side: a row each, with the keys of their recipes that differ, steps, the last loss that was logged,
+    seconds, parameters and the weights' hash."""
+    recipes = [dict(run.config) for run in runs]
+    keys = [key for key in (recipes[0] if recipes else ()) if key != "out_dir"
+            and any(other.get(key) != recipes[0][key] for other in recipes)]
+    columns: Dict[str, List[Any]] = {"run": [str(run.folder) for run in runs]}
+    for key in keys:
+        columns[key] = [value_text(one.get(key, "")) for one in recipes]
+    logged = [run.metrics.rows for run in runs]
+    columns["step"] = [run.model.step for run in runs]
+    for name in ("loss", "seconds"):
+        columns[name] = [rows[-1][name] if rows else np.nan for rows in logged]
+    columns["parameters"] = [run.model.parameters["all"] for run in runs]
+    columns["hash"] = [run.model.hash for run in runs]
+    return Table.of(library(), "runs", columns)

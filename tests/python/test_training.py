@@ -123,3 +123,24 @@ def test_draw_is_a_function_of_coordinates():
     assert skewed.xq is not None and skewed.xq.shape == skewed.x.shape
     with pytest.raises(innerloop.Error, match="linear_regression"):
         innerloop.draw("linear_regresion")
+
+
+def test_a_sweep_goes_on_where_it_was_stopped(tmp_path):
+    class Enough(Exception):
+        pass
+
+    def stop(progress):
+        if progress.step == 7:
+            raise Enough
+
+    over = {"training.seed": [1, 2], "training.optimizer": ["adam", "sgd"]}
+    with pytest.raises(Enough):
+        innerloop.sweep("quick", over, tmp_path, set=TINY, on_step=stop)
+    runs = innerloop.sweep("quick", over, tmp_path, set=TINY)
+    assert [run.folder.name for run in runs] == ["seed=1,optimizer=adam", "seed=1,optimizer=sgd",
+                                                 "seed=2,optimizer=adam", "seed=2,optimizer=sgd"]
+    table = innerloop.compare(runs)
+    assert list(table["training.seed"]) == ["1", "1", "2", "2"] and list(table["step"]) == [30] * 4
+    assert len(set(table["hash"])) == 4 and "model.n_embd" not in table
+    alone = innerloop.train("quick", tmp_path / "alone", set={**TINY, "training.seed": 2})
+    assert alone.model.hash == table["hash"][2]
