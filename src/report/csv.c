@@ -7,7 +7,7 @@
  * in memory beyond IL_CSV_FILE bytes, however long it or a line of it goes on. Row by row, only one
  * row is held and there is no end to the file.
  */
-#include "report/report.h"
+#include "report/csv.h"
 
 #include <errno.h>
 #include <math.h>
@@ -16,47 +16,21 @@
 enum {
     IL_CSV_LINE = 1 << 20, /* bytes of a row */
     IL_CSV_FILE = 64 << 20,
-    IL_CSV_CHUNK = 1 << 14, /* bytes that are read at once */
-    IL_CSV_COLS = 4096
+    IL_CSV_CHUNK = 1 << 14 /* bytes that are read at once */
 };
 
-typedef struct {
-    il_read_fn *read;
-    void *context;
-    char *
-        chunk; /* (IL_CSV_CHUNK) what was read last: `given` of `got` bytes are handed out */
-    size_t given, got;
-    int ended, reason; /* there are no more; errno where they could not be read, else 0 */
-    const char *path;
-    int ahead[3], n_ahead; /* bytes read in search of a byte-order mark, last first */
-    int line;              /* of the next byte, from 1; stays at the largest int */
-    int row_line;          /* where the current row began */
-    size_t taken;          /* bytes of the file so far */
-    int endless;           /* row by row: no limit to the file */
-    char *row;             /* (IL_CSV_LINE + 1) the current row as it stands in the file */
-    size_t row_size;
-    char separator;
-    char *cells; /* all cells of all rows, in order, each ending in a zero */
-    size_t cells_size, cells_room;
-    int cols, rows;
-    int *lines; /* (rows) where each began; NULL when read row by row */
-    int lines_room;
-    int blank, blanks; /* line of the first blank row since the last full one; how many */
-    int held;          /* a full row waits in `row` until those before it were handed out */
-} reader;
-
-static il_status bad(const reader *in, int line, il_error *err, const char *what)
+static il_status bad(const il_csv_reader *in, int line, il_error *err, const char *what)
 {
     return il_fail(err, IL_ECONFIG, "%s:%d: %s", in->path, line, what);
 }
 
-static il_status unreadable(const reader *in, il_error *err)
+static il_status unreadable(const il_csv_reader *in, il_error *err)
 {
     errno = in->reason;
     return il_fail_io(err, "%s: cannot be read", in->path);
 }
 
-static int next_byte(reader *in)
+static int next_byte(il_csv_reader *in)
 {
     if (in->given == in->got) {
         ptrdiff_t n = in->ended ? 0 : in->read(in->context, in->chunk, IL_CSV_CHUNK);
@@ -72,7 +46,7 @@ static int next_byte(reader *in)
 }
 
 /* The next byte with every kind of line end as '\n'; EOF at the end. */
-static int next(reader *in)
+static int next(il_csv_reader *in)
 {
     int c = in->n_ahead ? in->ahead[--in->n_ahead] : next_byte(in);
     if (c == '\r') {
@@ -87,14 +61,14 @@ static int next(reader *in)
 }
 
 /* While the header is read, any of the three may be the separator. */
-static int separates(const reader *in, int c)
+static int separates(const il_csv_reader *in, int c)
 {
     return in->separator ? c == in->separator : c == ',' || c == ';' || c == '\t';
 }
 
 /* One row into in->row, through quoted line breaks. *more = 0 at the end of the file.
  * A quote may open a cell, close one, or double itself; `fresh`: the cell holds nothing yet. */
-static il_status read_row(reader *in, int *more, il_error *err)
+static il_status read_row(il_csv_reader *in, int *more, il_error *err)
 {
     int quoted = 0, fresh = 1, before = 0, c;
     in->row_line = in->line;
@@ -132,7 +106,7 @@ static il_status read_row(reader *in, int *more, il_error *err)
     return IL_OK;
 }
 
-static int is_blank(const reader *in) { return !in->row[strspn(in->row, " ")]; }
+static int is_blank(const il_csv_reader *in) { return !in->row[strspn(in->row, " ")]; }
 
 /* The separator that the header holds most of, outside quotes; a comma where it holds none. */
 static char find_separator(const char *row)
@@ -150,7 +124,7 @@ static char find_separator(const char *row)
 }
 
 /* One cell from `at` to the end of in->cells (there is room). Returns what follows it. */
-static const char *take_cell(reader *in, const char *at)
+static const char *take_cell(il_csv_reader *in, const char *at)
 {
     char *out = in->cells + in->cells_size, *start = out;
     while (*at == ' ') at++;
@@ -170,7 +144,7 @@ static const char *take_cell(reader *in, const char *at)
     return at;
 }
 
-static il_status reserve(reader *in, size_t bytes, il_error *err)
+static il_status reserve(il_csv_reader *in, size_t bytes, il_error *err)
 {
     size_t need = in->cells_size + bytes;
     if (need <= in->cells_room) return IL_OK;
@@ -181,7 +155,7 @@ static il_status reserve(reader *in, size_t bytes, il_error *err)
     return IL_OK;
 }
 
-static il_status empty_cell(reader *in, il_error *err)
+static il_status empty_cell(il_csv_reader *in, il_error *err)
 {
     IL_TRY(reserve(in, 1, err));
     in->cells[in->cells_size++] = 0;
@@ -189,7 +163,7 @@ static il_status empty_cell(reader *in, il_error *err)
 }
 
 /* Cuts in->row into cells at the end of in->cells. */
-static il_status split_row(reader *in, int *cols, il_error *err)
+static il_status split_row(il_csv_reader *in, int *cols, il_error *err)
 {
     IL_TRY(reserve(in, in->row_size + 2, err));
     const char *at = in->row;
@@ -201,7 +175,7 @@ static il_status split_row(reader *in, int *cols, il_error *err)
     }
 }
 
-static il_status check_header(const reader *in, const char **name, il_error *err)
+static il_status check_header(const il_csv_reader *in, const char **name, il_error *err)
 {
     int numbers = 0, nameless = 0;
     double v;
@@ -238,7 +212,7 @@ static il_status check_header(const reader *in, const char **name, il_error *err
 }
 
 /* The bytes EF BB BF at the start of a file say "UTF-8" and belong to no cell. */
-static il_status skip_mark(reader *in, il_error *err)
+static il_status skip_mark(il_csv_reader *in, il_error *err)
 {
     static const int mark[3] = { 0xEF, 0xBB, 0xBF };
     int seen[3], n = 0;
@@ -252,7 +226,7 @@ static il_status skip_mark(reader *in, il_error *err)
 }
 
 /* The first row that is not blank, with its separator. */
-static il_status read_header(reader *in, il_error *err)
+static il_status read_header(il_csv_reader *in, il_error *err)
 {
     int more;
     IL_TRY(skip_mark(in, err));
@@ -271,7 +245,7 @@ static il_status read_header(reader *in, il_error *err)
 }
 
 /* The next full row, past blank ones. *more = 0 at the end of the file. */
-static il_status full_row(reader *in, int *more, il_error *err)
+static il_status full_row(il_csv_reader *in, int *more, il_error *err)
 {
     for (in->blanks = 0;; in->blanks++) {
         IL_TRY(read_row(in, more, err));
@@ -280,9 +254,7 @@ static il_status full_row(reader *in, int *more, il_error *err)
     }
 }
 
-/* The next row's cells go to the end of in->cells. *more = 0 at the end of the file; only there may
- * rows be blank, but in a file of one column, where a blank row between others is a missing value. */
-static il_status next_row(reader *in, int *more, il_error *err)
+il_status il_csv_row(il_csv_reader *in, int *more, il_error *err)
 {
     int cols;
     *more = 1;
@@ -307,73 +279,8 @@ static il_status next_row(reader *in, int *more, il_error *err)
     return IL_OK;
 }
 
-static il_status keep_line(reader *in, il_error *err)
-{
-    if (in->rows > in->lines_room) {
-        int room = in->rows + in->rows / 2 + 16;
-        int *more = realloc(in->lines, sizeof *more * (size_t)room);
-        if (!more) return il_fail(err, IL_EFAIL, "%s: out of memory", in->path);
-        in->lines = more;
-        in->lines_room = room;
-    }
-    in->lines[in->rows - 1] = in->row_line;
-    return IL_OK;
-}
-
-static il_status read_rows(reader *in, il_error *err)
-{
-    for (;;) {
-        int more;
-        IL_TRY(next_row(in, &more, err));
-        if (!more) break;
-        IL_TRY(keep_line(in, err));
-    }
-    if (!in->rows)
-        return il_fail(err, IL_ECONFIG, "%s: no rows below the header", in->path);
-    return IL_OK;
-}
-
-/* The cells become columns: numbers where every cell that is not missing is one. */
-static il_status fill(const reader *in, il_table *table, unsigned char *is_text,
-                      il_error *err)
-{
-    const char *first = in->cells, *at;
-    double v;
-    for (int c = 0; c < in->cols; c++) first += strlen(first) + 1;
-    at = first;
-    for (int r = 0; r < in->rows; r++)
-        for (int c = 0; c < in->cols; c++, at += strlen(at) + 1)
-            is_text[c] |= !il_cell_number(at, &v);
-
-    at = in->cells;
-    for (int c = 0; c < in->cols; c++, at += strlen(at) + 1)
-        IL_TRY(il_table_add_col(table, at, is_text[c], err));
-    for (int r = 0; r < in->rows; r++) {
-        IL_TRY(il_table_add_row(table, err));
-        for (int c = 0; c < in->cols; c++, at += strlen(at) + 1) {
-            if (il_cell_number(at, &v) && isnan(v)) continue; /* missing */
-            if (is_text[c]) {
-                IL_TRY(il_table_set_text(table, r, c, at, err));
-            } else {
-                il_table_set(table, r, c, v);
-            }
-        }
-    }
-    return IL_OK;
-}
-
-static il_status read_all(reader *in, il_table *table, il_error *err)
-{
-    const char *name[IL_CSV_COLS];
-    unsigned char is_text[IL_CSV_COLS] = { 0 };
-    IL_TRY(read_header(in, err));
-    IL_TRY(check_header(in, name, err));
-    IL_TRY(read_rows(in, err));
-    return fill(in, table, is_text, err);
-}
-
 /* Room for a row and for what is read at once */
-static il_status open_reader(reader *in, il_error *err)
+static il_status open_reader(il_csv_reader *in, il_error *err)
 {
     in->row = malloc(IL_CSV_LINE + 1);
     in->chunk = malloc(IL_CSV_CHUNK);
@@ -381,62 +288,27 @@ static il_status open_reader(reader *in, il_error *err)
     return il_fail(err, IL_EFAIL, "%s: out of memory", in->path);
 }
 
-static void close_reader(reader *in)
+void il_csv_close(il_csv_reader *in)
 {
     free(in->row);
     free(in->chunk);
     free(in->cells);
 }
 
-il_status il_table_read_from(il_table **table, il_read_fn *read, void *context,
-                             const char *name, il_error *err)
+il_status il_csv_open(il_csv_reader *in, il_error *err)
 {
-    IL_GIVEN(err, "table name", table, name);
-    if (!read)
-        return il_fail(err, IL_ECONFIG, "il_table_read_from needs `read`, which is NULL");
-    reader in = { .read = read, .context = context, .path = name, .line = 1 };
-    il_table *t = NULL;
-    const char *slash = strrchr(name, '/');
-    il_status status = open_reader(&in, err);
-    if (!status) status = il_table_new(&t, slash ? slash + 1 : name, err);
-    if (!status) status = read_all(&in, t, err);
-    close_reader(&in);
-    if (status) {
-        free(in.lines);
-        il_table_free(t);
-        return status;
-    }
-    il_table_take_lines(t, in.lines);
-    *table = t;
-    return IL_OK;
-}
-
-il_status il_table_read(il_table **table, const char *path, il_error *err)
-{
-    IL_GIVEN(err, "table path", table, path);
-    FILE *f = fopen(path, "rb");
-    if (!f) return il_fail_io(err, "%s: cannot be read", path);
-    il_status status = il_table_read_from(table, il_read_file, f, path, err);
-    fclose(f);
-    return status;
+    const char *name[IL_CSV_COLS];
+    IL_TRY(open_reader(in, err));
+    IL_TRY(read_header(in, err));
+    return check_header(in, name, err);
 }
 
 /* ---- row by row ------------------------------------------------------------------------------ */
 
 struct il_csv {
-    reader in;
+    il_csv_reader in;
     size_t header; /* bytes of in.cells that hold the columns' names */
 };
-
-static il_status open_csv(il_csv *r, il_error *err)
-{
-    const char *name[IL_CSV_COLS];
-    IL_TRY(open_reader(&r->in, err));
-    IL_TRY(read_header(&r->in, err));
-    IL_TRY(check_header(&r->in, name, err));
-    r->header = r->in.cells_size;
-    return IL_OK;
-}
 
 il_status il_csv_new(il_csv **csv, il_read_fn *read, void *context, const char *name,
                      il_error *err)
@@ -445,9 +317,11 @@ il_status il_csv_new(il_csv **csv, il_read_fn *read, void *context, const char *
     if (!read) return il_fail(err, IL_ECONFIG, "il_csv_new needs `read`, which is NULL");
     il_csv *r = calloc(1, sizeof *r);
     if (!r) return il_fail(err, IL_EFAIL, "%s: out of memory", name);
-    r->in =
-        (reader){ .read = read, .context = context, .path = name, .line = 1, .endless = 1 };
-    il_status status = open_csv(r, err);
+    r->in = (il_csv_reader){
+        .read = read, .context = context, .path = name, .line = 1, .endless = 1
+    };
+    il_status status = il_csv_open(&r->in, err);
+    r->header = r->in.cells_size;
     if (status) {
         il_csv_free(r);
         return status;
@@ -459,7 +333,7 @@ il_status il_csv_new(il_csv **csv, il_read_fn *read, void *context, const char *
 void il_csv_free(il_csv *r)
 {
     if (!r) return;
-    close_reader(&r->in);
+    il_csv_close(&r->in);
     free(r);
 }
 
@@ -478,7 +352,7 @@ il_status il_csv_next(il_csv *r, const char **cell, int *more, il_error *err)
 {
     IL_GIVEN(err, "csv cell more", r, cell, more);
     r->in.cells_size = r->header;
-    IL_TRY(next_row(&r->in, more, err));
+    IL_TRY(il_csv_row(&r->in, more, err));
     const char *at = r->in.cells + r->header;
     for (int c = 0; *more && c < r->in.cols; c++, at += strlen(at) + 1) cell[c] = at;
     return IL_OK;
