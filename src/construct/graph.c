@@ -81,12 +81,8 @@ static int layers(const options *o)
     return o->layers ? o->layers : il_min(32, most[o->form]);
 }
 
-static void compose(il_program *p, const void *opt)
+static void declare(il_program *p, const options *o, int T)
 {
-    const options *o = opt;
-    double root = sqrt(o->delta), c = 1;
-    int T = layers(o);
-    il_graph_is(p, o->nodes, o->edges);
     if (T > most[o->form])
         il_refuse(p,
                   "layers = %d: at most %d with this form, every layer of which multiplies "
@@ -106,6 +102,15 @@ static void compose(il_program *p, const void *opt)
         il_position(p, "E", o->nodes, "the position");
         il_position(p, "G", o->nodes, "the identity; tends to exp(-s L)");
     }
+}
+
+static void compose(il_program *p, const void *opt)
+{
+    const options *o = opt;
+    double root = sqrt(o->delta), c = 1;
+    int T = layers(o);
+    il_graph_is(p, o->nodes, o->edges);
+    declare(p, o, T);
     switch (o->form) {
     case ELECTRIC:
         il_loop(p, T);
@@ -220,6 +225,24 @@ static double largest(const double *x, size_t n)
     return size;
 }
 
+/* Is the graph's largest eigenvalue too large for the step or the time? */
+static int refuse(il_check *c, const options *o, double lambda)
+{
+    if (o->form != HEAT && o->form != CUBING && o->delta * lambda > 2) {
+        il_check_refuse(c,
+                        "delta = %g: this graph has the eigenvalue %g, so take at most %g",
+                        o->delta, lambda, 1 / lambda);
+        return 1;
+    }
+    if (o->form != HEAT || !(o->time * lambda > half_of_the_digits)) return 0;
+    il_check_refuse(
+        c,
+        "time = %g: this graph has the eigenvalue %g, and the terms of a series "
+        "cancel; take at most %s, or form=heat_cubing",
+        o->time, lambda, il_digits_short(half_of_the_digits / lambda).text);
+    return 1;
+}
+
 static void verify_one(il_check *c, const options *o, int skip)
 {
     static const il_graph_function limits[] = { IL_GRAPH_FLOW,      IL_GRAPH_RESISTIVE,
@@ -244,20 +267,7 @@ static void verify_one(il_check *c, const options *o, int skip)
     }
     il_graph_spectrum(lambda, V, L, n, work);
     int series = o->form == HEAT || o->form == CUBING;
-    if (!series && o->delta * lambda[n - 1] > 2) {
-        il_check_refuse(c,
-                        "delta = %g: this graph has the eigenvalue %g, so take at most %g",
-                        o->delta, lambda[n - 1], 1 / lambda[n - 1]);
-        return;
-    }
-    if (o->form == HEAT && o->time * lambda[n - 1] > half_of_the_digits) {
-        il_check_refuse(c,
-                        "time = %g: this graph has the eigenvalue %g, and the terms of a "
-                        "series cancel; take at most %s, or form=heat_cubing",
-                        o->time, lambda[n - 1],
-                        il_digits_short(half_of_the_digits / lambda[n - 1]).text);
-        return;
-    }
+    if (refuse(c, o, lambda[n - 1])) return;
     iterate(o, want, L, psi, work);
     il_graph_solve(exact, limits[o->form], o->time, L, psi, n, k, work);
     il_check_run(c, n, tokens, NULL, loops, NULL, got);

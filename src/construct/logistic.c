@@ -152,15 +152,8 @@ static void short_program(il_program *p, const options *o)
     il_answer(p, "o");
 }
 
-static void paper_program(il_program *p, const options *o)
+static void paper_registers(il_program *p, int d, int n)
 {
-    int d = o->dims, n = o->examples, M = o->knots;
-    double R = range(o), whole = 1.0 / n - 1;
-    const il_pwl *slope = il_pwl_new(p, "sigmoid'", il_sigmoid_slope, 0, M, -R, R, 1);
-    const il_pwl *up = il_pwl_new(p, "sigmoid", il_sigmoid, 0, M, -R, R, 1);
-    const il_pwl *down = il_pwl_new(p, "sigmoid(-x)", falling, 0, M, -R, R, 1);
-    const il_pwl *square = il_pwl_new(p, "square", il_square, 0, M, -2, 2, 1);
-    const il_pwl *rate = il_pwl_new(p, "eta", eta, o->mu, M, 0, most(o), 4);
     il_task_is(p, "linear_classification", "", d, n);
     il_token(p, "a", d, "the inputs");
     il_token(p, "y", 1, "the labels");
@@ -173,6 +166,31 @@ static void paper_program(il_program *p, const options *o)
     il_register(p, "c", 1, "a coefficient of each example; later the step");
     il_register(p, "one", 1, "ones");
     il_start(p, "one <- 1");
+}
+
+/* X becomes the inverse of B by Newton's iteration. */
+static void paper_inverse(il_program *p, const options *o)
+{
+    il_attend(p, "X <- %g I ; I ; I", 2 / (2 * o->mu + 0.25));
+    for (int k = 0; k < inverse_steps(o); k++) {
+        il_layer(p);
+        il_attend(p, "U <- B ; I ; X");
+        il_layer(p);
+        il_attend(p, "X <- -X ; I ; U");
+        il_also(p, "X <- X, U <- -U ; I ; I");
+    }
+}
+
+static void paper_program(il_program *p, const options *o)
+{
+    int d = o->dims, n = o->examples, M = o->knots;
+    double R = range(o), whole = 1.0 / n - 1;
+    const il_pwl *slope = il_pwl_new(p, "sigmoid'", il_sigmoid_slope, 0, M, -R, R, 1);
+    const il_pwl *up = il_pwl_new(p, "sigmoid", il_sigmoid, 0, M, -R, R, 1);
+    const il_pwl *down = il_pwl_new(p, "sigmoid(-x)", falling, 0, M, -R, R, 1);
+    const il_pwl *square = il_pwl_new(p, "square", il_square, 0, M, -2, 2, 1);
+    const il_pwl *rate = il_pwl_new(p, "eta", eta, o->mu, M, 0, most(o), 4);
+    paper_registers(p, d, n);
 
     il_loop(p, o->loops);
     il_attend(p, "t <- I[0] ; x ; a");
@@ -188,14 +206,7 @@ static void paper_program(il_program *p, const options *o)
     il_attend(p, "B <- %g I ; I ; I", o->mu);
     il_clear(p, "U");
     il_layer(p);
-    il_attend(p, "X <- %g I ; I ; I", 2 / (2 * o->mu + 0.25));
-    for (int k = 0; k < inverse_steps(o); k++) {
-        il_layer(p);
-        il_attend(p, "U <- B ; I ; X");
-        il_layer(p);
-        il_attend(p, "X <- -X ; I ; U");
-        il_also(p, "X <- X, U <- -U ; I ; I");
-    }
+    paper_inverse(p, o);
     il_layer(p);
     il_attend(p, "t <- I[0] ; x ; a");
     il_piecewise(p, down, "y", "c <- f(t + %g y - %g)", 2 * R, 2 * R);

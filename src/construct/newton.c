@@ -71,8 +71,7 @@ void il_newton_fits(il_program *p, double alpha, int of_identity, double ridge)
     if (il_newton_most(alpha, of_identity, ridge) > 0) return;
     il_refuse(p,
               "alpha = %g: with ridge = %g Newton's iteration diverges whatever it is "
-              "shown; take "
-              "less than %s",
+              "shown; take less than %s",
               alpha, ridge,
               il_digits_short(of_identity ? 1.9 / ridge : 1.9 / ridge / ridge).text);
 }
