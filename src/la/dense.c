@@ -130,3 +130,28 @@ void il_eigen(double *lambda, double *A, int n, double *G, int m, double *work)
             ql_sweep(a, e, l, last, G, m);
         }
 }
+
+/* ---- symmetric systems ---------------------------------------------------------------------------- */
+
+void il_cholesky_solve(double *A, int n, double *B, int m)
+{
+    for (int i = 0; i < n; i++) { /* A = L L^T, L below */
+        double whole = A[i * n + i];
+        for (int j = 0; j <= i; j++) {
+            double sum = A[i * n + j];
+            for (int k = 0; k < j; k++) sum -= A[i * n + k] * A[j * n + k];
+            if (i == j)
+                A[i * n + j] = sum > 1e-14 * whole ? sqrt(sum) : INFINITY;
+            else
+                A[i * n + j] = sum / A[j * n + j];
+        }
+        for (int k = 0; k < i; k++)
+            for (int c = 0; c < m; c++) B[i * m + c] -= A[i * n + k] * B[k * m + c];
+        for (int c = 0; c < m; c++) B[i * m + c] /= A[i * n + i];
+    }
+    for (int i = n - 1; i >= 0; i--) {
+        for (int k = i + 1; k < n; k++)
+            for (int c = 0; c < m; c++) B[i * m + c] -= A[k * n + i] * B[k * m + c];
+        for (int c = 0; c < m; c++) B[i * m + c] /= A[i * n + i];
+    }
+}

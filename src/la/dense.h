@@ -24,6 +24,10 @@ void il_qr_solve(double *s, const double *R, int ld, const double *t, int n);
  * Householder tridiagonalisation, then implicit QL: Wilkinson & Reinsch 1971, "tred2", "tql2". */
 void il_eigen(double *lambda, double *A, int n, double *G, int m, double *work);
 
+/* Solves A X = B for symmetric positive A (n,n), X (n,m) in place of B; A is used up, and of it only
+ * what lies on and below the diagonal is read. Directions that A does not have get 0. */
+void il_cholesky_solve(double *A, int n, double *B, int m);
+
 /* The singular value decomposition A = U diag(s) V^T of a finite A (m,n), m >= n >= 1: A becomes U,
  * s (n) falls, the rows of Vt (n,n) are the columns of V, or 0 where s is 0, which it is below 1e-140 s[0].
  * Errors of order n epsilon s[0]. work: il_svd_work(m, n). Cost 6 m n^2 + about 80 n^3. */

@@ -6,6 +6,7 @@
 #ifndef IL_PROBING_H
 #define IL_PROBING_H
 
+#include "algo/regressor.h"
 #include "measure/measure.h"
 #include "measure/targets.h"
 #include "observe/observe.h"
@@ -49,7 +50,7 @@ typedef struct {
 il_status il_probe_regressor(il_regressor *regressor, const il_probe_options *o,
                              double usual, il_error *err);
 
-/* The protocol of von Oswald et al. 2024 (probe_mesa.c), as in il_measure_kind */
+/* The protocol of von Oswald et al. 2023 (probe_mesa.c), as in il_measure_kind */
 il_status il_probe_mesa_outline(il_table *table, const il_probe_options *o,
                                 const il_measured *model, il_error *err);
 il_status il_probe_mesa_fill(il_table *table, const il_probe_options *o,

@@ -6,6 +6,7 @@
  * Sources: nostalgebraist 2020, "interpreting GPT: the logit lens"; Fu et al. 2023,
  * arXiv:2310.17086 (trained linear read-outs).
  */
+#include "algo/regressor.h"
 #include "observe/observe.h"
 
 #include <math.h>
@@ -147,7 +148,7 @@ il_status il_observe_answers_lens(il_observe_answers **out, const il_model *mode
                .P = 1,
                .rows = most_rows(model, e) };
     if (n < 1)
-        return il_fail(err, IL_ECONFIG, "a tail of %d leaves none of %d layers", tail,
+        return il_fail(err, IL_ECONFIG, "the last %d layers are taken as the read-out, so none of the %d layers is left to read", tail,
                        layers->n);
     IL_TRY(blank(&l.to, n, l.points, e->outs, err));
     IL_TRY(look(&l, model, e, NULL, err));

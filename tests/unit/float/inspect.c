@@ -1,6 +1,8 @@
 /* inspect.c - what analyses say of models that are known: probes, the way between two models, distances
  * to constructions */
+#include "algo/regressor.h"
 #include "explain/explain.h"
+#include "la/dense.h"
 #include "measured.h"
 #include "observe/observe.h"
 
@@ -201,7 +203,7 @@ static void the_way_begins_and_ends_at_the_models(void **state)
                                          "training.curriculum.points.end=9" };
     il_model *gpt2 = made(other, IL_COUNT(other));
     ends_are_the_models(gpt2, gpt2, "weight by weight");
-    refused("interpolate", gpt2, a, "prompts=4", "read other tokens");
+    refused("interpolate", gpt2, a, "prompts=4", "use different tokens");
     refused("interpolate", gpt2, NULL, "prompts=4", "as a second model");
     refused("interpolate", a, b, "by=checkpoint", "one model");
     refused("interpolate", a, NULL, "by=checkpoint", "the folder of the run");
@@ -253,8 +255,8 @@ static void a_construction_is_at_no_distance_from_itself(void **state)
     CHECK(farthest(random, "gd") > 0.5, "random weights: %g", farthest(random, "gd"));
     /* K^T Q of Newton reads the register t, which gd does not have */
     CHECK_NEAR(farthest(gd, "newton"), 1, 1e-6, "newton");
-    refused("weights", gd, NULL, "to=mesa_gd dims=4", "no register");
-    refused("weights", gd, NULL, "to=gd;each=value", "head or block");
+    refused("weights", gd, NULL, "to=mesa_gd dims=4", "share no register");
+    refused("weights", gd, NULL, "to=gd;each=value", "needs each = head");
     il_model_free(gd);
     il_model_free(gdpp);
     il_model_free(random);
@@ -339,7 +341,7 @@ static void a_register_and_an_op_can_be_replaced(void **state)
     CHECK_NEAR(cell(t, 0, "follows"), 1, 1e-5, "an op of a block");
     il_table_free(t);
 
-    refused("patch", gd, NULL, "prompts=6;at=z", "no register");
+    refused("patch", gd, NULL, "prompts=6;at=z", "neither a register");
     refused("patch", gd, NULL, "prompts=6;at=attn.o;by=gd@1", "register");
     refused("patch", gd, NULL, "prompts=6;by=gd", "@3");
     refused("patch", gd, NULL, "prompts=6;by=ols@1", "answers at once");
@@ -483,7 +485,7 @@ static void sequences_are_read(void **state)
           "every step comes nearer: %g, %g", cell(t, 0, "error"), cell(t, 1, "error"));
     il_table_free(t);
     refused("patch", m, NULL, "prompts=200;examples=6",
-            "there are innerloop inspect lens, probe");
+            "use innerloop inspect lens, probe");
     il_model_free(m);
 }
 

@@ -1,4 +1,4 @@
-/* regressor.c - the regressor of a probe: ridge regression or a small network
+/* regressor.c - ridge regression or a small network, as a probe of activations (regressor.h)
  *
  * Inputs of a network are standardised by the fitted rows, targets scaled to mean
  * square 1. The constant is not penalised. Weights of positions start equal; with
@@ -6,8 +6,8 @@
  * Sources: Alain & Bengio 2017, arXiv:1610.01644 (probes); Yang et al. 2023, arXiv:2311.12424 (a
  * softmax over positions, then a network).
  */
-#include "observe/observe.h"
-
+#include "algo/regressor.h"
+#include "la/dense.h"
 #include "model/model.h"
 
 #include <math.h>
@@ -19,29 +19,6 @@ static int target_of(const il_regressor_rows *p, int i) { return (i + p->shift) 
 static int counts(const il_regressor_rows *p, int i)
 {
     return !p->kept || (p->kept[i] && p->kept[target_of(p, i)]);
-}
-
-void il_cholesky_solve(double *A, int n, double *B, int m)
-{
-    for (int i = 0; i < n; i++) { /* A = L L^T, L below */
-        double whole = A[i * n + i];
-        for (int j = 0; j <= i; j++) {
-            double sum = A[i * n + j];
-            for (int k = 0; k < j; k++) sum -= A[i * n + k] * A[j * n + k];
-            if (i == j)
-                A[i * n + j] = sum > 1e-14 * whole ? sqrt(sum) : INFINITY;
-            else
-                A[i * n + j] = sum / A[j * n + j];
-        }
-        for (int k = 0; k < i; k++)
-            for (int c = 0; c < m; c++) B[i * m + c] -= A[i * n + k] * B[k * m + c];
-        for (int c = 0; c < m; c++) B[i * m + c] /= A[i * n + i];
-    }
-    for (int i = n - 1; i >= 0; i--) {
-        for (int k = i + 1; k < n; k++)
-            for (int c = 0; c < m; c++) B[i * m + c] -= A[k * n + i] * B[k * m + c];
-        for (int c = 0; c < m; c++) B[i * m + c] /= A[i * n + i];
-    }
 }
 
 /* ---- pooling ----------------------------------------------------------------------------------- */
