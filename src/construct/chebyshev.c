@@ -9,7 +9,7 @@
  * has after K steps, at most 1 / T_K((hi + lo + 2 mu) / (hi - lo)). The stream holds the answer
  * after every layer.
  *
- * Source: von Oswald et al. 2024, arXiv:2309.05858 (proposition 2, corrected).
+ * Source: von Oswald et al. 2023, arXiv:2309.05858 (proposition 2, corrected).
  */
 #include "construct/series.h"
 
@@ -90,7 +90,7 @@ static void verify(il_check *c, const void *opt)
 const il_construct il_construct_chebyshev = {
     .name = "chebyshev",
     .summary = "ridge regression by the Chebyshev polynomial of its depth, one head",
-    .source = "von Oswald et al. 2024, arXiv:2309.05858",
+    .source = "von Oswald et al. 2023, arXiv:2309.05858",
     .opts = opts,
     .size = sizeof(options),
     .cases = cases,

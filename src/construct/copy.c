@@ -5,7 +5,7 @@
  * token copies itself. A second head with query beta p_t copies the own token. Side by side
  * they are (s_t, s_{t-1}), of which mesa_gd's tokens are made.
  *
- * Source: von Oswald et al. 2024, arXiv:2309.05858, appendix; related: the induction head.
+ * Source: von Oswald et al. 2023, arXiv:2309.05858, appendix; related: the induction head.
  */
 #include "construct/construct.h"
 
@@ -62,7 +62,7 @@ static void verify(il_check *c, const void *opt)
 const il_construct il_construct_copy = {
     .name = "copy",
     .summary = "every token of a sequence gets itself and the one before it, by softmax",
-    .source = "von Oswald et al. 2024, arXiv:2309.05858",
+    .source = "von Oswald et al. 2023, arXiv:2309.05858",
     .opts = opts,
     .size = sizeof(options),
     .cases = cases,

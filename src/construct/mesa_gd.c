@@ -11,7 +11,7 @@
  * From Phi_0 = start I instead: p starts as Phi_0 s_t, and s_j - Phi_0 s_{j-1} stands for s_j. One layer is
  * proposition 1.
  *
- * Source: von Oswald et al. 2024, arXiv:2309.05858, whose experiments have these tokens.
+ * Source: von Oswald et al. 2023, arXiv:2309.05858, whose experiments have these tokens.
  */
 #include "construct/series.h"
 
@@ -135,7 +135,7 @@ const il_construct il_construct_mesa_gd = {
     .name = "mesa_gd",
     .summary = "exact steps of gradient descent, or ridge regression, on every prefix of a "
                "sequence",
-    .source = "von Oswald et al. 2024, arXiv:2309.05858",
+    .source = "von Oswald et al. 2023, arXiv:2309.05858",
     .opts = opts,
     .size = sizeof(options),
     .cases = cases,

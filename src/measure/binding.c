@@ -8,7 +8,7 @@
  *   attention OP   mean weight that heads of softmax attention give to the token of s_{t-k}
  *
  * Central differences, coordinate by coordinate. A first layer that copies holds s_t and s_{t-1} and
- * nothing older. Source: von Oswald et al. 2024, arXiv:2309.05858, figures 3A and 16.
+ * nothing older. Source: von Oswald et al. 2023, arXiv:2309.05858, figures 3A and 16.
  */
 #include "algo/algo.h"
 #include "measure/sensitivity.h"

@@ -11,7 +11,7 @@
  * its weights. Rows: pair i. Columns: NAME, NAME+EOS, NAME+EOS+prefix, and two controls: ridge
  * regression on all consecutive pairs of the plain prompt, and on the true pairs.
  *
- * Source: von Oswald et al. 2024, arXiv:2309.05858, section on few-shot regression.
+ * Source: von Oswald et al. 2023, arXiv:2309.05858, section on few-shot regression.
  */
 #include "measure/measure.h"
 #include "task/dynamics.h"

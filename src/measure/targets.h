@@ -10,7 +10,7 @@
  *                   which one final gradient step gives the ridge prediction
  *
  * A sequence is x_n = s_n, y_n = s_{n+1}. Sources: Yang et al. 2023, arXiv:2311.12424 (xty, w_ols); von
- * Oswald et al. 2024, arXiv:2309.05858 (answer, preconditioned, pastN).
+ * Oswald et al. 2023, arXiv:2309.05858 (answer, preconditioned, pastN).
  */
 #ifndef IL_TARGETS_H
 #define IL_TARGETS_H

@@ -11,7 +11,7 @@
  * size: value s_j, key s_{j-1}, query s_t. The table has it, the largest of the others, and what
  * is the loss of the model and of the one made of block means alone (CompressedAlg).
  *
- * Source: von Oswald et al. 2024, arXiv:2309.05858, figures 3B and 13.
+ * Source: von Oswald et al. 2023, arXiv:2309.05858, figures 3B and 13.
  */
 #include "base/larger.h"
 #include "measure/weights.h"

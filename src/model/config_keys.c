@@ -1,7 +1,7 @@
 /* config_keys.c - every key of a recipe: type, place, default, range, meaning
  *
  * A key is the path of its field, and its path in the YAML file. The defaults are the standard
- * model of Yang et al. 2024 (arXiv:2311.12424). docs/formats.md shows this table; a test holds
+ * model of Yang et al. 2023 (arXiv:2311.12424). docs/formats.md shows this table; a test holds
  * the two together.
  */
 #include "model/model.h"

@@ -5,7 +5,7 @@
  *
  * Sines are powers of cos w + i sin w, by squaring, so that every machine has the same bits.
  * Source: Vaswani et al. 2017, arXiv:1706.03762; beside the token instead of added to it, von
- * Oswald et al. 2024, arXiv:2309.05858.
+ * Oswald et al. 2023, arXiv:2309.05858.
  */
 #include "op/op.h"
 

@@ -6,7 +6,7 @@
  * entries are N(0, 1/4); without `hidden`, the state itself is seen (C = I). Controls: a W that
  * contracts, and one W for all sequences.
  *
- * Source: von Oswald et al. 2024, arXiv:2309.05858, with the constants of its published code: the
+ * Source: von Oswald et al. 2023, arXiv:2309.05858, with the constants of its published code: the
  * first state is uniform in [-1,1] (the text says normal), the noise has deviation 0.01, states
  * are clipped at 10, contracting ones at 2.
  */

@@ -1,6 +1,6 @@
 /* noisy_linear_regression.c - y = w . x + e, e ~ N(0, noise_std^2) on every y
  *
- * Yang et al. 2024 (arXiv:2311.12424) train with noise_std = 0.1. The evaluation code of Garg et
+ * Yang et al. 2023 (arXiv:2311.12424) train with noise_std = 0.1. The evaluation code of Garg et
  * al. 2022 (arXiv:2208.01066) takes noise_std = 1 and then multiplies all y of the batch by
  * sqrt(d) / std(all y): with renormalize_ys a prompt therefore depends on the whole batch, and a
  * part of a batch drawn alone has other y. Its weights w are multiplied by the same factor.

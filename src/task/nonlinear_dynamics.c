@@ -4,7 +4,7 @@
  *
  * W is new in every sequence, uniform over the orthogonal matrices; A and B have entries
  * N(0, 1.1^2) and are those of the option `teacher`, in training and in any evaluation.
- * Source: von Oswald et al. 2024, arXiv:2309.05858; that m has length 1, that 1.1 is a deviation
+ * Source: von Oswald et al. 2023, arXiv:2309.05858; that m has length 1, that 1.1 is a deviation
  * and that the first state is uniform in [-1/4, 1/4] is its published code's.
  */
 #include "la/la.h"

@@ -1,6 +1,6 @@
 /* sparse_linear_regression.c - y = w . x where only a few weights are not zero
  *
- * The nonzero weights lie anywhere among all D inputs, as Yang et al. 2024 (arXiv:2311.12424)
+ * The nonzero weights lie anywhere among all D inputs, as Yang et al. 2023 (arXiv:2311.12424)
  * draw them, or among the inputs that are alive, as Garg et al. 2022 (arXiv:2208.01066) do. The
  * two differ only while a curriculum keeps inputs at zero.
  */

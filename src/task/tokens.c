@@ -13,7 +13,7 @@
  *
  * Every answer stands where the examples before it can be seen. Sources: Garg et al. 2022,
  * arXiv:2208.01066 (pairs); von Oswald et al. 2023, arXiv:2212.07677, and Ahn et al. 2023,
- * arXiv:2306.00297 (columns); von Oswald et al. 2024, arXiv:2309.05858 (the others).
+ * arXiv:2306.00297 (columns); von Oswald et al. 2023, arXiv:2309.05858 (the others).
  */
 #include "task/task.h"
 

@@ -23,7 +23,7 @@ static const counts rows[] = {
     { "preconditioned dims=4", 0, 1, 0, 1, 1, d + 1 },
     { "preconditioned dims=4 scales=0.4,0.7,1.7", 0, 3, 0, 1, 1, d + 1 },
     { "rescaling dims=4", 0, 2, 0, 1, 1, d + 1 },
-    /* K layers: von Oswald et al. 2024, sections 3.1 (one layer), 3.3 and 3.8 */
+    /* K layers: von Oswald et al. 2023, sections 3.1 (one layer), 3.3 and 3.8 */
     { "mesa_gd dims=4 layers=1", 0, 1, 0, 1, 1, 4 * d },
     { "mesa_gd dims=4 layers=1 start=0.5", 0, 1, 0, 1, 1, 4 * d },
     { "mesa_gd dims=4 layers=6", 0, 6, 0, 1, 1, 4 * d },

@@ -108,7 +108,7 @@ static void one_teacher_for_all(void **state)
     il_batch_free(free_);
 }
 
-/* Figures of von Oswald et al. 2024 and its published code, and of the reduced setting */
+/* Figures of von Oswald et al. 2023 and its published code, and of the reduced setting */
 static void algorithms_score_what_is_published(void **state)
 {
     (void)state;
