@@ -31,30 +31,20 @@ static void say(void *context, const char *row, const char *reason)
 
 static void write_number(const char *key, double value, const char *end)
 {
-    if (isfinite(value)) {
-        printf("\"%s\": %.6g%s", key, value, end);
-    } else {
-        printf("\"%s\": null%s", key, end);
-    }
+    printf("\"%s\": ", key);
+    il_json_write_number(value, cli_out, NULL);
+    printf("%s", end);
 }
 
 /* An empty text is null. */
 static void write_text(const char *key, const char *text, const char *end)
 {
     printf("\"%s\": ", key);
-    if (!*text) {
-        printf("null%s", end);
-        return;
-    }
-    putchar('"');
-    for (; *text; text++) {
-        if ((unsigned char)*text < ' ') {
-            printf("\\u%04x", *text);
-        } else {
-            printf(*text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
-        }
-    }
-    printf("\"%s", end);
+    if (*text)
+        il_json_write_text(text, cli_out, NULL);
+    else
+        printf("null");
+    printf("%s", end);
 }
 
 static void write_json(const il_peaks *p, const il_table *t)
@@ -80,37 +70,12 @@ static void write_json(const il_peaks *p, const il_table *t)
     printf("]}\n");
 }
 
-/* A number in so many columns, or a dash */
-static void cell(const char *format, int width, double value)
-{
-    char text[32];
-    snprintf(text, sizeof text, format, value);
-    printf("  %*s", width, isfinite(value) ? text : "-");
-}
-
-static void write_text_table(const il_peaks *p, const il_table *t)
+static void write_peaks(const il_peaks *p)
 {
     printf("peak of the %s kernels: %.0f GFLOP/s on one thread, %.0f on %d",
            il_kernel_name(), p->one, p->all, p->threads);
     if (isfinite(p->bf16_one)) printf("; bfloat16 %.0f and %.0f", p->bf16_one, p->bf16_all);
-    printf("\n\n%-18s  %10s  %8s  %6s  %10s  %10s  %6s  %s\n", "row", "seconds", "GFLOP/s",
-           "% peak", "bytes", "peer's", "ratio", "peer");
-    int col[8];
-    static const char *const names[] = { "name",         "seconds",
-                                         "gflops",       "percent_of_peak",
-                                         "memory_bytes", "peer_seconds",
-                                         "ratio",        "peer" };
-    for (int i = 0; i < CLI_COUNT(names); i++) col[i] = il_table_find(t, names[i]);
-    for (int r = 0; r < il_table_rows(t); r++) {
-        printf("%-18s", il_table_text(t, r, col[0]));
-        cell("%.4g", 10, il_table_number(t, r, col[1]));
-        cell("%.1f", 8, il_table_number(t, r, col[2]));
-        cell("%.1f", 6, il_table_number(t, r, col[3]));
-        cell("%.0f", 10, il_table_number(t, r, col[4]));
-        cell("%.4g", 10, il_table_number(t, r, col[5]));
-        cell("%.2f", 6, il_table_number(t, r, col[6]));
-        printf("  %s\n", il_table_text(t, r, col[7]));
-    }
+    printf("\n\n");
 }
 
 /* ---- the command --------------------------------------------------------------------------------- */
@@ -168,7 +133,8 @@ static il_status run(const cli_call *call, il_error *err)
     if (o->json) {
         write_json(&peaks, table);
     } else {
-        write_text_table(&peaks, table);
+        write_peaks(&peaks);
+        cli_write(table, CLI_AS_TEXT);
     }
     il_table_free(table);
     return IL_OK;
@@ -179,12 +145,10 @@ const cli_command cmd_bench = {
     .least = 0,
     .most = 0,
     .help = "Measures the machine's peak, the kernels, training steps, inference and the "
-            "algorithms, each "
-            "in turn with the same work in PyTorch (or numpy) where python3-torch is "
-            "installed; ratio is "
-            "their seconds by ours. docs/performance.md says what the rows are. "
-            "time_to_accuracy, which "
-            "trains two recipes, runs where --only names it (docs/speedrun.md).",
+            "algorithms, each in turn with the same work in PyTorch (or numpy) where "
+            "python3-torch is installed; ratio is their seconds by ours. "
+            "docs/performance.md says what the rows are. time_to_accuracy, which trains "
+            "two recipes, runs where --only names it (docs/speedrun.md).",
     .options = opts,
     .size = sizeof(options),
     .kind = "bench",

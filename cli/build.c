@@ -90,9 +90,8 @@ const cli_command cmd_build = {
     .least = 1,
     .most = 40,
     .help = "CONSTRUCTION is a row of `innerloop list constructions`, which names the keys "
-            "too. Prints "
-            "the program: "
-            "registers of the residual stream, and the instructions of every layer.",
+            "too. Prints the program: registers of the residual stream, and the "
+            "instructions of every layer.",
     .options = opts,
     .size = sizeof(options),
     .keys = keys,

@@ -133,9 +133,10 @@ il_status cli_find_claim(char path[CLI_PATH], const char *claim, il_error *err);
 enum { CLI_NAMES = 256 };
 int cli_names(char *names[CLI_NAMES], const char *folder);
 void cli_free_names(char **names, int n);
-/* What the data's recipes/ hold: name and summary (a recipe's first comment). */
-il_status cli_list_recipes(il_table **table, il_error *err);
+/* What the data's recipes/ hold: columns name and summary (a recipe's first comment). */
+il_status cli_list_recipes(il_table *table, il_error *err);
 int cli_is_folder(const char *path);
+il_status cli_make_folders(const char *path, il_error *err); /* those that are missing */
 int cli_is_file(const char *path);
 int cli_ends_with(const char *text, const char *tail);
 il_status cli_join(char path[CLI_PATH], const char *folder, const char *name,
@@ -175,6 +176,7 @@ int cli_width(void);
 void cli_wrap(const char *text, int indent);
 const char *cli_grouped(char text[32], int64_t n); /* 1234567 as 1,234,567 */
 void cli_notes(const char *notes);                 /* sentences, one a line, to stderr */
+double cli_seconds(void);                          /* of a clock that is never set */
 /* Writes a table to stdout: as one JSON object, as CSV, or as text. */
 typedef enum { CLI_AS_TEXT, CLI_AS_CSV, CLI_AS_JSON } cli_form;
 void cli_write(const il_table *table, cli_form form);

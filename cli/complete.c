@@ -214,10 +214,8 @@ static il_status run(const cli_call *call, il_error *err)
 const cli_command cmd_complete = {
     .words = "-- [WORD ...]",
     .most = 1000,
-    .help =
-        "Prints, one a line, what may stand in the place of the last word of a command "
-        "line "
-        "without the program's name. The completions of bash, zsh and fish, which `make "
-        "install` puts in their places, ask it.",
+    .help = "Prints, one a line, what may stand in the place of the last word of a command "
+            "line without the program's name. The completions of bash, zsh and fish, which "
+            "`make install` puts in their places, ask it.",
     .run = run,
 };

@@ -175,30 +175,20 @@ static void read_summary(char *text, size_t size, const char *name)
 
 static il_status fill_recipes(il_table *table, char *const *names, int n, il_error *err)
 {
-    CLI_TRY(il_table_add_col(table, "name", 1, err));
-    CLI_TRY(il_table_add_col(table, "summary", 1, err));
+    CLI_TRY(il_table_add_cols(table, "name$ summary$", err));
     for (int i = 0; i < n; i++) {
         char summary[1024];
         read_summary(summary, sizeof summary, names[i]);
-        CLI_TRY(il_table_add_row(table, err));
-        CLI_TRY(il_table_set_text(table, i, 0, names[i], err));
-        CLI_TRY(il_table_set_text(table, i, 1, summary, err));
+        CLI_TRY(il_table_add(table, (const char *[]){ names[i], summary }, NULL, err));
     }
     return IL_OK;
 }
 
-il_status cli_list_recipes(il_table **table, il_error *err)
+il_status cli_list_recipes(il_table *table, il_error *err)
 {
     char *names[CLI_NAMES];
-    il_table *t;
-    CLI_TRY(il_table_new(&t, "recipes", err));
     int n = cli_names(names, "recipes");
-    il_status status = fill_recipes(t, names, n, err);
+    il_status status = fill_recipes(table, names, n, err);
     cli_free_names(names, n);
-    if (status) {
-        il_table_free(t);
-    } else {
-        *table = t;
-    }
     return status;
 }

@@ -129,8 +129,7 @@ const cli_command cmd_demo = {
     .least = 0,
     .most = 0,
     .help = "Trains recipes/quick.yaml, prints its error by examples and by loops, "
-            "predicts on "
-            "examples/penguins_*.csv and writes a report with figures.",
+            "predicts on examples/penguins_*.csv and writes a report with figures.",
     .options = opts,
     .size = sizeof(options),
     .run = run,

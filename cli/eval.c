@@ -73,17 +73,13 @@ const cli_command cmd_eval = {
     .words = "MODEL",
     .least = 1,
     .most = 1,
-    .help = "Errors are squared and normalised: predicting zero scores 1. For a task of "
-            "classes "
-            "they are "
-            "shares of wrong signs; for sequences, half of squared errors, not normalised. "
-            "model_low and model_high are the 5 % and 95 % bootstrap "
-            "quantiles "
-            "of the mean over prompts. For a model of classes the table is of loss, in "
-            "nats, by "
-            "position. "
-            "A model that is no better than always answering zero (the commoner sign, the "
-            "classes' frequencies) is noted.",
+    .help =
+        "Errors are squared and normalised: predicting zero scores 1. For a classification "
+        "task they are shares of wrong signs; for sequences, half of squared "
+        "errors, not normalised. model_low and model_high are the 5 % and 95 % "
+        "bootstrap quantiles of the mean over prompts. For a token-id model the "
+        "table is of loss, in nats, by position. A model that is no better than always "
+        "answering zero (the commoner sign, the token ids' frequencies) is noted.",
     .options = opts,
     .size = sizeof(options),
     .settings = settings,

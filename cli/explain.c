@@ -1,9 +1,6 @@
 /* explain.c - innerloop explain MODEL: which algorithm does it run? */
 #include "cli.h"
 
-#include <errno.h>
-#include <sys/stat.h>
-
 typedef struct {
     const char *figures;
     int json;
@@ -65,8 +62,7 @@ static il_status draw(const il_explanation *e, const char *folder, il_error *err
           .y_label = "the model",
           .kind = IL_FIGURE_POINTS },
     };
-    if (mkdir(folder, 0777) && errno != EEXIST)
-        return il_fail_io(err, "%s: the folder cannot be made", folder);
+    CLI_TRY(cli_make_folders(folder, err));
     for (int i = 0; i < CLI_COUNT(figures); i++) {
         char path[CLI_PATH];
         int drawn;
@@ -101,11 +97,9 @@ const cli_command cmd_explain = {
     .words = "MODEL",
     .least = 1,
     .most = 1,
-    .help =
-        "Reads a prediction after every layer or loop and fits the steps of every family "
-        "of "
-        "algorithms to the readings. share and score: the part of a reading's mean square "
-        "that is left unexplained.",
+    .help = "Reads a prediction after every layer or loop and fits the steps of every "
+            "family of algorithms to the readings. share and score: the part of a "
+            "reading's mean square that is left unexplained.",
     .options = opts,
     .size = sizeof(options),
     .kind = "explain",

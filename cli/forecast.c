@@ -183,83 +183,35 @@ static il_status match(session *s, il_error *err)
 
 /* ---- what is printed ------------------------------------------------------------------------------ */
 
-/* As few digits as read back to it; nothing for NaN. */
-static void print_number(double v)
-{
-    char text[32] = "";
-    for (int digits = 15; digits <= 17 && !isnan(v); digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        if (strtod(text, NULL) == v) break;
-    }
-    fputs(text, stdout);
-}
-
-/* A name as a CSV cell */
-static void print_name(const char *name)
-{
-    if (!strpbrk(name, ",;\t\n\" ")) {
-        fputs(name, stdout);
-        return;
-    }
-    putchar('"');
-    for (; *name; name++) {
-        if (*name == '"') putchar('"');
-        putchar(*name);
-    }
-    putchar('"');
-}
-
-static void print_json(int64_t row, int ahead, const char *name, const il_forecast_value *v)
-{
-    const struct {
-        const char *name;
-        double value;
-    } members[] = { { "forecast", v->value },
-                    { "low_80", v->low_80 },
-                    { "high_80", v->high_80 },
-                    { "low_95", v->low_95 },
-                    { "high_95", v->high_95 } };
-    printf("{\"row\":%" PRId64 ",\"ahead\":%d,\"column\":", row, ahead);
-    il_json_write_text(name, cli_out, NULL);
-    for (int i = 0; i < CLI_COUNT(members); i++) {
-        printf(",\"%s\":", members[i].name);
-        il_json_write_number(members[i].value, cli_out, NULL);
-    }
-    puts("}");
-}
-
-static void print_csv(int64_t row, int ahead, const char *name, const il_forecast_value *v)
-{
-    const double bounds[] = { v->value, v->low_80, v->high_80, v->low_95, v->high_95 };
-    printf("%" PRId64 ",%d,", row, ahead);
-    print_name(name);
-    for (int i = 0; i < CLI_COUNT(bounds); i++) {
-        putchar(',');
-        print_number(bounds[i]);
-    }
-    putchar('\n');
-}
-
-static void print_header(session *s)
-{
-    if (!s->headed++ && !s->o->json)
-        puts("row,ahead,column,forecast,low_80,high_80,low_95,high_95");
-}
-
 /* What has been forecast from the newest row; seen at once by whoever reads. */
 static il_status print_forecasts(session *s, il_error *err)
 {
     int H = il_forecast_horizon(s->forecast);
     int64_t rows = il_forecast_rows(s->forecast);
-    print_header(s);
-    for (int c = 0; c < s->n; c++)
-        for (int h = 1; h <= H; h++)
-            (s->o->json ? print_json : print_csv)(rows + h, h,
-                                                  il_forecast_name(s->forecast, c),
-                                                  s->out + (size_t)c * (size_t)H + (h - 1));
-    if (fflush(stdout) || ferror(stdout))
+    il_table *t;
+    CLI_TRY(il_table_new(&t, "forecasts", err));
+    il_status status = il_table_add_cols(
+        t, "row ahead column$ forecast low_80 high_80 low_95 high_95", err);
+    for (int i = 0; i < s->n * H && !status; i++) {
+        const il_forecast_value *v = &s->out[i];
+        int ahead = i % H + 1;
+        const char *name = il_forecast_name(s->forecast, i / H);
+        const double numbers[] = { (double)(rows + ahead),
+                                   ahead,
+                                   v->value,
+                                   v->low_80,
+                                   v->high_80,
+                                   v->low_95,
+                                   v->high_95 };
+        status = il_table_add(t, &name, numbers, err);
+    }
+    int form = s->o->json ? IL_TABLE_OBJECTS : s->headed ? IL_TABLE_CSV_ROWS : IL_TABLE_CSV;
+    if (!status) il_table_write(t, form, cli_out, NULL);
+    s->headed = 1;
+    il_table_free(t);
+    if (!status && (fflush(stdout) || ferror(stdout)))
         return il_fail_io(err, "standard output: cannot be written");
-    return IL_OK;
+    return status;
 }
 
 static il_status print_scores(const session *s, il_error *err)
@@ -447,10 +399,8 @@ const cli_command cmd_forecast = {
     .least = 1,
     .most = 1,
     .help = "Every forecast is made before its row is read, and learnt from right after. "
-            "`-` reads "
-            "standard input and answers each row at once. What happens to missing values, "
-            "and how to "
-            "read the intervals: docs/forecast.md.",
+            "`-` reads standard input and answers each row at once. What happens to "
+            "missing values, and how to read the intervals: docs/forecast.md.",
     .options = opts,
     .size = sizeof(options),
     .kind = "forecast",

@@ -116,8 +116,7 @@ const cli_command cmd_help = {
     .words = "[COMMAND [WORD ...]]",
     .most = 64,
     .help = "Words behind COMMAND choose what the help is of: `innerloop help build "
-            "newton` has that "
-            "construction's keys.",
+            "newton` has that construction's keys.",
     .options = opts,
     .size = sizeof(options),
     .run = run,

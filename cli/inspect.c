@@ -37,8 +37,7 @@ static il_status add_construction(const char **setting, int n, char text[CLI_PAT
         return IL_OK;
     }
     return il_fail(err, IL_EUSAGE,
-                   "'%.60s': what is it of? Options of a construction "
-                   "follow MODEL with --to NAME",
+                   "'%.60s' is not expected here: options of a construction are allowed behind MODEL, with --to NAME",
                    word);
 }
 

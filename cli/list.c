@@ -13,28 +13,21 @@ static const char *const kinds[] = { "tasks",    "shifts",  "layouts",    "algos
                                      "ops",      "models",  "optimizers", "constructions",
                                      "measures", "recipes", "commands" };
 
-static il_status fill_commands(il_table *table, il_error *err)
+static il_status list_commands(il_table *table, il_error *err)
 {
-    CLI_TRY(il_table_add_col(table, "name", 1, err));
-    CLI_TRY(il_table_add_col(table, "summary", 1, err));
-    for (int i = 0; cli_commands[i].name; i++) {
-        CLI_TRY(il_table_add_row(table, err));
-        CLI_TRY(il_table_set_text(table, i, 0, cli_commands[i].name, err));
-        CLI_TRY(il_table_set_text(table, i, 1, cli_commands[i].summary, err));
-    }
+    CLI_TRY(il_table_add_cols(table, "name$ summary$", err));
+    for (const cli_row *c = cli_commands; c->name; c++)
+        CLI_TRY(il_table_add(table, (const char *[]){ c->name, c->summary }, NULL, err));
     return IL_OK;
 }
 
-static il_status list_commands(il_table **table, il_error *err)
+/* What the library does not know of */
+static il_status list_own(il_table **table, const char *kind, il_error *err)
 {
-    il_table *t;
-    CLI_TRY(il_table_new(&t, "commands", err));
-    il_status status = fill_commands(t, err);
-    if (status) {
-        il_table_free(t);
-    } else {
-        *table = t;
-    }
+    CLI_TRY(il_table_new(table, kind, err));
+    il_status status =
+        *kind == 'r' ? cli_list_recipes(*table, err) : list_commands(*table, err);
+    if (status) il_table_free(*table);
     return status;
 }
 
@@ -47,9 +40,8 @@ static il_status list(il_table **table, const char *kind, il_error *err)
         return il_fail(err, IL_EUSAGE, "list: unknown kind '%.64s'%s%s%s", kind,
                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
-    if (!strcmp(kind, "recipes")) return cli_list_recipes(table, err);
-    if (!strcmp(kind, "commands")) return list_commands(table, err);
-    return il_list(table, kind, err);
+    int own = !strcmp(kind, "recipes") || !strcmp(kind, "commands");
+    return own ? list_own(table, kind, err) : il_list(table, kind, err);
 }
 
 static il_status run(const cli_call *call, il_error *err)

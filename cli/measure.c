@@ -1,9 +1,6 @@
 /* measure.c - the measures and figures of `report` and `demo` */
 #include "cli.h"
 
-#include <errno.h>
-#include <sys/stat.h>
-
 static const char *const yardsticks = "against=zero,averaging,knn,gd@1,gd@10,newton,ols";
 static const char *const steppers =
     "against=gd,newton"; /* those whose steps a loop is held against */
@@ -66,8 +63,7 @@ il_status cli_report(char path[CLI_PATH], const char *folder, const il_model *mo
     int n = loops ? 2 : 1;
     char figures[CLI_PATH], name[CLI_PATH];
     CLI_TRY(cli_join(figures, folder, "figures", err));
-    if (mkdir(figures, 0777) && errno != EEXIST)
-        return il_fail_io(err, "%s: the folder cannot be made", figures);
+    CLI_TRY(cli_make_folders(figures, err));
     il_status drawn = IL_OK;
     il_error why = { 0 };
     for (int i = 0; i < n && !drawn; i++) {

@@ -13,19 +13,23 @@ static const il_opt opts[] = {
     { 0 },
 };
 
+enum { SCORES = 4 };
+static const char *const predictors[SCORES] = { "model", "ridge", "ols", "mean" };
+static const char *const members[SCORES] = { "rmse", "rmse_ridge", "rmse_ols",
+                                             "rmse_mean" };
+
+static double score_of(const il_prediction *p, int i)
+{
+    return (const double[]){ p->rmse, p->rmse_ridge, p->rmse_ols, p->rmse_mean }[i];
+}
+
 static il_status write_scores(const il_prediction *p, il_error *err)
 {
-    const char *const names[] = { "model", "ridge", "ols", "mean" };
-    const double rmse[] = { p->rmse, p->rmse_ridge, p->rmse_ols, p->rmse_mean };
     il_table *table;
     CLI_TRY(il_table_new(&table, "scores", err));
-    il_status status = il_table_add_col(table, "predictor", 1, err);
-    if (!status) status = il_table_add_col(table, "rmse", 0, err);
-    for (int i = 0; i < CLI_COUNT(names) && !status; i++) {
-        status = il_table_add_row(table, err);
-        if (!status) status = il_table_set_text(table, i, 0, names[i], err);
-        if (!status) il_table_set(table, i, 1, rmse[i]);
-    }
+    il_status status = il_table_add_cols(table, "predictor$ rmse", err);
+    for (int i = 0; i < SCORES && !status; i++)
+        status = il_table_add(table, &predictors[i], (double[]){ score_of(p, i) }, err);
     if (!status) cli_write(table, CLI_AS_TEXT);
     il_table_free(table);
     return status;
@@ -46,18 +50,11 @@ static void write_lines(char *notes)
 /* The summary and the table of answers in one object. */
 static void write_json(const il_table *answers, il_prediction *p)
 {
-    const struct {
-        const char *name;
-        double value;
-    } errors[] = { { "rmse", p->rmse },
-                   { "rmse_ridge", p->rmse_ridge },
-                   { "rmse_ols", p->rmse_ols },
-                   { "rmse_mean", p->rmse_mean } };
     printf("{\"features\": %d, \"prompts\": %d, \"per_prompt\": %d", p->features,
            p->prompts, p->per_prompt);
-    for (int i = 0; i < CLI_COUNT(errors); i++) {
-        printf(", \"%s\": ", errors[i].name);
-        il_json_write_number(errors[i].value, cli_out, NULL);
+    for (int i = 0; i < SCORES; i++) {
+        printf(", \"%s\": ", members[i]);
+        il_json_write_number(score_of(p, i), cli_out, NULL);
     }
     printf(", \"notes\": ");
     write_lines(p->notes);

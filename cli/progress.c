@@ -5,7 +5,6 @@
 #include "cli.h"
 
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BINS = 20 };               /* of the sparkline, over all steps of the run */
@@ -19,13 +18,6 @@ struct cli_progress {
     double bin_loss[BINS]; /* sums */
     il_progress now;
 };
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Can a line be rewritten, and may it? no-color.org and `dumb` ask for text alone. */
 static int is_screen(void)
@@ -121,7 +113,7 @@ void cli_progress_show(cli_progress *p, const il_progress *now)
 {
     if (!p) return;
     int64_t bin = now->steps > 0 ? now->step * BINS / now->steps : 0;
-    double t = seconds();
+    double t = cli_seconds();
     if (bin >= 0 && bin < BINS && isfinite(now->loss)) {
         p->bin_steps[bin]++;
         p->bin_loss[bin] += now->loss;

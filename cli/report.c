@@ -31,8 +31,8 @@ const cli_command cmd_report = {
     .words = "RUN [RUN ...]",
     .least = 1,
     .most = 100000,
-    .help = "Evaluates the newest checkpoint by number of examples and by loops, next to "
-            "zero, "
-            "averaging, knn, gd, newton and ols; writes RUN/figures/ and RUN/report.html.",
+    .help =
+        "Evaluates the newest checkpoint by number of examples and by loops, next to zero, "
+        "averaging, knn, gd, newton and ols; writes RUN/figures/ and RUN/report.html.",
     .run = run,
 };

@@ -6,8 +6,6 @@
 #include "cli.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <sys/stat.h>
 
 typedef struct {
     int list, json, minutes;
@@ -35,45 +33,28 @@ static il_status read_claim(il_claim **claim, const char *name, il_error *err)
     return il_claim_read(claim, path, err);
 }
 
-/* Columns of which those from `first` to `last` are numbers */
-static il_status add_cols(il_table *table, const char *const *names, int n, int first,
-                          int last, il_error *err)
-{
-    for (int i = 0; i < n; i++)
-        CLI_TRY(il_table_add_col(table, names[i], i < first || i > last, err));
-    return IL_OK;
-}
-
 static il_status list_one(il_table *table, const char *name, il_error *err)
 {
     il_claim *claim;
-    int row = il_table_rows(table);
     CLI_TRY(read_claim(&claim, name, err));
     il_claim_facts c = il_claim_about(claim);
     char hash[32];
     snprintf(hash, sizeof hash, "%016" PRIx64, c.hash);
-    il_status status = il_table_add_row(table, err);
-    if (!status) status = il_table_set_text(table, row, 0, c.name, err);
-    if (!status) status = il_table_set_text(table, row, 1, size_of(&c), err);
-    if (!status) il_table_set(table, row, 2, c.minutes);
-    if (!status) il_table_set(table, row, 3, c.runs);
-    if (!status) status = il_table_set_text(table, row, 4, c.paper, err);
-    if (!status) status = il_table_set_text(table, row, 5, c.title, err);
-    if (!status && il_table_cols(table) > 6)
-        status = il_table_set_text(table, row, 6, hash, err);
+    const char *texts[] = { c.name, size_of(&c), c.paper, c.title, hash };
+    il_status status = il_table_add(table, texts, (double[]){ c.minutes, c.runs }, err);
     il_claim_free(claim);
     return status;
 }
 
 static il_status list(const options *o, il_error *err)
 {
-    static const char *const cols[] = { "name",  "size",  "minutes", "seeds",
-                                        "paper", "title", "hash" };
     char *names[CLI_NAMES];
     il_table *table;
     CLI_TRY(il_table_new(&table, "claims", err));
     int n = cli_names(names, "recipes/claims");
-    il_status status = add_cols(table, cols, CLI_COUNT(cols) - !o->json, 2, 3, err);
+    il_status status =
+        il_table_add_cols(table, "name$ size$ minutes seeds paper$ title$", err);
+    if (!status && o->json) status = il_table_add_cols(table, "hash$", err);
     for (int i = 0; i < n && !status; i++) status = list_one(table, names[i], err);
     cli_free_names(names, n);
     if (!status) cli_write(table, o->json ? CLI_AS_JSON : CLI_AS_TEXT);
@@ -112,27 +93,12 @@ static int find_elsewhere(char folder[CLI_PATH], const il_config *config)
     return found;
 }
 
-static il_status make_folders(const char *path, il_error *err)
-{
-    char part[CLI_PATH];
-    snprintf(part, sizeof part, "%s", path);
-    for (char *at = part + 1;; at++) {
-        char end = *at;
-        if (end && end != '/') continue;
-        *at = 0;
-        if (mkdir(part, 0777) && errno != EEXIST)
-            return il_fail_io(err, "%.200s: the folder cannot be made", part);
-        *at = end;
-        if (!end) return IL_OK;
-    }
-}
-
 static il_status train(const il_config *config, const char *folder, il_error *err)
 {
     il_trained trained;
     il_status status = cli_train_in(config, folder, 1, &trained, err);
     if (status != IL_EINTERRUPT) return status;
-    return il_fail(err, status, "%.300s in %.120s; the same command goes on", err->text,
+    return il_fail(err, status, "%.300s in %.120s; run the same command again to continue", err->text,
                    folder);
 }
 
@@ -194,6 +160,8 @@ static il_status provide_all(folders *f, const il_claim *claim, const char *out,
 
 /* ---- results ---------------------------------------------------------------------------------- */
 
+enum { COLUMNS = 14 }; /* of the table that goes out as JSON */
+
 static il_status write_csv(const il_table *table, const char *folder, const char *name,
                            il_error *err)
 {
@@ -209,7 +177,7 @@ static il_status write_results(const il_claim *claim, const il_table *rows,
 {
     char path[CLI_PATH];
     int all_drawn = 1;
-    CLI_TRY(make_folders(folder, err));
+    CLI_TRY(cli_make_folders(folder, err));
     CLI_TRY(write_csv(rows, folder, "claim", err));
     for (int i = 0; i < il_claim_about(claim).tables; i++) {
         il_figure figure;
@@ -224,44 +192,43 @@ static il_status write_results(const il_claim *claim, const il_table *rows,
     return IL_OK;
 }
 
-/* Copies columns of rows `from` to the last rows of `to`, from column `col` on. */
-static il_status copy_cols(il_table *to, int col, const il_table *from,
-                           const char *const *names, int n, il_error *err)
+/* Adds rows of a claim: the columns `names` of its table, where "name" and "size" are the claim's. */
+static il_status add_rows(il_table *to, const il_claim_facts *c, const il_table *rows,
+                          const char *const *names, int n, il_error *err)
 {
-    int first = il_table_rows(to) - il_table_rows(from);
-    for (int i = 0; i < n; i++) {
-        int c = il_table_find(from, names[i]);
-        for (int r = 0; r < il_table_rows(from); r++)
-            if (!il_table_is_text(from, c))
-                il_table_set(to, first + r, col + i, il_table_number(from, r, c));
+    for (int r = 0; r < il_table_rows(rows); r++) {
+        const char *texts[COLUMNS];
+        double numbers[COLUMNS];
+        for (int i = 0, text = 0, number = 0; i < n; i++) {
+            int col = il_table_find(rows, names[i]);
+            if (col < 0)
+                texts[text++] = strcmp(names[i], "name") ? size_of(c) : c->name;
+            else if (il_table_is_text(rows, col))
+                texts[text++] = il_table_text(rows, r, col);
             else
-                CLI_TRY(il_table_set_text(to, first + r, col + i, il_table_text(from, r, c),
-                                          err));
+                numbers[number++] = il_table_number(rows, r, col);
+        }
+        CLI_TRY(il_table_add(to, texts, numbers, err));
     }
     return IL_OK;
 }
 
-static il_status add_rows(il_table *to, int n, il_error *err)
-{
-    for (int i = 0; i < n; i++) CLI_TRY(il_table_add_row(to, err));
-    return IL_OK;
-}
-
 /* A claim of one run has no spread. */
-static il_status fill_text(il_table *to, const il_table *rows, int runs, il_error *err)
+static il_status fill_text(il_table *to, const il_claim_facts *c, const il_table *rows,
+                           il_error *err)
 {
-    static const char *const from[] = { "claim", "paper", "measured", "least",
-                                        "most",  "held",  "wanted",   "verdict" };
-    static const char *const cols[] = { "claim", "paper says", "median", "least",
-                                        "most",  "seeds held", "wanted", "verdict" };
-    static const char *const from_one[] = { "claim", "paper", "measured", "wanted",
-                                            "verdict" };
-    static const char *const one[] = { "claim", "paper says", "we measure", "wanted",
-                                       "verdict" };
-    int n = runs > 1 ? CLI_COUNT(cols) : CLI_COUNT(one);
-    CLI_TRY(add_cols(to, runs > 1 ? cols : one, n, 2, n - 3, err));
-    CLI_TRY(add_rows(to, il_table_rows(rows), err));
-    return copy_cols(to, 0, rows, runs > 1 ? from : from_one, n, err);
+    static const char *const spread[] = { "claim", "paper", "measured", "least",
+                                          "most",  "held",  "wanted",   "verdict" };
+    static const char *const one[] = { "claim", "paper", "measured", "wanted", "verdict" };
+    int several = c->runs > 1;
+    CLI_TRY(il_table_add_col(to, "claim", 1, err));
+    CLI_TRY(il_table_add_col(to, "paper says", 1, err));
+    CLI_TRY(il_table_add_col(to, several ? "median" : "we measure", 0, err));
+    if (several) CLI_TRY(il_table_add_cols(to, "least most", err));
+    if (several) CLI_TRY(il_table_add_col(to, "seeds held", 0, err));
+    CLI_TRY(il_table_add_cols(to, "wanted$ verdict$", err));
+    return several ? add_rows(to, c, rows, spread, CLI_COUNT(spread), err)
+                   : add_rows(to, c, rows, one, CLI_COUNT(one), err);
 }
 
 static int count_short(const il_table *rows)
@@ -293,7 +260,7 @@ static il_status print_text(const il_claim_facts *c, const il_table *rows, int f
     il_table *text;
     int n = il_table_rows(rows), fall_short = count_short(rows);
     CLI_TRY(il_table_new(&text, c->name, err));
-    il_status status = fill_text(text, rows, c->runs, err);
+    il_status status = fill_text(text, c, rows, err);
     if (!status) {
         printf("%s: %s\n%s", c->name, c->title, c->paper);
         if (*c->reduced) printf("; reduced: %s", c->reduced);
@@ -313,17 +280,16 @@ static il_status print_text(const il_claim_facts *c, const il_table *rows, int f
 static il_status gather(il_table *all, const il_claim_facts *c, const il_table *rows,
                         il_error *err)
 {
-    static const char *const cols[] = { "name",     "size",    "row",   "claim", "paper",
-                                        "measured", "least",   "most",  "held",  "runs",
-                                        "wanted",   "verdict", "short", "hash" };
-    if (!il_table_cols(all)) CLI_TRY(add_cols(all, cols, CLI_COUNT(cols), 5, 9, err));
-    int at = il_table_rows(all), n = il_table_rows(rows);
-    CLI_TRY(add_rows(all, n, err));
-    for (int r = 0; r < n; r++) {
-        CLI_TRY(il_table_set_text(all, at + r, 0, c->name, err));
-        CLI_TRY(il_table_set_text(all, at + r, 1, size_of(c), err));
-    }
-    return copy_cols(all, 2, rows, cols + 2, CLI_COUNT(cols) - 2, err);
+    static const char *const names[COLUMNS] = { "name",  "size",     "row",    "claim",
+                                                "paper", "measured", "least",  "most",
+                                                "held",  "runs",     "wanted", "verdict",
+                                                "short", "hash" };
+    if (!il_table_cols(all))
+        CLI_TRY(il_table_add_cols(all,
+                                  "name$ size$ row$ claim$ paper$ measured least most held "
+                                  "runs wanted$ verdict$ short$ hash$",
+                                  err));
+    return add_rows(all, c, rows, names, COLUMNS, err);
 }
 
 /* ---- a claim ------------------------------------------------------------------------------------ */
@@ -421,15 +387,11 @@ const cli_command cmd_reproduce = {
     .least = 0,
     .most = 1,
     .help =
-        "CLAIM is a YAML file or a name from --list. Trains the models it needs, each "
-        "once and "
-        "resumable, at each of its seeds, and says what the paper says, what we measure "
-        "(the median, "
-        "the least and the most over seeds), and whether it holds; writes tables and "
-        "figures. "
-        "Exits 6 when a row is out of its tolerance; a row that the file says is short "
-        "of the "
-        "paper is held to the file's own bounds.",
+        "CLAIM is a YAML file or a name from --list. Trains the models it needs, each once "
+        "and resumable, at each of its seeds, and says what the paper says, what we "
+        "measure (the median, the least and the most over seeds), and whether it holds; "
+        "writes tables and figures. Exits 6 when a row is out of its tolerance; a row that "
+        "the file says is short of the paper is held to the file's own bounds.",
     .options = opts,
     .size = sizeof(options),
     .run = run,

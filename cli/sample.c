@@ -1,8 +1,6 @@
 /* sample.c - innerloop sample MODEL: text, byte by byte, from a model of bytes */
 #include "cli.h"
 
-#include <time.h>
-
 typedef struct {
     const char *prompt;
     double temperature;
@@ -18,13 +16,6 @@ static const il_opt opts[] = {
 };
 
 enum { BYTES = 256 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* The text so far; what has been read of it is in the context. */
 typedef struct {
@@ -53,7 +44,7 @@ static il_status read_text(writer *w, int from, const il_real **scores, il_error
 static il_status write_bytes(writer *w, const options *o, il_error *err)
 {
     const il_real *scores;
-    double start = now();
+    double start = cli_seconds();
     int written = w->length;
     CLI_TRY(read_text(w, 0, &scores, err));
     for (int i = 0; i < o->bytes; i++) {
@@ -61,7 +52,7 @@ static il_status write_bytes(writer *w, const options *o, il_error *err)
         w->text[w->length++] = (unsigned char)byte;
         if (i + 1 < o->bytes) CLI_TRY(read_text(w, w->length - 1, &scores, err));
     }
-    double seconds = now() - start;
+    double seconds = cli_seconds() - start;
     if (o->prompt) written = 0;
     fwrite(w->text + written, 1, (size_t)(w->length - written), stdout);
     putchar('\n');
@@ -102,8 +93,7 @@ const cli_command cmd_sample = {
     .least = 1,
     .most = 1,
     .help = "The same model, prompt, temperature and seed write the same bytes. Where the "
-            "model's "
-            "context is full, it goes on from the last half of it.",
+            "model's context is full, it goes on from the last half of it.",
     .options = opts,
     .size = sizeof(options),
     .run = run,

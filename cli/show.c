@@ -34,21 +34,19 @@ static void describe(char *text, size_t size, const il_config *c)
                  c->model.n_head, c->model.n_layer);
         break;
     default:
-        snprintf(
-            rest, left,
-            "%d block%s of %d heads run%s in a loop, with the read-in %s at its start; it "
-            "is "
-            "trained with up to %d loops, of which the last %d carry loss and gradient. ",
-            c->model.n_layer, c->model.n_layer == 1 ? "" : "s", c->model.n_head,
-            c->model.n_layer == 1 ? "s" : "",
-            c->model.loop_func == IL_INJECT_MUL ? "multiplied in" : "added",
-            c->training.curriculum.loops.end, c->training.n_loop_window);
+        snprintf(rest, left,
+                 "%d block%s of %d heads run%s in a loop, with the read-in %s at its "
+                 "start; it is trained with up to %d loops, of which the last %d carry "
+                 "loss and gradient. ",
+                 c->model.n_layer, c->model.n_layer == 1 ? "" : "s", c->model.n_head,
+                 c->model.n_layer == 1 ? "s" : "",
+                 c->model.loop_func == IL_INJECT_MUL ? "multiplied in" : "added",
+                 c->training.curriculum.loops.end, c->training.n_loop_window);
     }
     n = (int)strlen(text);
     snprintf(text + n, size - (size_t)n,
              "The answer for point n is read out at its x token, which sees the points "
-             "before it. "
-             "Trained on %s: %d steps of %d prompts.",
+             "before it. Trained on %s: %d steps of %d prompts.",
              c->training.task_name, c->training.train_steps, c->training.batch_size);
 }
 
@@ -180,9 +178,8 @@ const cli_command cmd_show = {
     .words = "MODEL|RECIPE",
     .least = 1,
     .most = 1,
-    .help = "MODEL is a checkpoint or a run folder (its newest checkpoint); RECIPE a "
-            "YAML file or "
-            "a name from `innerloop list recipes`.",
+    .help = "MODEL is a checkpoint or a run folder (its newest checkpoint); RECIPE a YAML "
+            "file or a name from `innerloop list recipes`.",
     .options = opts,
     .size = sizeof(options),
     .run = run,

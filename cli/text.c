@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 int cli_width(void)
@@ -93,4 +94,11 @@ void cli_write(const il_table *table, cli_form form)
     case CLI_AS_TEXT:
         il_table_write(table, IL_TABLE_TEXT, cli_out, NULL);
     }
+}
+
+double cli_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }

@@ -158,7 +158,7 @@ static il_status run(const cli_call *call, il_error *err)
                               .resume = o->resume };
     il_status status = cli_train(&training, folder, &result, err);
     if (status == IL_EINTERRUPT)
-        return il_fail(err, status, "%s in %s; the same command with --resume goes on",
+        return il_fail(err, status, "%s in %s; run the same command with --resume to continue",
                        err->text, folder);
     CLI_TRY(status);
     if (isnan(result.loss)) {
@@ -178,10 +178,8 @@ const cli_command cmd_train = {
     .least = 1,
     .most = 1000,
     .help = "RECIPE is a YAML file or a name from `innerloop list recipes`; key=value "
-            "overrides its "
-            "keys, as in model.n_embd=64. The same recipe gives the same weights on every "
-            "machine: "
-            "the last line of the output is their hash.",
+            "overrides its keys, as in model.n_embd=64. The same recipe gives the same "
+            "weights on every machine: the last line of the output is their hash.",
     .options = opts,
     .size = sizeof(options),
     .keys = keys,

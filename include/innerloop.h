@@ -106,7 +106,11 @@ IL_API const char *il_table_text(const il_table *table, int row, int col);
 IL_API il_status il_table_set_caption(il_table *table, const char *caption, il_error *err);
 /* Columns first, then rows; a new row is all missing. */
 IL_API il_status il_table_add_col(il_table *table, const char *name, int is_text, il_error *err);
+/* Columns from "layer$ error": a $ marks text. */
+IL_API il_status il_table_add_cols(il_table *table, const char *names, il_error *err);
 IL_API il_status il_table_add_row(il_table *table, il_error *err);
+/* A row with as many texts as there are columns of text, and as many numbers as there are others; NULL: missing. */
+IL_API il_status il_table_add(il_table *table, const char *const *texts, const double *numbers, il_error *err);
 IL_API void il_table_set(il_table *table, int row, int col, double value);
 IL_API il_status il_table_set_text(il_table *table, int row, int col, const char *text, il_error *err);
 
@@ -118,8 +122,9 @@ IL_API il_status il_table_read_from(il_table **table, il_read_fn *read, void *co
                                     il_error *err);
 IL_API int il_table_line(const il_table *table, int row); /* of the file it was read from, or 0 */
 
-/* CSV; aligned text for a terminal; or {"name","columns","rows"}, whose numbers read back to every bit */
-enum { IL_TABLE_CSV, IL_TABLE_TEXT, IL_TABLE_JSON };
+/* CSV; aligned text for a terminal; {"name","columns","rows"}, whose numbers read back to every bit; the CSV without its
+ * header; an object for each row, {"column":cell,...}, each on a line */
+enum { IL_TABLE_CSV, IL_TABLE_TEXT, IL_TABLE_JSON, IL_TABLE_CSV_ROWS, IL_TABLE_OBJECTS };
 IL_API void il_table_write(const il_table *table, int form, il_write_fn *write, void *context);
 IL_API il_status il_table_save(const il_table *table, const char *path, il_error *err); /* CSV; as a whole or not */
 

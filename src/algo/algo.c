@@ -35,13 +35,8 @@ static const il_algo_kind *find(const char *name, il_error *err)
         names[i] = rows[i]->name;
         if (!strcmp(names[i], name)) return rows[i];
     }
-    const char *near = il_nearest(name, names, IL_COUNT(rows));
-    if (near)
-        il_fail(err, IL_ECONFIG, "there is no algorithm '%s'; did you mean '%s'?", name,
-                near);
-    else
-        il_fail(err, IL_ECONFIG, "there is no algorithm '%s'; see the list of algorithms",
-                name);
+    il_fail(err, IL_ECONFIG, "there is no algorithm '%s'%s", name,
+            il_advise(name, names, IL_COUNT(rows), "; see the list of algorithms").text);
     return NULL;
 }
 

@@ -119,7 +119,7 @@ static il_status check_option(const il_algo_kind *kind, const char *option, il_e
         return il_fail(err, IL_ECONFIG, "option = '%s': %s has no real number to tune",
                        il_show(option).text, kind->name);
     return il_fail(err, IL_ECONFIG,
-                   "option = '%s' is no real number of %s that can be tuned; it has %s",
+                   "option = '%s' cannot be tuned: it is not a real-valued option of %s, which has %s",
                    il_show(option).text, kind->name, all);
 }
 

@@ -121,6 +121,22 @@ typedef struct {
 } il_shown;
 il_shown il_show(const char *text);
 
+/* The end of a sentence on a word that is none of `words`: "; did you mean 'NEAREST'?", or `otherwise` where
+ * none is near. Use as il_advise(...).text. */
+typedef struct {
+    char text[192];
+} il_advice;
+il_advice il_advise(const char *word, const char *const *words, int n,
+                    const char *otherwise);
+
+/* The next item of a list such as "a, b": between blanks and `separators`, of which several count as one; what does
+ * not fit ends in "...". Moves `list` on; 0 at its end. */
+int il_item_next(char item[IL_TEXT], const char **list, const char *separators);
+
+/* ---- time ----------------------------------------------------------------------------------------- */
+
+double il_seconds(void); /* since some moment, of a clock that is never set */
+
 /* ---- files ---------------------------------------------------------------------------------------- */
 
 /* The whole of a file or pipe, with a zero byte behind it; free(*text) gives it back.

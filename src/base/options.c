@@ -245,9 +245,8 @@ static il_status unknown(const il_opt *table, const char *name, const char *what
     int n = 0;
     for (const il_opt *o = table; o && o->type != IL_OPT_END && n < MOST; o++)
         names[n++] = o->name;
-    const char *near = il_nearest(name, names, n);
-    return il_fail(err, IL_ECONFIG, "%s has no option '%s'%s%s%s", what, il_show(name).text,
-                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return il_fail(err, IL_ECONFIG, "%s has no option '%s'%s", what, il_show(name).text,
+                   il_advise(name, names, n, "").text);
 }
 
 /* One "key=value"; given[i]: option i of the table has been set. */

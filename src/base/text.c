@@ -1,4 +1,4 @@
-/* text.c - the nearest word by edit distance, for "did you mean" */
+/* text.c - the nearest word by edit distance, for "did you mean", and lists of words */
 #include "base/base.h"
 
 enum { LONGEST = 96 };
@@ -35,4 +35,26 @@ const char *il_nearest(const char *word, const char *const *words, int n)
         }
     }
     return best;
+}
+
+il_advice il_advise(const char *word, const char *const *words, int n,
+                    const char *otherwise)
+{
+    il_advice a;
+    const char *near = il_nearest(word, words, n);
+    snprintf(a.text, sizeof a.text, "%s%.160s%s", near ? "; did you mean '" : "",
+             near ? near : otherwise, near ? "'?" : "");
+    return a;
+}
+
+int il_item_next(char item[IL_TEXT], const char **list, const char *separators)
+{
+    const char *at = *list;
+    while (*at == ' ' || (*at && strchr(separators, *at))) at++;
+    size_t size = strcspn(at, separators);
+    int fits = size < IL_TEXT;
+    snprintf(item, IL_TEXT, "%.*s%s", fits ? (int)size : IL_TEXT - 4, at,
+             fits ? "" : "...");
+    *list = at + size;
+    return size > 0;
 }

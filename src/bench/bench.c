@@ -7,15 +7,13 @@
  * every row and the largest counts.
  */
 #include "bench/bench.h"
+#include "report/report.h"
 
 #include <math.h>
-#include <time.h>
 
-enum { NAME, SECONDS, GFLOPS, PERCENT, BYTES, PEER, PEER_SECONDS, RATIO, COLUMNS };
-static const char *const columns[COLUMNS] = {
-    "name",         "seconds", "gflops",       "percent_of_peak",
-    "memory_bytes", "peer",    "peer_seconds", "ratio",
-};
+enum { NAME, SECONDS, GFLOPS, PERCENT };
+static const char columns[] =
+    "name$ seconds gflops percent_of_peak memory_bytes peer$ peer_seconds ratio";
 
 typedef struct {
     const char *only;
@@ -55,20 +53,13 @@ typedef struct {
     char peer[IL_TEXT];
 } figures;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static il_status sample(double *best, const il_bench_row *row, il_bench_work *w,
                         il_bench_call *run, il_error *err)
 {
     for (double spent = 0; spent < 0.05;) {
-        double start = now();
+        double start = il_seconds();
         IL_TRY(run(row, w, err));
-        double took = now() - start;
+        double took = il_seconds() - start;
         *best = fmin(*best, took);
         spent += took;
     }
@@ -116,19 +107,13 @@ static void measure_peaks(il_peaks *p)
 static il_status add_row(const bench *b, const il_bench_row *row, const il_bench_work *w,
                          const figures *f, il_error *err)
 {
-    il_table *t = b->table;
-    int r = il_table_rows(t);
-    IL_TRY(il_table_add_row(t, err));
-    IL_TRY(il_table_set_text(t, r, NAME, row->name, err));
-    IL_TRY(il_table_set_text(t, r, PEER, f->peer, err));
-    il_table_set(t, r, SECONDS, f->seconds);
-    il_table_set(t, r, GFLOPS, w->flop / f->seconds * 1e-9);
-    il_table_set(t, r, BYTES, w->bytes);
-    if (isfinite(f->peer_seconds)) {
-        il_table_set(t, r, PEER_SECONDS, f->peer_seconds);
-        il_table_set(t, r, RATIO, f->peer_seconds / f->seconds);
-    }
-    return IL_OK;
+    int peer = isfinite(f->peer_seconds);
+    const char *texts[] = { row->name, f->peer };
+    const double numbers[] = {
+        f->seconds, w->flop / f->seconds * 1e-9,  NAN,
+        w->bytes,   peer ? f->peer_seconds : NAN, peer ? f->peer_seconds / f->seconds : NAN
+    };
+    return il_table_add(b->table, texts, numbers, err);
 }
 
 static il_status run_row(const bench *b, const il_bench_row *row, il_error *err)
@@ -175,37 +160,32 @@ static void set_percents(const bench *b)
 
 /* ---- which rows ------------------------------------------------------------------------------ */
 
-/* Whether `name` is one of the words of "a,b,c". */
+/* Whether `name` is one of "a,b,c" */
 static int among(const char *words, const char *name)
 {
-    size_t size = strlen(name);
-    for (const char *at = words; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
-        if (strcspn(at, ",") == size && !strncmp(at, name, size)) return 1;
+    char word[IL_TEXT];
+    while (il_item_next(word, &words, ","))
+        if (!strcmp(word, name)) return 1;
     return 0;
 }
 
 static il_status check_only(const char *only, il_error *err)
 {
     const char *names[64];
+    char word[IL_TEXT];
     int n = 0;
     for (const il_bench_row *row = il_bench_rows; row->name && n < IL_COUNT(names); row++)
         names[n++] = row->name;
-    for (const char *at = only; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
-        char word[64];
-        snprintf(word, sizeof word, "%.*s", il_min((int)strcspn(at, ","), 63), at);
-        if (find_row(word)) continue;
-        const char *near = il_nearest(word, names, n);
-        return il_fail(err, IL_EUSAGE, "there is no row '%s' to measure%s%s%s",
-                       il_show(word).text, near ? "; did you mean '" : "", near ? near : "",
-                       near ? "'?" : "");
-    }
+    while (only && il_item_next(word, &only, ","))
+        if (!find_row(word))
+            return il_fail(err, IL_EUSAGE, "there is no row '%s' to measure%s",
+                           il_show(word).text, il_advise(word, names, n, "").text);
     return IL_OK;
 }
 
 static il_status fill(const bench *b, il_error *err)
 {
-    for (int i = 0; i < COLUMNS; i++)
-        IL_TRY(il_table_add_col(b->table, columns[i], i == NAME || i == PEER, err));
+    IL_TRY(il_table_add_cols(b->table, columns, err));
     const char *only = b->only;
     for (const il_bench_row *row = il_bench_rows; row->name; row++)
         if (only ? among(only, row->name) : !row->once) IL_TRY(run_row(b, row, err));
@@ -233,11 +213,6 @@ il_status il_bench(const char *const *settings, int n_settings, const il_bench_w
     IL_TRY(il_table_new(&b.table, "bench", err));
     il_status status = fill(&b, err);
     il_threads_set(had, NULL);
-    if (status == IL_OK) {
-        *peaks = p;
-        *table = b.table;
-    } else {
-        il_table_free(b.table);
-    }
-    return status;
+    if (!status) *peaks = p;
+    return il_table_hand_over(table, b.table, status);
 }

@@ -36,8 +36,10 @@ static il_status outline(il_table **table, const il_claim *c, const il_claim_mea
     }
     il_status status = il_measure_outline(table, t->measure, t->opts, subject,
                                           t->n_subjects, t->name, &inner);
+    int chosen = t->common.models[0] || t->n_subjects <= t->measure->most;
     if (status == IL_ECONFIG)
-        return il_claim_fail(t->kind_leaf, err, "measures.%s: %s", t->name, inner.text);
+        return il_claim_fail(t->kind_leaf, err, "measures.%s: %s%s", t->name, inner.text,
+                             chosen ? "" : "; `models` names which");
     return status
                ? il_fail(err, status, "%s: measures.%s: %s", c->name, t->name, inner.text)
                : IL_OK;

@@ -76,49 +76,17 @@ static const char *verdict(const il_claim_row *r, const spread *s)
 
 /* ---- the table -------------------------------------------------------------------------------------- */
 
-enum {
-    COL_ROW,
-    COL_CLAIM,
-    COL_PAPER,
-    COL_MEASURED,
-    COL_LEAST,
-    COL_MOST,
-    COL_HELD,
-    COL_RUNS,
-    COL_WANTED,
-    COL_VERDICT,
-    COL_SHORT,
-    COL_HASH,
-    COLS
-};
-
-static il_status add_columns(il_table *table, il_error *err)
-{
-    static const char *const cols[COLS] = { "row",    "claim",   "paper", "measured",
-                                            "least",  "most",    "held",  "runs",
-                                            "wanted", "verdict", "short", "hash" };
-    for (int i = 0; i < COLS; i++)
-        IL_TRY(il_table_add_col(table, cols[i], i < COL_MEASURED || i > COL_RUNS, err));
-    return IL_OK;
-}
-
 static il_status add_row(il_table *table, const il_claim_row *r, const spread *s, int runs,
                          const char *hash, il_error *err)
 {
-    int at = il_table_rows(table);
     char wanted[IL_TEXT];
-    const double numbers[] = { s->median, s->least, s->most, s->held, runs };
     print_wanted(r, wanted);
-    IL_TRY(il_table_add_row(table, err));
-    for (int i = 0; i < IL_COUNT(numbers); i++)
-        il_table_set(table, at, COL_MEASURED + i, numbers[i]);
-    IL_TRY(il_table_set_text(table, at, COL_ROW, r->name, err));
-    IL_TRY(il_table_set_text(table, at, COL_CLAIM, r->claim[0] ? r->claim : r->name, err));
-    IL_TRY(il_table_set_text(table, at, COL_PAPER, r->paper, err));
-    IL_TRY(il_table_set_text(table, at, COL_WANTED, wanted, err));
-    IL_TRY(il_table_set_text(table, at, COL_VERDICT, verdict(r, s), err));
-    IL_TRY(il_table_set_text(table, at, COL_SHORT, r->falls_short, err));
-    return il_table_set_text(table, at, COL_HASH, hash, err);
+    const char *texts[] = { r->name,       r->claim[0] ? r->claim : r->name,
+                            r->paper,      wanted,
+                            verdict(r, s), r->falls_short,
+                            hash };
+    const double numbers[] = { s->median, s->least, s->most, s->held, runs };
+    return il_table_add(table, texts, numbers, err);
 }
 
 il_status il_claim_judge(il_table **rows, const il_claim *c, int *failed, il_error *err)
@@ -128,7 +96,10 @@ il_status il_claim_judge(il_table **rows, const il_claim *c, int *failed, il_err
     int runs = c->seeds ? c->seeds : 1;
     snprintf(hash, sizeof hash, "%016" PRIx64, il_claim_hash(c));
     IL_TRY(il_table_new(&table, c->name, err));
-    il_status status = add_columns(table, err);
+    il_status status = il_table_add_cols(table,
+                                         "row$ claim$ paper$ measured least most held runs "
+                                         "wanted$ verdict$ short$ hash$",
+                                         err);
     if (!status) status = il_table_set_caption(table, c->head.title, err);
     *failed = 0;
     for (int i = 0; i < c->rows && !status; i++) {
@@ -136,9 +107,5 @@ il_status il_claim_judge(il_table **rows, const il_claim *c, int *failed, il_err
         *failed += !holds(&c->row[i], s.median);
         status = add_row(table, &c->row[i], &s, runs, hash, err);
     }
-    if (status)
-        il_table_free(table);
-    else
-        *rows = table;
-    return status;
+    return il_table_hand_over(rows, table, status);
 }

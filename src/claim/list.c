@@ -16,35 +16,20 @@ typedef struct {
     const il_opt *opts;
 } row;
 
-static row task_row(int i)
-{
-    const il_task *t = il_task_at(i);
-    return t ? (row){ t->name, t->summary, t->opts } : (row){ 0 };
-}
-
-static row shift_row(int i)
-{
-    const il_shift *s = il_shift_at(i);
-    return s ? (row){ s->name, s->summary, s->opts } : (row){ 0 };
-}
-
-static row algo_row(int i)
-{
-    const il_algo_kind *a = il_algo_at(i);
-    return a ? (row){ a->name, a->summary, a->opts } : (row){ 0 };
-}
-
-static row op_row(int i)
-{
-    const il_op_kind *o = il_op_at(i);
-    return o ? (row){ o->name, o->summary, o->opts } : (row){ 0 };
-}
-
-static row layout_row(int i)
-{
-    const il_layout *l = il_layout_at(i);
-    return l ? (row){ l->name, l->summary, NULL } : (row){ 0 };
-}
+/* KIND_row(i): the i-th row of a registry */
+#define ROWS(kind, at, options)                                                            \
+    static row kind##_row(int i)                                                           \
+    {                                                                                      \
+        return at(i) ? (row){ at(i)->name, at(i)->summary, options } : (row){ 0 };         \
+    }
+ROWS(task, il_task_at, il_task_at(i)->opts)
+ROWS(shift, il_shift_at, il_shift_at(i)->opts)
+ROWS(algo, il_algo_at, il_algo_at(i)->opts)
+ROWS(op, il_op_at, il_op_at(i)->opts)
+ROWS(layout, il_layout_at, NULL)
+ROWS(optimizer, il_optimizer_at, il_optimizer_at(i)->opts)
+ROWS(construct, il_construct_at, il_construct_at(i)->opts)
+ROWS(measure, il_measure_at, il_measure_at(i)->opts)
 
 static row model_row(int i)
 {
@@ -58,24 +43,6 @@ static row model_row(int i)
           NULL },
     };
     return i < IL_COUNT(rows) ? rows[i] : (row){ 0 };
-}
-
-static row optimizer_row(int i)
-{
-    const il_optimizer *o = il_optimizer_at(i);
-    return o ? (row){ o->name, o->summary, o->opts } : (row){ 0 };
-}
-
-static row construct_row(int i)
-{
-    const il_construct *c = il_construct_at(i);
-    return c ? (row){ c->name, c->summary, c->opts } : (row){ 0 };
-}
-
-static row measure_row(int i)
-{
-    const il_measure_kind *m = il_measure_at(i);
-    return m ? (row){ m->name, m->summary, m->opts } : (row){ 0 };
 }
 
 static const il_opt *algo_opts(void) { return il_algo_common; }
@@ -134,18 +101,14 @@ static void print_options(char *text, size_t size, const il_opt *table)
 static il_status fill(il_table *table, row (*at)(int i), const il_opt *common,
                       il_error *err)
 {
-    static const char *const cols[] = { "name", "summary", "options" };
-    for (int i = 0; i < IL_COUNT(cols); i++)
-        IL_TRY(il_table_add_col(table, cols[i], 1, err));
+    IL_TRY(il_table_add_cols(table, "name$ summary$ options$", err));
     row r;
     for (int i = 0; (r = at(i)).name; i++) {
         char options[512] = "";
         print_options(options, sizeof options, r.opts);
         print_options(options, sizeof options, common);
-        IL_TRY(il_table_add_row(table, err));
-        IL_TRY(il_table_set_text(table, i, 0, r.name, err));
-        IL_TRY(il_table_set_text(table, i, 1, r.summary, err));
-        IL_TRY(il_table_set_text(table, i, 2, options, err));
+        const char *texts[] = { r.name, r.summary, options };
+        IL_TRY(il_table_add(table, texts, NULL, err));
     }
     return IL_OK;
 }
@@ -158,15 +121,10 @@ il_status il_list(il_table **out, const char *kind, il_error *err)
         il_table *table;
         IL_TRY(il_table_new(&table, kind, err));
         il_status status = fill(table, kinds[i].at, il_options(kind, NULL), err);
-        if (status == IL_OK)
-            *out = table;
-        else
-            il_table_free(table);
-        return status;
+        return il_table_hand_over(out, table, status);
     }
     const char *names[IL_COUNT(kinds)];
     for (int i = 0; i < IL_COUNT(kinds); i++) names[i] = kinds[i].name;
-    const char *near = il_nearest(kind, names, IL_COUNT(kinds));
-    return il_fail(err, IL_EUSAGE, "there is no list of '%s'%s%s%s", il_show(kind).text,
-                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return il_fail(err, IL_EUSAGE, "there is no list of '%s'%s", il_show(kind).text,
+                   il_advise(kind, names, IL_COUNT(kinds), "").text);
 }

@@ -99,10 +99,8 @@ il_status il_claim_fail(const il_leaf *leaf, il_error *err, const char *format, 
 static il_status unknown(const il_leaf *leaf, const char *key, const char *what,
                          const char *const *names, int n, il_error *err)
 {
-    const char *near = il_nearest(key, names, n);
-    return il_claim_fail(leaf, err, "there is no %s '%s'%s%s%s", what, il_show(key).text,
-                         near ? "; did you mean '" : "; docs/reproduce.md lists them",
-                         near ? near : "", near ? "'?" : "");
+    return il_claim_fail(leaf, err, "there is no %s '%s'%s", what, il_show(key).text,
+                         il_advise(key, names, n, "; docs/reproduce.md lists them").text);
 }
 
 static int add_names(const char **names, int n, int room, const il_opt *table)
@@ -128,11 +126,11 @@ static il_status split(place *at, const il_leaf *leaf, il_error *err)
     const char *name = dot + 1, *end = strchr(name, '.');
     size_t size = end ? (size_t)(end - name) : strlen(name);
     if (!end)
-        return il_claim_fail(leaf, err, "%s wants keys of its own beneath it",
+        return il_claim_fail(leaf, err, "%s needs keys of its own beneath it",
                              il_show(leaf->path).text);
     if (size > 48 || strspn(name, fit) < size || !size)
         return il_claim_fail(leaf, err,
-                             "'%s' is no name: letters, digits, - and _, at most 48",
+                             "'%s' is not a name: letters, digits, - and _, at most 48",
                              il_show(name).text);
     snprintf(at->name, IL_TEXT, "%.*s", (int)size, name);
     at->key = end + 1;
@@ -185,7 +183,7 @@ static il_status read_recipe(il_claim *c, const place *at, int from_file, il_err
     if (!from_file)
         return il_claim_fail(leaf, err, "recipe is not possible here, only in a file");
     if (!leaf->value || !*leaf->value)
-        return il_claim_fail(leaf, err, "recipe wants the name of a file");
+        return il_claim_fail(leaf, err, "recipe needs the name of a file");
     int folder = slash && *leaf->value != '/' ? (int)(slash - leaf->file) + 1 : 0;
     if (snprintf(path, sizeof path, "%.*s%s", folder, leaf->file, leaf->value) >=
         (int)sizeof path)
@@ -274,7 +272,7 @@ static il_status set_table(il_claim *c, const place *at, il_error *err)
     int i = find_table(c, at->name);
     if (i < 0)
         return il_claim_fail(at->leaf, err,
-                             "measures.%s has no key `measure`, which says what", at->name);
+                             "measures.%s lacks the key `measure`; innerloop list measures has them all", at->name);
     il_claim_measured *t = &c->table[i];
     const il_opt *o = il_opt_find(common_opts, at->key);
     if (!strcmp(at->key, "models")) t->models_leaf = at->leaf;
@@ -300,11 +298,8 @@ static il_status find_subjects(il_claim *c, il_claim_measured *t, il_error *err)
     const char *text = t->common.models;
     if (!t->measure->most && !*text) return IL_OK;
     for (int i = 0; i < c->models && !*text; i++) t->subject[t->n_subjects++] = i;
-    while (*(text += strspn(text, " ,"))) {
-        char name[IL_TEXT];
-        size_t size = strcspn(text, " ,");
-        snprintf(name, sizeof name, "%.*s", (int)size, text);
-        text += size;
+    char name[IL_TEXT];
+    while (il_item_next(name, &text, " ,")) {
         int i = find_model(c, name);
         if (i < 0)
             return il_claim_fail(
@@ -360,12 +355,10 @@ static il_status check_row(const il_claim *c, il_claim_row *row, il_error *err)
     int exact = !isnan(row->expect), loose = !isnan(row->within) || !isnan(row->percent);
     for (int i = 0; i < c->tables; i++) names[i] = c->table[i].name;
     row->table = find_table(c, row->read);
-    if (row->table < 0) {
-        const char *near = il_nearest(row->read, names, c->tables);
-        return il_claim_fail(leaf, err, "rows.%s.read = '%s' is none of the measures%s%s%s",
-                             row->name, row->read, near ? "; did you mean '" : "",
-                             near ? near : "", near ? "'?" : "");
-    }
+    if (row->table < 0)
+        return il_claim_fail(leaf, err, "rows.%s.read = '%s' is none of the measures%s",
+                             row->name, row->read,
+                             il_advise(row->read, names, c->tables, "").text);
     if (!row->column[0])
         return il_claim_fail(leaf, err, "rows.%s has no key `column`", row->name);
     if (row->minus[0] && row->over[0])
@@ -373,8 +366,7 @@ static il_status check_row(const il_claim *c, il_claim_row *row, il_error *err)
                              row->name);
     if (exact != loose)
         return il_claim_fail(leaf, err,
-                             "rows.%s: expect wants within or percent beside it, and "
-                             "they want expect",
+                             "rows.%s: `expect` needs a tolerance, `within` or `percent`, and a tolerance needs `expect`",
                              row->name);
     if (!exact && isnan(row->least) && isnan(row->most))
         return il_claim_fail(leaf, err, "rows.%s has no bound: expect, least or most",
@@ -395,7 +387,7 @@ static il_status read_rows(il_claim *c, const place *all, int n, il_error *err)
         if (!o) return unknown(at->leaf, at->key, "key", names, n_names, err);
         IL_TRY(set(o, row, at->leaf, err));
         if (!strcmp(at->key, "short") && !row->falls_short[0])
-            return il_claim_fail(at->leaf, err, "%s wants a sentence that says why",
+            return il_claim_fail(at->leaf, err, "%s needs a sentence that says why",
                                  at->leaf->path);
     }
     for (int i = 0; i < c->rows; i++) IL_TRY(check_row(c, &c->row[i], err));
@@ -434,10 +426,10 @@ il_status il_claim_fill(il_claim *c, int from_file, il_error *err)
     free(all);
     if (status) return status;
     if (!c->head.title[0] || !c->head.paper[0])
-        return il_fail(err, IL_ECONFIG, "%s: a claim wants the keys title and paper",
+        return il_fail(err, IL_ECONFIG, "%s: a claim needs the keys title and paper",
                        c->name);
     if (!c->rows)
-        return il_fail(err, IL_ECONFIG, "%s: a claim wants rows, which say what must hold",
+        return il_fail(err, IL_ECONFIG, "%s: a claim needs rows, which say what must hold",
                        c->name);
     return IL_OK;
 }

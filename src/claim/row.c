@@ -13,17 +13,11 @@
 /* ---- what a row names ------------------------------------------------------------------------- */
 
 /* "; did you mean 'b'?", or all there is: "; it has a, b, c" */
-typedef struct {
-    char text[IL_TEXT];
-} advice;
-
-static advice advise(const char *word, const char *const *names, int n)
+static il_advice advise(const char *word, const char *const *names, int n)
 {
-    advice a = { "" };
-    const char *near = il_nearest(word, names, n);
-    size_t at = 0, room = sizeof a.text;
-    if (near) snprintf(a.text, room, "; did you mean '%s'?", near);
-    for (int i = 0; i < n && !near && at < room; i++)
+    il_advice a = il_advise(word, names, n, "");
+    size_t at = strlen(a.text), room = sizeof a.text;
+    for (int i = 0, near = at > 0; i < n && !near && at < room; i++)
         at += (size_t)snprintf(a.text + at, room - at, "%s%s", i ? ", " : "; it has ",
                                names[i]);
     if (at >= room) snprintf(a.text + room - 4, 4, "...");
@@ -39,7 +33,7 @@ static il_status find_column(const il_claim_row *r, const il_table *table, const
     if (*col >= 0 && !il_table_is_text(table, *col)) return IL_OK;
     for (int i = 0; i < il_table_cols(table) && n < IL_COUNT(names); i++)
         if (!il_table_is_text(table, i)) names[n++] = il_table_col(table, i);
-    return il_claim_fail(r->leaf, err, "rows.%s.%s = '%s' is no column of numbers of %s%s",
+    return il_claim_fail(r->leaf, err, "rows.%s.%s = '%s' is not a column of numbers of %s%s",
                          r->name, key, il_show(name).text, il_table_name(table),
                          advise(name, names, n).text);
 }
@@ -75,17 +69,17 @@ static il_status no_row(const il_claim_row *r, const il_table *table, const char
     if (il_table_is_text(table, 0)) {
         for (int i = 0; i < rows && i < MOST; i++) names[i] = il_table_text(table, i, 0);
         return il_claim_fail(r->leaf, err,
-                             "rows.%s.%s = '%s' names no row of %s by its column %s%s",
+                             "rows.%s.%s = '%s' matches no row of table %s in its first column, %s%s",
                              r->name, key, il_show(at).text, il_table_name(table), first,
                              advise(at, names, il_min(rows, MOST)).text);
     }
     if (strcmp(at, "all") && !read_range(at, &low, &high))
         return il_claim_fail(
-            r->leaf, err, "rows.%s.%s = '%s' is no number, range (3..10) or the word all",
+            r->leaf, err, "rows.%s.%s = '%s' is not a number, a range (3..10) or the word all",
             r->name, key, il_show(at).text);
     return il_claim_fail(
         r->leaf, err,
-        "rows.%s.%s = '%s' names no row of %s by its column %s, which goes from %s to %s",
+        "rows.%s.%s = '%s' matches no row of table %s in its first column, %s, which goes from %s to %s",
         r->name, key, il_show(at).text, il_table_name(table), first,
         il_digits(rows ? il_table_number(table, 0, 0) : NAN).text,
         il_digits(rows ? il_table_number(table, rows - 1, 0) : NAN).text);

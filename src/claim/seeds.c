@@ -18,7 +18,7 @@ static il_status add_seed(il_claim *c, const char *word, il_error *err)
     if (!il_number_parse(word, &value) || value != floor(value) || value < 0 ||
         value > INT_MAX)
         return il_claim_fail(c->seeds_leaf, err,
-                             "seeds: '%s' is no whole number from 0 to %d",
+                             "seeds: '%s' is not a whole number from 0 to %d",
                              il_show(word).text, INT_MAX);
     for (int i = 0; i < c->seeds; i++)
         if (c->seed[i] == (int)value)
@@ -33,13 +33,9 @@ static il_status add_seed(il_claim *c, const char *word, il_error *err)
 
 static il_status add_seeds(il_claim *c, il_error *err)
 {
-    for (const char *at = c->head.seeds; *(at += strspn(at, " ,"));) {
-        char word[IL_TEXT];
-        size_t size = strcspn(at, " ,");
-        snprintf(word, sizeof word, "%.*s", (int)size, at);
-        at += size;
-        IL_TRY(add_seed(c, word, err));
-    }
+    const char *list = c->head.seeds;
+    char word[IL_TEXT];
+    while (il_item_next(word, &list, " ,")) IL_TRY(add_seed(c, word, err));
     if (c->seeds >= IL_CLAIM_FEWEST) return IL_OK;
     return il_claim_fail(c->seeds_leaf, err,
                          "seeds: a claim is trained from at least %d seeds, here are %d; "
@@ -54,8 +50,7 @@ static il_status check_one(const il_claim *c, il_error *err)
                              "both seeds and one_seed are given; keep one");
     if (!c->head.one_seed[0] || !strpbrk(c->head.one_seed, "0123456789"))
         return il_claim_fail(c->one_leaf, err,
-                             "one_seed wants a sentence that says why, with the minutes of "
-                             "a training");
+                             "one_seed needs a sentence that says why, with the minutes of a training");
     return IL_OK;
 }
 

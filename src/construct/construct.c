@@ -1,5 +1,6 @@
 /* construct.c - the list of constructions: building one, and verifying it */
 #include "construct/construct.h"
+#include "report/report.h"
 
 #include <assert.h>
 #include <math.h>
@@ -33,10 +34,8 @@ static il_status parse(const il_construct **row, void *opts, const char *text,
         il_opt_init(rows[i]->opts, opts);
         return il_opt_parse(rows[i]->opts, opts, text + length, name, err);
     }
-    const char *near = il_nearest(name, names, IL_COUNT(rows));
-    return il_fail(err, IL_ECONFIG, "there is no construction '%s'%s%s%s",
-                   il_show(name).text, near ? "; did you mean '" : "", near ? near : "",
-                   near ? "'?" : "");
+    return il_fail(err, IL_ECONFIG, "there is no construction '%s'%s", il_show(name).text,
+                   il_advise(name, names, IL_COUNT(rows), "").text);
 }
 
 il_status il_construct_build(il_model **model, const il_construct *c, const void *opts,
@@ -76,34 +75,6 @@ il_status il_build(il_model **model, const char *text, il_error *err)
 }
 
 enum { ROOM = 1 << 22 }; /* numbers that a verification can take */
-enum { SIZE, CONDITION, STEPS, ERROR, EXACT, STATED, OK };
-
-static il_status add_columns(il_table *table, il_error *err)
-{
-    static const char *const names[] = { "size",  "condition", "steps", "error",
-                                         "exact", "stated",    "ok" };
-    for (int i = 0; i < IL_COUNT(names); i++)
-        IL_TRY(il_table_add_col(table, names[i], i == SIZE || i == OK, err));
-    return il_table_set_caption(table,
-                                "largest relative error of the model against the algorithm "
-                                "it runs, and against the exact solution",
-                                err);
-}
-
-static il_status add_row(il_table *table, const char *size, double condition, int steps,
-                         double error, double exact, double stated, int ok, il_error *err)
-{
-    int row = il_table_rows(table);
-    IL_TRY(il_table_add_row(table, err));
-    IL_TRY(il_table_set_text(table, row, SIZE, size, err));
-    IL_TRY(il_table_set_text(table, row, OK, ok ? "yes" : "NO", err));
-    il_table_set(table, row, CONDITION, condition);
-    il_table_set(table, row, STEPS, steps);
-    il_table_set(table, row, ERROR, error);
-    il_table_set(table, row, EXACT, exact);
-    il_table_set(table, row, STATED, stated);
-    return IL_OK;
-}
 
 void il_check_row(il_check *c, const char *size, double condition, int steps, double error,
                   double exact, double stated)
@@ -112,8 +83,9 @@ void il_check_row(il_check *c, const char *size, double condition, int steps, do
     if (sizeof(il_real) == 4) stated *= 0x1p29; /* the ratio of the two precisions */
     int ok =
         error <= stated && (isnan(condition) || (condition > 0 && isfinite(condition)));
-    c->status =
-        add_row(c->table, size, condition, steps, error, exact, stated, ok, &c->error);
+    const char *texts[] = { size, ok ? "yes" : "NO" };
+    const double numbers[] = { condition, steps, error, exact, stated };
+    c->status = il_table_add(c->table, texts, numbers, &c->error);
     c->failed += !ok;
 }
 
@@ -130,7 +102,12 @@ void il_check_refuse(il_check *c, const char *format, ...)
 
 il_status il_check_all(il_check *c, const il_construct *row, const void *opts)
 {
-    IL_TRY(add_columns(c->table, &c->error));
+    IL_TRY(il_table_add_cols(c->table, "size$ condition steps error exact stated ok$",
+                             &c->error));
+    IL_TRY(il_table_set_caption(c->table,
+                                "largest relative error of the model against the algorithm "
+                                "it runs, and against the exact solution",
+                                &c->error));
     row->verify(c, opts);
     return c->status;
 }
@@ -150,11 +127,7 @@ il_status il_build_verify(il_table **table, int *failed, const char *text, il_er
     if (status == IL_OK) status = il_check_all(&c, row, opts);
     il_model_free(model);
     free(c.room);
-    if (status != IL_OK) {
-        il_table_free(c.table);
-        return il_fail(err, status, "%s", c.error.text);
-    }
-    *table = c.table;
     *failed = c.failed;
-    return IL_OK;
+    if (status != IL_OK) il_fail(err, status, "%s", c.error.text);
+    return il_table_hand_over(table, c.table, status);
 }

@@ -63,16 +63,10 @@ static double sum(const double *e, int n)
     return total;
 }
 
-enum { COL_K, COL_LOSS, COL_LOW, COL_HIGH, COL_WRONG, COL_ASKED };
-
 il_status il_eval_classes_outline(il_table **table, il_error *err)
 {
-    static const char *const cols[] = { "k",         "loss",  "loss_low",
-                                        "loss_high", "wrong", "asked" };
     IL_TRY(il_table_new(table, "positions", err));
-    for (int i = 0; i < IL_COUNT(cols); i++)
-        IL_TRY(il_table_add_col(*table, cols[i], 0, err));
-    return IL_OK;
+    return il_table_add_cols(*table, "k loss loss_low loss_high wrong asked", err);
 }
 
 static il_status new_table(il_table **table, double nats, double wrong, il_error *err)
@@ -88,29 +82,30 @@ static il_status new_table(il_table **table, double nats, double wrong, il_error
 
 static il_status fill(il_table *table, const job *j, uint64_t seed, il_error *err)
 {
-    int B = j->batch->prompts, row = 0, bad = 0;
+    int B = j->batch->prompts, bad = 0;
     for (int range = 0; range < RANGES; range++) {
         size_t at = (size_t)range * (size_t)B;
         double asked = sum(j->asked + at, B), low, high, scale;
         if (asked == 0) continue;
-        IL_TRY(il_table_add_row(table, err));
         scale = B / asked;
         il_bootstrap_mean(j->loss + at, B, seed, &low, &high);
-        il_table_set(table, row, COL_K, il_min(1 << range, j->batch->points));
-        double cell[] = { sum(j->loss + at, B) / asked, low * scale, high * scale };
-        int finite = isfinite(cell[0]) && isfinite(cell[1]) && isfinite(cell[2]);
-        for (int i = 0; i < 3; i++)
-            il_table_set(table, row, COL_LOSS + i, finite ? cell[i] : NAN);
+        double cell[] = { il_min(1 << range, j->batch->points),
+                          sum(j->loss + at, B) / asked,
+                          low * scale,
+                          high * scale,
+                          sum(j->wrong + at, B) / asked,
+                          asked / B };
+        int finite = isfinite(cell[1]) && isfinite(cell[2]) && isfinite(cell[3]);
+        for (int i = 1; i <= 3 && !finite; i++) cell[i] = NAN;
+        IL_TRY(il_table_add(table, NULL, cell, err));
         for (int b = 0; b < B; b++) bad += !isfinite(j->loss[at + (size_t)b]);
-        il_table_set(table, row, COL_WRONG, sum(j->wrong + at, B) / asked);
-        il_table_set(table, row, COL_ASKED, asked / B);
-        row++;
     }
     if (bad)
-        return il_table_note(table, err,
-                             "%d losses of a prompt's positions are no finite number: what "
-                             "holds one has no mean, no band and no share of wrong answers",
-                             bad);
+        return il_table_note(
+            table, err,
+            "%d losses of a prompt's positions are no finite number: what "
+            "holds one has no mean, no confidence interval and no share of wrong answers",
+            bad);
     return IL_OK;
 }
 
@@ -138,9 +133,5 @@ il_status il_eval_classes(const il_model *model, const il_batch *batch, int whol
     if (status == IL_OK)
         status = il_note_prior(table, batch, il_model_classes(model), j.loss, seed, err);
     free(j.loss);
-    if (status == IL_OK)
-        *out = table;
-    else
-        il_table_free(table);
-    return status;
+    return il_table_hand_over(out, table, status);
 }

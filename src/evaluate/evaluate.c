@@ -47,46 +47,13 @@ typedef struct {
 
 /* ---- setting up ---------------------------------------------------------------------------------- */
 
-static il_status find_task(setting *s, const il_config *c, const char *text, il_error *err)
-{
-    const char *opts = "";
-    char name[IL_TEXT];
-    if (!text) {
-        text = c->training.task_name; /* which a model has */
-    } else {
-        opts = strchr(text, ' ');
-        if (!opts) opts = "";
-    }
-    snprintf(name, sizeof name, "%.*s", (int)(strlen(text) - strlen(opts)), text);
-    s->task = il_task_find(name);
-    if (!s->task) {
-        const char *names[64], *near;
-        int n = 0;
-        while (n < 64 && il_task_at(n)) names[n] = il_task_at(n)->name, n++;
-        near = il_nearest(name, names, n);
-        return il_fail(err, IL_ECONFIG, "there is no task '%s'%s%s%s", il_show(name).text,
-                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    }
-    if (c && !strcmp(name, c->training.task_name))
-        memcpy(s->opts, c->training.task_opts, sizeof s->opts);
-    else
-        il_opt_init(s->task->opts, s->opts);
-    return il_opt_parse(s->task->opts, s->opts, opts, name, err);
-}
-
 /* "ols, ridge alpha=0.1, gd@10" */
 static il_status find_algos(setting *s, const char *text, il_error *err)
 {
-    while (text && *text) {
-        char item[IL_TEXT];
-        text += strspn(text, " ");
-        size_t length = strcspn(text, ",");
-        if (length >= sizeof item || s->n_algos == MOST)
-            return il_fail(err, IL_ECONFIG,
-                           "against: at most %d algorithms of %d characters", MOST,
-                           IL_TEXT - 1);
-        snprintf(item, sizeof item, "%.*s", (int)length, text);
-        text += length + (text[length] == ',');
+    char item[IL_TEXT];
+    while (text && il_item_next(item, &text, ",")) {
+        if (s->n_algos == MOST)
+            return il_fail(err, IL_ECONFIG, "against: at most %d algorithms", MOST);
         snprintf(s->names[s->n_algos], IL_TEXT, "%s", item);
         char *at = strchr(item, '@'), *end;
         s->steps[s->n_algos] = -1;
@@ -173,7 +140,7 @@ static il_status find(setting *s, const il_model *model, const il_eval_options *
                        "points = %d is more than the model's n_positions = %d", points,
                        c->model.n_positions);
     IL_TRY(find_loops(s, o, err));
-    IL_TRY(find_task(s, c, o->task, err));
+    IL_TRY(il_task_parse(&s->task, s->opts, o->task, c, err));
     if (c) IL_TRY(check_answers(s, err));
     return find_algos(s, o->against, err);
 }
@@ -181,12 +148,10 @@ static il_status find(setting *s, const il_model *model, const il_eval_options *
 static il_status draw(setting *s, const il_eval_options *o, il_error *err)
 {
     int dim = s->model ? s->model->config.model.n_dims : s->dims;
-    IL_TRY(il_batch_new_outs(&s->batch, given(o->prompts, 1280), s->points, dim,
-                             il_task_outs(s->task, s->opts, dim), err));
     il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL };
-    IL_TRY(il_batch_draw(s->batch, s->task, s->opts, o->shift, s->dims, at, err));
     s->scale = il_task_scale(s->task, s->opts, s->dims);
-    return IL_OK;
+    return il_batch_new_drawn(&s->batch, s->task, s->opts, o->shift,
+                              given(o->prompts, 1280), s->points, dim, s->dims, at, err);
 }
 
 static void tear_down(setting *s)
@@ -278,13 +243,6 @@ static il_status measure(errors *to, const setting *s, const il_algo *algo, int 
     return IL_OK;
 }
 
-static double mean(const double *e, int B)
-{
-    double sum = 0;
-    for (int b = 0; b < B; b++) sum += e[b];
-    return sum / B;
-}
-
 /* ---- tables ---------------------------------------------------------------------------------------------- */
 
 /* Columns: points, loop or k, those of a model if there is one, one for each algorithm; all rows. */
@@ -298,9 +256,8 @@ static il_status new_table(il_table **table, const setting *s, il_error *err)
                                        : "points",
                         err));
     IL_TRY(il_table_set_caption(*table, il_task_metric(s->task), err));
-    const char *cols[] = { first, "model", "model_low", "model_high" };
-    for (int i = 0; i < (s->model ? IL_COUNT(cols) : 1); i++)
-        IL_TRY(il_table_add_col(*table, cols[i], 0, err));
+    IL_TRY(il_table_add_cols(*table, first, err));
+    if (s->model) IL_TRY(il_table_add_cols(*table, "model model_low model_high", err));
     for (int i = 0; i < s->n_algos; i++)
         IL_TRY(il_table_add_col(*table, s->names[i], 0, err));
     for (int row = 0; row < rows; row++) {
@@ -318,7 +275,7 @@ static il_status new_table(il_table **table, const setting *s, il_error *err)
 static int set_mean(il_table *table, int row, int col, const double *e, int B,
                     const uint64_t *band)
 {
-    double cell[3] = { mean(e, B), 0, 0 };
+    double cell[3] = { il_mean(e, B), 0, 0 };
     int bad = 0;
     for (int b = 0; b < B; b++) bad += !isfinite(e[b]);
     if (band) il_bootstrap_mean(e, B, *band, &cell[1], &cell[2]);
@@ -345,11 +302,16 @@ static il_status fill_model(il_table *table, const setting *s, errors *to, il_er
         bad +=
             set_mean(table, row, COL_MODEL, to->e + (size_t)row * (size_t)B, B, &s->seed);
     if (!bad) return IL_OK;
+    const char *range = s->model->config.model.family != IL_BUILT
+                            ? ""
+                            : "; these prompts are outside the range that the model was "
+                              "built for, which the constants in its program set "
+                              "(`innerloop show MODEL`)";
     return il_table_note(
         table, err,
-        "%d of %lld errors of the model are no finite number: where one is none, there is "
-        "no mean and no band",
-        bad, (long long)rows * B);
+        "%d of %lld errors of the model are no finite number: where one is "
+        "none, there is no mean and no confidence interval%s",
+        bad, (long long)rows * B, range);
 }
 
 /* By loops, an iteration whose steps were not given has a step in every row while it has steps;
@@ -378,14 +340,13 @@ static il_status check_classes(const setting *s, il_error *err)
 {
     int classes = il_task_classes(s->task, s->opts);
     if (s->by_loops || s->n_algos || !s->model)
-        return il_fail(
-            err, IL_ECONFIG,
-            "%s asks for classes: its model is measured by position, and without "
-            "algorithms that answer with numbers",
-            s->task->name);
+        return il_fail(err, IL_ECONFIG,
+                       "%s is a token-id task: evaluate it with a model, by points, and "
+                       "without algorithms",
+                       s->task->name);
     if (il_model_classes(s->model) != classes)
-        return il_fail(err, IL_ECONFIG, "the task has %d classes and the model %d", classes,
-                       il_model_classes(s->model));
+        return il_fail(err, IL_ECONFIG, "the task has %d token ids and the model %d",
+                       classes, il_model_classes(s->model));
     return IL_OK;
 }
 
@@ -428,11 +389,7 @@ static il_status evaluate(const il_model *model, const il_eval_options *o, il_ev
     if (!status && !classes && !outline) status = fill(table, &s, err);
     if (!status && model && !outline) status = note_beyond(table, &s, err);
     tear_down(&s);
-    if (status == IL_OK)
-        *out = table;
-    else
-        il_table_free(table);
-    return status;
+    return il_table_hand_over(out, table, status);
 }
 
 il_status il_eval_outline(il_table **table, const il_model *model,

@@ -43,6 +43,13 @@ il_status il_eval_outline(il_table **table, const il_model *model,
 
 /* ---- what it is made of (private) --------------------------------------------------------------- */
 
+static inline double il_mean(const double *x, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += x[i];
+    return sum / n;
+}
+
 /* A note in a table when a model is no better than a baseline that ignores the prompt: e (points, B) are its
  * errors at the batch's last `points` points, `unit` is what one squared error counts. */
 il_status il_note_worth(il_table *table, const il_task *task, const il_batch *batch,

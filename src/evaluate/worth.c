@@ -12,21 +12,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-static double mean(const double *e, int B)
-{
-    double sum = 0;
-    for (int b = 0; b < B; b++) sum += e[b];
-    return sum / B;
-}
-
 /* Is the model no better? 0 also where an error is not finite. d (B): scratch. */
 static int no_better(const double *e, const double *z, double *d, int B, uint64_t seed)
 {
     double low, high;
     for (int b = 0; b < B; b++) d[b] = z[b] - e[b];
-    if (!isfinite(mean(d, B)) || !(mean(z, B) > 0)) return 0;
+    if (!isfinite(il_mean(d, B)) || !(il_mean(z, B) > 0)) return 0;
     il_bootstrap_mean(d, B, seed, &low, &high);
-    return low <= 0.02 * mean(z, B);
+    return low <= 0.02 * il_mean(z, B);
 }
 
 /* ---- numbers and signs ------------------------------------------------------------------------- */
@@ -89,7 +82,7 @@ il_status il_note_worth(il_table *table, const il_task *task, const il_batch *ba
         means(room, z, e, points, &a);
         worthless = no_better(room, z, z + B, (int)B, seed);
     }
-    double error = mean(room, (int)B), blind_is = mean(z, (int)B);
+    double error = il_mean(room, (int)B), blind_is = il_mean(z, (int)B);
     free(room);
     if (!worthless) return IL_OK;
     const char *answer = a.signs ? "the commoner sign" : "zero";
@@ -118,11 +111,11 @@ il_status il_note_prior(il_table *table, const il_batch *batch, int classes,
     for (size_t i = 0; i < n; i++)
         if (batch->y[i] >= 0) z[i / N] -= log(count[(int)batch->y[i]] / asked);
     int worthless = no_better(loss, z, d, B, seed);
-    double nats = mean(loss, B) * B / asked, prior = mean(z, B) * B / asked;
+    double nats = il_mean(loss, B) * B / asked, prior = il_mean(z, B) * B / asked;
     free(room);
     if (!worthless) return IL_OK;
     return il_table_note(table, err,
-                         "the model is no better here than the frequencies of the classes: "
-                         "it loses %s nats an answer, and they lose %s",
+                         "the model is no better here than the frequencies of the token "
+                         "ids: it loses %s nats an answer, and they lose %s",
                          il_digits_short(nats).text, il_digits_short(prior).text);
 }

@@ -8,7 +8,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { MOST_LAGS = 62, MOST_KEY = 64, MOST_HORIZON = 168, MOST_PERIOD = 10080 };
 
@@ -101,23 +100,22 @@ static const il_forecaster_kind *find(const char *name, il_error *err)
         names[i] = kinds[i]->name;
         if (!strcmp(names[i], name)) return kinds[i];
     }
-    const char *near = il_nearest(name, names, IL_COUNT(kinds));
-    il_fail(err, IL_ECONFIG, "there is no forecaster '%s'; %s%s%s", il_show(name).text,
-            near ? "did you mean '" : "there are persistence, seasonal, ar, nlms and naive",
-            near ? near : "", near ? "'?" : "");
+    il_fail(err, IL_ECONFIG, "there is no forecaster '%s'%s", il_show(name).text,
+            il_advise(name, names, IL_COUNT(kinds),
+                      "; there are persistence, seasonal, ar, nlms and naive")
+                .text);
     return NULL;
 }
 
 /* The model if there is one, the mesa-layer, then those named in options.against, none twice. */
 static il_status choose(il_forecast *f, il_error *err)
 {
-    char list[IL_TEXT], *rest = list, *word;
+    char word[IL_TEXT];
+    const char *list = f->o.against;
     if (f->model) f->kind[f->M++] = &il_forecaster_model;
     f->kind[f->M++] = kinds[0];
-    memcpy(list, f->o.against, sizeof list);
-    while ((word = strsep(&rest, ", "))) {
+    while (il_item_next(word, &list, ", ")) {
         int twice = 0;
-        if (!*word) continue;
         const il_forecaster_kind *kind = find(word, err);
         if (!kind) return IL_ECONFIG;
         if (kind == &il_forecaster_model && !f->model)
@@ -266,13 +264,6 @@ int il_forecast_horizon(const il_forecast *f) { return f ? f->H : 0; }
 
 /* ---- a step --------------------------------------------------------------------------------------------- */
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static il_forecaster_run run_of(const il_forecast *f)
 {
     return (il_forecaster_run){ f->o.forget, f->o.ridge, f->work, f->model };
@@ -322,10 +313,10 @@ static void learn(il_forecast *f, int c, int64_t s, int h, double y)
     if ((double)(s - (f->o.lags - 1)) < f->born[c])
         return; /* a key of rows that never were */
     for (int m = 0; m < f->M; m++) {
-        double start = f->M > 1 ? now() : 0;
+        double start = f->M > 1 ? il_seconds() : 0;
         if (f->kind[m]->learn)
             f->kind[m]->learn(&run, f->state[m] + at * f->state_size[m], &sample, y);
-        if (f->M > 1) f->seconds[m] += now() - start;
+        if (f->M > 1) f->seconds[m] += il_seconds() - start;
     }
 }
 
@@ -352,10 +343,10 @@ static void look_ahead(il_forecast *f, int c, int64_t t, int h, il_forecast_valu
     il_forecaster_run run = run_of(f);
     il_sample sample = il_forecast_sample(f, c, t, h);
     for (int m = 0; m < f->M; m++) {
-        double start = f->M > 1 ? now() : 0;
+        double start = f->M > 1 ? il_seconds() : 0;
         made[m] = f->kind[m]->answer(
             &run, f->state[m] ? f->state[m] + at * f->state_size[m] : NULL, &sample);
-        if (f->M > 1) f->seconds[m] += now() - start;
+        if (f->M > 1) f->seconds[m] += il_seconds() - start;
     }
     made[0] = sane(f->values + c, made[0]);
     double r80 = reach(f->errors + at, 0.8), r95 = reach(f->errors + at, 0.95);
@@ -385,7 +376,7 @@ il_status il_forecast_step(il_forecast *f, const double *y, il_forecast_value *o
     static const il_forecast_value nothing = { NAN, NAN, NAN, NAN, NAN };
     IL_TRY(check_row(f, y, err));
     int64_t t = (int64_t)*f->rows;
-    double start = now();
+    double start = il_seconds();
     for (int c = 0; c < f->C; c++)
         for (int h = 1; h <= f->H && f->born[c] >= 0 && (double)(t - h) >= f->born[c]; h++)
             if (!isnan(y[c])) learn(f, c, t - h, h, y[c]);
@@ -399,7 +390,7 @@ il_status il_forecast_step(il_forecast *f, const double *y, il_forecast_value *o
                 look_ahead(f, c, t, h, answer);
         }
     *f->rows += 1;
-    f->all_seconds += now() - start;
+    f->all_seconds += il_seconds() - start;
     f->timed++;
     return IL_OK;
 }

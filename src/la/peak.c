@@ -8,7 +8,6 @@
 #include "la/amx.h"
 
 #include <math.h>
-#include <time.h>
 
 #if defined __x86_64__
 #include <immintrin.h>
@@ -77,13 +76,6 @@ static void run_piece(void *context, int i, int worker)
     c->sink = c->run();
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static double measure(chain c, int threads)
 {
     if (!c.run) return NAN;
@@ -91,9 +83,9 @@ static double measure(chain c, int threads)
     int had = il_threads(), pieces = PIECES * threads;
     il_threads_set(threads, NULL);
     for (int sample = 0; sample < SAMPLES; sample++) {
-        double start = now();
+        double start = il_seconds();
         il_parallel(pieces, run_piece, &c);
-        best = fmin(best, now() - start);
+        best = fmin(best, il_seconds() - start);
     }
     il_threads_set(had, NULL);
     return (double)pieces * TIMES * CHAINS * c.flop / best * 1e-9;

@@ -127,8 +127,7 @@ static il_status find_direction(algorithm *a, il_error *err)
             depth ? form == IL_FORM_NORM : form == IL_FORM_MAP || form == IL_FORM_PICK;
         if (!found || depth > 1)
             return il_fail(err, IL_ECONFIG,
-                           "by: the model's end is no linear read-out, so nothing says "
-                           "where an answer would be written");
+                           "by: patching an algorithm's answer needs a model whose output is a linear read-out, after one norm at most; this one's is not");
         spread(a->direction, m, op);
         slot = op->in[0];
     }
@@ -309,8 +308,7 @@ static il_status check_hook(const algorithm *a, const il_observe_hook *p, int *w
     if (!p->layer)
         return il_fail(
             err, IL_ECONFIG,
-            "by: an algorithm's step is written into the stream or a register of "
-            "it, and %s is neither",
+            "by: %s is neither the residual stream nor one of its registers, and only there an algorithm's iterate can be patched",
             p->name.text);
     for (int c = p->at; c < p->at + p->columns; c++)
         gg += a->direction[c] * a->direction[c];
@@ -318,8 +316,7 @@ static il_status check_hook(const algorithm *a, const il_observe_hook *p, int *w
     if (gg > 0 || *weights) return IL_OK;
     return il_fail(
         err, IL_ECONFIG,
-        "by: the model's end does not read %s, and it is not as wide as an input, "
-        "so neither an answer nor weights can be written there",
+        "by: %s cannot be patched: the read-out does not depend on it, so it has no place for an answer, and its width is not n_dims, so it has none for w",
         p->name.text);
 }
 

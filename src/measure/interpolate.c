@@ -10,7 +10,7 @@
  * run kept (training.keep_every_steps) is measured as it is, with its products averaged with the
  * construction's, and as its own block means. Columns: step, trained, interpolated, compressed.
  *
- * Source: von Oswald et al. 2024, arXiv:2309.05858, figure 4A, 4B (halfway; there the model is trained a
+ * Source: von Oswald et al. 2023, arXiv:2309.05858, figure 4A, 4B (halfway; there the model is trained a
  * second time from the same weights on the same data, which here gives the same run); here also the whole
  * line.
  */
@@ -70,8 +70,7 @@ static il_status mix_weights(il_model **out, const il_model *a, const il_model *
     if (!same_weights(a, b))
         return il_fail(
             err, IL_ECONFIG,
-            "interpolate: the two models have other weights; models of the same "
-            "plan can be mixed, or of linear attention alone with as many layers");
+            "interpolate: the two models have weights of different shapes; both must have the same plan, or be linear attention only with equally many layers");
     IL_TRY(blank(out, a, err));
     for (size_t i = 0; i < a->plan.n_weights; i++)
         (*out)->weights[i] = (il_real)((1 - weight) * (double)a->weights[i] +
@@ -91,8 +90,7 @@ static il_status mix(il_model **out, const il_model *a, const il_model *b, doubl
         b->config.model.tokens != a->config.model.tokens)
         return il_fail(
             err, IL_ECONFIG,
-            "interpolate: the two models read other tokens: %s of %d dimensions, "
-            "and %s of %d",
+            "interpolate: the two models use different tokens: model.tokens = %s with n_dims = %d, and %s with %d",
             il_model_layout(a)->name, a->config.model.n_dims, il_model_layout(b)->name,
             b->config.model.n_dims);
     if (a->config.model.family == IL_STACK &&
@@ -153,7 +151,7 @@ static il_status by_checkpoint(il_table *table, const options *o, const il_measu
                                 err));
     if (!folder)
         return il_fail(err, IL_ECONFIG,
-                       "interpolate: by checkpoint wants the folder of the run in `run`");
+                       "interpolate: by = checkpoint needs `run`, the folder of the run");
     IL_TRY(il_model_new(&start, c, err));
     il_status status = set_row(table, 0, o, start, model->model, err);
     il_model_free(start);
@@ -194,7 +192,7 @@ static il_status outline(il_table *table, const void *opt, const il_measured *mo
     if (o->by == BY_WEIGHT) return outline_weights(table, model, n, err);
     if (n != 1)
         return il_fail(err, IL_ECONFIG,
-                       "interpolate measures one model by checkpoint, not %d", n);
+                       "interpolate: by = checkpoint takes one model, not %d", n);
     IL_TRY(il_observe_product_shape_of(&shape, model->model, err));
     IL_TRY(il_table_add_cols(table, "step trained interpolated compressed", err));
     int every = model->config->training.keep_every_steps,

@@ -23,15 +23,9 @@ static il_status check_shift(const char *text, il_error *err)
 
 static il_status check_data(const char *text, il_error *err)
 {
-    for (int more = 1; more;) {
-        char word[IL_TEXT];
-        text += strspn(text, " ");
-        size_t size = strcspn(text, ",");
-        snprintf(word, sizeof word, "%.*s", (int)size, text);
+    char word[IL_TEXT];
+    while (il_item_next(word, &text, ","))
         if (strcmp(word, "isotropic")) IL_TRY(check_shift(word, err));
-        more = text[size] == ',';
-        text += size + (size_t)more;
-    }
     return IL_OK;
 }
 
@@ -43,22 +37,15 @@ static il_status check_family(const char *text, il_error *err)
         names[n] = il_explain_family_at(n)->name;
         if (!strcmp(names[n], text)) return IL_OK;
     }
-    const char *near = il_nearest(text, names, n);
-    return il_fail(err, IL_ECONFIG, "there is no family '%s'%s%s%s", il_show(text).text,
-                   near ? "; did you mean '" : "; docs/explain.md lists them",
-                   near ? near : "", near ? "'?" : "");
+    return il_fail(err, IL_ECONFIG, "there is no family '%s'%s", il_show(text).text,
+                   il_advise(text, names, n, "; docs/explain.md lists them").text);
 }
 
 static il_status check_targets(const char *text, il_error *err)
 {
-    while (*(text += strspn(text, " ,"))) {
-        char name[IL_TEXT];
-        il_target target;
-        size_t size = strcspn(text, " ,");
-        snprintf(name, sizeof name, "%.*s", (int)size, text);
-        IL_TRY(il_target_find(&target, name, err));
-        text += size;
-    }
+    char name[IL_TEXT];
+    il_target target;
+    while (il_item_next(name, &text, " ,")) IL_TRY(il_target_find(&target, name, err));
     return IL_OK;
 }
 

@@ -22,10 +22,10 @@ il_status il_measure_find(const il_measure_kind **kind, const char *name, il_err
         *kind = kinds[i];
         if (!strcmp(name, names[i])) return IL_OK;
     }
-    const char *near = il_nearest(name, names, IL_COUNT(kinds));
-    return il_fail(err, IL_EUSAGE, "there is no measure '%s'%s%s%s", il_show(name).text,
-                   near ? "; did you mean '" : "; innerloop list measures has them all",
-                   near ? near : "", near ? "'?" : "");
+    return il_fail(
+        err, IL_EUSAGE, "there is no measure '%s'%s", il_show(name).text,
+        il_advise(name, names, IL_COUNT(kinds), "; innerloop list measures has them all")
+            .text);
 }
 
 /* ---- outlines --------------------------------------------------------------------------------- */
@@ -78,13 +78,24 @@ void il_measure_set(il_table *table, int row, const double *numbers, int n)
 
 /* ---- tables ------------------------------------------------------------------------------------- */
 
+il_status il_measure_look(il_table *table, const il_measured *model,
+                          const il_explain_options *ask, const void *opts,
+                          il_measure_look_fn *look, il_error *err)
+{
+    il_observation s;
+    il_status status = il_observation_begin(&s, model->model, ask, err);
+    if (!status) status = look(&s, table, opts, err);
+    if (!status) status = il_observation_note(&s, table, err);
+    il_observation_free(&s);
+    return status;
+}
+
 static il_status check_models(const il_measure_kind *kind, int n, il_error *err)
 {
     if (n >= kind->least && n <= kind->most) return IL_OK;
     if (!kind->most) return il_fail(err, IL_ECONFIG, "%s measures no model", kind->name);
     if (kind->most == 1)
-        return il_fail(err, IL_ECONFIG,
-                       "%s measures one model, not %d; name it in `models`", kind->name, n);
+        return il_fail(err, IL_ECONFIG, "%s measures one model, not %d", kind->name, n);
     return il_fail(err, IL_ECONFIG, "%s measures %d to %d models, not %d", kind->name,
                    kind->least, kind->most, n);
 }
@@ -105,11 +116,7 @@ il_status il_measure_outline(il_table **out, const il_measure_kind *kind, const 
     il_table *table;
     IL_TRY(il_table_new(&table, name, err));
     il_status status = outline(table, kind, opts, model, n, err);
-    if (status)
-        il_table_free(table);
-    else
-        *out = table;
-    return status;
+    return il_table_hand_over(out, table, status);
 }
 
 il_status il_measure_table(il_table **out, const il_measure_kind *kind, const void *opts,
@@ -117,12 +124,10 @@ il_status il_measure_table(il_table **out, const il_measure_kind *kind, const vo
 {
     il_table *table;
     IL_TRY(il_measure_outline(&table, kind, opts, model, n, name, err));
-    il_status status = kind->fill(table, opts, model, n, err);
-    if (status)
-        il_table_free(table);
-    else
-        *out = table;
-    return status;
+    il_status status = kind->look
+                           ? il_measure_look(table, model, opts, opts, kind->look, err)
+                           : kind->fill(table, opts, model, n, err);
+    return il_table_hand_over(out, table, status);
 }
 
 /* ---- settings ------------------------------------------------------------------------------------- */
@@ -149,10 +154,8 @@ static il_status check_setting(const il_measure_kind *kind, const char *setting,
     int n = 0;
     for (o = kind->opts; o && o->type != IL_OPT_END && n < IL_COUNT(names); o++)
         names[n++] = o->name;
-    const char *near = il_nearest(name, names, n);
-    return il_fail(err, IL_EUSAGE, "%s has no option '%s'%s%s%s", kind->name,
-                   il_show(name).text, near ? "; did you mean '" : "", near ? near : "",
-                   near ? "'?" : "");
+    return il_fail(err, IL_EUSAGE, "%s has no option '%s'%s", kind->name,
+                   il_show(name).text, il_advise(name, names, n, "").text);
 }
 
 static il_status measure(il_table **table, const il_measure_kind *kind,
@@ -172,11 +175,7 @@ static il_status measure(il_table **table, const il_measure_kind *kind,
     if (!status && !*il_table_caption(t))
         status = il_table_set_caption(t, kind->summary, err);
     free(opts);
-    if (status)
-        il_table_free(t);
-    else
-        *table = t;
-    return status;
+    return il_table_hand_over(table, t, status);
 }
 
 il_status il_measure(il_table **table, const char *name, const il_model *const *models,

@@ -23,6 +23,10 @@ typedef struct {
 
 enum { IL_MEASURE_MODELS = 24 }; /* at most, of one measure */
 
+/* Fills an outlined table from a model whose layers are known and whose prompts can be drawn. */
+typedef il_status il_measure_look_fn(il_observation *subject, il_table *table,
+                                     const void *opts, il_error *err);
+
 typedef struct {
     const char *name, *summary;
     const il_opt *opts;
@@ -38,6 +42,8 @@ typedef struct {
     /* Measures models 0..n-1 and fills the outlined table. */
     il_status (*fill)(il_table *table, const void *opts, const il_measured *model, int n,
                       il_error *err);
+    /* Or looks into one model: il_measure_look, where `opts` begin with an il_explain_options. */
+    il_measure_look_fn *look;
 } il_measure_kind;
 
 #define IL_MEASURE(name) extern const il_measure_kind il_measure_##name;
@@ -85,9 +91,7 @@ void il_measure_set(il_table *table, int row, const double *numbers, int n);
 /* Runs `look` on the prompts that `ask` says, and notes when they leave what the model was trained on. */
 il_status il_measure_look(il_table *table, const il_measured *model,
                           const il_explain_options *ask, const void *opts,
-                          il_status (*look)(il_observation *subject, il_table *table,
-                                            const void *opts, il_error *err),
-                          il_error *err);
+                          il_measure_look_fn *look, il_error *err);
 
 /* Prompts of a task, as in "noisy_linear_regression noise_std=1", that an evaluation with the same
  * seed draws too; and the options of a measure that has them as `of`. */

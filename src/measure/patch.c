@@ -151,14 +151,6 @@ static il_status outline(il_table *table, const void *opt, const il_measured *mo
         err);
 }
 
-static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,
-                      il_error *err)
-{
-    const options *o = opt;
-    (void)n;
-    return il_measure_look(table, model, &o->ask, o, look, err);
-}
-
 const il_measure_kind il_measure_patch = {
     .name = "patch",
     .summary =
@@ -169,5 +161,5 @@ const il_measure_kind il_measure_patch = {
     .least = 1,
     .most = 1,
     .outline = outline,
-    .fill = fill,
+    .look = look,
 };

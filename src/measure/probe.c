@@ -6,7 +6,7 @@
  * target (NAME_control), and the same probe on a model of the same recipe with its first weights
  * (NAME_untrained), which shows how much of the score is due to the probe alone.
  * Or by the protocol of von Oswald et al. (probe_mesa.c).
- * Sources: Yang et al. 2023, arXiv:2311.12424; von Oswald et al. 2024, arXiv:2309.05858; Hewitt & Liang
+ * Sources: Yang et al. 2023, arXiv:2311.12424; von Oswald et al. 2023, arXiv:2309.05858; Hewitt & Liang
  * 2019, arXiv:1909.03368 (controls).
  */
 #include "measure/probing.h"
@@ -28,7 +28,7 @@ static const il_opt opts[] = {
     IL_MEASURE_KEY(BOOL, pool, 0, 0, 1,
                    "reads all tokens, under learnt weights of their positions", NULL),
     IL_MEASURE_KEY(CHOICE, protocol, CONTROLS, 0, 1,
-                   "errors as shares beside two controls, or as in von Oswald et al. 2024: "
+                   "errors as shares beside two controls, or as in von Oswald et al. 2023: "
                    "half the squared error, a column for each number of examples",
                    "controls|mesa"),
     IL_MEASURE_KEY(CHOICE, from, 0, 0, 1,
@@ -53,14 +53,11 @@ typedef struct {
 
 static il_status find_targets(asked *a, const char *text, il_error *err)
 {
-    while (*(text += strspn(text, " ,"))) {
-        char name[IL_TEXT];
-        size_t n = strcspn(text, " ,");
-        snprintf(name, sizeof name, "%.*s", (int)il_min((int)n, IL_TEXT - 1), text);
+    char name[IL_TEXT];
+    while (il_item_next(name, &text, " ,")) {
         if (a->n == TARGETS)
             return il_fail(err, IL_ECONFIG, "a probe has at most %d targets", TARGETS);
         IL_TRY(il_target_find(&a->target[a->n++], name, err));
-        text += n;
     }
     return a->n ? IL_OK : il_fail(err, IL_ECONFIG, "target: no target is named");
 }
@@ -108,7 +105,7 @@ static il_status within_reach(const asked *a, const il_observe_whole *p, il_erro
     for (int i = 0; i < a->n; i++)
         if (a->target[i].past > most)
             return il_fail(err, IL_ECONFIG,
-                           "target: '%s' is before the first of %d examples",
+                           "target: '%s' reaches further back than the %d examples of the prompt",
                            a->target[i].name, most);
     return IL_OK;
 }
@@ -182,7 +179,7 @@ static il_status outline(il_table *table, const void *opt, const il_measured *mo
     (void)n;
     if (o->protocol == MESA) return il_probe_mesa_outline(table, o, model, err);
     if (o->from || o->control)
-        return il_fail(err, IL_ECONFIG, "probe: from and control go with protocol = mesa");
+        return il_fail(err, IL_ECONFIG, "probe: from and control are only allowed with protocol = mesa");
     IL_TRY(find_asked(&a, o, err));
     return columns(table, &a, has_untrained(model->model), err);
 }

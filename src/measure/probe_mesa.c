@@ -6,7 +6,7 @@
  * nothing can read. From the preconditioned input alone, which does not hold the answer, there is one row.
  *
  * Prompts whose preconditioned input is longer than two deviations above the mean are left out.
- * Source: von Oswald et al. 2024, arXiv:2309.05858, figures 4E, 4F, 6, 24, 25; fitted and scored
+ * Source: von Oswald et al. 2023, arXiv:2309.05858, figures 4E, 4F, 6, 24, 25; fitted and scored
  * on the same 256 prompts there.
  */
 #include "measure/probing.h"
@@ -42,7 +42,7 @@ static il_status find_positions(job *j, il_error *err)
         long k = strtol(text, &end, 10);
         if (end == text || k < 1 || k >= N || j->P == MOST_AT)
             return il_fail(err, IL_ECONFIG,
-                           "examples: '%s' is not at most %d numbers from 1 to %d",
+                           "examples: at '%s': at most %d numbers of examples are allowed, each from 1 to %d",
                            il_show(text).text, MOST_AT, N - 1);
         j->tokens[j->P] = il_model_tokens(j->model, (int)k);
         j->examples[j->P++] = (int)k;
@@ -85,10 +85,9 @@ static il_status draw(job *j, sample *to, uint64_t seed, il_error *err)
     const il_task *task = il_task_find(c->training.task_name);
     int B = j->prompts, D = c->model.n_dims;
     il_draw at = { .seed = seed, .stream = IL_STREAM_EVAL };
-    IL_TRY(il_batch_new_outs(&to->batch, B, c->training.curriculum.points.end, D,
-                             il_task_outs(task, c->training.task_opts, D), err));
-    IL_TRY(il_batch_draw(to->batch, task, c->training.task_opts, NULL,
-                         c->training.curriculum.dims.end, at, err));
+    IL_TRY(il_batch_new_drawn(&to->batch, task, c->training.task_opts, NULL, B,
+                              c->training.curriculum.points.end, D,
+                              c->training.curriculum.dims.end, at, err));
     j->Z = il_target_outs(&j->pre, to->batch);
     to->kept = malloc((size_t)j->P * (size_t)B);
     to->pre = malloc(sizeof *to->pre * (size_t)j->P * (size_t)B * (size_t)j->Z);

@@ -110,14 +110,6 @@ static il_status look(il_observation *s, il_table *t, const void *opt, il_error 
     return status;
 }
 
-static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,
-                      il_error *err)
-{
-    const options *o = opt;
-    (void)n;
-    return il_measure_look(table, model, &o->ask, o, look, err);
-}
-
 const il_measure_kind il_measure_sensitivity = {
     .name = "sensitivity",
     .summary =
@@ -128,5 +120,5 @@ const il_measure_kind il_measure_sensitivity = {
     .least = 1,
     .most = 1,
     .outline = il_outline_open, /* its columns depend on the task */
-    .fill = fill,
+    .look = look,
 };

@@ -60,10 +60,8 @@ static il_status set_best(il_table *t, const il_explain_matches *all, const char
             }
     }
     if (some) return IL_OK;
-    const char *near = il_nearest(family, names, n);
-    return il_fail(err, IL_ECONFIG, "there are no steps of '%s'%s%s%s",
-                   il_show(family).text, near ? "; did you mean '" : "", near ? near : "",
-                   near ? "'?" : "");
+    return il_fail(err, IL_ECONFIG, "there are no steps of '%s'%s", il_show(family).text,
+                   il_advise(family, names, n, "").text);
 }
 
 static il_status look(il_observation *s, il_table *t, const void *opt, il_error *err)
@@ -100,14 +98,6 @@ static il_status outline(il_table *table, const void *opt, const il_measured *mo
     return IL_OK;
 }
 
-static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,
-                      il_error *err)
-{
-    const options *o = opt;
-    (void)n;
-    return il_measure_look(table, model, &o->ask, o, look, err);
-}
-
 const il_measure_kind il_measure_similarity = {
     .name = "similarity",
     .summary = "similarity of errors with every step of every family of algorithms",
@@ -116,5 +106,5 @@ const il_measure_kind il_measure_similarity = {
     .least = 1,
     .most = 1,
     .outline = outline,
-    .fill = fill,
+    .look = look,
 };

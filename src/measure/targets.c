@@ -164,10 +164,9 @@ il_status il_target_find(il_target *t, const char *name, il_error *err)
         int least = kinds[i].fill == fill_label; /* label0 would be the query's own y_k */
         if (!*end && past >= least && past < 65536) return IL_OK;
     }
-    const char *near = il_nearest(name, names, IL_COUNT(kinds));
-    return il_fail(err, IL_ECONFIG, "a probe has no target '%s'%s%s%s", il_show(name).text,
-                   near ? "; did you mean '" : "; try answer, least_squares or xty",
-                   near ? near : "", near ? "'?" : "");
+    return il_fail(
+        err, IL_ECONFIG, "a probe has no target '%s'%s", il_show(name).text,
+        il_advise(name, names, IL_COUNT(kinds), "; try answer, least_squares or xty").text);
 }
 
 int il_target_outs(const il_target *t, const il_batch *batch)

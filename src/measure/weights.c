@@ -33,10 +33,10 @@ static il_status outline(il_table *table, const void *opt, const il_measured *mo
     const il_weights_form *form = forms[o->each];
     if (n > form->most)
         return il_fail(err, IL_ECONFIG,
-                       "weights measures one model by head, block or value, not %d", n);
+                       "weights: each = head, block or value takes one model, not %d", n);
     if (o->to && o->each > IL_BY_BLOCK)
         return il_fail(err, IL_ECONFIG,
-                       "weights: `to` goes with a row for each head or block");
+                       "weights: `to` needs each = head or each = block");
     IL_TRY(il_table_add_cols(table, form->columns, err));
     if (o->to) IL_TRY(il_table_add_cols(table, "to", err));
     return form->outline(table, model, n, err);

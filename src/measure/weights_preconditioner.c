@@ -93,9 +93,7 @@ static il_status check(const il_measured *model, const il_observe_product_shape 
     if (!il_model_layout(model->model)->last || s->C != d + 1 || s->heads != 1)
         return il_fail(
             err, IL_ECONFIG,
-            "%s: a preconditioner is read of one head on columns (x, y) that are "
-            "the stream: model.tokens = columns, model.read_in = none, "
-            "model.n_embd = model.n_dims + 1",
+            "%s: a preconditioner is read off one head on tokens (x, y) that are themselves the residual stream: model.n_head = 1, model.tokens = columns, model.read_in = none, model.n_embd = model.n_dims + 1",
             il_measured_name(model));
     if (d > D)
         return il_fail(err, IL_ECONFIG, "%s: more than %d dimensions",

@@ -181,8 +181,7 @@ static il_status place_columns(look *k, const char *text, il_error *err)
     }
     if (known) return IL_OK;
     return il_fail(err, IL_ECONFIG,
-                   "to: no register of %s has a name and width of the model's stream (%s "
-                   "and %d more): weights are compared where tokens are the stream",
+                   "to: the streams of the model and of %s share no register (the model has %s and %d more), so their weights cannot be compared; use a model with model.read_in = none",
                    il_show(text).text, own.name[0], own.n - 1);
 }
 

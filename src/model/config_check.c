@@ -115,12 +115,15 @@ il_status il_config_check(const il_config *c, il_error *err)
                        "training.task_name = %s is none; try pairs or columns",
                        layout->name, task->name);
     if (layout->ids != (task->ids != NULL) || (task->ids && c->model.n_dims != 1))
-        return il_fail(
-            err, IL_ECONFIG,
-            "training.task_name = %s %s, so model.tokens = ids and model.n_dims = 1 "
-            "%s; here they are %s and %d",
-            task->name, task->ids ? "is a task of classes" : "is no task of classes",
-            task->ids ? "belong to it" : "are not for it", layout->name, c->model.n_dims);
+        return il_fail(err, IL_ECONFIG,
+                       "training.task_name = %s %s; here model.tokens = %s and "
+                       "model.n_dims = %d",
+                       task->name,
+                       task->ids ? "has token-id prompts and needs model.tokens = ids and "
+                                   "model.n_dims = 1"
+                                 : "has real-valued prompts, which model.tokens = ids does "
+                                   "not read",
+                       layout->name, c->model.n_dims);
     if (c->model.family < IL_STACK && c->model.n_embd % c->model.n_head)
         return il_fail(
             err, IL_ECONFIG,

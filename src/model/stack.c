@@ -15,7 +15,7 @@
  * Tokens of the layout `columns` are not in order: linear blocks then look at all keys at once,
  * with the layout's mask.
  *
- * Sources: von Oswald et al. 2024, arXiv:2309.05858 (LSA-K, mesa, hybrid-mesa, the softmax
+ * Sources: von Oswald et al. 2023, arXiv:2309.05858 (LSA-K, mesa, hybrid-mesa, the softmax
  * transformers without norm or MLP); Ahn et al. 2023, arXiv:2306.00297, and Vladymyrov et al.
  * 2024, arXiv:2402.14180 (linear transformers on columns); von Oswald et al. 2025,
  * arXiv:2506.05233 (MesaNet, and the gates, convolution and norms of its neighbours).
@@ -216,11 +216,9 @@ static il_status find_mixer(const mixer **found, const char *word, il_error *err
         if (il_op_find((*found)->kind)) return IL_OK;
         break;
     }
-    const char *near = il_nearest(word, words, IL_COUNT(mixers));
-    return il_fail(err, IL_ECONFIG, "model.blocks: '%s' mixes no tokens%s%s%s",
-                   il_show(word).text,
-                   near ? "; did you mean '" : "; try softmax or linear", near ? near : "",
-                   near ? "'?" : "");
+    return il_fail(
+        err, IL_ECONFIG, "model.blocks: '%s' mixes no tokens%s", il_show(word).text,
+        il_advise(word, words, IL_COUNT(mixers), "; try softmax or linear").text);
 }
 
 enum { MOST_BLOCKS = 1024 };

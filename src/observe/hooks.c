@@ -91,12 +91,10 @@ static il_status unknown(const il_model *m, const il_registers *parts, const cha
         names[n++] = m->plan.ops[j].name;
         names[n++] = part_of(m->plan.ops[j].name);
     }
-    const char *near = il_nearest(at, names, n);
     return il_fail(err, IL_ECONFIG,
-                   "at: '%s' is no register of the model and no op of its "
-                   "blocks%s%s%s",
-                   il_show(at).text, near ? "; did you mean '" : "", near ? near : "",
-                   near ? "'?" : "; innerloop show lists them");
+                   "at: '%s' is neither a register of the model nor an op of its blocks%s",
+                   il_show(at).text,
+                   il_advise(at, names, n, "; innerloop show lists them").text);
 }
 
 il_status il_observe_hooks_new(il_observe_hooks *to, const il_model *m,

@@ -47,11 +47,10 @@ il_status il_observe_loss(double *loss, const il_model *model, int prompts, uint
     il_batch *batch;
     if (!task || strcmp(task->loss, "mse"))
         return il_fail(err, IL_ECONFIG, "%s has no squared error", c->training.task_name);
-    IL_TRY(il_batch_new_outs(&batch, prompts, c->training.curriculum.points.end, D,
-                             il_task_outs(task, opts, D), err));
     il_draw at = { .seed = seed, .stream = IL_STREAM_EVAL };
-    il_status status = il_batch_draw(batch, task, opts, NULL, dims, at, err);
-    if (!status) status = answer(loss, model, batch, err);
+    IL_TRY(il_batch_new_drawn(&batch, task, opts, NULL, prompts,
+                              c->training.curriculum.points.end, D, dims, at, err));
+    il_status status = answer(loss, model, batch, err);
     if (!status) *loss *= il_task_unit(task) / il_task_scale(task, opts, dims);
     il_batch_free(batch);
     return status;

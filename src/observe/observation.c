@@ -5,26 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static il_status find_task(il_observation *s, il_error *err)
-{
-    const il_config *c = &s->model->config;
-    const char *text = s->o->task ? s->o->task : c->training.task_name;
-    const char *opts = strchr(text, ' ');
-    char name[IL_TEXT];
-    snprintf(name, sizeof name, "%.*s",
-             il_min(IL_TEXT - 1, (int)(opts ? opts - text : (long)strlen(text))), text);
-    s->draw.task = il_task_find(name);
-    if (!s->draw.task)
-        return il_fail(err, IL_ECONFIG, "there is no task '%s'; see the list of tasks",
-                       il_show(name).text);
-    if (!strcmp(name, c->training.task_name))
-        memcpy(s->task_opts, c->training.task_opts, sizeof s->task_opts);
-    else
-        il_opt_init(s->draw.task->opts, s->task_opts);
-    s->draw.task_opts = s->task_opts;
-    return opts ? il_opt_parse(s->draw.task->opts, s->task_opts, opts, name, err) : IL_OK;
-}
-
 static il_status find_sizes(il_observation *s, il_error *err)
 {
     const char *text = s->o->examples;
@@ -58,7 +38,8 @@ static il_status set_up(il_observation *s, il_error *err)
     IL_WITHIN(err, IL_MOST, "prompts queries dims loops", o->prompts, o->queries, o->dims,
               o->loops);
     s->probe = o->reading == IL_READING_PROBE;
-    IL_TRY(find_task(s, err));
+    IL_TRY(il_task_parse(&s->draw.task, s->task_opts, o->task, c, err));
+    s->draw.task_opts = s->task_opts;
     IL_TRY(find_sizes(s, err));
     s->draw.data = o->data ? o->data : "isotropic";
     int sequence = s->draw.task->sequence != NULL;
@@ -92,8 +73,7 @@ static il_status check_prompts(il_observation *s, il_error *err)
         s->points = il_max(s->points, s->draw.sizes[i] + 1);
     if (!s->draw.task->ids) return IL_OK;
     return il_fail(err, IL_ECONFIG,
-                   "models of classes are not read by this analysis; innerloop inspect "
-                   "weights and innerloop eval read them");
+                   "this analysis does not support token-id models (bytes, recall); use innerloop inspect weights or innerloop eval");
 }
 
 il_status il_observation_draw(il_observation *s, il_error *err)
@@ -101,9 +81,7 @@ il_status il_observation_draw(il_observation *s, il_error *err)
     IL_TRY(check_prompts(s, err));
     if (il_task_outs(s->draw.task, s->task_opts, s->draw.dim) > 1)
         return il_fail(err, IL_ECONFIG,
-                       "this asks many queries of the same examples, which %s has none of; "
-                       "for a model of sequences there are innerloop inspect lens, probe, "
-                       "weights, interpolate and sensitivity",
+                       "this analysis needs several queries of each prompt, and the sequences of %s have one; for sequence models use innerloop inspect lens, probe, weights, interpolate or sensitivity",
                        s->draw.task->name);
     return il_observe_prompts_new(&s->prompts, &s->draw, err);
 }
@@ -162,14 +140,13 @@ static il_status draw(il_observe_whole *p, const il_observation *s, int prompts,
     const char *data = strcmp(o->data, "isotropic") ? o->data : NULL;
     il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL, .step = step };
     if (strchr(o->data, ','))
-        return il_fail(err, IL_ECONFIG, "data '%s': one kind is asked at a time here",
+        return il_fail(err, IL_ECONFIG, "data = '%s': only one distribution of inputs is allowed here",
                        il_show(o->data).text);
-    IL_TRY(il_batch_new_outs(&p->batch, prompts, points, o->dim,
-                             il_task_outs(o->task, o->task_opts, o->dim), err));
-    IL_TRY(il_batch_draw(p->batch, o->task, o->task_opts, data, o->dims, at, err));
+    IL_TRY(il_batch_new_drawn(&p->batch, o->task, o->task_opts, data, prompts, points,
+                              o->dim, o->dims, at, err));
     if (p->batch->xq)
         return il_fail(err, IL_ECONFIG,
-                       "data '%s': a shift of the queries alone is not asked here",
+                       "data = '%s': shifts of the queries alone are not supported here; choose one that also shifts the examples",
                        il_show(o->data).text);
     return IL_OK;
 }

@@ -106,13 +106,13 @@ static il_status fill(il_observe_prompts *e, il_observe_cell *cell,
                           ((size_t)D * (size_t)(2 * D + Q + O) + (size_t)(3 * D + Q + O)));
     il_status status = work ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for prompts");
     il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL, .step = o->step };
-    if (!status) status = il_batch_new_outs(&drawn, e->B, cell->n + Q, D, O, err);
     if (!status)
-        status = il_batch_draw(drawn, o->task, o->task_opts, standard ? NULL : cell->data,
-                               o->dims, at, err);
+        status =
+            il_batch_new_drawn(&drawn, o->task, o->task_opts, standard ? NULL : cell->data,
+                               e->B, cell->n + Q, D, o->dims, at, err);
     if (!status && drawn->xq)
         status = il_fail(err, IL_ECONFIG,
-                         "data '%s': a shift of the queries alone cannot be explained with",
+                         "data = '%s': this analysis needs a shift of examples and queries alike, and this one moves the queries alone",
                          cell->data);
     if (!status) status = il_batch_new_outs(&cell->asked, e->B * Q, cell->n + 1, D, O, err);
     for (int b = 0; b < e->B && !status; b++) {
@@ -128,15 +128,9 @@ static il_status fill(il_observe_prompts *e, il_observe_cell *cell,
 /* The i-th of "isotropic,kappa=30"; 0 when there is none */
 static int kind_of_data(char name[IL_TEXT], const char *text, int i)
 {
-    for (; i > 0 && text; i--) {
-        text = strchr(text, ',');
-        if (text) text++;
-    }
-    if (!text) return 0;
-    text += strspn(text, " ");
-    snprintf(name, IL_TEXT, "%.*s", (int)il_min(IL_TEXT - 1, (int)strcspn(text, ",")),
-             text);
-    return 1;
+    while (il_item_next(name, &text, ","))
+        if (i-- == 0) return 1;
+    return 0;
 }
 
 il_status il_observe_prompts_new(il_observe_prompts **out, const il_observe_draw *o,

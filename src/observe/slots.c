@@ -68,17 +68,11 @@ static int layer_of(const il_observe_layers *l, const il_plan *p, int slot)
     return -1;
 }
 
-static il_status add_row(il_table *t, const char *name, int width, const char *part,
+static il_status add_row(il_table *t, const char *name, int width, il_section section,
                          const char *what, int layer, il_error *err)
 {
-    int row = il_table_rows(t);
-    IL_TRY(il_table_add_row(t, err));
-    IL_TRY(il_table_set_text(t, row, 0, name, err));
-    il_table_set(t, row, 1, width);
-    IL_TRY(il_table_set_text(t, row, 2, part, err));
-    IL_TRY(il_table_set_text(t, row, 3, what, err));
-    if (layer >= 0) il_table_set(t, row, 4, layer);
-    return IL_OK;
+    const char *texts[] = { name, part_of(section), what };
+    return il_table_add(t, texts, (double[]){ width, layer >= 0 ? layer : NAN }, err);
 }
 
 static il_status add_slots(il_table *t, const il_plan *p, const il_observe_layers *l,
@@ -92,12 +86,12 @@ static il_status add_slots(il_table *t, const il_plan *p, const il_observe_layer
                            : producer == IL_NONE ? "input"
                                                  : p->ops[producer].kind->name;
         if (is_kept_apart(p, i)) continue;
-        IL_TRY(add_row(t, s->name, s->width, part_of(s->section), what, layer, err));
+        IL_TRY(add_row(t, s->name, s->width, s->section, what, layer, err));
         int heads = producer == IL_NONE ? 0 : patterned_heads(p, &p->ops[producer]);
         if (!heads) continue;
         char name[2 * IL_NAME];
         snprintf(name, sizeof name, "%s%s", s->name, pattern);
-        IL_TRY(add_row(t, name, heads, part_of(s->section), "pattern", -1, err));
+        IL_TRY(add_row(t, name, heads, s->section, "pattern", -1, err));
     }
     return IL_OK;
 }
@@ -105,12 +99,6 @@ static il_status add_slots(il_table *t, const il_plan *p, const il_observe_layer
 il_status il_model_slots(il_table **table, const il_model *m, il_error *err)
 {
     IL_GIVEN(err, "table model", table, m);
-    static const struct {
-        const char *name;
-        int is_text;
-    } columns[] = {
-        { "name", 1 }, { "width", 0 }, { "part", 1 }, { "what", 1 }, { "layer", 0 }
-    };
     il_table *t;
     il_observe_layers *layers = NULL;
     IL_TRY(il_table_new(&t, "slots", err));
@@ -118,15 +106,10 @@ il_status il_model_slots(il_table **table, const il_model *m, il_error *err)
         il_observe_layers_new(&layers, m, 0, NULL); /* some models have none */
     if (status == IL_ECONFIG) status = IL_OK;
     if (status) il_fail(err, status, "out of memory for the names of slots");
-    for (int c = 0; c < IL_COUNT(columns) && !status; c++)
-        status = il_table_add_col(t, columns[c].name, columns[c].is_text, err);
+    if (!status) status = il_table_add_cols(t, "name$ width part$ what$ layer", err);
     if (!status) status = add_slots(t, &m->plan, layers, err);
     il_observe_layers_free(layers);
-    if (status)
-        il_table_free(t);
-    else
-        *table = t;
-    return status;
+    return il_table_hand_over(table, t, status);
 }
 
 static il_status unknown(const il_model *m, const char *name, il_error *err)
@@ -136,11 +119,9 @@ static il_status unknown(const il_model *m, const char *name, il_error *err)
     int rows = il_table_rows(t);
     const char **names = calloc((size_t)rows + 1, sizeof *names);
     for (int r = 0; names && r < rows; r++) names[r] = il_table_text(t, r, 0);
-    const char *near = names ? il_nearest(name, names, rows) : NULL;
     il_status status =
-        il_fail(err, IL_ECONFIG, "the model computes no '%s'%s%s%s", il_show(name).text,
-                near ? "; did you mean '" : "", near ? near : "",
-                near ? "'?" : "; il_model_slots lists what it does");
+        il_fail(err, IL_ECONFIG, "the model computes no '%s'%s", il_show(name).text,
+                il_advise(name, names, rows, "; il_model_slots lists what it does").text);
     free(names);
     il_table_free(t);
     return status;

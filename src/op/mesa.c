@@ -94,8 +94,7 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
                        op->n_in);
     if (o->form == NET && o->solver == RECURSION)
         return il_fail(err, IL_ECONFIG,
-                       "%s: a ridge that does not decay has no rank-one recursion; choose "
-                       "solver=cholesky or cg",
+                       "%s: form=net forgets the past but not its ridge, so the inverse has no rank-one recursion; choose solver=cholesky or cg",
                        op->name);
     if (o->start_keys && o->form != NET)
         return il_fail(err, IL_ECONFIG,

@@ -253,15 +253,10 @@ static void note_shown(const table_run *r, FILE *notes)
 static il_status fill_answers(il_table *t, const il_frame *f, const double *answers,
                               il_error *err)
 {
-    IL_TRY(il_table_add_col(t, "row", 0, err));
-    IL_TRY(il_table_add_col(t, "prediction", 0, err));
-    if (f->has_target) IL_TRY(il_table_add_col(t, "target", 0, err));
-    for (int q = 0; q < f->Q; q++) {
-        IL_TRY(il_table_add_row(t, err));
-        il_table_set(t, q, 0, q + 1);
-        il_table_set(t, q, 1, answers[q]);
-        if (f->has_target) il_table_set(t, q, 2, f->y[f->M + q]);
-    }
+    const char *columns = f->has_target ? "row prediction target" : "row prediction";
+    IL_TRY(il_table_add_cols(t, columns, err));
+    for (int q = 0; q < f->Q; q++)
+        IL_TRY(il_table_add(t, NULL, (double[]){ q + 1, answers[q], f->y[f->M + q] }, err));
     return IL_OK;
 }
 

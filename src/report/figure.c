@@ -210,12 +210,10 @@ static void write_heat(FILE *f, const il_table *table, const char *data)
           "font ',9'\nplot ",
           f);
     quoted_file(f, data);
-    fputs(
-        " using 1:5:($1-0.5):($1+0.5):($5-0.5):($5+0.5):3:ytic(2) with boxxyerror palette, "
-        "\\\n     '' using ($4 > 0 ? $1 : 1/0):5 with points pointtype 6 pointsize 1.2 "
-        "linewidth 2 "
-        "linecolor rgb 'white'\n",
-        f);
+    fputs(" using 1:5:($1-0.5):($1+0.5):($5-0.5):($5+0.5):3:ytic(2) with boxxyerror "
+          "palette, \\\n     '' using ($4 > 0 ? $1 : 1/0):5 with points pointtype 6 "
+          "pointsize 1.2 linewidth 2 linecolor rgb 'white'\n",
+          f);
 }
 
 typedef struct {

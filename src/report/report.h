@@ -13,8 +13,8 @@ void il_table_take_lines(il_table *table, int *line);
 il_status il_table_note(il_table *table, il_error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Columns from "layer$ error": a $ marks text. */
-il_status il_table_add_cols(il_table *table, const char *names, il_error *err);
+/* Gives a table to the caller, or frees it where `status` is a failure; returns `status`. */
+il_status il_table_hand_over(il_table **out, il_table *table, il_status status);
 /* A row more: a label in its first column, unless NULL, and n numbers from column `from` on. */
 il_status il_table_add_numbers(il_table *table, const char *label, int from,
                                const double *numbers, int n, il_error *err);

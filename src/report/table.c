@@ -229,6 +229,7 @@ il_status il_table_set_text(il_table *table, int row, int col, const char *text,
 
 il_status il_table_add_cols(il_table *table, const char *names, il_error *err)
 {
+    IL_GIVEN(err, "table names", table, names);
     char name[IL_TEXT];
     while (*names) {
         size_t n = strcspn(names, " ");
@@ -248,4 +249,30 @@ il_status il_table_add_numbers(il_table *table, const char *label, int from,
     if (label) IL_TRY(il_table_set_text(table, row, 0, label, err));
     for (int i = 0; i < n; i++) il_table_set(table, row, from + i, numbers[i]);
     return IL_OK;
+}
+
+il_status il_table_add(il_table *table, const char *const *texts, const double *numbers,
+                       il_error *err)
+{
+    il_status status = il_table_add_row(table, err);
+    if (status) return status;
+    int row = table->nrow - 1;
+    for (int c = 0; c < table->ncol && !status; c++)
+        if (!table->cols[c].is_text && numbers)
+            il_table_set(table, row, c, *numbers++);
+        else if (table->cols[c].is_text && texts)
+            status = il_table_set_text(table, row, c, *texts++, err);
+    for (int c = 0; c < table->ncol && status; c++)
+        if (table->cols[c].is_text) free(table->cols[c].text[row]);
+    if (status) table->nrow--; /* a row is whole or not there */
+    return status;
+}
+
+il_status il_table_hand_over(il_table **out, il_table *table, il_status status)
+{
+    if (status)
+        il_table_free(table);
+    else
+        *out = table;
+    return status;
 }

@@ -35,14 +35,9 @@ static void csv_text(sink to, const char *text)
     put_byte(to, '"');
 }
 
-static void write_csv(const il_table *table, sink to)
+static void write_csv_rows(const il_table *table, sink to)
 {
     int cols = il_table_cols(table), rows = il_table_rows(table);
-    for (int c = 0; c < cols; c++) {
-        if (c) put_byte(to, ',');
-        csv_text(to, il_table_col(table, c));
-    }
-    put_byte(to, '\n');
     for (int r = 0; r < rows; r++) {
         for (int c = 0; c < cols; c++) {
             double v = il_table_number(table, r, c);
@@ -56,6 +51,16 @@ static void write_csv(const il_table *table, sink to)
         }
         put_byte(to, '\n');
     }
+}
+
+static void write_csv(const il_table *table, sink to)
+{
+    for (int c = 0; c < il_table_cols(table); c++) {
+        if (c) put_byte(to, ',');
+        csv_text(to, il_table_col(table, c));
+    }
+    put_byte(to, '\n');
+    write_csv_rows(table, to);
 }
 
 il_status il_table_fill(const void *table, FILE *f, il_error *err)
@@ -160,6 +165,19 @@ static void write_json(const il_table *table, sink to)
     put(to, "]}");
 }
 
+static void write_objects(const il_table *table, sink to)
+{
+    for (int r = 0; r < il_table_rows(table); r++) {
+        for (int c = 0; c < il_table_cols(table); c++) {
+            put_byte(to, c ? ',' : '{');
+            il_json_write_text(il_table_col(table, c), to.write, to.context);
+            put_byte(to, ':');
+            json_cell(to, table, r, c);
+        }
+        put(to, "}\n");
+    }
+}
+
 void il_table_write(const il_table *table, int form, il_write_fn *write, void *context)
 {
     sink to = { write, context };
@@ -167,4 +185,6 @@ void il_table_write(const il_table *table, int form, il_write_fn *write, void *c
     if (form == IL_TABLE_CSV) write_csv(table, to);
     if (form == IL_TABLE_TEXT) write_text(table, to);
     if (form == IL_TABLE_JSON) write_json(table, to);
+    if (form == IL_TABLE_CSV_ROWS) write_csv_rows(table, to);
+    if (form == IL_TABLE_OBJECTS) write_objects(table, to);
 }

@@ -327,3 +327,18 @@ il_status il_batch_draw_from(il_batch *batch, const il_task *task, const void *o
     il_arena_free(&scratch);
     return status;
 }
+
+il_status il_batch_new_drawn(il_batch **out, const il_task *task, const void *opts,
+                             const char *shift, int prompts, int points, int dim, int dims,
+                             il_draw at, il_error *err)
+{
+    il_batch *batch;
+    IL_TRY(il_batch_new_outs(&batch, prompts, points, dim, il_task_outs(task, opts, dim),
+                             err));
+    il_status status = il_batch_draw(batch, task, opts, shift, dims, at, err);
+    if (status)
+        il_batch_free(batch);
+    else
+        *out = batch;
+    return status;
+}

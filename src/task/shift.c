@@ -22,11 +22,8 @@ static il_status unknown(const char *name, il_error *err)
 {
     const char *names[IL_COUNT(rows)];
     for (int i = 0; i < IL_COUNT(rows); i++) names[i] = rows[i]->name;
-    const char *near = il_nearest(name, names, IL_COUNT(rows));
-    if (near)
-        return il_fail(err, IL_ECONFIG, "there is no shift '%s'; did you mean '%s'?", name,
-                       near);
-    return il_fail(err, IL_ECONFIG, "there is no shift '%s'; see the list of shifts", name);
+    return il_fail(err, IL_ECONFIG, "there is no shift '%s'%s", name,
+                   il_advise(name, names, IL_COUNT(rows), "; see the list of shifts").text);
 }
 
 il_status il_shift_parse(const il_shift **shift, double *value, const char *text,

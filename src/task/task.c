@@ -24,6 +24,26 @@ il_status il_task_check(const il_task *task, const void *opts, il_error *err)
     return task->check ? task->check(opts, err) : IL_OK;
 }
 
+il_status il_task_parse(const il_task **task, double opts[IL_TASK_OPTS], const char *text,
+                        const il_config *own, il_error *err)
+{
+    const char *rest = text ? text : own->training.task_name, *names[IL_COUNT(rows)];
+    char name[IL_TEXT];
+    il_item_next(name, &rest, " ");
+    *task = il_task_find(name);
+    for (int i = 0; i < IL_COUNT(rows); i++) names[i] = rows[i]->name;
+    if (!*task)
+        return il_fail(
+            err, IL_ECONFIG, "there is no task '%s'%s", il_show(name).text,
+            il_advise(name, names, IL_COUNT(rows), "; `innerloop list tasks` has them all")
+                .text);
+    memset(opts, 0, sizeof *opts * IL_TASK_OPTS);
+    il_opt_init((*task)->opts, opts);
+    if (own && !strcmp(name, own->training.task_name))
+        memcpy(opts, own->training.task_opts, sizeof own->training.task_opts);
+    return il_opt_parse((*task)->opts, opts, rest, name, err);
+}
+
 double il_task_scale(const il_task *task, const void *opts, int dims)
 {
     if (!task || dims < 1) return NAN;

@@ -72,6 +72,10 @@ struct il_task {
 #undef IL_TASK
 
 const il_task *il_task_at(int i); /* the rows in order; NULL past the last */
+/* Finds the task of "noisy_linear_regression noise_std=1" and its options. `own` (or NULL) is a recipe whose task's
+ * options are the defaults of that task; text NULL: that task itself. Errors: IL_ECONFIG with the nearest name. */
+il_status il_task_parse(const il_task **task, double opts[IL_TASK_OPTS], const char *text,
+                        const il_config *own, il_error *err);
 
 /* Variances of the first inputs (dims); a prompt of fewer dimensions has the first of them. Errors:
  * IL_ECONFIG when the task's option does not give as many, between commas. */
@@ -115,6 +119,10 @@ il_status il_batch_draw_from(il_batch *batch, const il_task *task, const void *o
                              const char *shift, int dims, il_draw at, il_pool pool,
                              il_error *err);
 
+/* A batch made for a task's answers and drawn: il_batch_new_outs, then il_batch_draw. */
+il_status il_batch_new_drawn(il_batch **batch, const il_task *task, const void *opts,
+                             const char *shift, int prompts, int points, int dim, int dims,
+                             il_draw at, il_error *err);
 /* Errors: IL_ECONFIG when there is no batch, or a hand-made one without prompts. */
 il_status il_batch_check(const il_batch *batch, il_error *err);
 

@@ -11,7 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { PATH = 4096, JUDGED = 256 }; /* JUDGED: prompts of the last evaluation */
@@ -26,13 +25,6 @@ typedef struct {
     int64_t steps;
     double per_second, loss;
 } runner;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static const char *in_folder(char path[PATH], const runner *r, const char *name)
 {
@@ -284,7 +276,7 @@ static il_status log_metrics(runner *r, const il_progress *p, il_error *err)
     write_number(f, "floor", p->floor);
     write_number(f, "grad_norm", p->grad_norm);
     write_number(f, "rate", p->rate);
-    write_number(f, "seconds", now() - r->started);
+    write_number(f, "seconds", il_seconds() - r->started);
     fprintf(f, ", \"dims\": %d, \"points\": %d, \"loops\": %d}\n", p->dims, p->points,
             p->loops);
     if (fflush(f) || ferror(f))
@@ -344,7 +336,7 @@ static int every(int64_t step, int n) { return n > 0 && step % n == 0; }
 
 static void report_progress(runner *r, il_progress *p)
 {
-    double t = now();
+    double t = il_seconds();
     r->steps++;
     if (t - r->counted > 1) {
         r->per_second = (double)r->steps / (t - r->counted);
@@ -398,7 +390,7 @@ static void note_worth(const runner *r)
 static il_status run(runner *r, const il_config *c, il_trained *result, il_error *err)
 {
     il_model *m = il_trainer_model(r->t);
-    r->started = r->counted = now();
+    r->started = r->counted = il_seconds();
     if (r->watch && r->watch->start)
         r->watch->start(r->watch->context, m->step, il_trainer_bytes(r->t));
     while (m->step < c->training.train_steps) {
@@ -413,7 +405,7 @@ static il_status run(runner *r, const il_config *c, il_trained *result, il_error
     if (result)
         *result = (il_trained){ .step = m->step,
                                 .loss = r->loss,
-                                .seconds = now() - r->started,
+                                .seconds = il_seconds() - r->started,
                                 .bytes = il_trainer_bytes(r->t),
                                 .hash = il_checkpoint_hash(m, il_trainer_moments(r->t)) };
     if (isfinite(r->loss)) note_worth(r);

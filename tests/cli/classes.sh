@@ -1,5 +1,5 @@
 #!/bin/bash
-# classes.sh - models of classes: a task that needs a file, evaluation by position, sampling
+# classes.sh - token-id models: a task that needs a file, evaluation by position, sampling
 . "$(dirname "$0")/lib.sh"
 
 byte_recipe() {
@@ -32,8 +32,8 @@ expect 3 'short has 16 bytes, of which 12 are for training: a prompt of 16 point
 check 'no folder was made' bash -c '[ ! -e run ]'
 
 for _ in $(seq 200); do printf 'hello world\n'; done >text
-expect 3 'bytes is a task of classes, so model.tokens = ids' il train bytes.yaml model.tokens=pairs --out run
-expect 3 'bytes is a task of classes.*model.n_dims = 1' il train bytes.yaml model.n_dims=2 --out run
+expect 3 'bytes has token-id prompts and needs model.tokens = ids' il train bytes.yaml model.tokens=pairs --out run
+expect 3 'bytes has token-id prompts.*model.n_dims = 1' il train bytes.yaml model.n_dims=2 --out run
 expect 0 '' il train bytes.yaml --out run
 expect 0 '' il train bytes.yaml --out again
 hash_of() { il show "$1" --json | grep -oE "\"hash\": \"[0-9a-f]{16}\""; }
@@ -44,10 +44,10 @@ json 'loss by position: 1, 2, 3-4, 5-8, 9-16' eval.json \
     '[r[0] for r in o["rows"]] == [1, 2, 4, 8, 16] and o["columns"][:2] == ["k", "loss"]'
 check 'better than the frequencies of bytes' bash -c '"$0" eval run --prompts 20 2>&1 | grep -c "no better" | grep -qx 0' "$INNERLOOP"
 json 'which it has learnt some of' eval.json '0 < o["rows"][4][1] < 2'
-expect 3 'bytes asks for classes' il eval run --against ols
-expect 3 'bytes asks for classes' il eval run --by loops
+expect 3 'bytes is a token-id task' il eval run --against ols
+expect 3 'bytes is a token-id task' il eval run --by loops
 expect 3 'which no shift changes' il eval run --shift scaled_x=2
-expect 3 'the task has 128 classes and the model 256' il eval run --task 'recall pairs=2' --points 12 --prompts 4
+expect 3 'the task has 128 token ids and the model 256' il eval run --task 'recall pairs=2' --points 12 --prompts 4
 
 # weights so large that scores overflow
 il train bytes.yaml --out wild training.train_steps=1 training.learning_rate=1e25 >/dev/null 2>&1

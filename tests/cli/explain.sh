@@ -27,7 +27,7 @@ expect 3 'draws sequences' il explain sequences --data kappa=3
 
 expect 2 "reading = 'tea' is none of auto|lens|probe" il explain run --reading tea
 expect 3 "did you mean 'kappa'" il explain run --data kapa=3
-expect 3 'a shift of the queries alone' il explain run --data opposite
+expect 3 'a shift of examples and queries alike' il explain run --data opposite
 expect 3 "examples = '4;6'" il explain run --examples '4;6'
 expect 3 'do not fit the model' il explain run --examples 50
 expect 3 "no task 'tea'" il explain run --task tea

@@ -17,14 +17,14 @@ expect 3 'give the other end as a second model' il inspect interpolate run
 expect 0 '' il inspect probe run --target xty,w_ols --probe mlp=8 --pool --prompts 8 --json
 json 'probe: what was asked, and controls' .stdout "o['columns'][2:8] == ['xty', 'w_ols', 'xty_control', 'w_ols_control', 'xty_untrained', 'w_ols_untrained']"
 expect 3 "no target 'xtz'; did you mean 'xty'" il inspect probe run --target xtz
-expect 3 "'past99' is before the first of" il inspect probe run --target past99
+expect 3 "'past99' reaches further back than" il inspect probe run --target past99
 expect 3 'mlp=UNITS' il inspect probe run --probe mlp=0
 check 'build: a step' il build gd dims=3 points=7 loops=2 -o gd.safetensors >/dev/null
 expect 0 '' il inspect weights gd.safetensors --to gd step_size=0.3 --json
 json 'weights: a construction is itself' .stdout "all(r[-1] < 1e-6 for r in o['rows'])"
 expect 0 '' il inspect weights gd.safetensors --each value --csv
 expect 2 'none of head|block|value' il inspect weights gd.safetensors --each valu
-expect 2 'follow MODEL with --to' il inspect weights gd.safetensors step_size=0.3
+expect 2 'behind MODEL, with --to NAME' il inspect weights gd.safetensors step_size=0.3
 # a measure has its own options, which --help and list show
 expect 2 "unknown option '--to'" il inspect lens run --to gd
 expect 2 "unknown option '--examples'" il inspect weights run --examples 4

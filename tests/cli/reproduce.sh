@@ -109,28 +109,28 @@ bad 's/^title/titl/' 'bad.yaml:1:1: .*titl.*title'
 bad 's/column: tiny, at: 1..6/colum: tiny/' 'bad.yaml:14:.*colum.*column'
 bad 's/read: points, column: tiny/read: point, column: tiny/' 'bad.yaml:14:.*points'
 bad 's/column: tiny, at: 1..6/column: tiney, at: 1..6/' 'rows.error.column = .tiney.*tiny'
-bad 's/at: 1..6/at: 70/' "at = '70' names no row"
-bad 's/least: 0.01, most: 100/expect: 1/' 'expect wants within'
+bad 's/at: 1..6/at: 70/' "at = '70' matches no row"
+bad 's/least: 0.01, most: 100/expect: 1/' '`expect` needs a tolerance'
 bad 's/, least: 0.01, most: 100//' 'has no bound'
 bad 's/measure: loops/measure: lops/' 'bad.yaml:11:.*lops.*loops'
 bad 's/train_steps: 21/train_step: 21/' 'bad.yaml:8:.*train_step'
 bad 's/models: "tiny, longer"/models: "tiny, shorter"/' 'shorter'
 bad 's/tiny.yaml, training/none.yaml, training/' 'bad.yaml:8:.*none.yaml'
 bad 's/zero,ols/zero,olz/' 'bad.yaml:10:.*measures.points.against: .*olz'
-bad 's/tiny, at: 4, take/tiny, at: 5, take/' "rows.loops.at = '5' names no row of loops .* from 1 to 4"
-bad 's/column: all, at: tiny/column: all, at: tinny/' "at = 'tinny' names no row of counts .*did you mean 'tiny'"
+bad 's/tiny, at: 4, take/tiny, at: 5, take/' "rows.loops.at = '5' matches no row of table loops .* from 1 to 4"
+bad 's/column: all, at: tiny/column: all, at: tinny/' "at = 'tinny' matches no row of table counts .*did you mean 'tiny'"
 bad 's/^seeds:.*//' 'bad trains models and states no seeds; write .seeds: .1, 2, 3.., or .one_seed'
 bad 's/^seeds:.*/seeds: [1, 2]/' 'bad.yaml:5:1: seeds: a claim is trained from at least 3 seeds, here are 2'
 bad 's/^seeds:.*/seeds: [1, 2, 2]/' 'seeds: 2 is given twice'
-bad 's/^seeds:.*/one_seed: because/' 'one_seed wants a sentence that says why, with the minutes'
+bad 's/^seeds:.*/one_seed: because/' 'one_seed needs a sentence that says why, with the minutes'
 measure() { # measure 'keys' 'regex': the same with another measure
     bad "s/^rows:/    more: {$1}\\n&/" "$2"
 }
 measure 'measure: tuned, option: stepsize' 'bad.yaml:13:12: measures.more: option = .stepsize.*step_size'
-measure 'measure: probe, protocol: mesa, models: tiny, examples: 40' "measures.more: examples: '40' is not .* from 1 to 6"
+measure 'measure: probe, protocol: mesa, models: tiny, examples: 40' "measures.more: examples: at '40': at most .* from 1 to 6"
 measure 'measure: probe' 'measures one model, not 2'
 measure 'measure: few_shot, models: tiny' 'few-shot prompts need a model of sequences'
-measure 'measure: weights, each: share, models: tiny' 'models of linear attention alone'
+measure 'measure: weights, each: share, models: tiny' 'a model of linear attention only'
 check 'nothing is trained or written' test ! -e runs
 
 expect 5 'passes' il reproduce passe

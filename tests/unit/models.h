@@ -5,29 +5,36 @@
 #include "check.h"
 #include "innerloop_lab.h"
 
-static inline il_model *new_model(const char *const *set, int n)
+#include <string.h>
+
+/* The keys of `base`, then those of `more`, as "a=1 b=2" */
+static inline il_config config_with(const char *base, const char *more)
 {
     il_config c;
-    il_model *m;
+    char text[2048];
     il_config_init(&c);
-    CHECK_OK(il_config_override(&c, set, n, &err));
+    snprintf(text, sizeof text, "%s %s", base, more);
+    for (char *item = strtok(text, " "); item; item = strtok(NULL, " "))
+        CHECK_OK(il_config_set(&c, item, &err));
+    return c;
+}
+
+static inline il_model *model_with(const char *base, const char *more)
+{
+    il_config c = config_with(base, more);
+    il_model *m;
     CHECK_OK(il_model_new(&m, &c, &err));
     return m;
 }
 
-static inline il_model *of_numbers(void)
+/* 5 points of 2 dimensions */
+static inline il_model *of_numbers(const char *more)
 {
-    static const char *const set[] = { "model.family=gpt2",
-                                       "model.n_layer=1",
-                                       "model.n_embd=8",
-                                       "model.n_head=2",
-                                       "model.n_dims=3",
-                                       "model.n_positions=9",
-                                       "training.curriculum.dims.start=2",
-                                       "training.curriculum.dims.end=2",
-                                       "training.curriculum.points.start=5",
-                                       "training.curriculum.points.end=5" };
-    return new_model(set, sizeof set / sizeof *set);
+    return model_with("model.n_layer=1 model.n_embd=8 model.n_head=2 model.n_dims=3 "
+                      "model.n_positions=9 training.curriculum.dims.start=2 "
+                      "training.curriculum.dims.end=2 training.curriculum.points.start=5 "
+                      "training.curriculum.points.end=5",
+                      more);
 }
 
 static inline il_model *of_recipe(const char *path)

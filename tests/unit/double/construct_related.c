@@ -1,5 +1,5 @@
 /* construct_related.c - what is claimed of related constructions, each with its figure printed: rank-one passes by
- * GeLU and LayerNorm (Akyurek et al. 2023), graphs (Cheng, Carin & Sra 2024), copies (von Oswald et al. 2024)
+ * GeLU and LayerNorm (Akyurek et al. 2023), graphs (Cheng, Carin & Sra 2024), copies (von Oswald et al. 2023)
  */
 #include "algo/graph.h"
 #include "built.h"

@@ -1,6 +1,7 @@
 /* muon.c - the optimiser muon against its formulas: singular values, single steps, whole models */
 #include "folder.h"
 #include "la/dense.h"
+#include "models.h"
 #include "train/train.h"
 
 #include <math.h>
@@ -223,13 +224,7 @@ static il_config recipe(const char *more)
         "training.adam_rate=0.03 training.train_steps=20 training.schedule=cosine "
         "training.momentum=0.9 "
         "training.weight_decay=0.2 training.beta1=0.8 ";
-    il_config c;
-    char text[1024];
-    il_config_init(&c);
-    snprintf(text, sizeof text, "%s%s", base, more);
-    for (char *item = strtok(text, " "); item; item = strtok(NULL, " "))
-        CHECK_OK(il_config_set(&c, item, &err));
-    return c;
+    return config_with(base, more);
 }
 
 /* One number's step of Adam */

@@ -1,5 +1,6 @@
 /* optimizers.c - every optimiser against its formulas, and resumed from a checkpoint */
 #include "folder.h"
+#include "models.h"
 #include "train/train.h"
 
 #include <math.h>
@@ -15,13 +16,7 @@ static il_config recipe(const char *more)
         "training.curriculum.dims.start=3 training.curriculum.dims.end=3 "
         "training.curriculum.points.start=4 training.curriculum.points.end=4 "
         "training.learning_rate=0.01 training.train_steps=20 ";
-    il_config c;
-    char text[1024];
-    il_config_init(&c);
-    snprintf(text, sizeof text, "%s%s", base, more);
-    for (char *item = strtok(text, " "); item; item = strtok(NULL, " "))
-        CHECK_OK(il_config_set(&c, item, &err));
-    return c;
+    return config_with(base, more);
 }
 
 /* What the formulas need of a recipe, read from its text and not from the rows */

@@ -5,35 +5,16 @@
 #include "evaluate/evaluate.h"
 #include "innerloop_lab.h"
 #include "measured.h"
+#include "models.h"
 
 #include <string.h>
 
-static il_model *trained_on(const char *family, const char *more)
-{
-    const char *const set[] = { family,
-                                more,
-                                "model.n_layer=1",
-                                "model.n_embd=8",
-                                "model.n_head=2",
-                                "model.n_dims=3",
-                                "model.n_positions=9",
-                                "training.curriculum.dims.start=2",
-                                "training.curriculum.dims.end=2",
-                                "training.curriculum.points.start=5",
-                                "training.curriculum.points.end=5" };
-    il_config c;
-    il_model *m;
-    il_config_init(&c);
-    CHECK_OK(il_config_override(&c, set, sizeof set / sizeof *set, &err));
-    CHECK_OK(il_model_new(&m, &c, &err));
-    return m;
-}
+static il_model *plain(void) { return of_numbers("model.family=gpt2"); }
 
-/* 5 points of 2 dimensions; the loop runs 3 times */
-static il_model *plain(void) { return trained_on("model.family=gpt2", "training.seed=1"); }
+/* The loop runs 3 times */
 static il_model *looped(void)
 {
-    return trained_on("model.family=gpt2_loop", "training.curriculum.loops.end=3");
+    return of_numbers("model.family=gpt2_loop training.curriculum.loops.end=3");
 }
 
 /* A table's notes say `part`, or nothing of training where it is NULL; frees it */

@@ -408,7 +408,7 @@ static void evaluation_counts_what_is_asked(void **state)
     assert_int_equal(il_eval(&table, model, &o, IL_EVAL_POINTS, &err), IL_ECONFIG);
     o = (il_eval_options){ .prompts = 10, .task = "recall values=6" };
     assert_int_equal(il_eval(&table, model, &o, IL_EVAL_POINTS, &err), IL_ECONFIG);
-    assert_non_null(strstr(err.text, "the task has 14 classes and the model 13"));
+    assert_non_null(strstr(err.text, "the task has 14 token ids and the model 13"));
     o.task = "linear_regression";
     assert_true(il_eval(&table, model, &o, IL_EVAL_POINTS, &err) != IL_OK);
     il_model_free(model);
@@ -480,11 +480,11 @@ static void recipes_must_say_ids(void **state)
     il_config_init(&c);
     CHECK_OK(il_config_set(&c, "training.task_name=recall", &err));
     assert_int_equal(il_config_check(&c, &no), IL_ECONFIG);
-    assert_non_null(strstr(no.text, "recall is a task of classes"));
+    assert_non_null(strstr(no.text, "recall has token-id prompts"));
     il_config_init(&c);
     CHECK_OK(il_config_set(&c, "model.tokens=ids", &err));
     assert_int_equal(il_config_check(&c, &no), IL_ECONFIG);
-    assert_non_null(strstr(no.text, "linear_regression is no task of classes"));
+    assert_non_null(strstr(no.text, "linear_regression has real-valued prompts"));
 }
 
 /* 3 classes with probabilities 0.7, 0.2, 0.1, drawn 20,000 times: within 5 deviations */

@@ -136,9 +136,11 @@ static void spellings_are_of_one_key(void **state)
     (void)state;
     static const char *const twice[][2] = {
         { "training: {log_every_steps: 9}\nwandb: {log_every_steps: 3}\n",
-          "r.yaml:2:9: wandb.log_every_steps is training.log_every_steps of line 1" },
+          "r.yaml:2:9: wandb.log_every_steps sets the same key as training.log_every_steps "
+          "of line 1" },
         { "training: {task_kwargs: {scale: 2},\n scale: 3}\n",
-          "r.yaml:2:2: training.scale is training.task_kwargs.scale of line 1" },
+          "r.yaml:2:2: training.scale sets the same key as training.task_kwargs.scale of "
+          "line 1" },
         { "training: {task_kwargs: {batch_size: 2}}\n", "training.task_kwargs.batch_size" },
     };
     static const char *const set[] = { "wandb.log_every_steps=4",

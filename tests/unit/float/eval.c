@@ -188,7 +188,7 @@ static il_model *scaled(double factor)
     return m;
 }
 
-/* Where an answer is no finite number, neither the mean nor its band is one, and a note says so: nor has
+/* Where an answer is no finite number, neither the mean nor its confidence interval is one, and a note says so: nor has
  * it a sign for a task of classes. */
 static void what_is_not_finite_has_no_band(void **state)
 {

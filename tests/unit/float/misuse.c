@@ -262,7 +262,8 @@ static void algorithms(void **state)
 static void models(void **state)
 {
     (void)state;
-    il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml"), *none = NULL;
+    il_model *m = of_numbers("model.family=gpt2"),
+             *bytes = of_recipe("recipes/recall.yaml"), *none = NULL;
     il_batch *b, empty = { 0 };
     il_real yhat[64];
     const char *name;
@@ -327,7 +328,8 @@ static void models(void **state)
 static void looking_inside(void **state)
 {
     (void)state;
-    il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml");
+    il_model *m = of_numbers("model.family=gpt2"),
+             *bytes = of_recipe("recipes/recall.yaml");
     il_table *slots = NULL;
     il_batch *b;
     il_real yhat[64];
@@ -374,7 +376,8 @@ static void looking_inside(void **state)
 static void contexts(void **state)
 {
     (void)state;
-    il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml");
+    il_model *m = of_numbers("model.family=gpt2"),
+             *bytes = of_recipe("recipes/recall.yaml");
     il_context *c = NULL;
     il_real x[3] = { 0 }, yhat[64];
     const il_real *scores;
@@ -470,7 +473,11 @@ static void tables(void **state)
     NEEDS(il_table_set_caption(t, NULL, err));
     NEEDS(il_table_add_col(NULL, "x", 0, err));
     NEEDS(il_table_add_col(t, NULL, 0, err));
+    NEEDS(il_table_add_cols(NULL, "x", err));
+    NEEDS(il_table_add_cols(t, NULL, err));
     NEEDS(il_table_add_row(NULL, err));
+    NEEDS(il_table_add(NULL, NULL, NULL, err));
+    NEEDS(il_table_add(t, (const char *const[]){ NULL }, NULL, err));
     NEEDS(il_table_set_text(NULL, 0, 1, "x", err));
     NEEDS(il_table_set_text(t, 0, 1, NULL, err));
     static const int at[][2] = { { -1, 0 }, { 1, 0 },       { 0, -1 },     { 0, 2 },
@@ -496,11 +503,11 @@ static void tables(void **state)
     FAILS(il_table_read_from(&none, read_nothing, NULL, "f", err));
     assert_null(none);
     int bytes = 0;
-    for (int form = -1; form < 4; form++) {
+    for (int form = -1; form < 6; form++) {
         SAFE(il_table_write(NULL, form, count_bytes, &bytes));
         SAFE(il_table_write(t, form, NULL, NULL));
     }
-    SAFE(il_table_write(t, 3, count_bytes, &bytes));
+    SAFE(il_table_write(t, 5, count_bytes, &bytes));
     SAFE(il_json_write_text(NULL, count_bytes, &bytes));
     SAFE(il_json_write_text("", NULL, NULL));
     SAFE(il_json_write_number(1, NULL, NULL));
@@ -564,7 +571,8 @@ static void construction(void **state)
 static void measures(void **state)
 {
     (void)state;
-    il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml");
+    il_model *m = of_numbers("model.family=gpt2"),
+             *bytes = of_recipe("recipes/recall.yaml");
     const il_model *one[] = { m }, *none[] = { NULL }, *classes[] = { bytes };
     const char *name[] = { "m" }, *nameless[] = { NULL }, *setting[] = { "prompts=2" };
     il_table *t = NULL;
@@ -634,7 +642,8 @@ static void measures(void **state)
 static void explanation(void **state)
 {
     (void)state;
-    il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml");
+    il_model *m = of_numbers("model.family=gpt2"),
+             *bytes = of_recipe("recipes/recall.yaml");
     il_explanation e;
     static const char *const o[] = { "prompts=2" };
     static const char *const wrong[] = {
@@ -663,7 +672,8 @@ static void explanation(void **state)
 static void prediction(void **state)
 {
     (void)state;
-    il_model *m = of_numbers(), *bytes = of_recipe("recipes/recall.yaml");
+    il_model *m = of_numbers("model.family=gpt2"),
+             *bytes = of_recipe("recipes/recall.yaml");
     il_table *t = a_table(), *empty, *out = NULL;
     il_prediction s;
     const char *const o[] = { "target=k" }, *const none[] = { "target=none" };
@@ -695,7 +705,7 @@ static void prediction(void **state)
 static void forecasts(void **state)
 {
     (void)state;
-    il_model *m = of_numbers();
+    il_model *m = of_numbers("model.family=gpt2");
     il_forecast *f = NULL;
     il_forecast_value out[2];
     il_table *t = NULL;

@@ -10,19 +10,12 @@ enum { B = 5, N = 6, D = 3, LOOPS = 3 };
 
 static il_model *looped(void)
 {
-    static const char *const set[] = { "model.family=gpt2_loop",
-                                       "model.n_layer=1",
-                                       "model.n_embd=8",
-                                       "model.n_head=2",
-                                       "model.n_dims=3",
-                                       "model.n_positions=9",
-                                       "training.curriculum.dims.start=3",
-                                       "training.curriculum.dims.end=3",
-                                       "training.curriculum.points.start=6",
-                                       "training.curriculum.points.end=6",
-                                       "training.curriculum.loops.start=3",
-                                       "training.curriculum.loops.end=3" };
-    return new_model(set, sizeof set / sizeof *set);
+    return model_with(
+        "model.family=gpt2_loop model.n_layer=1 model.n_embd=8 model.n_head=2 "
+        "model.n_dims=3 model.n_positions=9",
+        "training.curriculum.dims.start=3 training.curriculum.dims.end=3 "
+        "training.curriculum.points.start=6 training.curriculum.points.end=6 "
+        "training.curriculum.loops.start=3 training.curriculum.loops.end=3");
 }
 
 static il_batch *drawn(int prompts)
@@ -152,7 +145,7 @@ static void answers_are_the_models(void **state)
 static void streams_are_listed(void **state)
 {
     (void)state;
-    il_model *m = of_numbers(), *l = looped();
+    il_model *m = of_numbers("model.family=gpt2"), *l = looped();
     il_table *t;
     CHECK_OK(il_model_slots(&t, m, &err));
     const char *begins = name_of(t, "stream", 0), *ends = name_of(t, "stream", 1);
@@ -172,7 +165,7 @@ static void streams_are_listed(void **state)
 static void patterns_are_attention(void **state)
 {
     (void)state;
-    il_model *m = of_numbers();
+    il_model *m = of_numbers("model.family=gpt2");
     il_batch *batch = drawn(B);
     il_table *t;
     CHECK_OK(il_model_slots(&t, m, &err));
@@ -373,7 +366,7 @@ static void an_edit_sees_all_prompts(void **state)
 static void wrong_names_get_a_sentence(void **state)
 {
     (void)state;
-    il_model *m = of_numbers();
+    il_model *m = of_numbers("model.family=gpt2");
     il_batch *batch = drawn(1);
     il_error why = { 0 };
     il_real *out = (il_real[1]){ 0 };

@@ -1,5 +1,6 @@
 /* stack.c - the family `stack`: what its parts do, and what its recipes may not say */
 #include "check.h"
+#include "models.h"
 #include "train/train.h"
 
 #include <stdlib.h>
@@ -13,13 +14,7 @@ static il_config config_of(const char *more)
         "training.task_name=linear_dynamics model.tokens=constructed model.read_in=none "
         "model.read=first training.curriculum.dims.start=3 training.curriculum.dims.end=3 "
         "training.curriculum.points.start=6 training.curriculum.points.end=6";
-    il_config c;
-    char text[1024];
-    il_config_init(&c);
-    snprintf(text, sizeof text, "%s %s", base, more);
-    for (char *item = strtok(text, " "); item; item = strtok(NULL, " "))
-        CHECK_OK(il_config_set(&c, item, &err));
-    return c;
+    return config_with(base, more);
 }
 
 static il_model *model_of(const char *more)
@@ -79,7 +74,7 @@ static double distance(const il_model *m, const il_batch *batch, const char *tex
     return most;
 }
 
-/* Proposition 1 of von Oswald et al. 2024: queries read s_t, keys s_{t-1}, values s_t, and the
+/* Proposition 1 of von Oswald et al. 2023: queries read s_t, keys s_{t-1}, values s_t, and the
  * output is written to the first slot: one gradient step at every position at once. */
 static void one_linear_head_is_a_gradient_step(void **state)
 {

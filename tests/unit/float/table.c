@@ -208,6 +208,52 @@ static void text_and_json(void **state)
     il_table_free(t);
 }
 
+static void rows_and_objects(void **state)
+{
+    (void)state;
+    il_table *t;
+    const char *const texts[] = { "a,b", "\"" };
+    CHECK_OK(il_table_new(&t, "t", &err));
+    CHECK_OK(il_table_add_cols(t, "name$ x word$ y", &err));
+    assert_int_equal(il_table_cols(t), 4);
+    assert_true(il_table_is_text(t, 2) && !il_table_is_text(t, 3));
+    CHECK_OK(il_table_add(t, texts, (double[]){ 1.5, NAN }, &err));
+    CHECK_OK(il_table_add(t, NULL, (double[]){ 2, 3 }, &err));
+    CHECK_OK(il_table_add(t, texts, NULL, &err));
+    char *rows = written(IL_TABLE_CSV_ROWS, t), *objects = written(IL_TABLE_OBJECTS, t);
+    assert_string_equal(rows, "\"a,b\",1.5,\"\"\"\",\n,2,,3\n\"a,b\",,\"\"\"\",\n");
+    assert_string_equal(objects,
+                        "{\"name\":\"a,b\",\"x\":1.5,\"word\":\"\\\"\",\"y\":null}\n"
+                        "{\"name\":\"\",\"x\":2,\"word\":\"\",\"y\":3}\n"
+                        "{\"name\":\"a,b\",\"x\":null,\"word\":\"\\\"\",\"y\":null}\n");
+    free(rows);
+    free(objects);
+    il_table_free(t);
+}
+
+/* What reads lists of words and says what is near */
+static void items_and_advice(void **state)
+{
+    (void)state;
+    static const char *const words[] = { "ridge", "newton" };
+    const char *list = " a b,, c ,", *none = " , ", *all;
+    char item[IL_TEXT], much[IL_TEXT + 8];
+    assert_true(il_item_next(item, &list, ","));
+    assert_string_equal(item, "a b");
+    assert_true(il_item_next(item, &list, ","));
+    assert_string_equal(item, "c ");
+    assert_false(il_item_next(item, &list, ","));
+    assert_false(il_item_next(item, &none, ","));
+    memset(much, 'x', sizeof much);
+    much[sizeof much - 1] = 0;
+    all = much;
+    assert_true(il_item_next(item, &all, ",")); /* not another, shorter word */
+    assert_string_equal(item + IL_TEXT - 5, "x...");
+    assert_false(il_item_next(item, &all, ","));
+    assert_string_equal(il_advise("ridgo", words, 2, "").text, "; did you mean 'ridge'?");
+    assert_string_equal(il_advise("zero", words, 2, "; try ols").text, "; try ols");
+}
+
 static void columns_added_late_are_missing(void **state)
 {
     (void)state;
@@ -301,6 +347,8 @@ int main(void)
         cmocka_unit_test(long_lines_and_files_are_bounded),
         cmocka_unit_test(csv_round_trip),
         cmocka_unit_test(text_and_json),
+        cmocka_unit_test(rows_and_objects),
+        cmocka_unit_test(items_and_advice),
         cmocka_unit_test(columns_added_late_are_missing),
         cmocka_unit_test(cells_meant_as_numbers),
         cmocka_unit_test(locale_changes_nothing),
