@@ -37,7 +37,8 @@ static il_status add_construction(const char **setting, int n, char text[CLI_PAT
         return IL_OK;
     }
     return il_fail(err, IL_EUSAGE,
-                   "'%.60s' is not expected here: options of a construction are allowed behind MODEL, with --to NAME",
+                   "'%.60s' is not expected here: options of a construction are allowed "
+                   "behind MODEL, with --to NAME",
                    word);
 }
 

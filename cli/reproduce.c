@@ -98,8 +98,8 @@ static il_status train(const il_config *config, const char *folder, il_error *er
     il_trained trained;
     il_status status = cli_train_in(config, folder, 1, &trained, err);
     if (status != IL_EINTERRUPT) return status;
-    return il_fail(err, status, "%.300s in %.120s; run the same command again to continue", err->text,
-                   folder);
+    return il_fail(err, status, "%.300s in %.120s; run the same command again to continue",
+                   err->text, folder);
 }
 
 /* "quick", "quick of seed 2" */

@@ -158,7 +158,8 @@ static il_status run(const cli_call *call, il_error *err)
                               .resume = o->resume };
     il_status status = cli_train(&training, folder, &result, err);
     if (status == IL_EINTERRUPT)
-        return il_fail(err, status, "%s in %s; run the same command with --resume to continue",
+        return il_fail(err, status,
+                       "%s in %s; run the same command with --resume to continue",
                        err->text, folder);
     CLI_TRY(status);
     if (isnan(result.loss)) {

@@ -203,7 +203,7 @@ IL_API void il_model_free(il_model *model);
 
 IL_API int64_t il_model_step(const il_model *model);  /* training steps taken */
 IL_API uint64_t il_model_hash(const il_model *model); /* FNV-1a over names, shapes and weights */
-IL_API int il_model_classes(const il_model *model);   /* of a model of classes, else 0 */
+IL_API int il_model_classes(const il_model *model);   /* ids of a token-id model, else 0 */
 IL_API int il_model_loops(const il_model *model);     /* loops at the end of training; 1 for gpt2 */
 IL_API int il_model_dims(const il_model *model);      /* dimensions alive at the end of training */
 /* Points of the longest prompts it was trained on, of which the last is the query alone; of a sequence or
@@ -277,7 +277,7 @@ IL_API il_status il_context_add(il_context *context, const il_real *x, il_real y
 IL_API il_status il_context_observe(il_context *context, const il_real *x, il_real *yhat, il_error *err);
 /* Leaves the context as it is. */
 IL_API il_status il_context_ask(il_context *context, const il_real *x, il_real *yhat, il_error *err);
-/* The same for a model of classes: one more id, and the scores (il_model_classes) of the one after it, which
+/* The same for a token-id model: one more id, and the scores (il_model_classes) of the one after it, which
  * the context keeps until the next call; `scores` may be NULL.
  * Errors: IL_ECONFIG when the context is full, or for an id that is no class. */
 IL_API il_status il_context_next(il_context *context, int id, const il_real **scores, il_error *err);

@@ -229,8 +229,8 @@ IL_API uint64_t il_config_hash(const il_config *config);
 
 /* What a task's squared error is divided by, so that predicting zero scores 1. */
 IL_API double il_task_scale(const il_task *task, const void *opts, int dims);
-/* What an evaluation measures: "squared error (predicting zero: 1)", or "share of wrong signs" for a task
- * of classes. */
+/* What an evaluation measures: "squared error (predicting zero: 1)", or "share of wrong signs" for a
+ * classification task. */
 IL_API const char *il_task_metric(const il_task *task);
 
 /* A model with the recipe's initial weights, drawn from its seed. */

@@ -118,9 +118,10 @@ static il_status check_option(const il_algo_kind *kind, const char *option, il_e
     if (!*all)
         return il_fail(err, IL_ECONFIG, "option = '%s': %s has no real number to tune",
                        il_show(option).text, kind->name);
-    return il_fail(err, IL_ECONFIG,
-                   "option = '%s' cannot be tuned: it is not a real-valued option of %s, which has %s",
-                   il_show(option).text, kind->name, all);
+    return il_fail(
+        err, IL_ECONFIG,
+        "option = '%s' cannot be tuned: it is not a real-valued option of %s, which has %s",
+        il_show(option).text, kind->name, all);
 }
 
 il_status il_algo_tune_check(const char *text, const char *option, double lo, double hi,

@@ -271,8 +271,10 @@ static il_status set_table(il_claim *c, const place *at, il_error *err)
 {
     int i = find_table(c, at->name);
     if (i < 0)
-        return il_claim_fail(at->leaf, err,
-                             "measures.%s lacks the key `measure`; innerloop list measures has them all", at->name);
+        return il_claim_fail(
+            at->leaf, err,
+            "measures.%s lacks the key `measure`; innerloop list measures has them all",
+            at->name);
     il_claim_measured *t = &c->table[i];
     const il_opt *o = il_opt_find(common_opts, at->key);
     if (!strcmp(at->key, "models")) t->models_leaf = at->leaf;
@@ -366,7 +368,8 @@ static il_status check_row(const il_claim *c, il_claim_row *row, il_error *err)
                              row->name);
     if (exact != loose)
         return il_claim_fail(leaf, err,
-                             "rows.%s: `expect` needs a tolerance, `within` or `percent`, and a tolerance needs `expect`",
+                             "rows.%s: `expect` needs a tolerance, `within` or `percent`, "
+                             "and a tolerance needs `expect`",
                              row->name);
     if (!exact && isnan(row->least) && isnan(row->most))
         return il_claim_fail(leaf, err, "rows.%s has no bound: expect, least or most",

@@ -33,9 +33,9 @@ static il_status find_column(const il_claim_row *r, const il_table *table, const
     if (*col >= 0 && !il_table_is_text(table, *col)) return IL_OK;
     for (int i = 0; i < il_table_cols(table) && n < IL_COUNT(names); i++)
         if (!il_table_is_text(table, i)) names[n++] = il_table_col(table, i);
-    return il_claim_fail(r->leaf, err, "rows.%s.%s = '%s' is not a column of numbers of %s%s",
-                         r->name, key, il_show(name).text, il_table_name(table),
-                         advise(name, names, n).text);
+    return il_claim_fail(
+        r->leaf, err, "rows.%s.%s = '%s' is not a column of numbers of %s%s", r->name, key,
+        il_show(name).text, il_table_name(table), advise(name, names, n).text);
 }
 
 /* "7", "3..10" */
@@ -68,21 +68,23 @@ static il_status no_row(const il_claim_row *r, const il_table *table, const char
     double low, high;
     if (il_table_is_text(table, 0)) {
         for (int i = 0; i < rows && i < MOST; i++) names[i] = il_table_text(table, i, 0);
-        return il_claim_fail(r->leaf, err,
-                             "rows.%s.%s = '%s' matches no row of table %s in its first column, %s%s",
-                             r->name, key, il_show(at).text, il_table_name(table), first,
-                             advise(at, names, il_min(rows, MOST)).text);
+        return il_claim_fail(
+            r->leaf, err,
+            "rows.%s.%s = '%s' matches no row of table %s in its first column, %s%s",
+            r->name, key, il_show(at).text, il_table_name(table), first,
+            advise(at, names, il_min(rows, MOST)).text);
     }
     if (strcmp(at, "all") && !read_range(at, &low, &high))
         return il_claim_fail(
-            r->leaf, err, "rows.%s.%s = '%s' is not a number, a range (3..10) or the word all",
-            r->name, key, il_show(at).text);
-    return il_claim_fail(
-        r->leaf, err,
-        "rows.%s.%s = '%s' matches no row of table %s in its first column, %s, which goes from %s to %s",
-        r->name, key, il_show(at).text, il_table_name(table), first,
-        il_digits(rows ? il_table_number(table, 0, 0) : NAN).text,
-        il_digits(rows ? il_table_number(table, rows - 1, 0) : NAN).text);
+            r->leaf, err,
+            "rows.%s.%s = '%s' is not a number, a range (3..10) or the word all", r->name,
+            key, il_show(at).text);
+    return il_claim_fail(r->leaf, err,
+                         "rows.%s.%s = '%s' matches no row of table %s in its first "
+                         "column, %s, which goes from %s to %s",
+                         r->name, key, il_show(at).text, il_table_name(table), first,
+                         il_digits(rows ? il_table_number(table, 0, 0) : NAN).text,
+                         il_digits(rows ? il_table_number(table, rows - 1, 0) : NAN).text);
 }
 
 static il_status check_at(const il_claim_row *r, const il_table *table, const char *key,

@@ -49,8 +49,9 @@ static il_status check_one(const il_claim *c, il_error *err)
         return il_claim_fail(c->one_leaf, err,
                              "both seeds and one_seed are given; keep one");
     if (!c->head.one_seed[0] || !strpbrk(c->head.one_seed, "0123456789"))
-        return il_claim_fail(c->one_leaf, err,
-                             "one_seed needs a sentence that says why, with the minutes of a training");
+        return il_claim_fail(
+            c->one_leaf, err,
+            "one_seed needs a sentence that says why, with the minutes of a training");
     return IL_OK;
 }
 

@@ -82,7 +82,8 @@ static il_status outline(il_table *table, const void *opt, const il_measured *mo
     il_algo_free(b);
     if (o->last < o->first || steps < 1)
         return il_fail(err, IL_ECONFIG,
-                       "there are no steps to compare: first <= last is needed (here %d and %d) and an iterative b (%s has %d steps)",
+                       "there are no steps to compare: first <= last is needed (here %d "
+                       "and %d) and an iterative b (%s has %d steps)",
                        o->first, o->last, o->b, steps);
     for (int i = o->first; i <= o->last; i++) IL_TRY(il_outline_number(table, i, err));
     return IL_OK;

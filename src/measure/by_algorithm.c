@@ -126,8 +126,10 @@ static il_status find_direction(algorithm *a, il_error *err)
         int found =
             depth ? form == IL_FORM_NORM : form == IL_FORM_MAP || form == IL_FORM_PICK;
         if (!found || depth > 1)
-            return il_fail(err, IL_ECONFIG,
-                           "by: patching an algorithm's answer needs a model whose output is a linear read-out, after one norm at most; this one's is not");
+            return il_fail(
+                err, IL_ECONFIG,
+                "by: patching an algorithm's answer needs a model whose output is a linear "
+                "read-out, after one norm at most; this one's is not");
         spread(a->direction, m, op);
         slot = op->in[0];
     }
@@ -306,17 +308,18 @@ static il_status check_hook(const algorithm *a, const il_observe_hook *p, int *w
 {
     double gg = 0;
     if (!p->layer)
-        return il_fail(
-            err, IL_ECONFIG,
-            "by: %s is neither the residual stream nor one of its registers, and only there an algorithm's iterate can be patched",
-            p->name.text);
+        return il_fail(err, IL_ECONFIG,
+                       "by: %s is neither the residual stream nor one of its registers, "
+                       "and only there an algorithm's iterate can be patched",
+                       p->name.text);
     for (int c = p->at; c < p->at + p->columns; c++)
         gg += a->direction[c] * a->direction[c];
     *weights = !(gg > 0) && p->columns == a->s->draw.dim;
     if (gg > 0 || *weights) return IL_OK;
     return il_fail(
         err, IL_ECONFIG,
-        "by: %s cannot be patched: the read-out does not depend on it, so it has no place for an answer, and its width is not n_dims, so it has none for w",
+        "by: %s cannot be patched: the read-out does not depend on it, so it has no place "
+        "for an answer, and its width is not n_dims, so it has none for w",
         p->name.text);
 }
 

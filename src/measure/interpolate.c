@@ -70,7 +70,8 @@ static il_status mix_weights(il_model **out, const il_model *a, const il_model *
     if (!same_weights(a, b))
         return il_fail(
             err, IL_ECONFIG,
-            "interpolate: the two models have weights of different shapes; both must have the same plan, or be linear attention only with equally many layers");
+            "interpolate: the two models have weights of different shapes; both must have "
+            "the same plan, or be linear attention only with equally many layers");
     IL_TRY(blank(out, a, err));
     for (size_t i = 0; i < a->plan.n_weights; i++)
         (*out)->weights[i] = (il_real)((1 - weight) * (double)a->weights[i] +
@@ -88,11 +89,11 @@ static il_status mix(il_model **out, const il_model *a, const il_model *b, doubl
     if (!b) return il_observe_product_model(out, a, a, weight, err);
     if (b->config.model.n_dims != a->config.model.n_dims ||
         b->config.model.tokens != a->config.model.tokens)
-        return il_fail(
-            err, IL_ECONFIG,
-            "interpolate: the two models use different tokens: model.tokens = %s with n_dims = %d, and %s with %d",
-            il_model_layout(a)->name, a->config.model.n_dims, il_model_layout(b)->name,
-            b->config.model.n_dims);
+        return il_fail(err, IL_ECONFIG,
+                       "interpolate: the two models use different tokens: model.tokens = "
+                       "%s with n_dims = %d, and %s with %d",
+                       il_model_layout(a)->name, a->config.model.n_dims,
+                       il_model_layout(b)->name, b->config.model.n_dims);
     if (a->config.model.family == IL_STACK &&
         !il_observe_product_shape_of(&shape, a, NULL) &&
         !il_observe_product_shape_of(&shape, b, NULL))

@@ -117,7 +117,8 @@ static il_status outline(il_table *table, const void *opt, const il_measured *mo
     for (int i = 0; i < n; i++) {
         const char *task = model[i].config->training.task_name;
         if (il_model_classes(model[i].model))
-            return il_fail(err, IL_ECONFIG, "%s is a token-id model: use the measure points",
+            return il_fail(err, IL_ECONFIG,
+                           "%s is a token-id model: use the measure points",
                            il_measured_name(&model[i]));
         if (o->less[0] && strcmp(il_task_find(task)->loss, "mse"))
             return il_fail(err, IL_ECONFIG, "less: %s has no squared error", task);

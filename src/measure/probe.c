@@ -104,9 +104,10 @@ static il_status within_reach(const asked *a, const il_observe_whole *p, il_erro
     for (int k = 0; k < p->P; k++) most = il_max(most, p->examples[k]);
     for (int i = 0; i < a->n; i++)
         if (a->target[i].past > most)
-            return il_fail(err, IL_ECONFIG,
-                           "target: '%s' reaches further back than the %d examples of the prompt",
-                           a->target[i].name, most);
+            return il_fail(
+                err, IL_ECONFIG,
+                "target: '%s' reaches further back than the %d examples of the prompt",
+                a->target[i].name, most);
     return IL_OK;
 }
 
@@ -179,7 +180,8 @@ static il_status outline(il_table *table, const void *opt, const il_measured *mo
     (void)n;
     if (o->protocol == MESA) return il_probe_mesa_outline(table, o, model, err);
     if (o->from || o->control)
-        return il_fail(err, IL_ECONFIG, "probe: from and control are only allowed with protocol = mesa");
+        return il_fail(err, IL_ECONFIG,
+                       "probe: from and control are only allowed with protocol = mesa");
     IL_TRY(find_asked(&a, o, err));
     return columns(table, &a, has_untrained(model->model), err);
 }

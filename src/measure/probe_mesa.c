@@ -42,7 +42,8 @@ static il_status find_positions(job *j, il_error *err)
         long k = strtol(text, &end, 10);
         if (end == text || k < 1 || k >= N || j->P == MOST_AT)
             return il_fail(err, IL_ECONFIG,
-                           "examples: at '%s': at most %d numbers of examples are allowed, each from 1 to %d",
+                           "examples: at '%s': at most %d numbers of examples are allowed, "
+                           "each from 1 to %d",
                            il_show(text).text, MOST_AT, N - 1);
         j->tokens[j->P] = il_model_tokens(j->model, (int)k);
         j->examples[j->P++] = (int)k;

@@ -35,8 +35,7 @@ static il_status outline(il_table *table, const void *opt, const il_measured *mo
         return il_fail(err, IL_ECONFIG,
                        "weights: each = head, block or value takes one model, not %d", n);
     if (o->to && o->each > IL_BY_BLOCK)
-        return il_fail(err, IL_ECONFIG,
-                       "weights: `to` needs each = head or each = block");
+        return il_fail(err, IL_ECONFIG, "weights: `to` needs each = head or each = block");
     IL_TRY(il_table_add_cols(table, form->columns, err));
     if (o->to) IL_TRY(il_table_add_cols(table, "to", err));
     return form->outline(table, model, n, err);

@@ -91,10 +91,11 @@ static il_status check(const il_measured *model, const il_observe_product_shape 
 {
     int d = model->model->config.model.n_dims;
     if (!il_model_layout(model->model)->last || s->C != d + 1 || s->heads != 1)
-        return il_fail(
-            err, IL_ECONFIG,
-            "%s: a preconditioner is read off one head on tokens (x, y) that are themselves the residual stream: model.n_head = 1, model.tokens = columns, model.read_in = none, model.n_embd = model.n_dims + 1",
-            il_measured_name(model));
+        return il_fail(err, IL_ECONFIG,
+                       "%s: a preconditioner is read off one head on tokens (x, y) that "
+                       "are themselves the residual stream: model.n_head = 1, model.tokens "
+                       "= columns, model.read_in = none, model.n_embd = model.n_dims + 1",
+                       il_measured_name(model));
     if (d > D)
         return il_fail(err, IL_ECONFIG, "%s: more than %d dimensions",
                        il_measured_name(model), D);

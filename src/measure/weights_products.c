@@ -180,9 +180,11 @@ static il_status place_columns(look *k, const char *text, il_error *err)
         if (j < 0) return il_fail(err, IL_ECONFIG, "more than %d registers", IL_REGISTERS);
     }
     if (known) return IL_OK;
-    return il_fail(err, IL_ECONFIG,
-                   "to: the streams of the model and of %s share no register (the model has %s and %d more), so their weights cannot be compared; use a model with model.read_in = none",
-                   il_show(text).text, own.name[0], own.n - 1);
+    return il_fail(
+        err, IL_ECONFIG,
+        "to: the streams of the model and of %s share no register (the model has %s and %d "
+        "more), so their weights cannot be compared; use a model with model.read_in = none",
+        il_show(text).text, own.name[0], own.n - 1);
 }
 
 static il_status build(look *k, int layers, il_error *err)

@@ -196,8 +196,7 @@ il_status il_context_next(il_context *c, int id, const il_real **scores, il_erro
 {
     IL_GIVEN(err, "context", c);
     int classes = il_model_classes(c->model);
-    if (!classes)
-        return il_fail(err, IL_ECONFIG, "the model's prompts are no ids of classes");
+    if (!classes) return il_fail(err, IL_ECONFIG, "the model's prompts are not token ids");
     if (id < 0 || id >= classes)
         return il_fail(err, IL_ECONFIG, "id %d is none of the model's %d classes", id,
                        classes);

@@ -148,8 +148,10 @@ il_status il_observe_answers_lens(il_observe_answers **out, const il_model *mode
                .P = 1,
                .rows = most_rows(model, e) };
     if (n < 1)
-        return il_fail(err, IL_ECONFIG, "the last %d layers are taken as the read-out, so none of the %d layers is left to read", tail,
-                       layers->n);
+        return il_fail(err, IL_ECONFIG,
+                       "the last %d layers are taken as the read-out, so none of the %d "
+                       "layers is left to read",
+                       tail, layers->n);
     IL_TRY(blank(&l.to, n, l.points, e->outs, err));
     IL_TRY(look(&l, model, e, NULL, err));
     *out = l.to;

@@ -73,7 +73,8 @@ static il_status check_prompts(il_observation *s, il_error *err)
         s->points = il_max(s->points, s->draw.sizes[i] + 1);
     if (!s->draw.task->ids) return IL_OK;
     return il_fail(err, IL_ECONFIG,
-                   "this analysis does not support token-id models (bytes, recall); use innerloop inspect weights or innerloop eval");
+                   "this analysis does not support token-id models (bytes, recall); use "
+                   "innerloop inspect weights or innerloop eval");
 }
 
 il_status il_observation_draw(il_observation *s, il_error *err)
@@ -81,7 +82,9 @@ il_status il_observation_draw(il_observation *s, il_error *err)
     IL_TRY(check_prompts(s, err));
     if (il_task_outs(s->draw.task, s->task_opts, s->draw.dim) > 1)
         return il_fail(err, IL_ECONFIG,
-                       "this analysis needs several queries of each prompt, and the sequences of %s have one; for sequence models use innerloop inspect lens, probe, weights, interpolate or sensitivity",
+                       "this analysis needs several queries of each prompt, and the "
+                       "sequences of %s have one; for sequence models use innerloop "
+                       "inspect lens, probe, weights, interpolate or sensitivity",
                        s->draw.task->name);
     return il_observe_prompts_new(&s->prompts, &s->draw, err);
 }
@@ -140,13 +143,15 @@ static il_status draw(il_observe_whole *p, const il_observation *s, int prompts,
     const char *data = strcmp(o->data, "isotropic") ? o->data : NULL;
     il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL, .step = step };
     if (strchr(o->data, ','))
-        return il_fail(err, IL_ECONFIG, "data = '%s': only one distribution of inputs is allowed here",
+        return il_fail(err, IL_ECONFIG,
+                       "data = '%s': only one distribution of inputs is allowed here",
                        il_show(o->data).text);
     IL_TRY(il_batch_new_drawn(&p->batch, o->task, o->task_opts, data, prompts, points,
                               o->dim, o->dims, at, err));
     if (p->batch->xq)
         return il_fail(err, IL_ECONFIG,
-                       "data = '%s': shifts of the queries alone are not supported here; choose one that also shifts the examples",
+                       "data = '%s': shifts of the queries alone are not supported here; "
+                       "choose one that also shifts the examples",
                        il_show(o->data).text);
     return IL_OK;
 }

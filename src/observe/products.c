@@ -114,7 +114,8 @@ double il_observe_block_means(double *mean, const double *X, const il_registers 
 static il_status not_linear(il_error *err)
 {
     return il_fail(err, IL_ECONFIG,
-                   "this needs a model of linear attention only: model.family = stack, model.blocks = linear, without MLP, norm or bias");
+                   "this needs a model of linear attention only: model.family = stack, "
+                   "model.blocks = linear, without MLP, norm or bias");
 }
 
 static int is_identity(const il_model *m, const il_op *op)
@@ -272,7 +273,8 @@ static il_status begin(mixing *x, const il_model *a, const il_model *b, int both
                        x->a.blocks, x->b.blocks, x->a.C, x->b.C);
     if (a->config.model.family != IL_STACK)
         return il_fail(err, IL_ECONFIG,
-                       "the first model must be a trained one, of the family stack; name the built model second");
+                       "the first model must be a trained one, of the family stack; name "
+                       "the built model second");
     size_t n = (size_t)x->a.C * (size_t)x->a.C;
     x->p.A = malloc(sizeof *x->p.A * 4 * n);
     if (!x->p.A) return il_fail(err, IL_EFAIL, "out of memory for products");

@@ -112,7 +112,8 @@ static il_status fill(il_observe_prompts *e, il_observe_cell *cell,
                                e->B, cell->n + Q, D, o->dims, at, err);
     if (!status && drawn->xq)
         status = il_fail(err, IL_ECONFIG,
-                         "data = '%s': this analysis needs a shift of examples and queries alike, and this one moves the queries alone",
+                         "data = '%s': this analysis needs a shift of examples and queries "
+                         "alike, and this one moves the queries alone",
                          cell->data);
     if (!status) status = il_batch_new_outs(&cell->asked, e->B * Q, cell->n + 1, D, O, err);
     for (int b = 0; b < e->B && !status; b++) {

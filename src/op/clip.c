@@ -42,7 +42,7 @@ static void backward(const il_op *op, il_state *s)
 
 const il_op_kind il_op_clip = {
     .name = "clip",
-    .summary = "every number held within +- limit",
+    .summary = "clamps every number to [-limit, limit]",
     .opts = opts,
     .cases = cases,
     .least_in = 1,

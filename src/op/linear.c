@@ -96,7 +96,8 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
                        il_width(p, op->in[1]), o->out);
     if (o->split && (in != o->out || o->split > in))
         return il_fail(err, IL_ECONFIG,
-                       "%s: with split = %d the weight must be square with at least that many columns, not %d to %d",
+                       "%s: with split = %d the weight must be square with at least that "
+                       "many columns, not %d to %d",
                        op->name, o->split, in, o->out);
     il_init init = o->fan ? IL_INIT_UNIFORM : IL_INIT_NORMAL;
     double scale = o->fan ? 1 / sqrt(in) : o->std;

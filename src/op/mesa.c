@@ -94,7 +94,8 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
                        op->n_in);
     if (o->form == NET && o->solver == RECURSION)
         return il_fail(err, IL_ECONFIG,
-                       "%s: form=net forgets the past but not its ridge, so the inverse has no rank-one recursion; choose solver=cholesky or cg",
+                       "%s: form=net forgets the past but not its ridge, so the inverse "
+                       "has no rank-one recursion; choose solver=cholesky or cg",
                        op->name);
     if (o->start_keys && o->form != NET)
         return il_fail(err, IL_ECONFIG,
@@ -546,7 +547,7 @@ static void heads(const il_op *op, const il_plan *p, il_heads *h)
 
 const il_op_kind il_op_mesa = {
     .name = "mesa",
-    .summary = "the least-squares solution of all pairs so far, at every token",
+    .summary = "ridge regression on all pairs so far, applied to the query, at every token",
     .opts = opts,
     .cases = cases,
     .least_in = 3,

@@ -12,8 +12,9 @@ static il_status shape(il_plan *p, il_op *op, il_error *err)
 {
     if (il_width(p, op->in[0]) != il_width(p, op->in[1]) || il_width(p, op->in[2]) != 1)
         return il_fail(err, IL_ECONFIG,
-                       "%s: prediction and target must be equally wide and the weight 1 wide; they are %d, %d, %d", op->name,
-                       il_width(p, op->in[0]), il_width(p, op->in[1]),
+                       "%s: prediction and target must be equally wide and the weight 1 "
+                       "wide; they are %d, %d, %d",
+                       op->name, il_width(p, op->in[0]), il_width(p, op->in[1]),
                        il_width(p, op->in[2]));
     op->out = il_slot_new(p, op, "", 1); /* each row's loss */
     op->reads = 7;

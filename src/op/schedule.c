@@ -209,7 +209,9 @@ static il_status check_post(const il_plan *p, il_error *err)
         for (int i = 0; i < p->ops[j].n_in; i++) {
             int slot = p->ops[j].in[i];
             if (p->slots[slot].section == IL_BODY && slot != p->carry_out)
-                return il_fail(err, IL_ECONFIG, "%s reads %s, a slot of the body; of the body, post may read the carried stream alone",
+                return il_fail(err, IL_ECONFIG,
+                               "%s reads %s, a slot of the body; of the body, post may "
+                               "read the carried stream alone",
                                p->ops[j].name, p->slots[slot].name);
         }
     return IL_OK;

@@ -88,7 +88,7 @@ static void backward(const il_op *op, il_state *s)
 
 const il_op_kind il_op_softmax_cross_entropy = {
     .name = "softmax_cross_entropy",
-    .summary = "how improbable scores make the class that came, in nats",
+    .summary = "softmax cross-entropy of scores with the target class, in nats",
     .cases = cases,
     .least_in = 3,
     .most_in = 3,

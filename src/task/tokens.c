@@ -171,9 +171,9 @@ static const il_layout rows[] = {
       constructed1 },
     { "stacked", "the last model.stack observations, the newest first", 1, 1, 0, many,
       stacked },
-    { "ids", "s_0, s_1, ... as ids of classes", 1, 0, 0, one, ids, 1 },
-    { "led", "as columns, behind as many empty tokens as an x has numbers", 1, 0, 1, both,
-      led, 0, 1 },
+    { "ids", "s_0, s_1, ... as token ids", 1, 0, 0, one, ids, 1 },
+    { "led", "as columns, preceded by as many zero tokens as an x has numbers", 1, 0, 1,
+      both, led, 0, 1 },
     { "own", "no prompt becomes them: a built model's matrices, graphs, ...", 1, 0, 0, none,
       NULL },
 };
