@@ -390,7 +390,7 @@ static void wrong_files_get_a_sentence(void **state)
               "read: s, column: SimE, at: 3"),
           "which goes from 1 to 2" },
         { PLAIN ROW("read: a, column: ols, at: 9"), "k, which goes from 0 to 8" },
-        { PLAIN ROW("read: a, column: ols, at: 5..4"), "'5..4' names no row" },
+        { PLAIN ROW("read: a, column: ols, at: 5..4"), "'5..4' matches no row" },
         { MODEL("model: {n_dims: 20}") "measures: {c: {measure: points, points: "
                                        "900}}\n" ROW("read: c, column: m"),
           "measures.c: points = 900 is more than the model's n_positions = 101" },

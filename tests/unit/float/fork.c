@@ -80,7 +80,7 @@ static uint64_t train_a_step(const char *place)
                                        "training.shard=2",
                                        "training.curriculum.dims.start=2",
                                        "training.curriculum.points.start=5" };
-    il_model *m = of_numbers();
+    il_model *m = of_numbers("model.family=gpt2");
     il_config c = *il_model_config(m);
     il_trained trained = { 0 };
     il_status status = il_config_override(&c, set, IL_COUNT(set), NULL);

@@ -247,19 +247,12 @@ static void check_linear_pattern(const il_model *m, const il_batch *batch)
 static void linear_patterns_are_attention(void **state)
 {
     (void)state;
-    static const char *const set[] = { "model.family=stack",
-                                       "model.blocks=linear",
-                                       "model.n_layer=1",
-                                       "model.n_embd=8",
-                                       "model.n_head=2",
-                                       "model.n_dims=3",
-                                       "model.n_positions=9",
-                                       "model.init_std=0.5",
-                                       "training.curriculum.dims.start=3",
-                                       "training.curriculum.dims.end=3",
-                                       "training.curriculum.points.start=6",
-                                       "training.curriculum.points.end=6" };
-    il_model *trained = new_model(set, sizeof set / sizeof *set), *built;
+    il_model *built,
+        *trained = model_with(
+            "model.family=stack model.blocks=linear model.n_layer=1 model.n_embd=8 "
+            "model.n_head=2 model.n_dims=3 model.n_positions=9 model.init_std=0.5",
+            "training.curriculum.dims.start=3 training.curriculum.dims.end=3 "
+            "training.curriculum.points.start=6 training.curriculum.points.end=6");
     il_batch *batch = drawn(B);
     CHECK_OK(il_build(&built, "gd dims=3 points=9", &err));
     check_linear_pattern(trained, batch);

@@ -59,7 +59,7 @@ static void threads_share_a_model(void **state)
     static user alone[THREADS], together[THREADS];
     pthread_t thread[THREADS];
     (void)state;
-    il_model *m = of_numbers();
+    il_model *m = of_numbers("model.family=gpt2");
     model = m;
     CHECK_OK(il_threads_set(3, &err));
     for (int i = 0; i < THREADS; i++) {
