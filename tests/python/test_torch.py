@@ -93,6 +93,16 @@ def test_a_hook_sees_the_loop_and_takes_a_slots_place(tmp_path):
     assert not torch.allclose(module(x, y), before)
 
 
+def test_the_cores_trace_is_what_hooks_see(tmp_path, rng):
+    path, _ = made("recipe", "quick", "double", tmp_path)
+    model, module = innerloop.load(path, dtype="float64"), PlanModule(path, dtype=torch.float64)
+    x, y = rng.normal(size=(2, 5, model.n_dims)), rng.normal(size=(2, 5))
+    names = ["ln_f", "h.0.attn", "h.0.attn.pattern", "h.0.mlp.c_proj"]
+    core, hooks = model.trace(x, y, slots=names), module.trace(torch.tensor(x), torch.tensor(y), slots=names)
+    for name in names:
+        assert far_off(hooks[name].detach(), core[name]) < 1e-12, name
+
+
 def test_a_saved_module_is_the_model_and_what_was_learnt_is_in_it(tmp_path):
     path, _ = made("recipe", "quick", "float", tmp_path)
     module = PlanModule(path)
