@@ -3,7 +3,7 @@
  * Takes a model and options; draws prompts, records what every layer or loop predicts there (lens or probe),
  * fits every family of algorithms to these layer answers (match.c) and judges (verdict.c).
  *
- * With the lens up to the last two blocks of a model that does not loop are also tried as part of the
+ * With the lens, while some layer is not explained, the last one or two blocks of a model that does not loop are tried as part of the
  * read-out, and the choice whose layers are explained best is kept. If no family fits all layers, only those
  * are matched from which on some family explains every layer's answers.
  */
@@ -28,19 +28,12 @@ static il_status read_probe(il_observation *s, il_explanation *out, il_error *er
     return IL_OK;
 }
 
-static int better(const il_explanation *a, const il_explanation *b)
-{
-    if (a->explained != b->explained) return a->explained > b->explained;
-    return a->score < b->score / 2;
-}
-
-/* A construction may answer only in its last blocks, so these are also tried as part of the read-out; the
- * choice that explains the most layers is kept, of two that explain as many the first unless the other halves
- * its score. */
+/* A construction may answer only in its last blocks, so while some layer is not explained these are also tried as
+ * part of the read-out; the choice that explains the most layers is kept. */
 static il_status read_lens(il_observation *s, il_explanation *out, il_error *err)
 {
     int most = s->layers->loops ? 0 : il_min(2, s->layers->n - 1);
-    for (int tail = 0; tail <= most; tail++) {
+    for (int tail = 0; tail <= most && (!tail || out->explained < s->layers->n); tail++) {
         il_explanation e = { 0 };
         il_observe_answers_free(s->layer_answers);
         s->layer_answers = NULL;
@@ -50,7 +43,8 @@ static il_status read_lens(il_observation *s, il_explanation *out, il_error *err
                                   s->layers->loops ? "loop" : "layer", &e, err));
         e.tail = tail;
         snprintf(e.reading, sizeof e.reading, "lens");
-        if (!tail || better(&e, out)) {
+        if (!tail || e.explained > out->explained ||
+            (e.explained == out->explained && e.score < out->score / 2)) {
             il_explanation_free(out);
             *out = e;
         } else {
@@ -74,13 +68,13 @@ void il_explanation_free(il_explanation *e)
 /* Matches all layers; if none of these fits, only those after which the answers have settled. */
 static il_status match(il_explain_judged *s, il_error *err)
 {
-    IL_TRY(il_explain_matches_new(&s->matches, s->prompts, s->layer_answers, 0, err));
+    IL_TRY(il_explain_matches_new(&s->matches, s->prompts, s->layer_answers, 0, 0, err));
     int first =
         il_explain_verdict_level(s->matches) ? 0 : il_explain_verdict_settled(s->matches);
     if (!first) return IL_OK;
     il_explain_matches_free(s->matches);
     s->matches = NULL;
-    return il_explain_matches_new(&s->matches, s->prompts, s->layer_answers, first, err);
+    return il_explain_matches_new(&s->matches, s->prompts, s->layer_answers, first, 0, err);
 }
 
 il_status il_explain_answers(const il_observe_prompts *prompts,

@@ -30,24 +30,31 @@ static double scale_of(const il_observe_prompts *e, int cell, int b, il_explain_
     }
 }
 
-void il_explain_law_values(double value[IL_FREE], const il_explain_family *family,
-                           const double *constant, il_explain_law law,
-                           const il_observe_prompts *e, int cell, int b)
+void il_explain_fit_scales(il_explain_fit *fit)
 {
-    double scale = scale_of(e, cell, b, law);
+    const il_observe_prompts *e = fit->e;
+    for (int law = 0; law < IL_LAWS; law++)
+        for (int p = 0; p < fit->prompts; p++) {
+            double scale = scale_of(e, p / e->B, p % e->B, (il_explain_law)law);
+            fit->scale[law * fit->prompts + p] = scale > 0 ? scale : 1;
+        }
+}
+
+void il_explain_law_values(const il_explain_fit *fit, double value[IL_FREE],
+                           const il_explain_family *family, const double *constant,
+                           il_explain_law law, int p)
+{
+    double scale = fit->scale[(int)law * fit->prompts + p];
     for (int i = 0; i < family->n_free; i++) {
         value[i] = constant[i];
-        if (law == IL_LAW_CONSTANT || scale <= 0) continue;
-        for (int p = family->free[i].power; p < 0; p++) value[i] /= scale;
-        for (int p = family->free[i].power; p > 0; p--) value[i] *= scale;
+        for (int power = family->free[i].power; power < 0; power++) value[i] /= scale;
+        for (int power = family->free[i].power; power > 0; power--) value[i] *= scale;
     }
 }
 
 double il_explain_fit_unit(const il_explain_fit *fit, il_explain_law law, int p)
 {
-    const il_observe_prompts *e = fit->e;
-    double scale = scale_of(e, p / e->B, p % e->B, law);
-    return law == IL_LAW_CONSTANT || scale <= 0 ? 1 : 1 / scale;
+    return 1 / fit->scale[(int)law * fit->prompts + p];
 }
 
 il_explain_prompt il_explain_prompt_of(const il_explain_fit *fit, int p)
@@ -62,11 +69,62 @@ il_explain_prompt il_explain_prompt_of(const il_explain_fit *fit, int p)
                                 .rhs = cell->b + b * D * (size_t)e->outs };
 }
 
+void il_explain_units(const il_explain_fit *fit, const il_explain_family *family,
+                      il_explain_law law, double *unit)
+{
+    static const double one[IL_FREE] = { 1, 1, 1 };
+    const il_observe_prompts *e = fit->e;
+    for (int j = 0; j < family->n_free; j++) unit[j] = 0;
+    for (int p = 0; p < fit->prompts; p++) {
+        const double *lambda = il_explain_prompt_of(fit, p).lambda;
+        double largest = 0, trace = 0, value[IL_FREE];
+        for (int i = 0; i < e->D; i++)
+            largest = fmax(largest, lambda[i]), trace += lambda[i];
+        if (!(largest > 0)) continue; /* examples of nothing but zeros */
+        il_explain_law_values(fit, value, family, one, law, p);
+        for (int j = 0; j < family->n_free; j++) {
+            int power = family->free[j].power;
+            double natural = power == 0 ? 1 : power > 0 ? trace / e->D : 1 / largest;
+            if (power == -2) natural /= largest;
+            unit[j] += natural / value[j] / fit->prompts;
+        }
+    }
+}
+
+void il_explain_filter(const il_explain_family *family, const double *value,
+                       il_explain_filter_point at, int steps, double *f)
+{
+    double s[IL_FILTER_STATE] = { 0 };
+    if (family->start) family->start(value, &at, s);
+    f[0] = s[0];
+    for (at.k = 0; at.k < steps; at.k++) {
+        family->step(value, &at, s);
+        f[at.k + 1] = s[0];
+    }
+}
+
+double il_explain_normal_square(const il_explain_fit *fit, int p, const double *f,
+                                double *Hf)
+{
+    int D = fit->e->D;
+    double sum = 0;
+    for (int i = 0; i < D; i++) {
+        const double *row = fit->prompt[p].H + (size_t)i * (size_t)D;
+        Hf[i] = 0;
+        for (int j = 0; j < D; j++) Hf[i] += row[j] * f[j];
+        sum += f[i] * Hf[i];
+    }
+    return sum;
+}
+
 size_t il_explain_fit_scratch(const il_explain_fit *fit)
 {
     size_t D = (size_t)fit->e->D, n = (size_t)fit->n_steps;
-    return (size_t)fit->steps[n - 1] + 1 + n * fit->size + 2 * D +
-           (size_t)fit->layers * n * (size_t)fit->prompts;
+    size_t longest = 0;
+    for (int c = 0; c < fit->e->cells; c++)
+        longest = longest > (size_t)fit->e->cell[c].n ? longest : (size_t)fit->e->cell[c].n;
+    return (size_t)fit->steps[n - 1] + 1 + n * (fit->size + D) + 8 * D + 2 * fit->size +
+           2 * longest + (size_t)fit->layers * n * ((size_t)fit->prompts + 1);
 }
 
 void il_explain_triangle(double *y, const il_explain_projection *projection,
@@ -89,6 +147,25 @@ int il_explain_fit_steps(const il_explain_fit *fit, const il_explain_family *fam
     return n;
 }
 
+il_explain_examples il_explain_fit_examples(const il_explain_fit *fit,
+                                            const il_explain_family *family, int p,
+                                            double *work)
+{
+    const il_observe_prompts *e = fit->e;
+    il_explain_prompt at = il_explain_prompt_of(fit, p);
+    size_t from = (size_t)at.b * (size_t)e->Q * (size_t)(at.cell->n + 1);
+    return (il_explain_examples){ .n = at.cell->n,
+                                  .D = e->D,
+                                  .O = e->outs,
+                                  .neighbours = family->neighbours,
+                                  .x = at.cell->asked->x + from * (size_t)e->D,
+                                  .y = at.cell->asked->y + from * (size_t)e->outs,
+                                  .lambda = at.lambda,
+                                  .V = at.V,
+                                  .b = at.rhs,
+                                  .work = work };
+}
+
 void il_explain_fit_weights(const il_explain_fit *fit, const il_explain_match *m, int n,
                             int p, double *weights, double *f)
 {
@@ -104,28 +181,24 @@ void il_explain_fit_weights(const il_explain_fit *fit, const il_explain_match *m
                    sizeof *weights * fit->size);
         return;
     }
-    il_explain_law_values(value, m->family, m->value, m->law, e, p / e->B, p % e->B);
+    il_explain_law_values(fit, value, m->family, m->value, m->law, p);
+    if (m->family->answers) {
+        memset(weights, 0, sizeof *weights * (size_t)n * fit->size);
+        return;
+    }
     if (m->family->from_examples) {
-        size_t from = (size_t)at.b * (size_t)e->Q * (size_t)(at.cell->n + 1);
-        il_explain_examples examples = { .n = at.cell->n,
-                                         .D = D,
-                                         .O = O,
-                                         .x = at.cell->asked->x + from * (size_t)D,
-                                         .y = at.cell->asked->y + from * (size_t)O,
-                                         .lambda = at.lambda,
-                                         .V = at.V,
-                                         .b = at.rhs };
+        il_explain_examples examples = il_explain_fit_examples(fit, m->family, p, f);
         m->family->from_examples(value, &examples, n - 1, weights);
         return;
     }
     for (int i = 0; i < D; i++) {
-        il_explain_filter_point spot = { at.lambda[i], fit->layers, fit->nodes };
-        m->family->filter(value, &spot, fit->steps[n - 1], f);
+        il_explain_filter_point spot = { at.lambda[i], 0, fit->layers, fit->nodes };
+        il_explain_filter(m->family, value, spot, fit->steps[n - 1], f);
         for (int o = 0; o < O; o++) {
             double b = at.rhs[i * O + o];
             double *to = weights + o * D + i;
             for (int k = 0; k < n; k++, to += fit->size)
-                *to = b != 0 ? f[fit->steps[k]] * b : 0;
+                *to = b != 0 ? m->scale * f[fit->steps[k]] * b : 0;
         }
     }
 }
@@ -144,35 +217,85 @@ double il_explain_fit_difference(const il_explain_fit *fit, int p, int layer,
     return sum;
 }
 
-void il_explain_fit_shares(const il_explain_fit *fit, const il_explain_match *m, int n,
-                           double *share, double *scratch)
+/* The same of a family that gives answers instead of weights; value: for this prompt */
+static double answers_difference(const il_explain_fit *fit, const il_explain_match *m,
+                                 int p, int layer, double *work)
 {
-    int L = fit->layers, P = fit->prompts, D = fit->e->D, O = fit->e->outs;
-    double *f = scratch, *w = f + fit->steps[n - 1] + 1;
-    double *left = w + (size_t)n * fit->size;
-    for (int p = 0; p < P; p++) {
-        const il_explain_projection *projection = &fit->prompt[p];
-        il_explain_fit_weights(fit, m, n, p, w, f);
-        for (int k = 0; k < n * O; k++)
-            il_explain_triangle(w + k * D, projection, w + k * D, D);
+    const il_observe_prompts *e = fit->e;
+    il_explain_examples at = il_explain_fit_examples(fit, m->family, p, work);
+    size_t N = (size_t)at.n + 1, D = (size_t)e->D, O = (size_t)e->outs;
+    double value[IL_FREE], sum = 0, *y = work + 3 * D + (size_t)at.n;
+    const double *z = fit->answers->yhat + (size_t)layer * il_observe_numbers(e) +
+                      (size_t)p * (size_t)e->Q * O;
+    il_explain_law_values(fit, value, m->family, m->value, m->law, p);
+    for (int q = 0; q < e->Q; q++, z += O) {
+        m->family->answers(value, &at, at.x + ((size_t)q * N + N - 1) * D, y);
+        for (size_t o = 0; o < O; o++) sum += (z[o] - y[o]) * (z[o] - y[o]);
+    }
+    return sum;
+}
+
+double il_explain_fit_left(const il_explain_fit *fit, const il_explain_match *m, int p,
+                           int layer, const double *weights, double *work)
+{
+    return m->family->answers ? answers_difference(fit, m, p, layer, work)
+                              : il_explain_fit_difference(fit, p, layer, weights, work);
+}
+
+/* The filter's f (n,D) at the listed steps, and what is left of every layer: |z|^2 - 2 g f + f H f */
+static void filter_left(const il_explain_fit *fit, const il_explain_match *m, int n, int p,
+                        double *left, double *scratch)
+{
+    int D = fit->e->D, L = fit->layers;
+    double value[IL_FREE], *F = scratch, *f = F + fit->steps[n - 1] + 1, *Hf = f + n * D;
+    const double *lambda = il_explain_prompt_of(fit, p).lambda;
+    il_explain_law_values(fit, value, m->family, m->value, m->law, p);
+    for (int i = 0; i < D; i++) {
+        il_explain_filter_point at = { lambda[i], 0, L, fit->nodes };
+        il_explain_filter(m->family, value, at, fit->steps[n - 1], F);
+        for (int k = 0; k < n; k++) f[k * D + i] = F[fit->steps[k]];
+    }
+    for (int k = 0; k < n; k++) {
+        double square = il_explain_normal_square(fit, p, f + k * D, Hf);
         for (int l = 0; l < L; l++) {
-            const double *z = projection->z + (size_t)l * fit->size;
-            if (fit->silent[l]) continue;
-            for (int k = 0; k < n; k++) {
-                double sum = projection->rest[l];
-                for (int o = 0; o < O; o++) {
-                    const double *mine = z + o * D, *its = w + (k * O + o) * D;
-                    for (int i = 0; i < projection->rank; i++)
-                        sum += (mine[i] - its[i]) * (mine[i] - its[i]);
-                }
-                left[((size_t)l * (size_t)n + (size_t)k) * (size_t)P + (size_t)p] =
-                    sum * projection->weight[l];
-            }
+            const double *g = fit->prompt[p].g + (size_t)l * (size_t)D;
+            double along = 0;
+            for (int i = 0; i < D; i++) along += g[i] * f[k * D + i];
+            left[l * n + k] = fmax(fit->prompt[p].c[l] - 2 * along + square, 0);
         }
+    }
+}
+
+static void prompt_left(const il_explain_fit *fit, const il_explain_match *m, int n, int p,
+                        double *left, double *f)
+{
+    double *w = f + fit->steps[n - 1] + 1, *a = w + (size_t)n * fit->size;
+    if (il_explain_is_filter(m->family)) {
+        filter_left(fit, m, n, p, left, f);
+        return;
+    }
+    il_explain_fit_weights(fit, m, n, p, w, f);
+    for (int l = 0; l < fit->layers; l++)
+        for (int k = 0; k < n && !fit->silent[l]; k++)
+            left[l * n + k] =
+                il_explain_fit_left(fit, m, p, l, w + (size_t)k * fit->size, a);
+}
+
+void il_explain_fit_shares(const il_explain_fit *fit, const il_explain_match *m, int n,
+                           int from, int stride, double *share, double *scratch)
+{
+    int L = fit->layers, P = 0;
+    double *all = scratch, *one = all + (size_t)L * (size_t)n * (size_t)fit->prompts;
+    int most = (fit->prompts - from + stride - 1) / stride;
+    for (int p = from; p < fit->prompts; p += stride, P++) {
+        prompt_left(fit, m, n, p, one, one + L * n);
+        for (int i = 0; i < L * n; i++)
+            all[(size_t)i * (size_t)most + (size_t)P] =
+                one[i] * fit->prompt[p].weight[i / n];
     }
     for (int i = 0; i < L * n; i++)
         share[i] =
-            fit->silent[i / n] ? 0 : il_explain_trimmed(left + (size_t)i * (size_t)P, P);
+            fit->silent[i / n] ? 0 : il_explain_trimmed(all + (size_t)i * (size_t)most, P);
 }
 
 double il_explain_fit_score(const il_explain_fit *fit, const il_explain_match *m)

@@ -18,9 +18,8 @@
 
 size_t il_explain_measure_work(const il_explain_fit *fit)
 {
-    size_t L = (size_t)fit->layers;
-    size_t cells = L * (size_t)fit->n_steps;
-    return 2 * cells + il_explain_fit_scratch(fit) + L * L + 3 * L +
+    size_t L = (size_t)fit->layers, n = (size_t)fit->n_steps;
+    return L * n + il_explain_fit_scratch(fit) + n * fit->size + L * L + 3 * L +
            2 * (size_t)fit->prompts + 2 * fit->size;
 }
 
@@ -67,12 +66,12 @@ static void answer(double *a, const il_explain_projection *f, const double *w, i
     for (int o = 0; o < O; o++) il_explain_triangle(a + o * D, f, w + o * D, D);
 }
 
-/* Scores of one layer; left (P), errors (P), a (O,D) */
+/* Scores of one layer; left (P), errors (P) of the held-out prompts; a (O,D); work for answers */
 static void measure_layer(const il_explain_fit *fit, il_explain_match *m, int l,
-                          double *left, double *errors, double *a)
+                          double *left, double *errors, double *a, double *work)
 {
     const il_observe_prompts *e = fit->e;
-    int P = fit->prompts, size = (int)fit->size;
+    int P = fit->prompts, size = (int)fit->size, judged = 0;
     il_explain_layer_match *to = &m->layer[l];
     average sime = { 0 }, simw = { 0 };
     double answers = (double)P * e->Q * e->outs;
@@ -82,10 +81,10 @@ static void measure_layer(const il_explain_fit *fit, il_explain_match *m, int l,
         const il_explain_projection *f = &fit->prompt[p];
         const double *w = m->w + ((size_t)l * (size_t)P + (size_t)p) * fit->size;
         const double *mine = f->w + (size_t)l * fit->size;
-        double spd = il_explain_fit_difference(fit, p, l, w, a);
+        double spd = il_explain_fit_left(fit, m, p, l, w, work);
         answer(a, f, w, e->outs, e->D);
-        take(&sime, similar_errors(f, l, a, size));
-        if (f->rank == e->D) {
+        if (!m->family->answers) take(&sime, similar_errors(f, l, a, size));
+        if (f->rank == e->D && !m->family->answers) {
             il_cosine c = { 0 };
             for (int i = 0; i < size; i++) {
                 c.ab += mine[i] * w[i], c.aa += mine[i] * mine[i], c.bb += w[i] * w[i];
@@ -96,15 +95,20 @@ static void measure_layer(const il_explain_fit *fit, il_explain_match *m, int l,
             to->ilwd = NAN;
         }
         to->spd += spd / answers;
-        left[p] = spd * f->weight[l];
-        errors[p] = own_error(f, l, size) * f->weight[l];
-        if (!fit->silent[l]) m->prompt[p] += fmin(left[p], 1);
+        double share = spd * f->weight[l];
+        if (!fit->silent[l]) {
+            m->last[p] = share < 1 ? share : 1; /* NaN too */
+            m->prompt[p] += m->last[p];
+        }
+        if (!il_explain_is_held_out(p) && P > 1) continue;
+        left[judged] = share;
+        errors[judged++] = own_error(f, l, size) * f->weight[l];
     }
     to->sime = mean_of(&sime);
     to->simw = mean_of(&simw);
     to->power = fit->power[l];
-    to->share = fit->silent[l] ? NAN : il_explain_trimmed(left, P);
-    double error = fit->silent[l] ? 0 : il_explain_trimmed(errors, P);
+    to->share = fit->silent[l] ? NAN : il_explain_trimmed(left, judged);
+    double error = fit->silent[l] ? 0 : il_explain_trimmed(errors, judged);
     to->of_error = error > 1e-4 ? to->share / error : NAN;
 }
 
@@ -112,12 +116,15 @@ void il_explain_measure(const il_explain_fit *fit, il_explain_match *m, double *
 {
     double *left = work, *errors = left + fit->prompts, *a = errors + fit->prompts;
     average of_error = { 0 };
+    int loud = 0;
     for (int p = 0; p < fit->prompts; p++) m->prompt[p] = 0;
     for (int l = 0; l < fit->layers; l++) {
-        measure_layer(fit, m, l, left, errors, a);
+        measure_layer(fit, m, l, left, errors, a, a + fit->size);
         double of = m->layer[l].of_error;
         take(&of_error, of > 1 ? 1 : of); /* NaN stays */
+        loud += !fit->silent[l];
     }
+    for (int p = 0; p < fit->prompts; p++) m->prompt[p] = loud ? m->prompt[p] / loud : 1;
     m->of_error = of_error.n ? mean_of(&of_error) : 0;
 }
 
@@ -143,67 +150,69 @@ static void draw_line(const il_explain_fit *fit, il_explain_match *m, const doub
     for (int i = 0; i < fit->layers; i++) points += tells[i] > 0;
     for (int i = 0; i < fit->layers; i++)
         for (int j = i + 1; tells[i] > 0 && j < fit->layers; j++)
-            if (tells[j] > 0)
-                work[n++] = (double)(m->layer[j].step - m->layer[i].step) / (j - i);
+            if (tells[j] > 0 && fit->position[j] > fit->position[i])
+                work[n++] = (double)(m->layer[j].step - m->layer[i].step) /
+                            (fit->position[j] - fit->position[i]);
     m->rate = m->offset = NAN;
     if (!points) return;
     if (n) m->rate = median(work, n);
     for (int i = 0, k = 0; i < fit->layers; i++)
-        if (tells[i] > 0 && n) work[k++] = m->layer[i].step - m->rate * (i + 1);
+        if (tells[i] > 0 && n) work[k++] = m->layer[i].step - m->rate * fit->position[i];
     if (!n) /* one layer: as if a line through nothing before the first */
         for (int i = 0; i < fit->layers; i++)
-            if (tells[i] > 0) m->rate = (double)m->layer[i].step / (i + 1), work[0] = 0;
+            if (tells[i] > 0)
+                m->rate = (double)m->layer[i].step / fit->position[i], work[0] = 0,
+                points = 1;
     m->offset = median(work, points);
 }
 
 /* The best step of every layer, and whether the next one is worse */
 static void find_steps(const il_explain_fit *fit, il_explain_match *m, int n,
-                       const double *share, double *index, double *tells)
+                       const double *share, double *tells)
 {
     for (int l = 0; l < fit->layers; l++) {
         int best = 0;
         for (int k = 1; k < n; k++)
             if (share[l * n + k] < share[l * n + best]) best = k;
         double slack = 1.02 * share[l * n + best] + 1e-9;
-        index[l] = best;
         m->layer[l].step = fit->steps[best];
         tells[l] = !fit->silent[l] && best + 1 < n && share[l * n + best + 1] > slack;
     }
 }
 
-/* The shares of the steps on the line */
-static void follow_line(const il_explain_fit *fit, il_explain_match *m, int n,
-                        const double *share)
+void il_explain_steps_best(const il_explain_fit *fit, il_explain_match *m, int n,
+                           const double *share, double *work)
 {
-    for (int l = 0; l < fit->layers; l++) {
-        double wanted = m->offset + m->rate * (l + 1);
-        int k = 0;
-        while (k + 1 < n &&
-               fabs(fit->steps[k + 1] - wanted) <= fabs(fit->steps[k] - wanted))
-            k++;
-        m->even[l] = share[l * n + k];
-        for (int j = 0; j < n && isnan(wanted); j++) /* no line: as it likes */
-            m->even[l] = fmin(m->even[l], share[l * n + j]);
+    double *tells = work;
+    find_steps(fit, m, n, share, tells);
+    draw_line(fit, m, tells, tells + fit->layers);
+}
+
+void il_explain_measure_weights(const il_explain_fit *fit, il_explain_match *m,
+                                double *work)
+{
+    int n = il_explain_fit_steps(fit, m->family), P = fit->prompts;
+    double *f = work, *w = f + il_explain_fit_scratch(fit);
+    for (int p = 0; p < P; p++) {
+        il_explain_fit_weights(fit, m, n, p, w, f);
+        for (int l = 0; l < fit->layers; l++)
+            for (int k = 0; k < n; k++)
+                if (fit->steps[k] == m->layer[l].step)
+                    memcpy(m->w + ((size_t)l * (size_t)P + (size_t)p) * fit->size,
+                           w + (size_t)k * fit->size, sizeof *w * fit->size);
     }
 }
 
-void il_explain_measure_steps(const il_explain_fit *fit, il_explain_match *m, double *work)
+void il_explain_measure_heat(const il_explain_fit *fit, il_explain_match *m, double *work)
 {
     const il_observe_prompts *e = fit->e;
     int n = il_explain_fit_steps(fit, m->family), P = fit->prompts, L = fit->layers;
     size_t cells = (size_t)L * (size_t)fit->n_steps;
-    double *index = work, *tells = index + L, *share = tells + L, *counts = share + cells;
-    double *a = counts + cells, *f = a + fit->size, *w = f + fit->steps[n - 1] + 1;
-    il_explain_fit_shares(fit, m, n, share, a);
-    find_steps(fit, m, n, share, index, tells);
-    draw_line(fit, m, tells, a);
-    follow_line(fit, m, n, share);
+    double *counts = work, *a = counts + cells, *f = a + fit->size,
+           *w = f + il_explain_fit_scratch(fit);
     for (size_t i = 0; i < cells; i++) m->heat[i] = counts[i] = 0;
     for (int p = 0; p < P; p++) {
         il_explain_fit_weights(fit, m, n, p, w, f);
-        for (int l = 0; l < L; l++)
-            memcpy(m->w + ((size_t)l * (size_t)P + (size_t)p) * fit->size,
-                   w + (size_t)index[l] * fit->size, sizeof *w * fit->size);
         for (int k = 0; k < n; k++) {
             answer(a, &fit->prompt[p], w + (size_t)k * fit->size, e->outs, e->D);
             for (int l = 0; l < L; l++) {

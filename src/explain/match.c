@@ -1,52 +1,99 @@
-/* match.c - every family fitted to the layer answers, the best first
+/* match.c - every candidate fitted to the layer answers, the winner first
  *
- * Each family is fitted under each law, a scaling of its step size with the prompt (constant, 1/n, 1/trace A,
- * 1/|A A|_F^(1/2)), and its best law is kept; selection.c puts the families in order.
+ * A candidate is a family with a scaling of its step size with the prompt (constant, 1/n, 1/trace A,
+ * 1/|A A|_F^(1/2)) and the same number of steps in all layers, or that and a factor of all answers, or any number
+ * of steps in each layer. Of the scalings the best is kept; selection.c judges the candidates.
  */
 #include "explain/match.h"
 #include "algo/leja.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
 typedef struct {
     il_explain_fit *fit;
     il_explain_matches *all;
-    il_explain_match *trial; /* (families, laws) */
+    il_explain_match *trial; /* (families, laws, variants) */
     double **work;           /* one a worker */
+    int sizes_differ;        /* of the prompts */
 } job;
+
+/* The fitted prompts' fraction unexplained, of a candidate that needs no refinement */
+static const double found = 1e-10;
+
+static int is_tried(const job *j, const il_explain_match *m)
+{
+    const il_explain_family *family = m->family;
+    const il_explain_match *first = m - m->variant; /* the same with regular steps */
+    int gram = 0, loud = 0, filter = il_explain_is_filter(family);
+    for (int k = 0; k < family->n_free; k++) gram |= family->free[k].power == -2;
+    for (int l = 0; l < j->fit->layers; l++) loud += !j->fit->silent[l];
+    if ((m->law == IL_LAW_NORM && !gram) || (m->law && !family->n_free)) return 0;
+    if (m->law == IL_LAW_EXAMPLES && !j->sizes_differ) return 0;
+    if (m->law &&
+        j->trial[(m - j->trial) / (IL_LAWS * IL_VARIANTS) * IL_LAWS * IL_VARIANTS].score <
+            found)
+        return 0;
+    if (m->variant && first->score < found) return 0;
+    if (m->variant == IL_STEPS_SCALED) return filter;
+    if (m->variant == IL_STEPS_FREE)
+        return family->most_steps && loud > 1 && !family->then && !family->own;
+    return !(family->layerwise && j->all->first) &&
+           !((family->own || family->then) && loud < 2);
+}
 
 static void try_one(const job *j, il_explain_match *m, double *near, double *work)
 {
-    int gram = 0, loud = 0;
-    for (int k = 0; k < m->family->n_free; k++) gram |= m->family->free[k].power == -2;
-    for (int l = 0; l < j->fit->layers; l++) loud += !j->fit->silent[l];
     m->score = INFINITY;
-    if ((m->law == IL_LAW_NORM && !gram) || (m->law && !m->family->n_free)) return;
-    if (m->family->layerwise && j->all->first) return;
+    m->scale = 1;
+    if (!is_tried(j, m)) return;
+    if (m->variant == IL_STEPS_SCALED) {
+        const il_explain_match *first = m - 1;
+        if (!(first->score < INFINITY)) return;
+        memcpy(m->value, first->value, sizeof m->value);
+        for (int l = 0; l < j->fit->layers; l++) m->layer[l].step = first->layer[l].step;
+        m->rate = first->rate, m->offset = first->offset;
+    }
     if (!m->family->layerwise) {
         il_explain_search(j->fit, m, near, work);
         return;
     }
-    /* of one layer, families that are gradient descent with one step size add nothing to it */
-    int single = m->family->layerwise == il_explain_layerwise_gd ||
-                 m->family->layerwise == il_explain_layerwise_gdpp;
-    if (single && loud < 2) return;
     m->family->layerwise(j->fit, m->law, m, work);
+    m->rate = 1, m->offset = 0;
     il_explain_measure(j->fit, m, work);
     m->score = il_explain_fit_score(j->fit, m);
 }
 
+static il_explain_match *trial_of(const job *j, int family, int law, int variant)
+{
+    il_explain_match *m = &j->trial[(family * IL_LAWS + law) * IL_VARIANTS + variant];
+    m->family = il_explain_family_at(family);
+    m->law = (il_explain_law)law;
+    m->variant = (il_explain_variant)variant;
+    m->score = INFINITY;
+    return m;
+}
+
+/* Every scaling with regular steps; the other variants under the best one alone */
 static void try_family(void *context, int i, int worker)
 {
     const job *j = context;
-    double near[IL_FREE] = { 1, 1, 1 };
+    double near[IL_FREE] = { 1, 1, 1 }, kept[IL_LAWS][IL_FREE];
+    int best = 0;
     for (int law = 0; law < IL_LAWS; law++) {
-        il_explain_match *m = &j->trial[i * IL_LAWS + law];
-        m->family = il_explain_family_at(i);
-        m->law = (il_explain_law)law;
-        try_one(j, m, near, j->work[worker]);
+        memcpy(kept[law], law ? kept[0] : near, sizeof near);
+        il_explain_match *m = trial_of(j, i, law, 0);
+        try_one(j, m, kept[law], j->work[worker]);
+        if (fmax(m->score, found) <
+            fmax(j->trial[(i * IL_LAWS + best) * IL_VARIANTS].score, found) / 1.1)
+            best = law;
     }
+    for (int law = 0; law < IL_LAWS; law++)
+        for (int variant = 1; variant < IL_VARIANTS; variant++) {
+            il_explain_match *m = trial_of(j, i, law, variant);
+            if (law == best) try_one(j, m, kept[law], j->work[worker]);
+        }
 }
 
 /* ---- memory -------------------------------------------------------------------------------------- */
@@ -54,7 +101,9 @@ static void try_family(void *context, int i, int worker)
 static size_t work_size(const il_explain_fit *fit)
 {
     const size_t parts[] = { il_explain_projection_work(fit), il_explain_search_work(fit),
-                             il_explain_measure_work(fit), il_explain_layerwise_work(fit) };
+                             il_explain_measure_work(fit),
+                             il_explain_precondition_work(fit),
+                             il_explain_polynomial_work(fit) };
     size_t most = 0;
     for (int i = 0; i < IL_COUNT(parts); i++) most = parts[i] > most ? parts[i] : most;
     return most;
@@ -63,18 +112,20 @@ static size_t work_size(const il_explain_fit *fit)
 typedef struct {
     il_explain_fit fit;
     job j;
-    int families;
+    int families, kept; /* kept: candidates, at most */
+    int heats;
+    double *heat; /* (layers,steps) of the winner */
 } plan;
 
-static il_explain_match room(const il_explain_fit *fit, il_arena *arena, int heat)
+static il_explain_match room(const il_explain_fit *fit, il_arena *arena, int whole)
 {
     size_t L = (size_t)fit->layers, P = (size_t)fit->prompts;
     il_explain_match m = { 0 };
     m.layer = il_take(arena, il_explain_layer_match, L);
+    if (!whole) return m;
     m.w = il_take(arena, double, L *P * fit->size);
     m.prompt = il_take(arena, double, P);
-    m.even = il_take(arena, double, L);
-    m.heat = heat ? il_take(arena, double, L *(size_t)fit->n_steps) : NULL;
+    m.last = il_take(arena, double, P);
     return m;
 }
 
@@ -86,6 +137,8 @@ static void layout_fit(plan *s, il_arena *scratch)
     fit->power = il_take(scratch, double, L);
     fit->nodes = il_take(scratch, double, L);
     fit->silent = il_take(scratch, int, L);
+    fit->position = il_take(scratch, int, L);
+    fit->scale = il_take(scratch, double, IL_LAWS *P);
     fit->table = il_take(scratch, double *, s->families);
     for (int i = 0; i < s->families; i++) {
         const il_explain_family *family = il_explain_family_at(i);
@@ -102,6 +155,10 @@ static void layout_fit(plan *s, il_arena *scratch)
         f.rest_y = il_take(scratch, double, L);
         f.weight = il_take(scratch, double, L);
         f.zy = il_take(scratch, double, fit->size);
+        f.H = il_take(scratch, double, D *D);
+        f.g = il_take(scratch, double, L *D);
+        f.c = il_take(scratch, double, L);
+        f.diverges = il_take(scratch, int, L);
         if (fit->prompt) fit->prompt[p] = f;
     }
 }
@@ -110,15 +167,22 @@ static void layout(plan *s, il_explain_matches *all, il_arena *scratch)
 {
     const il_explain_fit *fit = &s->fit;
     size_t L = (size_t)fit->layers;
-    for (int i = 0; i < s->families; i++) all->match[i] = room(fit, &all->arena, 1);
+    int trials = s->families * IL_LAWS * IL_VARIANTS;
     all->w = il_take(&all->arena, double, L *(size_t)fit->prompts * fit->size);
     all->floor = il_take(&all->arena, double, L);
     all->bent = il_take(&all->arena, double, L);
+    for (int i = 0; i < s->kept; i++) {
+        all->match[i] = room(fit, &all->arena, 1);
+        if (s->heats) all->match[i].heat = il_take(&all->arena, double, L *IL_STEPS);
+    }
     layout_fit(s, scratch);
-    s->j.trial = il_take(scratch, il_explain_match, s->families * IL_LAWS);
-    for (int i = 0; i < s->families * IL_LAWS; i++) {
-        il_explain_match m = { 0 };
-        if (il_explain_family_at(i / IL_LAWS)->layerwise) m = room(fit, scratch, 0);
+    s->heat = il_take(&all->arena, double, L *IL_STEPS);
+    s->j.trial = il_take(scratch, il_explain_match, trials);
+    for (int i = 0; i < trials; i++) {
+        il_explain_match m =
+            room(fit, scratch,
+                 il_explain_family_at(i / IL_LAWS / IL_VARIANTS)->layerwise &&
+                     !(i % IL_VARIANTS));
         if (s->j.trial) s->j.trial[i] = m;
     }
     s->j.work = il_take(scratch, double *, il_workers());
@@ -130,52 +194,70 @@ static void layout(plan *s, il_explain_matches *all, il_arena *scratch)
 
 /* ---- all families ---------------------------------------------------------------------------------- */
 
-/* The best law of each family */
+/* The best scaling of each family and variant */
 static void choose(plan *s, il_explain_matches *all)
 {
-    const il_explain_fit *fit = &s->fit;
+    size_t L = (size_t)s->fit.layers, numbers = L * (size_t)s->fit.prompts * s->fit.size;
     all->n = 0;
-    for (int i = 0; i < s->families; i++) {
-        const il_explain_match *best = &s->j.trial[i * IL_LAWS];
+    for (int i = 0; i < s->families * IL_VARIANTS; i++) {
+        const il_explain_match *first =
+            &s->j.trial[i / IL_VARIANTS * IL_LAWS * IL_VARIANTS + i % IL_VARIANTS];
+        const il_explain_match *best = first;
         for (int law = 1; law < IL_LAWS; law++) {
-            const il_explain_match *m = &s->j.trial[i * IL_LAWS + law];
-            if (il_explain_cost(m) < il_explain_cost(best) / 1.1) best = m;
+            const il_explain_match *m = first + law * IL_VARIANTS;
+            if (fmax(m->score, found) < fmax(best->score, found) / 1.1) best = m;
         }
         if (!(best->score < INFINITY)) continue; /* untried */
         il_explain_match *to = &all->match[all->n++], kept = *to;
         *to = *best;
-        to->layer = kept.layer, to->w = kept.w, to->prompt = kept.prompt;
-        to->heat = kept.heat, to->even = kept.even;
-        if (!best->family->layerwise) continue;
-        memcpy(to->layer, best->layer, sizeof *to->layer * (size_t)fit->layers);
-        memcpy(to->w, best->w,
-               sizeof *to->w * (size_t)fit->layers * (size_t)fit->prompts * fit->size);
+        to->layer = kept.layer, to->w = kept.w, to->prompt = kept.prompt,
+        to->last = kept.last;
+        to->heat = best->family->most_steps ? kept.heat : NULL;
+        memcpy(to->layer, best->layer, sizeof *to->layer * L);
+        if (best->w) memcpy(to->w, best->w, sizeof *to->w * numbers);
     }
 }
 
-static void finish(plan *s, il_explain_matches *all)
+static void finish_one(void *context, int i, int worker)
+{
+    const plan *s = context;
+    il_explain_match *m = &s->j.all->match[i];
+    double *work = s->j.work[worker];
+    if (il_explain_is_filter(m->family))
+        il_explain_path_weights(&s->fit, m, work);
+    else if (!m->family->layerwise)
+        il_explain_measure_weights(&s->fit, m, work);
+    il_explain_measure(&s->fit, m, work);
+    if (s->heats && m->heat) il_explain_measure_heat(&s->fit, m, work);
+}
+
+/* The heat map of the winner, or the first after it that takes steps */
+static void draw_heat(plan *s, il_explain_matches *all)
+{
+    for (int i = 0; i < all->n && !s->heats; i++)
+        if (all->match[i].family->most_steps) {
+            all->match[i].heat = s->heat;
+            il_explain_measure_heat(&s->fit, &all->match[i], s->j.work[0]);
+            return;
+        }
+}
+
+static il_status finish(plan *s, il_explain_matches *all, il_error *err)
 {
     const il_explain_fit *fit = &s->fit;
-    for (int i = 0; i < all->n; i++) {
-        il_explain_match *m = &all->match[i];
-        if (m->family->layerwise) {
-            m->heat = NULL;
-            m->rate = 1, m->offset = 0;
-        } else {
-            il_explain_measure_steps(fit, m, s->j.work[0]);
-        }
-        il_explain_measure(fit, m, s->j.work[0]);
-        for (int l = 0; l < fit->layers && m->family->layerwise; l++)
-            m->even[l] = m->layer[l].share;
-        m->score = il_explain_fit_score(fit, m);
-    }
-    il_explain_select(fit, all);
+    int judged = 0;
+    il_parallel(all->n, finish_one, s);
+    IL_TRY(il_explain_select(fit, all, err));
+    il_explain_invariances(fit, all);
+    draw_heat(s, all);
+    for (int p = 0; p < fit->prompts; p++) judged += il_explain_is_held_out(p);
     for (int i = 0; i < all->n; i++) {
         il_explain_match *m = &all->match[i];
         m->wins = 0;
-        for (int p = 0; p < fit->prompts; p++)
-            m->wins += (m->prompt[p] < all->match[0].prompt[p]) / (double)fit->prompts;
+        for (int p = 1; p < fit->prompts; p += 2)
+            m->wins += (m->prompt[p] < all->match[0].prompt[p]) / (double)judged;
     }
+    return IL_OK;
 }
 
 static void project_all(plan *s, il_explain_matches *all, const il_observe_answers *r)
@@ -215,17 +297,23 @@ static il_status fill_tables(const il_explain_fit *fit, il_error *err)
 }
 
 il_status il_explain_matches_new(il_explain_matches **out, const il_observe_prompts *e,
-                                 const il_observe_answers *r, int first, il_error *err)
+                                 const il_observe_answers *r, int first, int heats,
+                                 il_error *err)
 {
     il_explain_matches *all = calloc(1, sizeof *all);
     il_arena scratch = { 0 };
     plan s = { .fit = { .families = il_explain_family_at(0),
                         .e = e,
+                        .answers = r,
                         .layers = r->layers,
                         .prompts = e->cells * e->B,
                         .size = (size_t)e->outs * (size_t)e->D } };
     if (!all) return il_fail(err, IL_EFAIL, "out of memory for matches");
     while (il_explain_family_at(s.families)) s.families++;
+    s.kept = s.families * IL_VARIANTS;
+    s.heats = heats;
+    for (int c = 1; c < e->cells; c++) s.j.sizes_differ |= e->cell[c].n != e->cell[0].n;
+    assert(s.kept <= IL_CANDIDATES);
     all->layers = r->layers;
     all->first = first;
     all->n_steps = s.fit.n_steps = list_steps(all->steps);
@@ -235,6 +323,7 @@ il_status il_explain_matches_new(il_explain_matches **out, const il_observe_prom
     if (!status) status = il_arena_fill(&scratch, err);
     if (!status) {
         layout(&s, all, &scratch);
+        il_explain_fit_scales(&s.fit);
         status = fill_tables(&s.fit, err);
     }
     if (!status) {
@@ -244,11 +333,12 @@ il_status il_explain_matches_new(il_explain_matches **out, const il_observe_prom
         project_all(&s, all, r);
         il_parallel(s.families, try_family, &s.j);
         choose(&s, all);
-        finish(&s, all);
-        *out = all;
-    } else {
-        il_explain_matches_free(all);
+        status = finish(&s, all, err);
     }
+    if (status)
+        il_explain_matches_free(all);
+    else
+        *out = all;
     il_arena_free(&scratch);
     return status;
 }

@@ -19,6 +19,10 @@ typedef struct {
     double rest_yy; /* |rest of y|^2 */
     double *weight; /* (layers) turns a squared difference into a share: see projection.c */
     int rank;       /* of R */
+    int *
+        diverges; /* (layers) the answers are huge or not finite: no equations of least squares */
+    /* of a filter, whose weights are f b, the squared difference is c - 2 g f + f H f */
+    double *H, *g, *c; /* (D,D), (layers,D), (layers) */
 } il_explain_projection;
 
 struct il_explain_fit {
@@ -27,12 +31,34 @@ struct il_explain_fit {
     size_t size;                  /* O D: weights of a prompt */
     const int *steps;
     il_explain_projection *prompt; /* (cells,B) */
-    double *power;                 /* (layers) mean square of the layer answers */
-    double *nodes;                 /* (layers) il_leja's */
-    int *silent;                   /* (layers) answers nearly zero, or left out */
+    const il_observe_answers *answers;
+    double *scale; /* (laws,prompts) what a law divides a step size by */
+    int *position; /* (layers) from 1: those before that were not idle, and itself */
+    double *power; /* (layers) mean square of the layer answers */
+    double *nodes; /* (layers) il_leja's */
+    int *silent;   /* (layers) answers nearly zero, or left out */
     const il_explain_family *families;
     double **table; /* (families) of an algorithm: its weights (steps,cells,B,O,D) */
 };
+
+/* Families that go through the examples themselves: w (steps+1,O,D), steps at most 23 */
+typedef struct il_explain_examples {
+    int n, D, O, neighbours;
+    const il_real *x, *y;         /* (n,D), (n,O) */
+    const double *lambda, *V, *b; /* (D), (D,D), (D,O) */
+    double *work;                 /* (3 D + n) */
+} il_explain_examples;
+/* Those of prompt p */
+il_explain_examples il_explain_fit_examples(const il_explain_fit *fit,
+                                            const il_explain_family *family, int p,
+                                            double *work);
+typedef void il_explain_from_examples(const double *value, const il_explain_examples *at,
+                                      int steps, double *w);
+il_explain_from_examples il_explain_ogd, il_explain_ogd_normalised, il_explain_lasso,
+    il_explain_forgetting, il_explain_windowed;
+typedef void il_explain_gives_answers(const double *value, const il_explain_examples *at,
+                                      const il_real *query, double *y);
+il_explain_gives_answers il_explain_kernel, il_explain_softmax, il_explain_nearest;
 
 /* Projects all layer answers; work: il_explain_projection_work() doubles. */
 void il_explain_project(il_explain_fit *fit, const il_observe_answers *layer_answers,
@@ -49,15 +75,31 @@ typedef struct {
 } il_explain_prompt;
 il_explain_prompt il_explain_prompt_of(const il_explain_fit *fit, int p);
 
+/* Sets fit->scale. */
+void il_explain_fit_scales(il_explain_fit *fit);
+/* The parameters' values for prompt p */
+void il_explain_law_values(const il_explain_fit *fit, double value[IL_FREE],
+                           const il_explain_family *family, const double *constant,
+                           il_explain_law law, int p);
+/* f (steps+1) after 0..steps steps of a filter */
+void il_explain_filter(const il_explain_family *family, const double *value,
+                       il_explain_filter_point at, int steps, double *f);
 /* The weights of the first n steps on prompt p: (n,O,D). scratch: il_explain_fit_scratch() doubles. */
 void il_explain_fit_weights(const il_explain_fit *fit, const il_explain_match *m, int n,
                             int p, double *weights, double *scratch);
-/* The part of every layer's answers that every step leaves unexplained: share (layers,n). */
+/* The fraction of every layer's answers that every step leaves unexplained on the prompts from, from + stride, ...:
+ * share (layers,n). */
 void il_explain_fit_shares(const il_explain_fit *fit, const il_explain_match *m, int n,
-                           double *share, double *scratch);
+                           int from, int stride, double *share, double *scratch);
 /* Squared difference of a layer's answers from those of weights, over all queries and outputs. a: (D) */
 double il_explain_fit_difference(const il_explain_fit *fit, int p, int layer,
                                  const double *weights, double *a);
+/* The same from a match's; work: il_explain_fit_scratch() */
+double il_explain_fit_left(const il_explain_fit *fit, const il_explain_match *m, int p,
+                           int layer, const double *weights, double *work);
+/* f H f; Hf (D) out */
+double il_explain_normal_square(const il_explain_fit *fit, int p, const double *f,
+                                double *Hf);
 /* The steps of the list that are tried of a family */
 int il_explain_fit_steps(const il_explain_fit *fit, const il_explain_family *family);
 /* Fills the table of an algorithm's weights. Errors: IL_ECONFIG, IL_EFAIL. */
@@ -72,41 +114,59 @@ double il_explain_fit_unit(const il_explain_fit *fit, il_explain_law law, int p)
 /* Mean of the layers' shares, each at most 1, silent layers left out; of the match's layers */
 double il_explain_fit_score(const il_explain_fit *fit, const il_explain_match *m);
 
-/* Parameters of a family on all layers; sets value, score and free. near (IL_FREE): in units, out
- * for the constant law and a start for the others. scratch: il_explain_search_work() */
+/* The fraction unexplained of a model that runs an algorithm, at most: a relative error of 0.3 % */
+#define IL_EXACT 1e-5
+
+/* Half of the prompts are fitted, those of even number, the other half judges. */
+static inline int il_explain_is_held_out(int p) { return p % 2; }
+
+/* Parameters, steps, rate, offset and free of a candidate; score becomes that of the fitted prompts. near (IL_FREE):
+ * in units, out for the constant law and a start for the others. scratch: il_explain_search_work() */
 void il_explain_search(const il_explain_fit *fit, il_explain_match *m, double *near,
                        double *scratch);
 size_t il_explain_search_work(const il_explain_fit *fit);
+/* A parameter's unit: the mean over prompts of 1 / largest eigenvalue, and so on, with the law's factor taken
+ * out: unit (IL_FREE) */
+void il_explain_units(const il_explain_fit *fit, const il_explain_family *family,
+                      il_explain_law law, double *unit);
+
+/* path.c: the answers of a filter after every layer, and least squares in its parameters */
+/* Parameters of least squares on the fitted prompts, from those of the match, its steps as they are. Returns the mean
+ * fraction that is left. */
+double il_explain_path_fit(const il_explain_fit *fit, il_explain_match *m, int rounds,
+                           double *scratch);
+/* The same of a family with parameters of its own in each layer, from nothing */
+double il_explain_path_layers(const il_explain_fit *fit, il_explain_match *m,
+                              double *scratch);
+/* Writes m->w. */
+void il_explain_path_weights(const il_explain_fit *fit, il_explain_match *m,
+                             double *scratch);
+size_t il_explain_path_work(const il_explain_fit *fit);
 
 /* The scores of a match, from its weights m->w */
 void il_explain_measure(const il_explain_fit *fit, il_explain_match *m, double *work);
-/* Weights, best steps, the line through them and the heat map of a family with steps */
-void il_explain_measure_steps(const il_explain_fit *fit, il_explain_match *m, double *work);
+/* The heat map of a family with steps */
+void il_explain_measure_heat(const il_explain_fit *fit, il_explain_match *m, double *work);
 size_t il_explain_measure_work(const il_explain_fit *fit);
-/* Sets excess and uneven of all, the floors, and puts the best first. */
-void il_explain_select(const il_explain_fit *fit, il_explain_matches *all);
-/* A match's score with what its parameters cost: less is better */
-double il_explain_cost(const il_explain_match *match);
+/* Weights of a family that is no filter, at the match's steps */
+void il_explain_measure_weights(const il_explain_fit *fit, il_explain_match *m,
+                                double *work);
+/* The best step of each layer, a Theil-Sen line through these, or that line's steps alone */
+void il_explain_steps_best(const il_explain_fit *fit, il_explain_match *m, int n,
+                           const double *share, double *work);
+/* Judges all on the held-out prompts, and puts the winner first: selection.c. Errors: IL_EFAIL. */
+il_status il_explain_select(const il_explain_fit *fit, il_explain_matches *all,
+                            il_error *err);
+/* What is not linear in y or depends on the order of the examples: all->linear and order */
+void il_explain_invariances(const il_explain_fit *fit, il_explain_matches *all);
 
 /* Layerwise families: one step a layer, parameters of its own in each. They set match->w, each layer's
  * step and values, and free. */
 typedef void il_explain_layerwise(const il_explain_fit *fit, il_explain_law law,
                                   il_explain_match *match, double *work);
-il_explain_layerwise il_explain_layerwise_gd, il_explain_layerwise_gdpp,
-    il_explain_layerwise_precondition, il_explain_layerwise_polynomial;
-size_t il_explain_layerwise_work(const il_explain_fit *fit); /* of any of them */
+il_explain_layerwise il_explain_layerwise_precondition, il_explain_layerwise_polynomial;
 size_t il_explain_precondition_work(const il_explain_fit *fit);
 size_t il_explain_polynomial_work(const il_explain_fit *fit);
-
-/* Families that go through the examples themselves: w (steps+1,O,D), steps at most 23 */
-typedef struct il_explain_examples {
-    int n, D, O;
-    const il_real *x, *y;         /* (n,D), (n,O) */
-    const double *lambda, *V, *b; /* (D), (D,D), (D,O) */
-} il_explain_examples;
-typedef void il_explain_from_examples(const double *value, const il_explain_examples *at,
-                                      int steps, double *w);
-il_explain_from_examples il_explain_ogd, il_explain_ogd_normalised, il_explain_lasso;
 
 /* ---- verdict.c: from a match to words and tables ------------------------------------------------- */
 

@@ -4,8 +4,8 @@
  *
  * A layer of linear attention multiplies three things that are polynomials of A, so that a stack of them
  * that treats all directions alike is such a polynomial, of degree 0, 3, 12, ..., whatever it computes.
- * Written in Chebyshev's polynomials on [0, the largest eigenvalue], fitted on every other prompt and
- * tested on the rest, and vice versa (two-fold cross-validation).
+ * Written in Chebyshev's polynomials on [0, the largest eigenvalue], fitted like every candidate on half of the
+ * prompts.
  */
 #include "explain/match.h"
 #include "la/dense.h"
@@ -54,7 +54,7 @@ static void columns(const bench *s, int p, int o, double *column, double *work)
     }
 }
 
-static void fit_layer(bench *s, int l, int fold, double *work)
+static void fit_layer(bench *s, int l, double *work)
 {
     const il_explain_fit *fit = s->fit;
     int D = fit->e->D;
@@ -62,8 +62,8 @@ static void fit_layer(bench *s, int l, int fold, double *work)
     memset(s->R, 0, sizeof s->R);
     memset(s->t, 0, sizeof s->t);
     for (int k = 0; k < N; k++) s->R[k * N + k] = 1e-12;
-    for (int p = fold; p < fit->prompts; p += 2)
-        for (int o = 0; o < fit->e->outs; o++) {
+    for (int p = 0; p < fit->prompts; p += 2)
+        for (int o = 0; !fit->prompt[p].diverges[l] && o < fit->e->outs; o++) {
             const double *z = fit->prompt[p].z + (size_t)l * fit->size + (size_t)(o * D);
             double weight = sqrt(fit->prompt[p].weight[l]);
             columns(s, p, o, column, rest);
@@ -75,12 +75,12 @@ static void fit_layer(bench *s, int l, int fold, double *work)
     il_qr_solve(s->c, s->R, N, s->t, N);
 }
 
-static void use(const bench *s, int l, int fold, il_explain_match *match)
+static void use(const bench *s, int l, il_explain_match *match)
 {
     const il_explain_fit *fit = s->fit;
     int D = fit->e->D, O = fit->e->outs;
     double T[N];
-    for (int p = 1 - fold; p < fit->prompts; p += 2) {
+    for (int p = 0; p < fit->prompts; p++) {
         il_explain_prompt at = il_explain_prompt_of(fit, p);
         double unit = il_explain_fit_unit(fit, s->law, p);
         double *w = match->w + ((size_t)l * (size_t)fit->prompts + (size_t)p) * fit->size;
@@ -106,10 +106,8 @@ void il_explain_layerwise_polynomial(const il_explain_fit *fit, il_explain_law l
     for (int l = 0; l < fit->layers; l++) {
         match->layer[l].step = l + 1;
         match->layer[l].value[0] = N - 1;
-        match->free += fit->silent[l] ? 0 : 3;
-        for (int fold = 0; fold < 2; fold++) {
-            fit_layer(&s, l, fold, work);
-            use(&s, l, fold, match);
-        }
+        match->free += fit->silent[l] ? 0 : N;
+        fit_layer(&s, l, work);
+        use(&s, l, match);
     }
 }

@@ -1,12 +1,11 @@
-/* precondition.c - gradient descent with a D x D preconditioner of its own in every layer, cross-validated
+/* precondition.c - gradient descent with a D x D preconditioner of its own in every layer
  *
  *   w <- w + C_l (X^T Y - A w),   C_l (D,D) in the inputs' own coordinates, any matrix
  *
- * Given the layers before, the family's answers after layer l are linear in C_l. Its D^2 parameters are
- * fitted on every other prompt and tested on the rest, and vice versa (two-fold): the shares are out of
- * sample, so that C_l counts as two parameters alone. These, its least and largest eigenvalue, are those of
- * a third fit, to all prompts. Above twelve dimensions, or with fewer than three equations a parameter, C_l is
- * a diagonal.
+ * Given the layers before, the family's answers after layer l are linear in C_l, whose D^2 parameters are fitted like
+ * every candidate's on half of the prompts. What is reported are the least and largest eigenvalue of its symmetric
+ * part, or NaN where some direction of C_l does not show in the answers. Above twelve dimensions, or with fewer than
+ * three equations a parameter, C_l is a diagonal.
  * Source: Ahn et al. 2023, arXiv:2306.00297.
  */
 #include "explain/match.h"
@@ -19,10 +18,9 @@ enum { WIDE = 12 };
 typedef struct {
     const il_explain_fit *fit;
     il_explain_law law;
-    int fold, full; /* 0, 1: fits prompts of that parity; 2: all. full: C is no diagonal */
-    int n;          /* numbers of C */
-    double *C;      /* (n) */
-    double *w;      /* (prompts,O,D) after the layers before */
+    int full, n; /* C is no diagonal; its numbers */
+    double *C;   /* (n) */
+    double *w;   /* (prompts,O,D) after the layers before */
     double *R, *t, *row, *g, *q;
 } bench;
 
@@ -90,9 +88,9 @@ static void fit_layer(bench *s, int layer)
     memset(s->R, 0, sizeof *s->R * (size_t)s->n * (size_t)s->n);
     for (int i = 0; i < s->n; i++) s->C[i] = s->t[i] = 0;
     if (s->fit->silent[layer]) return;
-    for (int i = 0; i < s->n; i++) s->R[i * s->n + i] = 1e-12;
-    for (int p = 0; p < s->fit->prompts; p++)
-        if (s->fold == 2 || p % 2 == s->fold) add(s, p, layer);
+    for (int i = 0; i < s->n; i++) s->R[i * s->n + i] = 1e-9; /* what does not show is 0 */
+    for (int p = 0; p < s->fit->prompts; p += 2)
+        if (!s->fit->prompt[p].diverges[layer]) add(s, p, layer);
     il_qr_solve(s->C, s->R, s->n, s->t, s->n);
 }
 
@@ -112,6 +110,16 @@ static void take_step(const bench *s)
             for (int i = 0; i < D; i++)
                 for (int d = 0; d < D; d++) w[i] += V[i * D + d] * step[d];
         }
+}
+
+/* Do the answers depend on every direction of C? */
+static int is_identified(const bench *s)
+{
+    double largest = 0;
+    for (int i = 0; i < s->n; i++) largest = fmax(largest, fabs(s->R[i * s->n + i]));
+    for (int i = 0; i < s->n; i++)
+        if (!(fabs(s->R[i * s->n + i]) > 1e-5 * largest)) return 0;
+    return 1;
 }
 
 /* Least and largest eigenvalue of C's symmetric part */
@@ -144,19 +152,14 @@ void il_explain_layerwise_precondition(const il_explain_fit *fit, il_explain_law
     s.C = s.row + s.n + D, s.w = s.C + s.n, s.q = s.w + P * fit->size;
     s.g = s.q + D * D;
     match->free = 0;
-    for (s.fold = 0; s.fold < 3; s.fold++) {
-        for (size_t i = 0; i < P * fit->size; i++) s.w[i] = 0;
-        for (int l = 0; l < fit->layers; l++) {
-            fit_layer(&s, l);
-            take_step(&s);
-            for (size_t p = 0; p < P && s.fold < 2; p++)
-                if ((int)(p % 2) != s.fold)
-                    memcpy(match->w + ((size_t)l * P + p) * fit->size, s.w + p * fit->size,
-                           sizeof *s.w * fit->size);
-            if (s.fold < 2) continue;
-            match->layer[l].step = l + 1;
-            extremes(&s, match->layer[l].value);
-            match->free += fit->silent[l] ? 0 : 2;
-        }
+    for (size_t i = 0; i < P * fit->size; i++) s.w[i] = 0;
+    for (int l = 0; l < fit->layers; l++) {
+        fit_layer(&s, l);
+        take_step(&s);
+        memcpy(match->w + (size_t)l * P * fit->size, s.w, sizeof *s.w * P * fit->size);
+        match->layer[l].step = l + 1;
+        match->layer[l].value[0] = match->layer[l].value[1] = NAN;
+        if (is_identified(&s)) extremes(&s, match->layer[l].value);
+        match->free += fit->silent[l] ? 0 : s.n;
     }
 }

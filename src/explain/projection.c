@@ -105,6 +105,53 @@ static void fold_prompt(il_explain_fit *fit, const il_observe_answers *r, int p,
     }
 }
 
+/* H (D,D), g (layers,D), c (layers) of the squared difference of a filter's answers: match.h */
+static void normals(il_explain_fit *fit, int p)
+{
+    int D = fit->e->D, O = fit->e->outs;
+    il_explain_projection *to = &fit->prompt[p];
+    const il_observe_cell *cell = &fit->e->cell[p / fit->e->B];
+    const double *b = cell->b + (size_t)(p % fit->e->B) * fit->size;
+    for (int i = 0; i < D; i++)
+        for (int j = 0; j < D; j++) {
+            double RR = 0, bb = 0;
+            for (int k = 0; k < to->rank; k++) RR += to->R[k * D + i] * to->R[k * D + j];
+            for (int o = 0; o < O; o++) bb += b[i * O + o] * b[j * O + o];
+            to->H[i * D + j] = RR * bb;
+        }
+    for (int l = 0; l < fit->layers; l++) {
+        const double *z = to->z + (size_t)l * fit->size;
+        double *g = to->g + (size_t)l * (size_t)D;
+        to->c[l] = to->rest[l] + dot(z, z, O * D);
+        for (int i = 0; i < D; i++) {
+            g[i] = 0;
+            for (int o = 0; o < O; o++) {
+                double Rz = 0;
+                for (int k = 0; k < to->rank; k++) Rz += to->R[k * D + i] * z[o * D + k];
+                g[i] += b[i * O + o] * Rz;
+            }
+        }
+    }
+}
+
+/* A layer is idle when its answers are those of the layer before, and the first when they are zero. */
+static void find_idle(il_explain_fit *fit)
+{
+    int position = 0;
+    for (int l = 0; l < fit->layers; l++) {
+        double moved = 0;
+        for (int p = 0; p < fit->prompts; p++) {
+            const double *z = fit->prompt[p].z + (size_t)l * fit->size;
+            for (size_t i = 0; i < fit->size; i++) {
+                double x = z[i] - (l ? (z - fit->size)[i] : 0);
+                moved += fit->prompt[p].weight[l] * x * x / fit->prompts;
+            }
+        }
+        position += !(moved < 1e-12);
+        fit->position[l] = il_max(position, 1);
+    }
+}
+
 static int by_size(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -126,6 +173,7 @@ static double weigh(il_explain_fit *fit, int l, double *squares)
     for (int p = 0; p < fit->prompts; p++) {
         double *weight = &fit->prompt[p].weight[l];
         double square = fmax(*weight / answers, median);
+        fit->prompt[p].diverges[l] = !(*weight / answers <= 1e4 * median);
         *weight = square > 0 ? 1 / (square * answers) : 0;
     }
     return median;
@@ -146,6 +194,8 @@ void il_explain_project(il_explain_fit *fit, const il_observe_answers *r, double
     truth = squares[fit->prompts / 2];
     for (int l = 0; l < fit->layers; l++)
         fit->silent[l] = !(weigh(fit, l, squares) > IL_SILENT * truth);
+    for (int p = 0; p < fit->prompts; p++) normals(fit, p);
+    find_idle(fit);
 }
 
 double il_explain_trimmed(const double *x, int n)
@@ -153,7 +203,7 @@ double il_explain_trimmed(const double *x, int n)
     enum { MOST = 64 };
     static const double huge = 1e300;
     double large[MOST], sum = 0;
-    int leave = il_min(n / 16, MOST), kept = 0;
+    int leave = n < 8 ? 0 : il_min(il_max(n / 16, 1), MOST), kept = 0;
     for (int i = 0; i < n; i++) {
         double v = x[i] < huge ? x[i] : huge; /* NaN too */
         if (!leave) {

@@ -8,12 +8,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-/* Mean share of the layer answers' mean square that a family leaves unexplained */
+/* Fraction of the layer answers' mean square that the winner leaves unexplained */
 static const double runs = 0.01, resembles = 0.1;
-/* Mean share that is not linear in the query, in what is still said to resemble anything */
+/* The fraction that is not linear in the query, in what is still said to resemble a method that is */
 static const double bends = 0.03;
-/* The runner-up leaves at least this many times more when a verdict is sure */
-static const double sure = 3;
 
 static const char *law_words(il_explain_law law, int power)
 {
@@ -26,49 +24,58 @@ static const char *law_words(il_explain_law law, int power)
                         : divided[law];
 }
 
+/* Has every layer parameters of its own? */
+static int has_own(const il_explain_match *m)
+{
+    return m->family->layerwise || m->family->own;
+}
+
 /* "step_size=0.02/n"; of a layerwise family the layer's own */
 void il_explain_verdict_values(char *text, size_t size, const il_explain_match *m,
                                int layer)
 {
     size_t at = 0;
     *text = 0;
-    if (m->family->layerwise && layer < 0) return;
+    if (has_own(m) && layer < 0) return;
     for (int i = 0; i < m->family->n_free && at < size; i++) {
         const il_explain_parameter *p = &m->family->free[i];
-        double v = m->family->layerwise ? m->layer[layer].value[i] : m->value[i];
-        if (m->family->layerwise && isnan(m->layer[layer].share)) continue;
+        double v = has_own(m) ? m->layer[layer].value[i] : m->value[i];
+        if (has_own(m) && isnan(m->layer[layer].share)) continue;
         at += (size_t)snprintf(text + at, size - at, "%s%s=%s%s", i ? " " : "", p->name,
                                il_digits_short(v).text, law_words(m->law, p->power));
     }
 }
 
 /* Is a family another algorithm than the best? Not a variant of it, nor one that contains it. */
-static int is_rival(const il_explain_family *family, const il_explain_family *best)
+static int is_other(const il_explain_family *family, const il_explain_family *best)
 {
-    char item[IL_TEXT];
+    char item[IL_TEXT], mine[IL_TEXT];
     size_t kind = strcspn(best->name, " ");
     snprintf(item, sizeof item, "|%s|", best->name);
+    snprintf(mine, sizeof mine, "|%s|", family->name);
     if (!strncmp(family->name, best->name, kind) && strchr(" ", family->name[kind]))
         return 0;
-    if (family->any || (best->any && family->spectral)) return 0;
-    return !(family->contains && strstr(family->contains, item));
+    if (family->any || best->any) return 0;
+    return !(family->contains && strstr(family->contains, item)) &&
+           !(best->contains && strstr(best->contains, mine));
 }
 
-/* Does m give the best's own answers, at steps of uneven spacing? */
-static int is_same(const il_explain_match *m, const il_explain_match *best)
+/* Another algorithm that explains the answers as well: of an exact match with at most one number more */
+static int is_rival(const il_explain_match *m, const il_explain_match *best)
 {
-    return m->score <= 1.05 * best->score && m->uneven > 1.5 * best->uneven;
+    return m->ties && best->ties && is_other(m->family, best->family) &&
+           (best->score > IL_EXACT || m->free <= best->free + 1);
 }
 
-/* The rival that leaves least */
+/* The first rival; else the other algorithm that leaves least; the best itself where there is none */
 const il_explain_match *il_explain_verdict_runner_up(const il_explain_matches *m)
 {
     const il_explain_match *next = NULL;
     for (int i = 1; i < m->n; i++)
-        if (is_rival(m->match[i].family, m->match[0].family) &&
-            !is_same(&m->match[i], &m->match[0]) &&
-            (!next ||
-             m->match[i].excess * m->match[i].uneven < next->excess * next->uneven))
+        if (is_rival(&m->match[i], &m->match[0])) return &m->match[i];
+    for (int i = 1; i < m->n; i++)
+        if (is_other(m->match[i].family, m->match[0].family) && !m->match[i].ties &&
+            (!next || m->match[i].score < next->score))
             next = &m->match[i];
     return next ? next : &m->match[0];
 }
@@ -98,13 +105,24 @@ static void say(sentence *s, const char *format, ...)
     va_end(args);
 }
 
+/* The layer from which on a mixture runs its second algorithm, from 0 */
+static int first_of(const il_explain_matches *all, const il_explain_match *m)
+{
+    int l = all->first;
+    while (l + 1 < all->layers && m->layer[l].step <= m->change) l++;
+    return l;
+}
+
 static void say_rate(sentence *to, const il_explain_judged *s, const il_explain_match *m)
 {
-    if (m->family->layerwise || !strncmp(m->family->name, "ridge", 5)) return;
+    const il_explain_family *family = m->family;
+    if (m->scale != 1) say(to, ", answers times %s", il_digits_short(m->scale).text);
+    if (family->then) say(to, ", from %s %d on", s->unit, first_of(s->matches, m) + 1);
+    if (family->own || family->then || family->layerwise || !family->most_steps) return;
     if (isnan(m->rate)) return;
     say(to, ", %s step%s a %s", il_digits_short(m->rate).text, m->rate == 1 ? "" : "s",
         s->unit);
-    if (m->uneven > 1.5) say(to, " (unevenly)");
+    if (m->variant == IL_STEPS_FREE) say(to, " (unevenly)");
 }
 
 /* A layerwise family's parameter in every layer: "step sizes 0.02, 0.14" */
@@ -115,7 +133,8 @@ static void say_list(sentence *to, const char *what, const il_explain_match *m,
     for (int l = all->first; l < all->layers; l++)
         if (!isnan(m->layer[l].share))
             say(to, "%s%s%s", said++ ? ", " : what,
-                il_digits_short(m->layer[l].value[i]).text,
+                isnan(m->layer[l].value[i]) ? "not identified"
+                                            : il_digits_short(m->layer[l].value[i]).text,
                 law_words(m->law, m->family->free[i].power));
 }
 
@@ -136,33 +155,13 @@ static double bent(const il_explain_matches *all)
     return loud(all) ? sum / loud(all) : 0;
 }
 
-/* With the answers of one layer alone, ridge regression has one ridge, not a path of them */
-static int is_one_ridge(const il_explain_match *m, const il_explain_matches *all)
-{
-    return loud(all) == 1 && !strcmp(m->family->name, "ridge");
-}
-
-static void say_family(sentence *to, const il_explain_match *m,
-                       const il_explain_matches *all)
-{
-    say(to, "%s", is_one_ridge(m, all) ? "ridge regression" : m->family->says);
-}
-
 static void say_values(sentence *to, const il_explain_match *m,
                        const il_explain_matches *all)
 {
     char values[128];
-    if (is_one_ridge(m, all)) {
-        int l = all->first;
-        while (l + 1 < all->layers && isnan(m->layer[l].share)) l++;
-        say(to, " with alpha=%s%s",
-            il_digits_short(ldexp(m->value[0], -m->layer[l].step)).text,
-            law_words(m->law, m->family->free[0].power));
-        return;
-    }
     il_explain_verdict_values(values, sizeof values, m, -1);
     if (*values) say(to, " with %s", values);
-    if (!m->family->layerwise) return;
+    if (!has_own(m)) return;
     for (int i = 0; i < m->family->n_free; i++) {
         char what[IL_TEXT];
         snprintf(what, sizeof what, "%s%.60s ", i ? "; " : " (", m->family->free[i].name);
@@ -182,6 +181,20 @@ static double wild(const il_explain_judged *s)
     return n ? (double)sum / (double)n : 0;
 }
 
+/* What the model's answers depend on that those of the linear methods do not */
+static void say_invariances(sentence *to, const il_explain_matches *all)
+{
+    if (bent(all) > bends)
+        say(to, " %s %% are not linear in the query.",
+            il_digits_short(100 * bent(all)).text);
+    if (all->order > runs)
+        say(to, " They depend on the order of the examples: %s %%.",
+            il_digits_short(100 * all->order).text);
+    if (all->linear > runs)
+        say(to, " They are not linear in the examples' answers: %s %%.",
+            il_digits_short(100 * all->linear).text);
+}
+
 static void say_none(sentence *to, const il_explain_judged *s)
 {
     const il_explain_matches *all = s->matches;
@@ -196,45 +209,41 @@ static void say_none(sentence *to, const il_explain_judged *s)
     if (!loud(all))
         say(to, "its answers after every %s are zero, or nearly so.", s->unit);
     else
-        say(to,
-            "the nearest, %s, leaves %s %% of the readings unexplained; at most %s %% "
-            "is "
-            "called a resemblance.",
-            best->family->says, il_digits_short(100 * best->score).text,
-            il_digits_short(100 * resembles).text);
-    if (bent(all) > bends)
-        say(to,
-            " %s %% are not linear in the query: these are no method's that has weights.",
-            il_digits_short(100 * bent(all)).text);
+        say(to, "the nearest, %s, leaves %s %% of the %s answers unexplained.",
+            best->family->says, il_digits_short(100 * best->score).text, s->unit);
+    say_invariances(to, all);
 }
 
-/* The families that leave not much more, up to four of them */
 static void say_rivals(sentence *to, const il_explain_matches *all)
 {
-    int said = 0;
-    say(to, "Not sure, for these leave little more or even less: ");
-    for (int i = 1; i < all->n && said < 4; i++) {
+    enum { MOST = 7 };
+    const char *said[MOST];
+    int n = 0;
+    for (int i = 1; i < all->n && n < MOST; i++) {
         const il_explain_match *m = &all->match[i];
-        if (!is_rival(m->family, all->match[0].family) || is_same(m, &all->match[0]) ||
-            m->excess > sure * all->match[0].excess)
-            continue;
-        say(to, "%s", said++ ? ", " : "");
-        say_family(to, m, all);
-        say(to, " (%s %%)", il_digits_short(100 * m->score).text);
+        int again = !is_rival(m, &all->match[0]);
+        for (int k = 0; k < n; k++) again |= !strcmp(said[k], m->family->says);
+        if (again) continue;
+        say(to, "%s%s (%s %%)",
+            n ? ", " : "Not sure, for these explain the answers as well: ", m->family->says,
+            il_digits_short(100 * m->score).text);
+        said[n++] = m->family->says;
     }
-    say(to, ".");
+    if (n) say(to, ".");
 }
 
-/* Up to three families that give the best's answers at uneven steps */
-static void say_same(sentence *to, const il_explain_matches *all)
+/* Why the best is no certain name, although nothing else explains as much */
+static void say_doubt(sentence *to, const il_explain_judged *s)
 {
-    int said = 0;
-    for (int i = 1; i < all->n && said < 3; i++)
-        if (is_rival(all->match[i].family, all->match[0].family) &&
-            is_same(&all->match[i], &all->match[0]))
-            say(to, "%s%s", said++ ? ", " : " The same answers, at uneven steps: ",
-                all->match[i].family->says);
-    if (said) say(to, ".");
+    const il_explain_matches *all = s->matches;
+    const il_explain_match *best = &all->match[0];
+    if (!best->ties)
+        say(to,
+            "Not sure, for no algorithm explains every kind of data as well as the best "
+            "one there.");
+    else if (best->score > IL_EXACT)
+        say(to, "Not sure, for %s %% is more than the rounding of a model that runs it.",
+            il_digits_short(100 * best->score).text);
 }
 
 /* What no filter can explain is not held against the best one. */
@@ -242,18 +251,24 @@ static void say_floor(sentence *to, const il_explain_judged *s)
 {
     const il_explain_matches *all = s->matches;
     const il_explain_match *best = &all->match[0];
-    int worst = -1;
+    int worst = -1, last = all->layers - 1;
     for (int l = all->first; l < all->layers; l++)
         if (isfinite(all->floor[l]) && (worst < 0 || all->floor[l] > all->floor[worst]))
             worst = l;
     if (worst < 0 || all->floor[worst] <= runs) return;
     say(to, " No polynomial of A leaves less than %s %% of %s %d",
         il_digits_short(100 * all->floor[worst]).text, s->unit, worst + 1);
-    int last = all->layers - 1;
     if (best->layer[last].share <= runs && worst != last)
         say(to, "; of the last one's answers %s leaves %s %%", best->family->says,
             il_digits_short(100 * best->layer[last].share).text);
     say(to, ".");
+}
+
+static int has_rival(const il_explain_matches *all)
+{
+    for (int i = 1; i < all->n; i++)
+        if (is_rival(&all->match[i], &all->match[0])) return 1;
+    return 0;
 }
 
 static void say_found(sentence *to, const il_explain_judged *s, int found)
@@ -269,30 +284,30 @@ static void say_found(sentence *to, const il_explain_judged *s, int found)
             found == IL_EXPLAINED_RUNS ? "are those of" : "resemble");
     else
         say(to, "The model %s ", found == IL_EXPLAINED_RUNS ? "runs" : "resembles");
-    say_family(to, best, all);
+    say(to, "%s", best->family->says);
     say_values(to, best, all);
     say_rate(to, s, best);
-    say(to, ": %s %% of the readings unexplained, %s %% at worst. ",
-        il_digits_short(100 * best->score).text,
+    say(to, ": %s %% of the %s answers unexplained, %s %% at worst. ",
+        il_digits_short(100 * best->score).text, s->unit,
         il_digits_short(100 * il_explain_verdict_worst(best, all)).text);
-    if (next == best)
-        say(to, "Nothing else was tried.");
-    else if (next->excess >= sure * best->excess)
-        say(to, "Next comes %s, which leaves %s times as much%s.", next->family->says,
-            il_digits_short(next->excess / fmax(best->excess, 1e-12)).text,
-            best->excess < 0.9 * best->score ? " of what any filter could explain" : "");
-    else
+    if (has_rival(all))
         say_rivals(to, all);
-    say_same(to, all);
+    else if (best->score > IL_EXACT || !best->ties)
+        say_doubt(to, s);
+    else if (next != best)
+        say(to, "Next comes %s, which leaves %s %%.", next->family->says,
+            il_digits_short(100 * next->score).text);
     say_floor(to, s);
+    say_invariances(to, all);
     if (loud(all) == 1)
-        say(to, " One reading cannot tell algorithms apart that begin alike.");
+        say(to, " One layer's answers cannot tell algorithms apart that begin alike.");
 }
 
 int il_explain_verdict_level(const il_explain_matches *all)
 {
     const il_explain_match *best = &all->match[0];
-    if (loud(all) < 1 || bent(all) > bends || !(best->score <= resembles))
+    if (loud(all) < 1 || !(best->score <= resembles) ||
+        (bent(all) > bends && !best->family->answers))
         return IL_EXPLAINED_NONE;
     return best->score <= runs && best->of_error <= 10 * runs ? IL_EXPLAINED_RUNS
                                                               : IL_EXPLAINED_RESEMBLES;
@@ -325,8 +340,7 @@ int il_explain_verdict_settled(const il_explain_matches *all)
     while (first > 0) {
         double least = INFINITY;
         for (int i = 0; i < all->n; i++)
-            if (all->match[i].layer[first - 1].share < least &&
-                !all->match[i].family->layerwise)
+            if (all->match[i].layer[first - 1].share < least && !has_own(&all->match[i]))
                 least = all->match[i].layer[first - 1].share;
         if (!(least <= resembles) || all->bent[first - 1] > bends) break;
         first--;

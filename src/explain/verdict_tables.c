@@ -12,8 +12,8 @@ static il_status fill_layers(il_table *t, const il_explain_judged *s, il_error *
     char values[128];
     IL_TRY(il_table_add_cols(
         t,
-        "layer$ family$ step parameters$ sime simw spd ilwd share runner_up$ "
-        "runner_up_step runner_up_share any_filter_share not_linear",
+        "layer$ family$ step parameters$ sime simw spd ilwd unexplained runner_up$ "
+        "runner_up_step runner_up_unexplained any_filter_unexplained not_linear",
         err));
     for (int l = 0; l < all->layers; l++) {
         const il_explain_layer_match *m = &best->layer[l];
@@ -34,25 +34,29 @@ static il_status fill_layers(il_table *t, const il_explain_judged *s, il_error *
     return IL_OK;
 }
 
+static const char *const variants[] = { "even steps", "scaled", "free steps" };
+
 static il_status fill_families(il_table *t, const il_explain_judged *s, il_error *err)
 {
     const il_explain_matches *all = s->matches;
     char values[128];
     IL_TRY(il_table_add_cols(
         t,
-        "family$ parameters$ score of_error excess worst steps_per_layer uneven free wins",
+        "family$ variant$ parameters$ unexplained high of_error worst steps_per_layer free "
+        "ties wins",
         err));
     for (int i = 0; i < all->n; i++) {
         const il_explain_match *m = &all->match[i];
-        const double numbers[] = { m->score,  m->of_error,
-                                   m->excess, il_explain_verdict_worst(m, all),
-                                   m->rate,   m->uneven,
-                                   m->free,   m->wins };
+        const double numbers[] = { m->score,    m->high,
+                                   m->of_error, il_explain_verdict_worst(m, all),
+                                   m->rate,     m->free,
+                                   m->ties,     m->wins };
         IL_TRY(il_table_add_row(t, err));
         il_explain_verdict_values(values, sizeof values, m, -1);
         IL_TRY(il_table_set_text(t, i, 0, m->family->name, err));
-        IL_TRY(il_table_set_text(t, i, 1, values, err));
-        for (int j = 0; j < IL_COUNT(numbers); j++) il_table_set(t, i, 2 + j, numbers[j]);
+        IL_TRY(il_table_set_text(t, i, 1, variants[m->variant], err));
+        IL_TRY(il_table_set_text(t, i, 2, values, err));
+        for (int j = 0; j < IL_COUNT(numbers); j++) il_table_set(t, i, 3 + j, numbers[j]);
     }
     return IL_OK;
 }

@@ -52,6 +52,7 @@ static il_status set_up(il_observation *s, il_error *err)
     s->draw.dims = dims;
     s->draw.seed = o->seed;
     s->draw.step = 1;
+    s->draw.unpaired = 1;
     IL_TRY(il_observe_layers_new(&s->layers, s->model, o->loops, err));
     if (o->reading == IL_READING_AUTO && !s->layers->loops && c->model.family == IL_GPT2)
         s->probe = 1;
@@ -99,6 +100,7 @@ il_status il_observation_new(il_observation *s, const il_model *model,
                              const il_explain_options *options, il_error *err)
 {
     IL_TRY(il_observation_begin(s, model, options, err));
+    s->draw.unpaired = 0;
     return il_observation_draw_all(s, err);
 }
 
@@ -116,6 +118,7 @@ il_status il_observation_draw_fit(il_observation *s, il_error *err)
     fit.prompts *= 8;
     fit.queries = fit.queries > 1 ? il_max(4, fit.queries / 4) : 1;
     fit.step = 2;
+    fit.unpaired = 1;
     return il_observe_prompts_new(&s->fit, &fit, err);
 }
 

@@ -36,6 +36,9 @@ typedef struct {
 
 typedef struct {
     int B, Q, D, outs, cells; /* outs: O */
+    /* Of each cell's B prompts the last 2 pairs are copies of the first ones: `pairs` of prompts 0, 1, ... with their
+     * examples in reverse order, then as many of the same whose y were multiplied by -1/2. 0: none */
+    int pairs;
     il_observe_cell cell[IL_CELLS];
     il_arena arena;
 } il_observe_prompts;
@@ -49,6 +52,7 @@ typedef struct {
     int dim, dims;        /* width of an input, and how many are alive */
     uint64_t seed;
     uint32_t step; /* other prompts of the same seed */
+    int unpaired;  /* 1: no prompt is another's copy */
 } il_observe_draw;
 
 /* A cell for every kind of data and every number of examples. A sequence has one query. Errors:

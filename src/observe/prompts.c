@@ -97,6 +97,25 @@ static void spectrum(const spreading *s, int b, double *work)
     }
 }
 
+/* The last prompts become copies of the first ones: observe.h */
+static void pair(il_batch *drawn, int pairs, int n)
+{
+    size_t N = (size_t)drawn->points, D = (size_t)drawn->dim, O = (size_t)drawn->outs;
+    for (int i = 0; i < 2 * pairs; i++) {
+        const il_real *x = drawn->x + (size_t)(i % pairs) * N * D,
+                      *y = drawn->y + (size_t)(i % pairs) * N * O;
+        size_t copy = (size_t)(drawn->prompts - 2 * pairs + i);
+        il_real *to = drawn->x + copy * N * D, *known = drawn->y + copy * N * O;
+        memcpy(to, x, sizeof *x * N * D);
+        memcpy(known, y, sizeof *y * N * O);
+        for (size_t j = 0; j < (size_t)n && i < pairs; j++) {
+            memcpy(to + j * D, x + ((size_t)n - 1 - j) * D, sizeof *x * D);
+            memcpy(known + j * O, y + ((size_t)n - 1 - j) * O, sizeof *y * O);
+        }
+        for (size_t j = 0; j < N * O && i >= pairs; j++) known[j] *= (il_real)-0.5;
+    }
+}
+
 static il_status fill(il_observe_prompts *e, il_observe_cell *cell,
                       const il_observe_draw *o, il_error *err)
 {
@@ -115,6 +134,7 @@ static il_status fill(il_observe_prompts *e, il_observe_cell *cell,
                          "data = '%s': this analysis needs a shift of examples and queries "
                          "alike, and this one moves the queries alone",
                          cell->data);
+    if (!status && e->pairs) pair(drawn, e->pairs, cell->n);
     if (!status) status = il_batch_new_outs(&cell->asked, e->B * Q, cell->n + 1, D, O, err);
     for (int b = 0; b < e->B && !status; b++) {
         spreading s = { e, cell, drawn };
@@ -157,6 +177,7 @@ il_status il_observe_prompts_new(il_observe_prompts **out, const il_observe_draw
     e->D = o->dim;
     e->outs = il_task_outs(o->task, o->task_opts, o->dim);
     e->cells = kinds * o->n_sizes;
+    e->pairs = o->unpaired || o->task->sequence || e->B < 16 ? 0 : e->B / 16 * 2;
     layout(e, o);
     il_status status = il_arena_fill(&e->arena, err);
     if (!status) layout(e, o);

@@ -135,11 +135,11 @@ static void names_nothing_else(void **state)
 {
     (void)state;
     il_observe_prompts *e = prompts(5, "isotropic");
-    static const char *const strangers[] = { "knn k=1", "knn k=3" };
+    static const char *const strangers[] = { "knn k=2", "knn k=7" };
     for (int i = 0; i < IL_COUNT(strangers); i++) {
         il_explanation x = explain(e, layer_answers(e, strangers[i], 4, 1));
-        CHECK(x.found == IL_EXPLAINED_NONE && !*x.family, "%s: %s", strangers[i],
-              x.verdict);
+        CHECK(x.found != IL_EXPLAINED_RUNS && (!x.found || strstr(x.verdict, "Not sure")),
+              "%s: %s", strangers[i], x.verdict);
         il_explanation_free(&x);
     }
     il_observe_answers *noise = layer_answers(e, "zero", 3, 1),
@@ -369,7 +369,7 @@ static void fits_layers_together(void **state)
     il_explanation x = explain(e, r);
     CHECK(!strcmp(x.family, "gdpp layerwise"), "%s", x.verdict);
     /* the first two layer answers have noise of about 1 %, the last next to none */
-    CHECK(il_table_number(x.layers, 2, il_table_find(x.layers, "share")) < 1e-4, "%s",
+    CHECK(il_table_number(x.layers, 2, il_table_find(x.layers, "unexplained")) < 1e-4, "%s",
           x.verdict);
     il_explanation_free(&x);
     il_observe_prompts_free(e);
@@ -385,7 +385,7 @@ static void measures_agree(void **state)
     double *other = malloc(sizeof *other * il_observe_points(e)), sime;
     const il_observe_cell *c = &e->cell[0];
     il_explain_matches *m = NULL;
-    CHECK_OK(il_explain_matches_new(&m, e, r, 0, &err));
+    CHECK_OK(il_explain_matches_new(&m, e, r, 0, 0, &err));
     CHECK_OK(il_algo_new(&gd, "gd", &err));
     const il_explain_match *best = NULL;
     for (int i = 0; i < m->n; i++)
