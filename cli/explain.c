@@ -2,11 +2,14 @@
 #include "cli.h"
 
 typedef struct {
-    const char *figures;
+    const char *figures, *answers, *problems;
     int json;
 } options;
 static const il_opt opts[] = {
     CLI_STRING(figures, NULL, "FOLDER", "also draw there: steps, spectrum, answers"),
+    CLI_STRING(answers, NULL, "FILE",
+               "no MODEL, but the answers of another program: .npy or .safetensors"),
+    CLI_STRING(problems, "problems.safetensors", "FILE", "what they answer"),
     CLI_FLAG(json, "one JSON object"),
     { 0 },
 };
@@ -20,7 +23,8 @@ static void print_number(const char *name, double x)
 static void print_json(const il_explanation *e)
 {
     static const char *const found[] = { "none", "resembles", "runs" };
-    printf("{\"found\":\"%s\",\"verdict\":", found[e->found]);
+    printf("{\"found\":\"%s\",\"sure\":%s,\"verdict\":", found[e->found],
+           e->sure ? "true" : "false");
     il_json_write_text(e->verdict, cli_out, NULL);
     printf(",\"family\":\"%s\",\"runner_up\":\"%s\",\"reading\":\"%s\",\"tail\":%d",
            e->family, e->runner_up, e->reading, e->tail);
@@ -74,15 +78,29 @@ static il_status draw(const il_explanation *e, const char *folder, il_error *err
     return IL_OK;
 }
 
-static il_status run(const cli_call *call, il_error *err)
+static il_status explain(const cli_call *call, il_explanation *e, il_error *err)
 {
     const options *o = call->options;
     il_model *model;
-    il_explanation e;
+    if (o->answers && (call->words || call->n_settings))
+        return il_fail(err, IL_EUSAGE,
+                       "explain: --answers stands without MODEL and without options of "
+                       "prompts, which the problems carry");
+    if (o->answers) return il_explain_file(o->problems, o->answers, e, err);
+    if (!call->words)
+        return il_fail(err, IL_EUSAGE, "explain: give a MODEL, or --answers FILE");
     CLI_TRY(il_model_load(&model, call->word[1], err));
-    il_status status = il_explain(model, call->settings, call->n_settings, &e, err);
+    il_status status = il_explain(model, call->settings, call->n_settings, e, err);
     il_model_free(model);
-    if (status) return status;
+    return status;
+}
+
+static il_status run(const cli_call *call, il_error *err)
+{
+    const options *o = call->options;
+    il_explanation e;
+    CLI_TRY(explain(call, &e, err));
+    il_status status = IL_OK;
     if (o->json)
         print_json(&e);
     else
@@ -94,12 +112,12 @@ static il_status run(const cli_call *call, il_error *err)
 }
 
 const cli_command cmd_explain = {
-    .words = "MODEL",
-    .least = 1,
+    .words = "[MODEL]",
+    .least = 0,
     .most = 1,
-    .help = "Reads a prediction after every layer or loop and fits the steps of every "
-            "family of algorithms to the readings. share and score: the part of a "
-            "reading's mean square that is left unexplained.",
+    .help = "Takes what a model predicts after every layer or loop and fits the steps of "
+            "every family of algorithms to these on half of the prompts. unexplained: the "
+            "fraction of their mean square that is left on the other half.",
     .options = opts,
     .size = sizeof(options),
     .kind = "explain",

@@ -331,14 +331,15 @@ enum { IL_EXPLAINED_NONE, IL_EXPLAINED_RESEMBLES, IL_EXPLAINED_RUNS };
 
 typedef struct {
     int found;            /* IL_EXPLAINED_* */
+    int sure;             /* the name stands without reserve */
     int first, explained; /* the first layer that counts, from 1; how many are explained */
-    char verdict[1024];   /* a sentence or two */
+    char verdict[2048];   /* a sentence or more */
     char family[IL_TEXT]; /* the algorithm; "" for none */
     char runner_up[IL_TEXT];
     char reading[IL_TEXT];  /* how the layers were read */
     int tail;               /* lens: so many of the last blocks count as the model's end */
     double steps_per_layer; /* of a layer or loop; NaN if the layers do not say */
-    double score, runner_up_score; /* part of the readings that is left unexplained */
+    double score, runner_up_score; /* fraction of the layer answers left unexplained */
     il_table *layers;   /* by layer: the best step, similarities, the runner-up; its notes say when the
                            prompts leave what the model was trained on */
     il_table *families; /* all families, the best first */
@@ -354,6 +355,24 @@ typedef struct {
 IL_API il_status il_explain(const il_model *model, const char *const *settings, int n_settings,
                             il_explanation *explanation, il_error *err);
 IL_API void il_explanation_free(il_explanation *explanation);
+
+/* The prompts that explain asks, as a safetensors file, for a model that is no il_model: x (P,n,D) and y (P,n) are the
+ * examples of P prompts, query (P,Q,D) the queries of each. il_options("problems", NULL) are the settings.
+ * Errors: IL_EIO; IL_ECONFIG. */
+IL_API il_status il_problems_write(const char *path, const char *const *settings, int n_settings,
+                                   il_error *err);
+/* What answers to such a file's prompts say: `answers` is a .npy file, or a safetensors file of one tensor, of shape
+ * (P,Q), or (L,P,Q) with those after each of L layers. Errors: IL_EIO; IL_ECONFIG naming the file. */
+IL_API il_status il_explain_file(const char *problems, const char *answers, il_explanation *explanation,
+                                 il_error *err);
+/* The same of a function that is called with every prompt, one after the other: x (n,dim), y (n), query (queries,dim);
+ * it writes answers (layers,queries). settings: as of il_problems_write. */
+typedef il_status il_explain_answer(void *context, int n, int dim, const il_real *x,
+                                    const il_real *y, int queries, const il_real *query,
+                                    double *answers, il_error *err);
+IL_API il_status il_explain_call(il_explain_answer *answer, void *context, int layers,
+                                 const char *const *settings, int n_settings,
+                                 il_explanation *explanation, il_error *err);
 
 /* ---- measures ------------------------------------------------------------------------------------ */
 

@@ -8,7 +8,8 @@
 
 #include "observe/observe.h"
 
-const il_opt *il_explain_opts(void); /* of il_explain */
+const il_opt *il_explain_opts(void);  /* of il_explain */
+const il_opt *il_problems_opts(void); /* of il_problems_write */
 
 /* ---- families ------------------------------------------------------------------------------- */
 
@@ -161,6 +162,11 @@ il_status il_explain_matches_new(il_explain_matches **matches,
 void il_explain_matches_free(il_explain_matches *matches);
 
 /* ---- explaining ------------------------------------------------------------------------------ */
+
+/* Answers from a file, npy.c: .npy, or a safetensors file of one tensor. Its dimensions, at most three, stand in
+ * shape; free(*answers). Errors: IL_EIO, IL_ECONFIG. */
+il_status il_explain_read(double **answers, int64_t shape[3], int *ndim, const char *path,
+                          il_error *err);
 
 /* The verdict on layer answers, whatever they are of, and its tables. `unit`: what they are taken after,
  * "layer" or "loop". explanation->reading and tail are the caller's. Errors: IL_EFAIL. */

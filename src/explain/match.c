@@ -20,7 +20,7 @@ typedef struct {
 } job;
 
 /* The fitted prompts' fraction unexplained, of a candidate that needs no refinement */
-static const double found = 1e-10;
+static const double found = 1e-12;
 
 static int is_tried(const job *j, const il_explain_match *m)
 {

@@ -12,7 +12,7 @@
 _Static_assert((int)IL_FREE <= (int)IL_LEAST_MOST, "il_least takes that many");
 
 enum { RATES = 4, ROUNDS = 30 };
-static const double rounding = 1e-10; /* a candidate that leaves less has been found */
+static const double rounding = 1e-12; /* a candidate that leaves less has been found */
 
 typedef struct {
     const il_explain_fit *fit;
@@ -139,24 +139,6 @@ static double fitted_score(search *s)
     return loud ? sum / loud : 1;
 }
 
-/* From the parameters that were found with the same steps in all layers, for several factors of the answers */
-static void search_scaled(const il_explain_fit *fit, il_explain_match *m, double *scratch)
-{
-    static const double at[] = { 1, 0.7, 1.4 };
-    il_explain_match best = *m;
-    double first[IL_FREE];
-    memcpy(first, m->value, sizeof first);
-    best.score = INFINITY;
-    for (int i = 0; i < IL_COUNT(at) && best.score > rounding; i++) {
-        memcpy(m->value, first, sizeof first);
-        m->scale = at[i];
-        m->score = il_explain_path_fit(fit, m, ROUNDS, scratch);
-        if (m->score < best.score) best = *m;
-    }
-    *m = best;
-    m->free += numbers_of_steps(fit, m);
-}
-
 /* A mixture: wherever the second algorithm may begin */
 static void search_mixture(const il_explain_fit *fit, il_explain_match *m, double *scratch)
 {
@@ -208,6 +190,7 @@ static void search_again(const il_explain_fit *fit, il_explain_match *m, double 
                           pow(free->high / free->low, (1 + k % ACROSS) / (ACROSS + 0.5));
         }
         take_line(fit, m, 1 + i % 2);
+        m->scale = 1;
         m->score = il_explain_path_fit(fit, m, FEW, scratch);
         if (m->score < 1e-3) m->score = il_explain_path_fit(fit, m, ROUNDS, scratch);
         if (!(m->score < best.score)) continue;
@@ -216,6 +199,25 @@ static void search_again(const il_explain_fit *fit, il_explain_match *m, double 
     }
     *m = best;
     for (int l = 0; l < fit->layers; l++) layer[l].step = steps[l];
+}
+
+/* From the parameters that were found with the same steps in all layers, for several factors of the answers */
+static void search_scaled(const il_explain_fit *fit, il_explain_match *m, double *scratch)
+{
+    static const double at[] = { 1, 0.7, 1.4 };
+    il_explain_match best = *m;
+    double first[IL_FREE];
+    memcpy(first, m->value, sizeof first);
+    best.score = INFINITY;
+    for (int i = 0; i < IL_COUNT(at) && best.score > rounding; i++) {
+        memcpy(m->value, first, sizeof first);
+        m->scale = at[i];
+        m->score = il_explain_path_fit(fit, m, ROUNDS, scratch);
+        if (m->score < best.score) best = *m;
+    }
+    *m = best;
+    if (m->family->most_steps && !m->law) search_again(fit, m, scratch);
+    m->free += numbers_of_steps(fit, m);
 }
 
 static void search_layers(const il_explain_fit *fit, il_explain_match *m, double *scratch)

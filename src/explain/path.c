@@ -164,6 +164,19 @@ static void move(il_explain_match *m, const normal *to, const double *step, doub
     for (int k = 0; k < to->n; k++) *value_of(m, to->at[k]) += by * step[k];
 }
 
+/* A ridge, a momentum and a relaxation are not negative, nor the last two larger than what is looked for. */
+static int is_allowed(const il_explain_match *m, const normal *to)
+{
+    for (int k = 0; k < to->n; k++) {
+        place at = to->at[k];
+        if (at.which < 0 || m->family->free[at.which].power < 0) continue;
+        const il_explain_parameter *free = &m->family->free[at.which];
+        double value = (at.layer < 0 ? m->value : m->layer[at.layer].value)[at.which];
+        if (!(value >= 0) || (!free->power && value > 1.05 * free->high)) return 0;
+    }
+    return 1;
+}
+
 /* scratch: two normals, then room for the derivatives */
 static double descend(const il_explain_fit *fit, il_explain_match *m, normal *now,
                       int rounds, double *scratch)
@@ -177,7 +190,7 @@ static double descend(const il_explain_fit *fit, il_explain_match *m, normal *no
         for (int k = 0; k < now->n; k++) kept[k] = *value_of(m, now->at[k]);
         move(m, now, step, 1);
         accumulate(fit, m, next, scratch);
-        if (next->rr < now->rr) {
+        if (next->rr < now->rr && is_allowed(m, now)) {
             int settled = now->rr - next->rr < 1e-4 * now->rr;
             *now = *next;
             damping /= 8;
@@ -230,7 +243,7 @@ double il_explain_path_fit(const il_explain_fit *fit, il_explain_match *m, int r
         now->at[now->n++] = (place){ -1, i, unit[i] };
     with_scale(m, now);
     double left = descend(fit, m, now, rounds, rest);
-    m->free = shows(now);
+    m->free = now->n;
     return mean_left(fit, left);
 }
 

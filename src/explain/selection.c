@@ -4,7 +4,7 @@
  * interval. Every candidate that is not worse than its 95 % quantile, over all prompts, on each kind of data alone and
  * in the last layer alone, ties with it, and the winner is the one of these with the fewest fitted numbers. Errors below
  * the rounding of a model in single precision are equal; where nothing explains a model to 0.001 %, as one that was
- * trained, errors below 0.1 % are no reason for more numbers.
+ * trained, neither errors below 0.1 % nor a fifth of the error are reason for more numbers.
  *
  * Two invariances are tested apart from any candidate: some prompts are copies of others whose examples stand in
  * another order, or whose answers y were multiplied by -1/2. The answers of a method that does not depend on
@@ -16,8 +16,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Fractions of the mean square below which errors are equal: 1e-9 is an error of 3e-5 in an answer */
-static const double rounding = 1e-9, trained = 1e-3;
+/* Fractions of the mean square below which errors are equal: 1e-11 is an error of 3e-6 in an answer */
+static const double rounding = 1e-11, trained = 1e-3;
 
 typedef struct {
     double *value; /* (prompts) */
@@ -66,7 +66,7 @@ static void compare(const il_explain_fit *fit, il_explain_matches *all, int cell
     }
     judge(fit, &all->match[best], cell, s);
     find_high(s);
-    double high = least > IL_EXACT ? fmax(s->high, trained) : s->high;
+    double high = least > IL_EXACT ? fmax(s->high, fmax(trained, 1.25 * least)) : s->high;
     for (int i = 0; i < all->n; i++) {
         judge(fit, &all->match[i], cell, s);
         all->match[i].ties &= s->score <= high;
@@ -85,12 +85,13 @@ static void find_floors(const il_explain_fit *fit, il_explain_matches *all)
     }
 }
 
-/* Of those that tie the fewest numbers, then the least error; then the others by their error */
+/* Of those that tie the fewest numbers, then the first row of the table; then the others by their error */
 static int is_before(const il_explain_match *a, const il_explain_match *b)
 {
     if (a->ties != b->ties) return a->ties;
-    if (a->ties && a->free != b->free) return a->free < b->free;
-    return fmax(a->score, rounding) < fmax(b->score, rounding);
+    if (!a->ties) return a->score < b->score;
+    if (a->free != b->free) return a->free < b->free;
+    return a->family != b->family ? a->family < b->family : a->variant < b->variant;
 }
 
 il_status il_explain_select(const il_explain_fit *fit, il_explain_matches *all,

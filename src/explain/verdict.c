@@ -214,22 +214,28 @@ static void say_none(sentence *to, const il_explain_judged *s)
     say_invariances(to, all);
 }
 
+/* Seven of those that explain the answers as well, by their error */
 static void say_rivals(sentence *to, const il_explain_matches *all)
 {
     enum { MOST = 7 };
     const char *said[MOST];
-    int n = 0;
-    for (int i = 1; i < all->n && n < MOST; i++) {
-        const il_explain_match *m = &all->match[i];
-        int again = !is_rival(m, &all->match[0]);
-        for (int k = 0; k < n; k++) again |= !strcmp(said[k], m->family->says);
-        if (again) continue;
+    for (int n = 0; n <= MOST; n++) {
+        const il_explain_match *next = NULL;
+        for (int i = 1; i < all->n && n < MOST; i++) {
+            const il_explain_match *m = &all->match[i];
+            int again = !is_rival(m, &all->match[0]);
+            for (int k = 0; k < n; k++) again |= !strcmp(said[k], m->family->says);
+            if (!again && (!next || m->score < next->score)) next = m;
+        }
+        if (!next) {
+            say(to, "%s", n ? "." : "");
+            return;
+        }
         say(to, "%s%s (%s %%)",
-            n ? ", " : "Not sure, for these explain the answers as well: ", m->family->says,
-            il_digits_short(100 * m->score).text);
-        said[n++] = m->family->says;
+            n ? ", " : "Not sure, for these explain the answers as well: ",
+            next->family->says, il_digits_short(100 * next->score).text);
+        said[n] = next->family->says;
     }
-    if (n) say(to, ".");
 }
 
 /* Why the best is no certain name, although nothing else explains as much */
@@ -328,6 +334,8 @@ void il_explain_verdict(const il_explain_judged *s, il_explanation *out)
         out->explained += best->layer[l].share <= resembles;
     snprintf(out->runner_up, sizeof out->runner_up, "%s", next->family->name);
     if (out->found) snprintf(out->family, sizeof out->family, "%s", best->family->name);
+    out->sure = out->found == IL_EXPLAINED_RUNS && best->ties && best->score <= IL_EXACT &&
+                !has_rival(all);
     if (out->found)
         say_found(&to, s, out->found);
     else

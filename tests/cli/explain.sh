@@ -32,3 +32,78 @@ expect 3 "examples = '4;6'" il explain run --examples '4;6'
 expect 3 'do not fit the model' il explain run --examples 50
 expect 3 "no task 'tea'" il explain run --task tea
 expect 5 'gone' il explain gone
+
+# a model of another program answers problems in a file
+expect 0 'wrote problems' il problems --dims 3 --prompts 16 -o problems.safetensors
+expect 2 'say where to write them' il problems
+expect 2 'give a MODEL, or --answers FILE' il explain
+expect 2 'stands without MODEL' il explain run --answers a.npy
+expect 5 'gone.npy' il explain --answers gone.npy
+if command -v python3 >/dev/null; then
+    python3 - <<'PY'
+import json, math, struct
+
+data = open('problems.safetensors', 'rb').read()
+size = struct.unpack('<Q', data[:8])[0]
+head = json.loads(data[8:8 + size])
+
+
+def numbers(name):
+    start, end = head[name]['data_offsets']
+    return struct.unpack('<%df' % ((end - start) // 4), data[8 + size + start:8 + size + end])
+
+
+def solve(A, b):  # Gauss and Jordan
+    D = len(b)
+    A = [row + [value] for row, value in zip(A, b)]
+    for i in range(D):
+        A[i] = [x / A[i][i] for x in A[i]]
+        for j in range(D):
+            if j != i:
+                A[j] = [x - A[j][i] * z for x, z in zip(A[j], A[i])]
+    return [row[D] for row in A]
+
+
+P, n, D = head['x']['shape']
+Q = head['query']['shape'][1]
+x, y, query = numbers('x'), numbers('y'), numbers('query')
+
+
+def ridge(alpha):
+    answers = []
+    for p in range(P):
+        X = [x[(p * n + i) * D:(p * n + i + 1) * D] for i in range(n)]
+        Y = y[p * n:(p + 1) * n]
+        A = [[sum(r[i] * r[j] for r in X) + alpha * (i == j) for j in range(D)] for i in range(D)]
+        w = solve(A, [sum(r[i] * t for r, t in zip(X, Y)) for i in range(D)])
+        for q in range(Q):
+            answers.append(sum(w[d] * query[(p * Q + q) * D + d] for d in range(D)))
+    return answers
+
+
+def save(name, shape, values, kind):
+    text = "{'descr': '<%s', 'fortran_order': False, 'shape': %s, }" % (kind, shape)
+    text += ' ' * (53 - len(text) % 64 + 64) + '\n'
+    with open(name, 'wb') as f:
+        f.write(b'\x93NUMPY\x01\x00' + struct.pack('<H', len(text)) + text.encode())
+        f.write(struct.pack('<%d%s' % (len(values), 'd' if kind == 'f8' else 'f'), *values))
+
+
+first, last = ridge(5), ridge(0.7)
+save('ridge.npy', (2, P, Q), first + last, 'f8')
+save('last.npy', (P, Q), last, 'f4')
+save('sine.npy', (P, Q), [math.sin(9 * sum(query[i * D:(i + 1) * D])) for i in range(P * Q)], 'f8')
+save('wrong.npy', (P, Q - 1), last[:P * (Q - 1)], 'f8')
+open('cut.npy', 'wb').write(open('ridge.npy', 'rb').read()[:-8])
+PY
+    expect 0 '' il explain --answers ridge.npy --json
+    json 'penalties of their own' .stdout 'o["family"] == "ridge layerwise" and o["sure"] and "alpha 5.000, 0.7000" in o["verdict"]'
+    expect 0 '' il explain --answers last.npy --json
+    json 'one ridge' .stdout 'o["family"] == "ridge" and "alpha=0.7000" in o["verdict"]'
+    expect 0 '' il explain --answers sine.npy --json
+    json 'what no algorithm answers' .stdout 'o["found"] == "none" and not o["sure"]'
+    expect 3 'the problems ask for answers of shape .16, 16.' il explain --answers wrong.npy
+    expect 3 'cut off' il explain --answers cut.npy
+else
+    skip 'answers of another program' 'no python3'
+fi

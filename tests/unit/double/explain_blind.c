@@ -293,10 +293,8 @@ static drawn draw(int i)
     s.layers = p->answer ? 1 : 3 + (int)(3 * il_uniform(&rng));
     s.c.rate = p->layerwise || !p->parameter || il_uniform(&rng) < 0.7 ? 1 : 2;
     if (!strcmp(p->name, "gd decay") || !strcmp(p->name, "nesterov")) s.c.rate = 1;
-    s.c.change = 2 + (int)(2 * il_uniform(&rng));
-    int mixed =
-        p->step ==
-        mixture; /* of one step of gradient descent it is Newton's iteration alone */
+    s.c.change = 3; /* one or two steps of gradient descent begin Newton's iteration, too */
+    int mixed = p->step == mixture;
     if (mixed) s.layers = 5;
     double ratio = p->high / p->low, a = p->low * pow(ratio, il_uniform(&rng)),
            b = 0.1 + 0.8 * il_uniform(&rng);

@@ -639,6 +639,40 @@ static void measures(void **state)
     il_model_free(bytes);
 }
 
+static il_status answers_zero(void *context, int n, int dim, const il_real *x,
+                              const il_real *y, int queries, const il_real *query,
+                              double *answers, il_error *err)
+{
+    (void)context, (void)n, (void)dim, (void)x, (void)y, (void)query, (void)err;
+    for (int q = 0; q < queries; q++) answers[q] = 0;
+    return IL_OK;
+}
+
+static void problems(void **state)
+{
+    (void)state;
+    il_explanation e;
+    static const char *const wrong[] = { "dims=0",     "dims=100000", "examples=-1",
+                                         "prompts=-1", "queries=-1",  "data=no such data",
+                                         "seed=-1",    "none=1" };
+    static const char *const some[] = { "prompts=2", "dims=2" };
+    NEEDS(il_problems_write(NULL, some, 2, err));
+    NEEDS(il_problems_write("problems.safetensors", NULL, 2, err));
+    NEEDS(il_explain_file(NULL, "answers.npy", &e, err));
+    NEEDS(il_explain_file("problems.safetensors", NULL, &e, err));
+    NEEDS(il_explain_file("problems.safetensors", "answers.npy", NULL, err));
+    FAILS(il_explain_file("no such file", "nor this", &e, err));
+    NEEDS(il_explain_call(NULL, NULL, 1, some, 2, &e, err));
+    NEEDS(il_explain_call(answers_zero, NULL, 1, NULL, 2, &e, err));
+    NEEDS(il_explain_call(answers_zero, NULL, 1, some, 2, NULL, err));
+    FAILS(il_explain_call(answers_zero, NULL, 0, some, 2, &e, err));
+    FAILS(il_explain_call(answers_zero, NULL, -1, some, 2, &e, err));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        FAILS(il_problems_write("problems.safetensors", wrong + i, 1, err));
+        FAILS(il_explain_call(answers_zero, NULL, 1, wrong + i, 1, &e, err));
+    }
+}
+
 static void explanation(void **state)
 {
     (void)state;
@@ -882,6 +916,7 @@ int main(void)
         cmocka_unit_test(rows_as_they_come),
         cmocka_unit_test(construction),
         cmocka_unit_test(measures),
+        cmocka_unit_test(problems),
         cmocka_unit_test(explanation),
         cmocka_unit_test(prediction),
         cmocka_unit_test(forecasts),
