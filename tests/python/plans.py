@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PLANS = os.environ.get("PLANS", str(ROOT / "build/%/parity/plan"))
 RECIPES = [("recipe", path.stem) for path in sorted((ROOT / "recipes").glob("*.yaml"))]
 BUILT = [("build", row["name"]) for row in innerloop.table("constructions").rows] + [
-    ("build", "newton order=3 ridge=0.1"), ("build", "gd momentum=0.3"), ("build", "inverse form=coupled"),
+    ("build", "newton order=3 ridge=0.1"), ("build", "gd momentum=0.3"), ("build", "inverse form=two_layers"),
     ("build", "logistic program=paper"), ("build", "graph form=heat"), ("build", "mesa_gd schedule=chebyshev"),
     ("build", "eigenvectors form=basis"),
 ]  # fmt: skip
