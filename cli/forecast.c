@@ -293,8 +293,18 @@ static il_status follow(session *s, il_error *err)
     return IL_OK;
 }
 
+/* What was found without being asked for */
+static void note_seasons(const session *s)
+{
+    for (int c = 0; c < s->n && !cli_setting(s->call, "period"); c++)
+        if (il_forecast_season(s->forecast, c))
+            cli_note("column '%s' repeats itself every %d rows; --period none ignores that",
+                     il_forecast_name(s->forecast, c), il_forecast_season(s->forecast, c));
+}
+
 static il_status print_end(session *s, il_error *err)
 {
+    note_seasons(s);
     if (s->o->last && !s->o->score) CLI_TRY(print_forecasts(s, err));
     return s->o->score ? print_scores(s, err) : IL_OK;
 }

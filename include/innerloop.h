@@ -315,11 +315,11 @@ typedef struct { double value, low_80, high_80, low_95, high_95; } il_forecast_v
  * It is bounded for any input and any `forget` (docs/forecast.md). */
 typedef struct il_forecast il_forecast;
 
-/* Settings: lags, others, horizon (H), period ("24,168"), forget, ridge, and against, whose forecasters run
- * beside it. A model of a task of sequences, or
+/* Settings: lags, others, horizon (H), period ("24,168", "none", or "auto": one is looked for), forget, ridge, and
+ * against, whose forecasters run beside it. A model of a task of sequences, or
  * NULL, is borrowed: what it says one row ahead is answered, and the mesa-layer stands beside it.
- * `names` (C) or NULL: for tables and sentences. Memory O(C H (H + n^2)), with n <= 64 the inputs of a
- * forecast: 1 + lags + 2 per period + (C - 1)(1 + others) if others > 0. Errors: IL_ECONFIG naming the
+ * `names` (C) or NULL: for tables and sentences. Memory O(C H (H + n^2)), with n <= 72 the inputs of a
+ * forecast: 4 + lags + 3 per period + (C - 1)(1 + others) if others > 0. Errors: IL_ECONFIG naming the
  * setting. */
 IL_API il_status il_forecast_new(il_forecast **forecast, int columns, const char *const *names,
                                  const il_model *model, const char *const *settings, int n_settings,
@@ -336,6 +336,8 @@ IL_API int il_forecast_columns(const il_forecast *forecast);
 IL_API const char *il_forecast_name(const il_forecast *forecast, int column);
 IL_API int64_t il_forecast_rows(const il_forecast *forecast); /* rows taken in */
 IL_API int il_forecast_horizon(const il_forecast *forecast); /* H */
+/* The first period given or, with "auto", found in a column, in rows; 0: none */
+IL_API int il_forecast_season(const il_forecast *forecast, int column);
 
 /* All errors so far: columns column, ahead, method, errors (how many), mae, rmse, mae_ratio and rmse_ratio
  * (to persistence, if it is run), in_80, in_95 (shares of values inside the intervals), us_per_step. */

@@ -29,6 +29,7 @@ static void learn(const il_forecaster_run *run, double *state, const il_sample *
 {
     int m = s->past + 1;
     double *a = state + 3, *t = a + m, *R = t + m, *x = run->work;
+    if (!s->whole) return;
     if (state[2] == 0) {
         state[0] = s->last;
         state[1] = fabs(y - s->last);

@@ -9,7 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MOST_LAGS = 62, MOST_KEY = 64, MOST_HORIZON = 168, MOST_PERIOD = 10080 };
+enum { MOST_LAGS = 62, MOST_KEY = 72, MOST_COLUMNS = 64 };
+enum { MOST_HORIZON = 168, MOST_PERIOD = 10080 };
 
 static const il_forecaster_kind *const kinds[] = {
 #define IL_FORECASTER(name) &il_forecaster_##name,
@@ -31,7 +32,8 @@ static const il_opt opts[] = {
     { "horizon", IL_OPT_INT, offsetof(asked, o.horizon), 1, 1, MOST_HORIZON,
       "rows ahead, 1 to H; each is learnt by itself", NULL, "H" },
     { "period", IL_OPT_STRING, offsetof(asked, period),
-      .help = "seasons in rows, at most four", .value = "P,..." },
+      .help = "seasons in rows, at most four; auto (one is looked for), none",
+      .value = "P,...|auto|none" },
     { "forget", IL_OPT_REAL, offsetof(asked, o.forget), 0.999, 0.5, 1,
       "what a row counts one row later", NULL, "G" },
     { "ridge", IL_OPT_REAL, offsetof(asked, o.ridge), 0, 1e-6, 1e6,
@@ -49,6 +51,7 @@ void il_forecast_defaults(il_forecast_options *options)
     asked a = { 0 };
     il_opt_init(opts, &a);
     *options = a.o;
+    options->find_season = 1;
 }
 
 static il_status range(const char *what, double got, double least, double most,
@@ -62,17 +65,19 @@ static il_status range(const char *what, double got, double least, double most,
 static il_status check(const il_forecast_options *o, int columns, il_error *err)
 {
     asked a = { .o = *o };
-    IL_TRY(range("columns", columns, 1, MOST_KEY, err));
+    IL_TRY(range("columns", columns, 1, MOST_COLUMNS, err));
     IL_TRY(il_opt_check(opts, &a, "", err));
     for (int p = 0; p < IL_PERIODS && o->period[p]; p++)
         IL_TRY(range("period", o->period[p], 2, MOST_PERIOD, err));
     return IL_OK;
 }
 
-/* Whole numbers separated by commas. */
-static il_status read_periods(const char *text, int period[IL_PERIODS], il_error *err)
+/* Whole numbers separated by commas, none, or auto */
+static il_status read_periods(const char *text, il_forecast_options *o, il_error *err)
 {
-    const char *at = text;
+    int *period = o->period;
+    o->find_season = !text || !strcmp(text, "auto");
+    const char *at = o->find_season || !strcmp(text, "none") ? NULL : text;
     for (int p = 0; at; p++) {
         size_t size = strcspn(at, ",");
         char word[16];
@@ -82,7 +87,7 @@ static il_status read_periods(const char *text, int period[IL_PERIODS], il_error
             value > MOST_PERIOD)
             return il_fail(err, IL_ECONFIG,
                            "period = '%s': seasons are whole numbers of rows from 2 to %d, "
-                           "separated by commas",
+                           "separated by commas, none, or auto",
                            il_show(text).text, MOST_PERIOD);
         if (p == IL_PERIODS)
             return il_fail(err, IL_ECONFIG, "period = '%s': at most %d seasons",
@@ -161,10 +166,17 @@ static void layout(il_forecast *f)
     f->sections = 0;
     int window = f->model ? il_forecast_model_window(f->model) : 0;
     f->depth = window + 2 * f->H + il_max(f->o.lags + f->o.others, (int)longest) + 2;
+    if (f->o.find_season) f->depth = il_max(f->depth, 2 * f->H + IL_SEARCH_ROWS);
     f->rows = take(f, "rows", 1);
     f->born = take(f, "born", C);
     f->first = take(f, "first", C);
     f->history = take(f, "history", C * (size_t)f->depth);
+    f->season = take(f, "season", C * (size_t)f->S);
+    f->found = take(f, "found", C);
+    f->due = take(f, "due", C);
+    f->since = take(f, "since", C);
+    f->repeats = take(f, "repeats", C * (size_t)f->S * (size_t)f->depth);
+    f->gaps = take(f, "gaps", C * IL_GAPS * (size_t)f->depth);
     f->scales = take(f, "scales", C * (H + 1) * (H + 2));
     f->values = take_recent(f, "values", C, recent);
     f->changes = take_recent(f, "changes", C * H, recent);
@@ -183,6 +195,21 @@ static void layout(il_forecast *f)
     f->window = il_take(&f->arena, double, (size_t)window);
     f->raw = il_take(&f->arena, double, (size_t)f->past);
     f->work = il_take(&f->arena, double, 4 * most * most);
+    f->search = il_take(&f->arena, double, f->o.find_season ? 2 * IL_SEARCH_ROWS : 0);
+    f->run.work = f->work;
+}
+
+/* The parts of a key that are solved alone: smoothed levels and seasons; the rest but for changes, then with
+ * 1, 3, 7 and all of these */
+static void set_run(il_forecast *f)
+{
+    il_forecaster_run *run = &f->run;
+    int means = 1 + IL_GAPS + f->S, rest = means + 1 + 2 * f->S;
+    int sizes[IL_NESTS] = { means, rest, rest + 1, rest + 3, rest + 7, f->n };
+    *run = (il_forecaster_run){ f->o.forget, f->o.ridge, NULL, f->model, .repeats = f->S };
+    for (int i = 0; i < IL_NESTS; i++)
+        if (sizes[i] <= f->n && (!run->nests || sizes[i] > run->nest[run->nests - 1]))
+            run->nest[run->nests++] = sizes[i];
 }
 
 static il_status set_up(il_forecast *f, const char *const *names, il_error *err)
@@ -191,8 +218,11 @@ static il_status set_up(il_forecast *f, const char *const *names, il_error *err)
     int periods = 0;
     while (periods < IL_PERIODS && o->period[periods]) periods++;
     f->H = o->horizon;
+    if (periods) f->o.find_season = 0;
+    f->S = periods ? periods : o->find_season != 0;
     f->past = o->lags + 2 * periods;
-    f->n = 1 + o->lags + 2 * periods + (o->others ? (f->C - 1) * (1 + o->others) : 0);
+    f->n =
+        1 + IL_GAPS + o->lags + 3 * f->S + (o->others ? (f->C - 1) * (1 + o->others) : 0);
     if (f->n > MOST_KEY)
         return il_fail(err, IL_ECONFIG,
                        "%d inputs for a forecast are more than %d; take fewer lags, "
@@ -207,10 +237,14 @@ static il_status set_up(il_forecast *f, const char *const *names, il_error *err)
     for (int c = 0; c < f->C; c++)
         if (!(f->name[c] = strdup(names && names[c] ? names[c] : "")))
             return il_fail(err, IL_EFAIL, "out of memory for a forecast");
+    set_run(f);
     layout(f);
     IL_TRY(il_arena_fill(&f->arena, err));
     layout(f);
-    for (int c = 0; c < f->C; c++) f->born[c] = -1;
+    for (int c = 0; c < f->C; c++) {
+        f->born[c] = -1;
+        for (int p = 0; p < periods; p++) f->season[c * f->S + p] = o->period[p];
+    }
     return IL_OK;
 }
 
@@ -240,7 +274,7 @@ il_status il_forecast_new(il_forecast **forecast, int columns, const char *const
     il_opt_init(opts, &a);
     a.o.model = model;
     IL_TRY(il_opt_apply(opts, &a, settings, n_settings, "forecast", err));
-    IL_TRY(read_periods(a.period, a.o.period, err));
+    IL_TRY(read_periods(a.period, &a.o, err));
     return il_forecast_make(forecast, columns, names, &a.o, err);
 }
 
@@ -261,13 +295,14 @@ const char *il_forecast_name(const il_forecast *f, int column)
 }
 int64_t il_forecast_rows(const il_forecast *f) { return f ? (int64_t)*f->rows : 0; }
 int il_forecast_horizon(const il_forecast *f) { return f ? f->H : 0; }
+int il_forecast_season(const il_forecast *f, int column)
+{
+    return column >= 0 && column < il_forecast_columns(f) && f->S
+               ? (int)f->season[column * f->S]
+               : 0;
+}
 
 /* ---- a step --------------------------------------------------------------------------------------------- */
-
-static il_forecaster_run run_of(const il_forecast *f)
-{
-    return (il_forecaster_run){ f->o.forget, f->o.ridge, f->work, f->model };
-}
 
 /* What was forecast at row s for s + h: M answers, then the interval of 80 % and of 95 %. */
 static double *made_at(const il_forecast *f, int c, int64_t s, int h)
@@ -301,7 +336,6 @@ static void learn(il_forecast *f, int c, int64_t s, int h, double y)
     size_t at = (size_t)c * f->H + (size_t)(h - 1);
     const double *made = made_at(f, c, s, h), *interval = made + f->M;
     double *cover = f->cover + at * IL_FORECAST_COVER;
-    il_forecaster_run run = run_of(f);
     il_sample sample = il_forecast_sample(f, c, s, h);
     for (int m = 0; m < f->M; m++) count(f->score + at * f->M + m, y - made[m]);
     if (!isnan(interval[2])) {
@@ -310,12 +344,11 @@ static void learn(il_forecast *f, int c, int64_t s, int h, double y)
         cover[2] += interval[2] <= y && y <= interval[3];
     }
     il_recent_add(f->errors + at, fabs(y - made[0]));
-    if ((double)(s - (f->o.lags - 1)) < f->born[c])
-        return; /* a key of rows that never were */
+    if ((double)s <= f->born[c]) return; /* nothing had moved yet */
     for (int m = 0; m < f->M; m++) {
         double start = f->M > 1 ? il_seconds() : 0;
         if (f->kind[m]->learn)
-            f->kind[m]->learn(&run, f->state[m] + at * f->state_size[m], &sample, y);
+            f->kind[m]->learn(&f->run, f->state[m] + at * f->state_size[m], &sample, y);
         if (f->M > 1) f->seconds[m] += il_seconds() - start;
     }
 }
@@ -340,12 +373,11 @@ static void look_ahead(il_forecast *f, int c, int64_t t, int h, il_forecast_valu
 {
     size_t at = (size_t)c * f->H + (size_t)(h - 1);
     double *made = made_at(f, c, t, h), *interval = made + f->M;
-    il_forecaster_run run = run_of(f);
     il_sample sample = il_forecast_sample(f, c, t, h);
     for (int m = 0; m < f->M; m++) {
         double start = f->M > 1 ? il_seconds() : 0;
         made[m] = f->kind[m]->answer(
-            &run, f->state[m] ? f->state[m] + at * f->state_size[m] : NULL, &sample);
+            &f->run, f->state[m] ? f->state[m] + at * f->state_size[m] : NULL, &sample);
         if (f->M > 1) f->seconds[m] += il_seconds() - start;
     }
     made[0] = sane(f->values + c, made[0]);

@@ -10,12 +10,15 @@
 #include "base/base.h"
 
 enum { IL_PERIODS = 4 };
+enum { IL_GAPS = 3 };  /* smoothed levels that a forecast reads */
+enum { IL_NESTS = 6 }; /* sizes of key that are solved side by side */
 
 typedef struct {
     int lags;    /* newest values of its own column that a forecast reads */
     int others;  /* newest changes of every other column that it reads; 0: none */
     int horizon; /* H: rows ahead; each is learnt by itself */
     int period[IL_PERIODS]; /* seasons in rows; zeros: none */
+    int find_season;        /* no period is given: every column's is looked for */
     double forget;          /* gamma: what a row counts one row later */
     double ridge; /* mu: pulls towards "no change"; 0: several, mixed by their losses */
     char against[IL_TEXT]; /* forecasters run beside it, separated by commas */
@@ -34,9 +37,10 @@ typedef struct {
     const double *key;    /* (n) standardised changes and levels; key[0] = weight */
     double weight;        /* in (0,1]: what the key was multiplied by to be bounded */
     int past;             /* size of `raw` */
-    const double *raw;    /* (past) values at s, s-1, ..., then one or two a season */
+    const double *raw;    /* (past) values at s, s-1, ..., then two for each period given */
+    int whole;            /* all of these have been seen */
     double last;          /* the value at s */
-    int seasons;          /* periods for which the key holds values rather than zeros */
+    int era;              /* grows when a season begins to have values in the key */
     double season;        /* the value a period before s + h; `last` where none was seen */
     double scale;         /* of a change over h rows; 0 while there was none */
     int windows;          /* size of `window`, for a model; 0 without one */
@@ -55,6 +59,8 @@ typedef struct {
     double forget, ridge;           /* il_forecast_options; ridge 0: its own choice */
     double *work;                   /* 4 (n + past + 1)^2 of scratch */
     const il_forecast_model *model; /* or NULL */
+    int nests, nest[IL_NESTS]; /* leading parts of a key that make sense alone; 0: none */
+    int repeats;               /* key[1 + IL_GAPS] on: mean changes of so many seasons */
 } il_forecaster_run;
 
 typedef struct {
@@ -103,7 +109,9 @@ typedef struct {
 
 struct il_forecast {
     il_forecast_options o;
-    int C, H, n, past;        /* columns, horizon, sizes of a key and of raw values */
+    int C, H, n, past; /* columns, horizon, sizes of a key and of raw values */
+    int S;             /* seasons that a column can have */
+    il_forecaster_run run;
     int M;                    /* forecasters; the first is the one that answers */
     il_forecast_model *model; /* or NULL */
     const il_forecaster_kind *kind[IL_FORECASTERS];
@@ -113,18 +121,22 @@ struct il_forecast {
     char **name;                                 /* (C) */
     il_arena arena;
     /* what is saved */
-    double *rows;                         /* (1) steps taken: t below */
-    double *born, *first;                 /* (C) row of the first value, -1; that value */
-    int depth;                            /* rows of history */
-    double *history;                      /* (C,depth) row i stands at i mod depth */
-    double *scales;                       /* (C,H+1,2+H) centre, spread, scale by horizon */
+    double *rows;           /* (1) steps taken: t below */
+    double *born, *first;   /* (C) row of the first value, -1; that value */
+    int depth;              /* rows of history */
+    double *history;        /* (C,depth) row i stands at i mod depth */
+    double *season;         /* (C,S) periods in use; 0: none yet */
+    double *found, *due;    /* (C) seasons found; age in rows at the next search */
+    double *since;          /* (C) the row from which `repeats` and `gaps` tell */
+    double *repeats, *gaps; /* (C,S,depth), (C,IL_GAPS,depth): season.c */
+    double *scales;         /* (C,H+1,2+H) centre, spread, scale by horizon */
     il_recent *values, *changes, *errors; /* (C), (C,H), (C,H) absolute ones of the first */
     double *made;                  /* (C,H,H,M+4) forecasts whose row is still to come */
     il_forecast_errors *score;     /* (C,H,M) */
     double *cover;                 /* (C,H,IL_FORECAST_COVER) */
     double *state[IL_FORECASTERS]; /* (C,H,state_size) */
     /* scratch */
-    double *key, *raw, *window, *work;
+    double *key, *raw, *window, *work, *search;
     /* the arrays above by name, in the order they are saved */
     struct {
         char name[32];
@@ -139,5 +151,20 @@ struct il_forecast {
 il_sample il_forecast_sample(il_forecast *f, int c, int64_t s, int h);
 /* Row t of column c: a value, or NaN for a missing one, which the forecast stands in for. */
 void il_forecast_push(il_forecast *f, int c, int64_t t, double y);
+/* Row i of column c; before its first value, that one. */
+double il_forecast_at(const il_forecast *f, int c, int64_t i);
+int il_forecast_seen(const il_forecast *f, int c, int64_t i);
+
+/* ---- season.c ------------------------------------------------------------------------------------ */
+
+enum { IL_SEARCH_ROWS = 1024 };
+enum { IL_LONGEST_FOUND = 400 }; /* a period that can be found */
+
+/* Row t of column c is in its history: seasons, smoothed levels, and where it is due a search for a period */
+void il_season_push(il_forecast *f, int c, int64_t t);
+/* The change from row s to s + h that season p repeats; 0 where it has not been seen. */
+double il_season_repeat(const il_forecast *f, int c, int p, int64_t s, int h);
+/* Smoothed level g of column c at row s, seasons taken out, less the value at s. */
+double il_season_gap(const il_forecast *f, int c, int g, int64_t s);
 
 #endif

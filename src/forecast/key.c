@@ -3,12 +3,15 @@
  * A key is the feature vector of a regression. It holds changes rather than values, so
  * that a ridge shrinks towards "no change":
  *
- *   1,  (y(s) - centre) / spread,  (y(s-i) - y(s-i-1)) / scale_1 for i = 0 .. lags-2,
+ *   1,  smoothed levels less y(s) and the mean change of every season (season.c), / scale_h,
+ *   (y(s) - centre) / spread,
  *   for every period P, with a = s + h - mP the last row seen a multiple of P before s + h:
  *       (y(a) - y(s)) / scale_h,  (y(a) - y(s - mP)) / scale_h,
+ *   (y(s-i) - y(s-i-1)) / scale_1 for i = 0 .. lags-2,
  *   for every other column: its level and its newest changes,
  *
- * and is regressed on (y(s+h) - y(s)) / scale_h. It is linear in the same values as an
+ * in the order in which they pay: what a short series can tell of comes first, so that the leading parts of a
+ * key are keys, too. It is regressed on (y(s+h) - y(s)) / scale_h. It is linear in the same values as an
  * autoregression. centre, spread and scale are quantiles of the latest values and absolute changes:
  * no square can overflow, and a tenth of absurd values moves none of them far. A key longer than
  * 2 sqrt(n) is shortened to that, and its target with it, so that both are bounded.
@@ -25,14 +28,13 @@ static double units(double x, double scale)
     return scale > 0 ? clamp(x / scale, 1e6) : 0;
 }
 
-/* Row i of column c; before its first value, that one. */
-static double value_at(const il_forecast *f, int c, int64_t i)
+double il_forecast_at(const il_forecast *f, int c, int64_t i)
 {
     if ((double)i < f->born[c]) return f->first[c];
     return f->history[(size_t)c * (size_t)f->depth + (size_t)(i % f->depth)];
 }
 
-static int seen(const il_forecast *f, int c, int64_t i)
+int il_forecast_seen(const il_forecast *f, int c, int64_t i)
 {
     return f->born[c] >= 0 && (double)i >= f->born[c];
 }
@@ -78,24 +80,32 @@ void il_forecast_push(il_forecast *f, int c, int64_t t, double y)
     f->history[(size_t)c * (size_t)f->depth + (size_t)(t % f->depth)] = y;
     if (!missing) {
         il_recent_add(f->values + c, y);
-        for (int h = 1; h <= f->H && seen(f, c, t - h); h++)
+        for (int h = 1; h <= f->H && il_forecast_seen(f, c, t - h); h++)
             il_recent_add(f->changes + (size_t)c * f->H + h - 1,
-                          fabs(y - value_at(f, c, t - h)));
+                          fabs(y - il_forecast_at(f, c, t - h)));
     }
     set_scales(f, c, t);
+    il_season_push(f, c, t);
 }
 
 /* ---- samples -------------------------------------------------------------------------------------- */
 
-/* Appends level and newest changes of column c at row s to a key. */
-static double *own(const il_forecast *f, double *k, int c, int64_t s, int changes)
+static double level(const il_forecast *f, int c, int64_t s)
 {
     const double *scale = scales_at(f, c, s);
-    int known = seen(f, c, s);
-    *k++ = known ? units(value_at(f, c, s) - scale[0], scale[1]) : 0;
-    for (int i = 0; i < changes; i++)
-        *k++ =
-            known ? units(value_at(f, c, s - i) - value_at(f, c, s - i - 1), scale[2]) : 0;
+    return il_forecast_seen(f, c, s) ? units(il_forecast_at(f, c, s) - scale[0], scale[1])
+                                     : 0;
+}
+
+/* Appends the newest changes of column c at row s to a key. */
+static double *changes(const il_forecast *f, double *k, int c, int64_t s, int n)
+{
+    const double *scale = scales_at(f, c, s);
+    int known = il_forecast_seen(f, c, s);
+    for (int i = 0; i < n; i++)
+        *k++ = known ? units(il_forecast_at(f, c, s - i) - il_forecast_at(f, c, s - i - 1),
+                             scale[2])
+                     : 0;
     return k;
 }
 
@@ -105,20 +115,21 @@ static int64_t rows_back(int h, int period)
     return (h + period - 1) / period * (int64_t)period;
 }
 
-/* Appends a season to key and raw values; *season is the value a period before s + h. */
-static double *periodic(const il_forecast *f, double *k, double *raw, int c, int64_t s,
-                        int h, int period, double scale, double *season)
+/* Appends a season of `period` rows, 0 for none, to a key; `ends`: the values at a and s - mP. */
+static double *periodic(const il_forecast *f, double *k, double ends[2], int c, int64_t s,
+                        int h, int period, double scale)
 {
-    int64_t back = rows_back(h, period);
-    double last = value_at(f, c, s);
-    int has_end = seen(f, c, s + h - back), has_start = seen(f, c, s - back);
-    double end = has_end ? value_at(f, c, s + h - back) : last;
-    double start = has_start ? value_at(f, c, s - back) : end;
-    raw[0] = end;
-    raw[1] = start;
-    *k++ = units(end - last, scale);
-    *k++ = units(end - start, scale);
-    *season = end;
+    double last = il_forecast_at(f, c, s);
+    ends[0] = ends[1] = last;
+    if (period) {
+        int64_t back = rows_back(h, period);
+        if (il_forecast_seen(f, c, s + h - back))
+            ends[0] = il_forecast_at(f, c, s + h - back);
+        ends[1] =
+            il_forecast_seen(f, c, s - back) ? il_forecast_at(f, c, s - back) : ends[0];
+    }
+    *k++ = units(ends[0] - last, scale);
+    *k++ = units(ends[0] - ends[1], scale);
     return k;
 }
 
@@ -132,27 +143,46 @@ static double bound(double *key, int n)
     return weight;
 }
 
+/* Appends what the seasons of a column say to its key, and to the raw values that of periods that were given. */
+static double *seasons(const il_forecast *f, double *k, double *raw, int c, int64_t s,
+                       int h, il_sample *made)
+{
+    double ends[2];
+    for (int p = 0; p < f->S; p++) {
+        int period = (int)f->season[c * f->S + p];
+        k = periodic(f, k, ends, c, s, h, period, made->scale);
+        if (!p) made->season = ends[0];
+        if (f->o.period[p]) memcpy(raw + 2 * p, ends, sizeof ends);
+        made->era += period && il_forecast_seen(f, c, s - rows_back(h, period));
+    }
+    made->era += (IL_PERIODS + 1) * (int)f->found[c];
+    return k;
+}
+
 il_sample il_forecast_sample(il_forecast *f, int c, int64_t s, int h)
 {
     const il_forecast_options *o = &f->o;
-    double *k = f->key, *raw = f->raw, season, scale = scales_at(f, c, s)[1 + h];
+    double *k = f->key, scale = scales_at(f, c, s)[1 + h];
     il_sample made = { .n = f->n, .key = f->key, .past = f->past, .raw = f->raw };
-    made.last = made.season = value_at(f, c, s);
+    made.last = made.season = il_forecast_at(f, c, s);
     made.scale = scale;
+    made.whole = il_forecast_seen(f, c, s - (o->lags - 1));
     *k++ = 1;
-    k = own(f, k, c, s, o->lags - 1);
-    for (int i = 0; i < o->lags; i++) *raw++ = value_at(f, c, s - i);
-    for (int p = 0; p < IL_PERIODS && o->period[p]; p++, raw += 2) {
-        k = periodic(f, k, raw, c, s, h, o->period[p], scale, &season);
-        if (!p) made.season = season;
-        made.seasons += seen(f, c, s - rows_back(h, o->period[p]));
-    }
+    for (int g = 0; g < IL_GAPS; g++) *k++ = units(il_season_gap(f, c, g, s), scale);
+    for (int p = 0; p < f->S; p++) *k++ = units(il_season_repeat(f, c, p, s, h), scale);
+    *k++ = level(f, c, s);
+    for (int i = 0; i < o->lags; i++) f->raw[i] = il_forecast_at(f, c, s - i);
+    k = seasons(f, k, f->raw + o->lags, c, s, h, &made);
+    k = changes(f, k, c, s, o->lags - 1);
     for (int other = 0; o->others && other < f->C; other++)
-        if (other != c) k = own(f, k, other, s, o->others);
+        if (other != c) {
+            *k++ = level(f, other, s);
+            k = changes(f, k, other, s, o->others);
+        }
     if (f->model) {
         int most = il_forecast_model_window(f->model);
-        while (made.windows < most && seen(f, c, s - made.windows)) {
-            f->window[made.windows] = value_at(f, c, s - made.windows);
+        while (made.windows < most && il_forecast_seen(f, c, s - made.windows)) {
+            f->window[made.windows] = il_forecast_at(f, c, s - made.windows);
             made.windows++;
         }
         made.window = f->window;

@@ -10,15 +10,20 @@
  *   - |k| <= r and |v| <= V give trace H <= r^2 N and |w| <= V sqrt(N) / (2 sqrt(mu)), where
  *     N = 1 + gamma + gamma^2 + ... <= min(pairs, 1 / (1 - gamma)).
  *
- * What was learnt while a season was not yet seen, and its inputs were zeros, counts for a hundredth
+ * What was learnt while a season was not yet seen, and its inputs were zeros, counts for a tenth
  * from the first key on that has it.
  *
  * The recursion that keeps R = H^-1 instead (naive.c) has no such floor. A solve costs
  * n^3 / 6 products.
  *
- * Asked for no ridge in particular, it solves with several side by side, adds "no change" (mu = inf) and
- * mixes their weights by p = (least loss / loss)^32, where a loss is the sum of squared errors made
- * before each pair was learnt, counted 0.998 less a row. A mixture is bounded as its parts are.
+ * Asked for no ridge in particular, it mixes the weights w of many experts, all linear in the key:
+ *   - for each of four ridges, and for each leading part of the key that makes sense alone, the solution with that
+ *     ridge on that part: one Cholesky factorisation a ridge serves all parts;
+ *   - exponential smoothing with three rates, repeating a season, and both: single entries of the key;
+ *   - no change.
+ * Shares are loss^(-n/2), where a loss is the sum of n squared errors made before each pair was learnt, counted
+ * 0.97 less a row, which makes n at most 33;
+ * at first "no change" counts as much as all others together. A mixture is bounded as its parts are.
  *
  * Source: von Oswald et al. 2023, arXiv:2309.05858; a ridge that stays: von Oswald et al. 2025,
  * arXiv:2506.05233.
@@ -28,15 +33,29 @@
 
 #include <math.h>
 
-enum { LANES = 4, R = LANES + 1 }; /* ridges solved side by side; and that of "no change" */
+enum { LANES = 4 }; /* ridges solved side by side */
+enum { SOLVED = IL_NESTS * LANES, READ = IL_GAPS + IL_PERIODS * (1 + IL_GAPS) };
+enum { EXPERTS = SOLVED + READ + 1 }; /* the last is "no change" */
 static const double ridges[LANES] = { 0.1, 1, 10, 100 };
 
-/* w (n), g (n), H (n,n) lower triangle; for every ridge its loss (R); weights (n,LANES); seasons of
- * the newest key */
+/* w (n), g (n), H (n,n) lower triangle; losses, and how many errors they are of (EXPERTS + 1); weights (IL_NESTS,n,LANES); era of the newest key */
 static size_t size(int n, int past)
 {
     (void)past;
-    return 2 * (size_t)n + (size_t)n * (size_t)n + R + LANES * (size_t)n + 1;
+    return 2 * (size_t)n + (size_t)n * (size_t)n + EXPERTS + 1 + SOLVED * (size_t)n + 1;
+}
+
+typedef struct {
+    double *w, *g, *H, *loss, *W, *era;
+} parts;
+
+static parts parts_of(double *state, int n)
+{
+    parts p = { .w = state, .g = state + n, .H = state + 2 * n };
+    p.loss = p.H + (size_t)n * n;
+    p.W = p.loss + EXPERTS + 1;
+    p.era = p.W + SOLVED * (size_t)n;
+    return p;
 }
 
 /* sum[l] -= sum_i x[i] y[i], a lane for each ridge */
@@ -46,9 +65,9 @@ static inline void subtract(double sum[LANES], const double *x, const double *y,
         for (int l = 0; l < LANES; l++) sum[l] -= x[l] * y[l];
 }
 
-/* W (n,LANES) with (H + mu_l I) W_l = g; L (n,n,LANES) is scratch, its diagonal 1 / root. */
-static void solve(double *W, const double *H, const double *g, const double mu[LANES],
-                  int n, double *L)
+/* H + mu_l I = L_l L_l^T and L_l z_l = g; L (n,n,LANES) with 1 / root on its diagonal, z (n,LANES) */
+static void factorise(double *L, double *z, const double *H, const double *g,
+                      const double mu[LANES], int n)
 {
     double sum[LANES];
     for (int i = 0; i < n; i++) {
@@ -63,10 +82,16 @@ static void solve(double *W, const double *H, const double *g, const double mu[L
                                            : sum[l] * Lj[j * LANES + l];
         }
         for (int l = 0; l < LANES; l++) sum[l] = g[i];
-        subtract(sum, Li, W, i);
-        for (int l = 0; l < LANES; l++) W[i * LANES + l] = sum[l] * Lii[l];
+        subtract(sum, Li, z, i);
+        for (int l = 0; l < LANES; l++) z[i * LANES + l] = sum[l] * Lii[l];
     }
-    for (int i = n - 1; i >= 0; i--) {
+}
+
+/* W (m,LANES): the solution for the first m entries of a key; L^T W = z, both cut off there */
+static void solve(double *W, const double *L, const double *z, int n, int m)
+{
+    memcpy(W, z, sizeof *W * LANES * (size_t)m);
+    for (int i = m - 1; i >= 0; i--) {
         const double *Li = L + (size_t)i * n * LANES;
         double *Wi = W + (size_t)i * LANES;
         for (int l = 0; l < LANES; l++) Wi[l] *= Li[i * LANES + l];
@@ -75,54 +100,113 @@ static void solve(double *W, const double *H, const double *g, const double mu[L
     }
 }
 
-/* (least / loss)^32, so a share of the mixture; no loss at all is the best one */
-static double share(double least, double loss)
+/* (least / loss)^(n / 2), so a share of the mixture: the likelihood of n errors of unknown size. No loss at all is
+ * the best one. */
+static double share(double least, double loss, double n)
 {
-    double x = loss > 0 ? least / loss : 1;
-    for (int i = 0; i < 5; i++) x *= x;
-    return x;
+    double x = loss > 0 ? least / loss : 1, product = 1;
+    for (int power = (int)(n / 2); power; power /= 2, x *= x)
+        if (power % 2) product *= x;
+    return product;
 }
 
-/* w: the mixture of the ridges' weights, by what each has lost */
-static void mix(double *w, const double *loss, const double *W, int n)
+/* The experts that read entries of the key: a gap, a repeat, or one of both; -1: no such entry */
+typedef struct {
+    int gap, repeat;
+} reader;
+
+static int readers(reader *read, const il_forecaster_run *run)
 {
-    double least = loss[0], part[R], sum = 0;
-    for (int r = 1; r < R; r++) least = fmin(least, loss[r]);
-    for (int r = 0; r < R; r++) sum += part[r] = share(least, loss[r]);
-    for (int i = 0; i < n; i++) {
-        w[i] = 0;
-        for (int l = 0; l < LANES; l++) w[i] += part[l] / sum * W[i * LANES + l];
+    int n = 0;
+    if (!run->nests) return 0;
+    for (int r = -1; r < run->repeats; r++)
+        for (int g = -1; g < IL_GAPS; g++)
+            if (g >= 0 || r >= 0)
+                read[n++] = (reader){ g < 0 ? g : 1 + g, r < 0 ? r : 1 + IL_GAPS + r };
+    return n;
+}
+
+static int parts_solved(const il_forecaster_run *run)
+{
+    return run->nests ? run->nests : 1;
+}
+
+static int part_size(const il_forecaster_run *run, int part, int n)
+{
+    return run->nests ? run->nest[part] : n;
+}
+
+/* w: the mixture of the experts' weights, by what each has lost */
+static void mix(double *w, const il_forecaster_run *run, const double *loss,
+                const double *W, int n)
+{
+    double least = INFINITY, sum = 0, part[EXPERTS];
+    reader read[READ];
+    int solved = parts_solved(run) * LANES, reads = readers(read, run);
+    int experts = solved + reads + 1;
+    for (int e = 0; e < experts; e++) least = fmin(least, loss[e]);
+    for (int e = 0; e < experts; e++) {
+        part[e] = share(least, loss[e], loss[EXPERTS]);
+        if (e == experts - 1) part[e] *= experts - 1; /* at first, as much as all others */
+        sum += part[e];
+    }
+    for (int i = 0; i < n; i++) w[i] = 0;
+    for (int p = 0; p * LANES < solved; p++)
+        for (int i = 0; i < part_size(run, p, n); i++)
+            for (int l = 0; l < LANES; l++)
+                w[i] += part[p * LANES + l] / sum * W[((size_t)p * n + i) * LANES + l];
+    for (int e = 0; e < reads; e++) {
+        if (read[e].gap >= 0) w[read[e].gap] += part[solved + e] / sum;
+        if (read[e].repeat >= 0) w[read[e].repeat] += part[solved + e] / sum;
     }
 }
 
-/* What each ridge answered to a key, and "no change" */
-static void count(double *loss, const double *W, const double *key, int n, double v)
+/* What each expert answered to a key that became v */
+static void count(double *loss, const il_forecaster_run *run, const double *W,
+                  const double *key, int n, double v)
 {
-    double error[R] = { v, v, v, v, v };
-    for (int i = 0; i < n; i++)
-        for (int l = 0; l < LANES; l++) error[l] -= W[i * LANES + l] * key[i];
-    for (int r = 0; r < R; r++) loss[r] = 0.998 * loss[r] + error[r] * error[r];
+    double error[EXPERTS];
+    reader read[READ];
+    int solved = parts_solved(run) * LANES, reads = readers(read, run);
+    for (int e = 0; e <= solved + reads; e++) error[e] = v;
+    for (int p = 0; p * LANES < solved; p++)
+        for (int i = 0; i < part_size(run, p, n); i++)
+            for (int l = 0; l < LANES; l++)
+                error[p * LANES + l] -= W[((size_t)p * n + i) * LANES + l] * key[i];
+    for (int e = 0; e < reads; e++) {
+        if (read[e].gap >= 0) error[solved + e] -= key[read[e].gap];
+        if (read[e].repeat >= 0) error[solved + e] -= key[read[e].repeat];
+    }
+    for (int e = 0; e <= solved + reads; e++)
+        loss[e] = 0.97 * loss[e] + error[e] * error[e];
+    loss[EXPERTS] = 0.97 * loss[EXPERTS] + 1;
 }
 
 static void learn(const il_forecaster_run *run, double *state, const il_sample *s, double y)
 {
     int n = s->n;
-    double *w = state, *g = w + n, *H = g + n, *loss = H + (size_t)n * n, *W = loss + R;
-    double *seasons = W + (size_t)LANES * n, v = il_sample_target(s, y);
-    double mu = run->ridge, one[LANES] = { mu, mu, mu, mu };
-    count(loss, W, s->key, n, v);
-    double keep = s->seasons > *seasons ? 0.01 : run->forget;
-    *seasons = s->seasons;
+    parts p = parts_of(state, n);
+    double v = il_sample_target(s, y), mu = run->ridge, one[LANES] = { mu, mu, mu, mu };
+    double *z = run->work, *L = z + (size_t)n * LANES;
+    if (mu > 0 && !s->whole)
+        return; /* a ridge of its own: plain least squares of whole keys */
+    count(p.loss, run, p.W, s->key, n, v);
+    double keep = s->era > *p.era ? 0.1 : run->forget;
+    *p.era = s->era;
     for (int i = 0; i < n; i++) {
-        double *Hi = H + (size_t)i * n, k = s->key[i];
-        g[i] = keep * g[i] + v * k;
+        double *Hi = p.H + (size_t)i * n, k = s->key[i];
+        p.g[i] = keep * p.g[i] + v * k;
         for (int j = 0; j <= i; j++) Hi[j] = keep * Hi[j] + k * s->key[j];
     }
-    solve(W, H, g, mu > 0 ? one : ridges, n, run->work);
-    if (mu > 0)
-        for (int i = 0; i < n; i++) w[i] = W[i * LANES];
-    else
-        mix(w, loss, W, n);
+    factorise(L, z, p.H, p.g, mu > 0 ? one : ridges, n);
+    if (mu > 0) {
+        solve(p.W, L, z, n, n);
+        for (int i = 0; i < n; i++) p.w[i] = p.W[i * LANES];
+        return;
+    }
+    for (int part = 0; part < parts_solved(run); part++)
+        solve(p.W + (size_t)part * n * LANES, L, z, n, part_size(run, part, n));
+    mix(p.w, run, p.loss, p.W, n);
 }
 
 static double answer(const il_forecaster_run *run, const double *state, const il_sample *s)

@@ -20,6 +20,7 @@ static void learn(const il_forecaster_run *run, double *state, const il_sample *
 {
     int n = s->n;
     double *w = state, *R = w + n + 1, *u = run->work;
+    if (!s->whole) return;
     if (w[n] == 0)
         for (int i = 0; i < n; i++)
             R[(size_t)i * n + i] = 1 / (run->ridge > 0 ? run->ridge : 1);

@@ -39,6 +39,7 @@ static void nlms_learn(const il_forecaster_run *run, double *w, const il_sample 
                        double y)
 {
     (void)run;
+    if (!s->whole) return;
     double error = il_sample_target(s, y) - il_ddot(w, s->key, s->n);
     il_daxpy(w, 0.1 * error / (1 + il_ddot(s->key, s->key, s->n)), s->key, s->n);
 }

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const char FORMAT[] = "innerloop forecast 1";
+static const char FORMAT[] = "innerloop forecast 2";
 enum { MOST_META = 84 };
 
 static uint64_t hash_of(const il_forecast *f)
@@ -62,6 +62,7 @@ static void describe(notes *m, const il_forecast *f)
         snprintf(hash, sizeof hash, "%016" PRIx64, il_forecast_model_hash(f->model));
         note(m, "model", hash);
     }
+    note_number(m, "find_season", f->o.find_season);
     for (int p = 0; p < IL_PERIODS; p++) {
         snprintf(key, sizeof key, "period.%d", p);
         note_number(m, key, f->o.period[p]);
@@ -124,6 +125,12 @@ static il_status read_options(il_forecast_options *o, int *columns, const il_ten
     char key[24];
     const char *format = il_tensors_meta(t, "format"),
                *against = il_tensors_meta(t, "against");
+    if (format && strcmp(format, FORMAT) && !strncmp(format, FORMAT, sizeof FORMAT - 2))
+        return il_fail(
+            err, IL_ECONFIG,
+            "%s is of another version of innerloop, whose forecasts have other parts; "
+            "forecast the series from its start again",
+            path);
     if (!format || strcmp(format, FORMAT) || !against || strlen(against) >= IL_TEXT)
         return il_fail(err, IL_ECONFIG, "%s is no saved forecast", path);
     strcpy(o->against, against);
@@ -133,6 +140,7 @@ static il_status read_options(il_forecast_options *o, int *columns, const il_ten
     IL_TRY(whole(t, path, "horizon", &o->horizon, err));
     IL_TRY(number(t, path, "forget", &o->forget, err));
     IL_TRY(number(t, path, "ridge", &o->ridge, err));
+    IL_TRY(whole(t, path, "find_season", &o->find_season, err));
     for (int p = 0; p < IL_PERIODS; p++) {
         snprintf(key, sizeof key, "period.%d", p);
         IL_TRY(whole(t, path, key, o->period + p, err));
@@ -173,11 +181,17 @@ static int is_sound(il_forecast *f)
     int ok = rows >= 0 && rows < 0x1p53 && rows == floor(rows);
     for (size_t c = 0; c < C; c++)
         ok &= f->born[c] >= -1 && f->born[c] < rows && f->born[c] == floor(f->born[c]);
+    for (size_t i = 0; i < C * (size_t)f->S; i++)
+        ok &= f->season[i] == floor(f->season[i]) && f->season[i] >= 0 &&
+              f->season[i] <= 10080;
     for (size_t c = 0; c < C; c++) ok &= il_recent_restore(f->values + c);
     for (size_t i = 0; i < C * H; i++)
         ok &= il_recent_restore(f->changes + i) && il_recent_restore(f->errors + i);
     return ok && is_finite(f->history, C * (size_t)f->depth) && is_finite(f->first, C) &&
            is_finite(f->scales, C * (H + 1) * (H + 2)) &&
+           is_finite(f->repeats, C * (size_t)f->S * (size_t)f->depth) &&
+           is_finite(f->gaps, C * IL_GAPS * (size_t)f->depth) && is_finite(f->found, C) &&
+           is_finite(f->due, C) && is_finite(f->since, C) &&
            is_finite(f->state[mesa], C * H * f->state_size[mesa]);
 }
 

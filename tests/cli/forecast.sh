@@ -41,6 +41,24 @@ check 'a week is learnt' bash -c 'awk -F, "\$3 == \"mesa\" && \$8 < 0.25 { found
 expect 0 '' il forecast week.csv --lags 3 --period 7 --forget 0.95 --ridge 0.001 --last
 check 'the next day of the week' bash -c 'awk -F, "NR == 2 && \$4 > 4.99 && \$4 < 5.01 { found = 1 } END { exit !found }" .stdout'
 
+# a season is found, said and of use; the state goes on with it
+awk 'BEGIN { srand(3); print "v"; for (t = 0; t < 200; t++) print (t % 12) * (t % 12) % 11 + t / 5 + rand() }' >monthly.csv
+expect 0 '' il forecast monthly.csv --score --csv
+check 'a season is said' grep -qx "note: column 'v' repeats itself every 12 rows; --period none ignores that" .stderr
+ratio() { awk -F, '$3 == "mesa" { print $8 }' .stdout; }
+found=$(ratio)
+expect 0 '' il forecast monthly.csv --score --csv --period none
+check 'and nothing where none is wanted' test ! -s .stderr
+check 'a season that is found helps' awk -v a="$found" -v b="$(ratio)" 'BEGIN { exit !(a < 0.9 * b) }'
+expect 0 '' il forecast monthly.csv
+cp .stdout all
+head -n 121 monthly.csv >first.csv
+{ echo v; tail -n +122 monthly.csv; } >second.csv
+expect 0 '' il forecast first.csv --state season.st
+cp .stdout part
+expect 0 '' il forecast second.csv --state season.st --resume
+check 'and is in the state' bash -c 'tail -n +2 .stdout | cat part - | cmp -s all'
+
 # a stream is answered row by row: the answer is there before the next row is sent
 answers_at_once() {
     local a b
@@ -253,7 +271,7 @@ expect 2 'resume needs --state' il forecast s.csv --resume
 expect 2 'resume takes --lags from the state' il forecast s.csv --resume --state st --lags 3
 expect 2 "names 'y' twice" il forecast s.csv --column y,y
 expect 2 'forecast: --forget = 1.5 is out of its range 0.5 to 1' il forecast s.csv --forget 1.5
-expect 3 'inputs for a forecast are more than 64' il forecast s.csv --lags 60 --others 9
+expect 3 'inputs for a forecast are more than 72' il forecast s.csv --lags 60 --others 9
 expect 3 "no forecaster 'arima'" il forecast s.csv --against arima
 
 # files

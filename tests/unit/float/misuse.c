@@ -771,6 +771,9 @@ static void forecasts(void **state)
     GIVES(il_forecast_rows(f), == 0);
     GIVES(il_forecast_horizon(NULL), == 0);
     GIVES(il_forecast_horizon(f), == 1);
+    GIVES(il_forecast_season(NULL, 0), == 0);
+    GIVES(il_forecast_season(f, 99), == 0);
+    GIVES(il_forecast_season(f, 0), == 0);
     NEEDS(il_forecast_scores(NULL, &t, err));
     NEEDS(il_forecast_scores(f, NULL, err));
     NEEDS(il_forecast_save(NULL, nowhere, err));
