@@ -85,7 +85,8 @@ uint64_t il_checkpoint_hash(const il_model *model, il_moments moments)
 
 static void describe(il_tensor *t, tensor_name *name, const il_param *w, const kind *k)
 {
-    snprintf(name->name, sizeof name->name, "%s%s", k->prefix, w->name);
+    snprintf(name->name, sizeof name->name, "%.*s%.*s", PREFIX - 1, k->prefix, IL_NAME - 1,
+             w->name);
     *t = (il_tensor){ .name = name->name,
                       .dtype = IL_DTYPE_REAL,
                       .ndim = w->rows ? 2 : 1,
