@@ -31,7 +31,7 @@ static il_status draw(void *context, il_batch *batch, int dims, il_draw at, il_e
 
 static il_config recipe(void)
 {
-    il_model *m = of_numbers();
+    il_model *m = of_numbers("model.family=gpt2");
     il_config c = *il_model_config(m);
     il_model_free(m);
     CHECK_OK(il_config_override(&c, set, sizeof set / sizeof *set, &err));
