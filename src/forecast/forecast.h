@@ -152,8 +152,15 @@ il_sample il_forecast_sample(il_forecast *f, int c, int64_t s, int h);
 /* Row t of column c: a value, or NaN for a missing one, which the forecast stands in for. */
 void il_forecast_push(il_forecast *f, int c, int64_t t, double y);
 /* Row i of column c; before its first value, that one. */
-double il_forecast_at(const il_forecast *f, int c, int64_t i);
-int il_forecast_seen(const il_forecast *f, int c, int64_t i);
+static inline double il_forecast_at(const il_forecast *f, int c, int64_t i)
+{
+    if ((double)i < f->born[c]) return f->first[c];
+    return f->history[(size_t)c * (size_t)f->depth + (size_t)(i % f->depth)];
+}
+static inline int il_forecast_seen(const il_forecast *f, int c, int64_t i)
+{
+    return f->born[c] >= 0 && (double)i >= f->born[c];
+}
 
 /* ---- season.c ------------------------------------------------------------------------------------ */
 

@@ -28,17 +28,6 @@ static double units(double x, double scale)
     return scale > 0 ? clamp(x / scale, 1e6) : 0;
 }
 
-double il_forecast_at(const il_forecast *f, int c, int64_t i)
-{
-    if ((double)i < f->born[c]) return f->first[c];
-    return f->history[(size_t)c * (size_t)f->depth + (size_t)(i % f->depth)];
-}
-
-int il_forecast_seen(const il_forecast *f, int c, int64_t i)
-{
-    return f->born[c] >= 0 && (double)i >= f->born[c];
-}
-
 /* centre, spread, scale_1 .. scale_H of column c at row s */
 static double *scales_at(const il_forecast *f, int c, int64_t s)
 {
