@@ -114,8 +114,8 @@ double il_explain_fit_unit(const il_explain_fit *fit, il_explain_law law, int p)
 /* Mean of the layers' shares, each at most 1, silent layers left out; of the match's layers */
 double il_explain_fit_score(const il_explain_fit *fit, const il_explain_match *m);
 
-/* The fraction unexplained of a model that runs an algorithm, at most: a relative error of 0.3 % */
-#define IL_EXACT 1e-5
+/* The fraction unexplained of a model that runs an algorithm, at most: a relative error of 0.03 % */
+#define IL_EXACT 1e-7
 
 /* Half of the prompts are fitted, those of even number, the other half judges. */
 static inline int il_explain_is_held_out(int p) { return p % 2; }

@@ -18,6 +18,8 @@
 
 /* Fractions of the mean square below which errors are equal: 1e-11 is an error of 3e-6 in an answer */
 static const double rounding = 1e-11, trained = 1e-3;
+/* A least error above this is that of a model that was trained, or of no candidate */
+static const double inexact = 1e-5;
 
 typedef struct {
     double *value; /* (prompts) */
@@ -66,7 +68,7 @@ static void compare(const il_explain_fit *fit, il_explain_matches *all, int cell
     }
     judge(fit, &all->match[best], cell, s);
     find_high(s);
-    double high = least > IL_EXACT ? fmax(s->high, fmax(trained, 1.25 * least)) : s->high;
+    double high = least > inexact ? fmax(s->high, fmax(trained, 1.25 * least)) : s->high;
     for (int i = 0; i < all->n; i++) {
         judge(fit, &all->match[i], cell, s);
         all->match[i].ties &= s->score <= high;
