@@ -166,7 +166,7 @@ static void hostile_texts(void **state)
     check_refused("carry zeros 4\n", "carry zeros 4\ncarry zeros 4\n", "once");
     check_refused("body add", "pre add", "pre comes before");
     check_refused("post linear read_out out=1 bias=0 : sum",
-                  "post linear read_out out=1 bias=0 : carry", "inside the loop");
+                  "post linear read_out out=1 bias=0 : carry", "a slot of the body");
     check_refused("post mse loss : read_out target weight",
                   "post mse loss : read_out target", "takes 3 to 3 inputs");
     check_refused("body add sum : carry read_in",
