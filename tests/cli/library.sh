@@ -27,9 +27,9 @@ for variant in float double; do
         'readelf -d "$library" | grep -q "SONAME.*libinnerloop.*\.so\.[0-9]*\]"'
 done
 
-# a function that the headers declare without the mark would be hidden; a pointer to one is no function
+# a function that the headers declare without the mark would be hidden; a type of functions or a pointer to one is no function
 cc -E -P -I"$ROOT/include" -x c "$ROOT/include/innerloop_lab.h" -DIL_API= |
-    grep -v -e '^typedef .*_fn(' -e '(\*' |
+    grep -v -e '^typedef [^{;]*(' -e '(\*' |
     grep -o '\bil_[a-z0-9_]* *(' | tr -d ' (' | sort -u >functions
 declared | grep -v '^il_library_is' | sort -u >declared
 check 'every function that a header declares is marked' diff functions declared
