@@ -122,8 +122,7 @@ IL_API il_status il_table_read_from(il_table **table, il_read_fn *read, void *co
                                     il_error *err);
 IL_API int il_table_line(const il_table *table, int row); /* of the file it was read from, or 0 */
 
-/* CSV; aligned text for a terminal; {"name","columns","rows"}, whose numbers read back to every bit; the CSV without its
- * header; an object for each row, {"column":cell,...}, each on a line */
+/* CSV; text for a terminal; {"name","columns","rows"} with every bit; CSV, no header; a line {"column":cell} a row */
 enum { IL_TABLE_CSV, IL_TABLE_TEXT, IL_TABLE_JSON, IL_TABLE_CSV_ROWS, IL_TABLE_OBJECTS };
 IL_API void il_table_write(const il_table *table, int form, il_write_fn *write, void *context);
 IL_API il_status il_table_save(const il_table *table, const char *path, il_error *err); /* CSV; as a whole or not */
@@ -206,8 +205,7 @@ IL_API uint64_t il_model_hash(const il_model *model); /* FNV-1a over names, shap
 IL_API int il_model_classes(const il_model *model);   /* ids of a token-id model, else 0 */
 IL_API int il_model_loops(const il_model *model);     /* loops at the end of training; 1 for gpt2 */
 IL_API int il_model_dims(const il_model *model);      /* dimensions alive at the end of training */
-/* Points of the longest prompts it was trained on, of which the last is the query alone; of a sequence or
- * of ids, its length. More fit (n_positions), but what it says then is not learnt. */
+/* Points of the longest prompts of its training, the last of them the query alone; of sequences and ids, the length */
 IL_API int il_model_points(const il_model *model);
 
 /* Is any of these more than it was trained on, or made for? Then `note` (of so many bytes) says so, in a sentence
@@ -246,8 +244,7 @@ IL_API il_status il_model_slots(il_table **table, const il_model *model, il_erro
  *   point  -1: whole prompts of all N points; n: points 0..n-1 as examples, and query n
  *   names  (n) of il_model_slots
  *   out    (n) arrays, out[i] of (last-first+1, B, T, width); a pattern's is (last-first+1, B, width, T, T):
- *          how much head h gives, at one token, of every token's value; computed again from queries and keys,
- *          for softmax and linear attention
+ *          how much softmax or linear head h gives, at one token, of every token's value; from queries and keys
  *
  * What does not belong to a loop is the same in all of them. Cost: a forward pass, and a copy.
  * Errors: IL_ECONFIG if the prompts do not fit the model, or for a name that it has not. */
@@ -316,11 +313,10 @@ typedef struct { double value, low_80, high_80, low_95, high_95; } il_forecast_v
 typedef struct il_forecast il_forecast;
 
 /* Settings: lags, others, horizon (H), period ("24,168", "none", or "auto": one is looked for), forget, ridge, and
- * against, whose forecasters run beside it. A model of a task of sequences, or
- * NULL, is borrowed: what it says one row ahead is answered, and the mesa-layer stands beside it.
- * `names` (C) or NULL: for tables and sentences. Memory O(C H (H + n^2)), with n <= 72 the inputs of a
- * forecast: 4 + lags + 3 per period + (C - 1)(1 + others) if others > 0. Errors: IL_ECONFIG naming the
- * setting. */
+ * against, whose forecasters run beside it. A model of a task of sequences, or NULL, is borrowed: what it says one
+ * row ahead is answered, and the mesa-layer stands beside it. `names` (C) or NULL: for tables and sentences. Memory
+ * O(C H (H + n^2)), with n <= 72 the inputs of a forecast: 4 + lags + 3 per period + (C - 1)(1 + others) if
+ * others > 0. Errors: IL_ECONFIG naming the setting. */
 IL_API il_status il_forecast_new(il_forecast **forecast, int columns, const char *const *names,
                                  const il_model *model, const char *const *settings, int n_settings,
                                  il_error *err);
@@ -336,8 +332,7 @@ IL_API int il_forecast_columns(const il_forecast *forecast);
 IL_API const char *il_forecast_name(const il_forecast *forecast, int column);
 IL_API int64_t il_forecast_rows(const il_forecast *forecast); /* rows taken in */
 IL_API int il_forecast_horizon(const il_forecast *forecast); /* H */
-/* The first period given or, with "auto", found in a column, in rows; 0: none */
-IL_API int il_forecast_season(const il_forecast *forecast, int column);
+IL_API int il_forecast_season(const il_forecast *forecast, int column); /* its first period, in rows; 0: none */
 
 /* All errors so far: columns column, ahead, method, errors (how many), mae, rmse, mae_ratio and rmse_ratio
  * (to persistence, if it is run), in_80, in_95 (shares of values inside the intervals), us_per_step. */
