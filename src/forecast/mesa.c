@@ -1,4 +1,4 @@
-/* mesa.c - the plain mesa-layer as a forecaster: ridge regression with forgetting
+/* mesa.c - the plain mesa-layer as a forecaster, and a mixture of such: ridge regression with forgetting
  *
  *   H = gamma H + k k^T,   g = gamma g + v k,   answer  w.k  with  (H + mu I) w = g
  *
@@ -22,8 +22,8 @@
  *   - exponential smoothing with three rates, repeating a season, and both: single entries of the key;
  *   - no change.
  * Shares are loss^(-n/2), where a loss is the sum of n squared errors made before each pair was learnt, counted
- * 0.97 less a row, which makes n at most 33;
- * at first "no change" counts as much as all others together. A mixture is bounded as its parts are.
+ * 0.97 less a row, which makes n at most 33; at first "no change" counts as much as all others together. A mixture
+ * is bounded as its parts are.
  *
  * Source: von Oswald et al. 2023, arXiv:2309.05858; a ridge that stays: von Oswald et al. 2025,
  * arXiv:2506.05233.
@@ -38,7 +38,8 @@ enum { SOLVED = IL_NESTS * LANES, READ = IL_GAPS + IL_PERIODS * (1 + IL_GAPS) };
 enum { EXPERTS = SOLVED + READ + 1 }; /* the last is "no change" */
 static const double ridges[LANES] = { 0.1, 1, 10, 100 };
 
-/* w (n), g (n), H (n,n) lower triangle; losses, and how many errors they are of (EXPERTS + 1); weights (IL_NESTS,n,LANES); era of the newest key */
+/* w (n), g (n), H (n,n) lower triangle; losses, and how many errors they are of (EXPERTS + 1); weights
+ * (IL_NESTS,n,LANES); era of the newest key */
 static size_t size(int n, int past)
 {
     (void)past;

@@ -8,9 +8,9 @@
  * At first both rates are those of a plain mean.
  *
  * A period that was not given is looked for when there are 10 rows and whenever there are a tenth more: that of
- * the highest peak of the autocorrelation of changes, if it stands above .4 and four standard errors; a longer one must be
- * 1.2 times as high as a shorter. Changes are cut off at the larger of four times their median and their 90 % quantile, so that
- * a few absurd ones do not decide.
+ * the highest peak of the autocorrelation of changes, if it stands above .4 and four standard errors; a longer one
+ * must be 1.2 times as high as a shorter. Changes are cut off at the larger of four times their median and their
+ * 90 % quantile, so that a few absurd ones do not decide.
  */
 #include "forecast/forecast.h"
 
@@ -34,8 +34,9 @@ double il_season_repeat(const il_forecast *f, int c, int p, int64_t s, int h)
 {
     int ring = c * f->S + p, period = (int)f->season[ring];
     double sum = 0;
+    if (!period) return 0;
     for (int i = 1; i <= h; i++) {
-        int64_t at = s + (i - 1) % (period ? period : 1) + 1;
+        int64_t at = s + (i - 1) % period + 1;
         if (repeats_at(period, at, f->since[c]))
             sum += *row(f, f->repeats, ring, at - period);
     }
