@@ -13,6 +13,7 @@ Needs PyTorch to read a .pt file and PyYAML to read config.yaml.
 """
 
 import argparse
+import contextlib
 import json
 import math
 import re
@@ -244,10 +245,35 @@ def load(path):
     except ImportError as e:
         raise Refused(f"{path}: reading it needs PyTorch (apt-get install python3-torch)") from e
     try:
-        state = torch.load(path, map_location="cpu")
+        with numbers_of_numpy(torch):
+            state = torch.load(path, map_location="cpu")
     except Exception as e:
-        raise Refused(f"{path}: PyTorch cannot read it: {one_line(e)}") from e
+        raise Refused(f"{path}: {why_not(e)}") from e
     return unpack(state, path)
+
+
+def numbers_of_numpy(torch):
+    """Lets torch.load read NumPy's numbers, which many a loop saves as its step; it runs nothing else."""
+    allow = getattr(torch.serialization, "safe_globals", None)
+    try:
+        import numpy
+    except ImportError:
+        allow = None
+    if not allow:
+        return contextlib.nullcontext()
+    scalar = numpy.int64(0).__reduce__()[0]
+    names = ["numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar"]
+    types = [type(numpy.dtype(t)) for t in "bhilqBHILQefd?"]
+    return allow([(scalar, name) for name in names] + [numpy.dtype, *types])
+
+
+def why_not(error):
+    """What keeps torch.load from reading a file, in one sentence."""
+    found = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if not found:
+        return f"PyTorch cannot read it: {one_line(error)}"
+    return (f"it holds an object of {found[1]}, and what is read here are tensors, numbers and text: "
+            "save the state dict by itself, torch.save(model.state_dict(), FILE)")
 
 
 def unpack(state, path):

@@ -47,7 +47,7 @@ static const il_opt table[] = {
     CHOICE(model.norm, "none|layernorm|rmsnorm", "stack: before mixers and MLPs, and at the end"),
     CHOICE(model.qk_norm, "none|l2|l2_later", "stack: q and k of length 1; later: not in the first block"),
     INT(model.conv, 0, 0, 64, "stack, but for softmax: taps of a convolution, then silu, of q and k; 0: none"),
-    KEY(model.head_norm, BOOL, 0, 0, 1, "stack, but for softmax: what a head says has length 1", NULL),
+    KEY(model.head_norm, BOOL, 0, 0, 1, "stack, but for softmax: the output of each head is scaled to length 1", NULL),
     REAL(model.clip, 0, 0, 1e9, "stack: the stream is held within +- this after every block; 0: off"),
     CHOICE(model.position, "none|learned|concat", "stack: added; or sines beside the input of the first q and k"),
     KEY(model.bias, BOOL, 0, 0, 1, "stack: whether maps have biases", NULL),
