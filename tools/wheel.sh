@@ -2,8 +2,7 @@
 # wheel.sh - builds the Python package's wheel for Linux systems as old as glibc 2.28:  tools/wheel.sh [FOLDER]
 #
 # The compiler is clang with the C library's headers of that version, as the package ziglang on PyPI ships them; what it
-# builds trains to the same bits as gcc's, but slower: zig's run-time library does not tell which instructions the
-# processor has (__builtin_cpu_supports is always 0), so the baseline kernels are used. auditwheel then says what the wheel needs, and names it so. The tools live in
+# builds trains to the same bits as gcc's. auditwheel then says what the wheel needs, and names it so. The tools live in
 # build/wheel; the wheel goes to FOLDER (dist).
 set -euo pipefail
 cd "$(dirname "$0")/.."

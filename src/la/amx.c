@@ -9,6 +9,7 @@
  *
  * Source: Intel Architecture Instruction Set Extensions Programming Reference, chapter 3.
  */
+#include "la/instructions.h"
 #include "la/isa.h"
 #include "la/la.h"
 /* clang-format off */
@@ -19,7 +20,6 @@
 #include "la/amx.h"
 /* clang-format on */
 
-#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -241,10 +241,8 @@ static void gemm_tn(il_real *C, int ldc, const il_real *X, int ldx, const il_rea
 /* The kernel gives a process the tiles' state when it asks (arch_prctl: ARCH_REQ_XCOMP_PERM). */
 int il_amx_runs_here(void)
 {
-    enum { ASK = 0x1023, TILE_DATA = 18, BF16 = 1 << 22, TILES = 1 << 24 };
-    unsigned a, b, c, d;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
-    return (d & BF16) && (d & TILES) && syscall(SYS_arch_prctl, ASK, TILE_DATA) == 0;
+    enum { ASK = 0x1023, TILE_DATA = 18 };
+    return il_instructions_amx() && syscall(SYS_arch_prctl, ASK, TILE_DATA) == 0;
 }
 
 void il_amx_replace(il_kernels *kernels)

@@ -5,6 +5,7 @@
  */
 #include "base/base.h"
 #include "la/amx.h"
+#include "la/instructions.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -65,9 +66,8 @@ static pthread_once_t once_bf16 = PTHREAD_ONCE_INIT;
 
 static void fill_bf16(void)
 {
-    __builtin_cpu_init();
     const il_kernels *k = il_kernel_find("avx512");
-    if (!k || !__builtin_cpu_supports("avx512bf16")) return;
+    if (!k || !il_instructions_bf16()) return;
 #ifdef IL_HAVE_AMX
     if (il_amx_runs_here()) {
         with_bf16[n_bf16] = *k;

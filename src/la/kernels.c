@@ -3,6 +3,7 @@
  * `plain` is the scalar reference, in the order the contract states. All others are the
  * same vector sources at the vector length and tile of their machine.
  */
+#include "la/instructions.h"
 #include "la/isa.h"
 #include "la/la.h"
 
@@ -28,15 +29,9 @@
 static int runs_here(void)
 {
 #if IL_LEVEL == LEVEL_avx512
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("bmi2");
+    return il_instructions_v4();
 #elif IL_LEVEL == LEVEL_avx2
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("bmi2");
+    return il_instructions_v3();
 #else
     return 1;
 #endif

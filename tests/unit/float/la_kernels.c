@@ -6,6 +6,7 @@
  * stand between guards that must stay.
  */
 #include "base/base.h"
+#include "la/instructions.h"
 #include "la/la.h"
 
 #include "check.h"
@@ -444,9 +445,31 @@ static void agree_on_special_numbers(void **unused)
     special = 0;
 }
 
+/* CPUID as we read it, against the compiler's own reading; a level needs more than the instructions asked here. */
+static void instructions_are_those_of_the_processor(void **unused)
+{
+    (void)unused;
+#if defined __x86_64__
+    __builtin_cpu_init();
+    int v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+             __builtin_cpu_supports("bmi2");
+    int v4 = v3 && __builtin_cpu_supports("avx512f") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512vl");
+    assert_int_equal(il_instructions_v3(), v3);
+    assert_int_equal(il_instructions_v4(), v4);
+    assert_int_equal(il_instructions_bf16(), v4 && __builtin_cpu_supports("avx512bf16"));
+    assert_true(!il_instructions_amx() || il_instructions_bf16());
+#else
+    assert_false(il_instructions_v3() || il_instructions_v4() || il_instructions_bf16() ||
+                 il_instructions_amx());
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(instructions_are_those_of_the_processor),
         cmocka_unit_test(products_agree),
         cmocka_unit_test(attention_agrees),
         cmocka_unit_test(the_rest_agrees),
