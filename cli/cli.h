@@ -129,12 +129,16 @@ il_status cli_data(char path[CLI_PATH], const char *folder, const char *name,
 il_status cli_find_recipe(char path[CLI_PATH], const char *recipe, il_error *err);
 /* The same of a claim in recipes/claims/. */
 il_status cli_find_claim(char path[CLI_PATH], const char *claim, il_error *err);
-/* The names in a folder of the data, sorted, without .yaml; returns how many. */
+/* Loads MODEL: a run folder, a checkpoint, or a name in models/. Errors: those of il_model_load. */
+il_status cli_load(il_model **model, const char *name, il_error *err);
+/* The names in a folder of the data, sorted, without .yaml or .safetensors; returns how many. */
 enum { CLI_NAMES = 256 };
 int cli_names(char *names[CLI_NAMES], const char *folder);
 void cli_free_names(char **names, int n);
 /* What the data's recipes/ hold: columns name and summary (a recipe's first comment). */
 il_status cli_list_recipes(il_table *table, il_error *err);
+/* What its models/ hold: name, hash of the weights, task, width of an input, points, parameters. */
+il_status cli_list_trained(il_table *table, il_error *err);
 int cli_is_folder(const char *path);
 il_status cli_make_folders(const char *path, il_error *err); /* those that are missing */
 int cli_is_file(const char *path);

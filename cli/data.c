@@ -1,4 +1,4 @@
-/* data.c - where the program's own files are: recipes/, examples/ and bench/
+/* data.c - where the program's own files are: recipes/, models/, examples/ and bench/
  *
  * A file is looked for in IL_DATA, then in the current folder, then in ../share/innerloop beside
  * the folder of the executable, where `make install` puts it: an installed program may be moved.
@@ -6,6 +6,7 @@
 #include "cli.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #ifdef __APPLE__
 #include <mach-o/dyld.h>
 #endif
@@ -71,6 +72,12 @@ static int holds(char *const *names, int n, const char *name)
     return 0;
 }
 
+/* What the files in a folder of the data end with */
+static const char *suffix(const char *folder)
+{
+    return !strcmp(folder, "models") ? ".safetensors" : ".yaml";
+}
+
 /* Adds the names in one folder, each once; returns how many there are now. */
 static int add_names(char *names[CLI_NAMES], int n, const char *root, const char *folder)
 {
@@ -78,10 +85,10 @@ static int add_names(char *names[CLI_NAMES], int n, const char *root, const char
     il_error err;
     DIR *dir = cli_join(path, root, folder, &err) ? NULL : opendir(path);
     for (struct dirent *e; dir && n < CLI_NAMES && (e = readdir(dir));) {
-        if (!cli_ends_with(e->d_name, ".yaml") || e->d_name[0] == '.') continue;
+        if (!cli_ends_with(e->d_name, suffix(folder)) || e->d_name[0] == '.') continue;
         char *name = strdup(e->d_name);
         if (!name) break;
-        name[strlen(name) - strlen(".yaml")] = 0;
+        name[strlen(name) - strlen(suffix(folder))] = 0;
         if (holds(names, n, name)) {
             free(name);
         } else {
@@ -121,7 +128,7 @@ static il_status find(char path[CLI_PATH], const char *kind, const char *folder,
         return il_fail(err, IL_EIO, "%.64s...: the path is too long", name);
     }
     snprintf(file, sizeof file, "%.200s%s", name,
-             cli_ends_with(name, ".yaml") ? "" : ".yaml");
+             cli_ends_with(name, suffix(folder)) ? "" : suffix(folder));
     if (!cli_data(path, folder, file, err)) return IL_OK;
     int n = cli_names(names, folder);
     const char *near = il_nearest(name, (const char *const *)names, n);
@@ -141,6 +148,14 @@ il_status cli_find_recipe(char path[CLI_PATH], const char *recipe, il_error *err
 il_status cli_find_claim(char path[CLI_PATH], const char *claim, il_error *err)
 {
     return find(path, "claim", "recipes/claims", claim, err);
+}
+
+il_status cli_load(il_model **model, const char *name, il_error *err)
+{
+    char path[CLI_PATH];
+    if (cli_is_folder(name)) return il_model_load(model, name, err);
+    CLI_TRY(find(path, "model", "models", name, err));
+    return il_model_load(model, path, err);
 }
 
 /* Where the first clause of a comment ends: before ": ", "; " or ". ", but for "et al. 2024". */
@@ -182,6 +197,29 @@ static il_status fill_recipes(il_table *table, char *const *names, int n, il_err
         CLI_TRY(il_table_add(table, (const char *[]){ names[i], summary }, NULL, err));
     }
     return IL_OK;
+}
+
+il_status cli_list_trained(il_table *table, il_error *err)
+{
+    char *names[CLI_NAMES];
+    int n = cli_names(names, "models");
+    il_status status =
+        il_table_add_cols(table, "name$ hash$ task$ dims points parameters", err);
+    for (int i = 0; !status && i < n; i++) {
+        il_model *m;
+        char hash[17];
+        if ((status = cli_load(&m, names[i], err))) break;
+        const il_config *c = il_model_config(m);
+        snprintf(hash, sizeof hash, "%016" PRIx64, il_model_hash(m));
+        status =
+            il_table_add(table, (const char *[]){ names[i], hash, c->training.task_name },
+                         (double[]){ c->model.n_dims, c->training.curriculum.points.end,
+                                     (double)il_model_counts(m).all },
+                         err);
+        il_model_free(m);
+    }
+    cli_free_names(names, n);
+    return status;
 }
 
 il_status cli_list_recipes(il_table *table, il_error *err)

@@ -224,7 +224,7 @@ static il_status run(const cli_call *call, il_error *err)
     if (!o->out)
         return il_fail(err, IL_EUSAGE,
                        "dump: where to? Name a file with -o FILE.safetensors");
-    CLI_TRY(il_model_load(&model, call->word[1], err));
+    CLI_TRY(cli_load(&model, call->word[1], err));
     dumping *d = calloc(1, sizeof *d);
     il_status status = d ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for a dump");
     if (d) d->model = model;

@@ -63,7 +63,7 @@ static il_status run(const cli_call *call, il_error *err)
 {
     il_model *model;
     CLI_TRY(check(call->options, err));
-    CLI_TRY(il_model_load(&model, call->word[1], err));
+    CLI_TRY(cli_load(&model, call->word[1], err));
     il_status status = evaluate(model, call, err);
     il_model_free(model);
     return status;

@@ -89,7 +89,7 @@ static il_status explain(const cli_call *call, il_explanation *e, il_error *err)
     if (o->answers) return il_explain_file(o->problems, o->answers, e, err);
     if (!call->words)
         return il_fail(err, IL_EUSAGE, "explain: give a MODEL, or --answers FILE");
-    CLI_TRY(il_model_load(&model, call->word[1], err));
+    CLI_TRY(cli_load(&model, call->word[1], err));
     il_status status = il_explain(model, call->settings, call->n_settings, e, err);
     il_model_free(model);
     return status;

@@ -328,7 +328,7 @@ static il_status read_rows(session *s, il_error *err)
 
 static il_status open_series(session *s, FILE *f, il_error *err)
 {
-    if (s->o->model) CLI_TRY(il_model_load(&s->model, s->o->model, err));
+    if (s->o->model) CLI_TRY(cli_load(&s->model, s->o->model, err));
     if (s->o->resume) CLI_TRY(il_forecast_load(&s->forecast, s->o->state, s->model, err));
     source = fileno(f);
     if (stop) return IL_OK;

@@ -46,8 +46,8 @@ static il_status add_construction(const char **setting, int n, char text[CLI_PAT
 static il_status load(il_model **model, const char *name, const char *path, il_error *err)
 {
     il_model *first = NULL;
-    il_status status = il_model_load(model, path, err);
-    if (!status || il_model_load(&first, name, NULL)) return status;
+    il_status status = cli_load(model, path, err);
+    if (!status || cli_load(&first, name, NULL)) return status;
     il_model_free(first);
     return il_fail(err, IL_EUSAGE,
                    "inspect: the measure comes first: innerloop inspect %.60s %.200s", path,

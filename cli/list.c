@@ -11,7 +11,7 @@ static const il_opt opts[] = {
 
 static const char *const kinds[] = { "tasks",    "shifts",  "layouts",    "algos",
                                      "ops",      "models",  "optimizers", "constructions",
-                                     "measures", "recipes", "commands" };
+                                     "measures", "recipes", "trained",    "commands" };
 
 static il_status list_commands(il_table *table, il_error *err)
 {
@@ -25,8 +25,9 @@ static il_status list_commands(il_table *table, il_error *err)
 static il_status list_own(il_table **table, const char *kind, il_error *err)
 {
     CLI_TRY(il_table_new(table, kind, err));
-    il_status status =
-        *kind == 'r' ? cli_list_recipes(*table, err) : list_commands(*table, err);
+    il_status status = *kind == 'r'   ? cli_list_recipes(*table, err)
+                       : *kind == 't' ? cli_list_trained(*table, err)
+                                      : list_commands(*table, err);
     if (status) il_table_free(*table);
     return status;
 }
@@ -40,7 +41,8 @@ static il_status list(il_table **table, const char *kind, il_error *err)
         return il_fail(err, IL_EUSAGE, "list: unknown kind '%.64s'%s%s%s", kind,
                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
-    int own = !strcmp(kind, "recipes") || !strcmp(kind, "commands");
+    int own =
+        !strcmp(kind, "recipes") || !strcmp(kind, "trained") || !strcmp(kind, "commands");
     return own ? list_own(table, kind, err) : il_list(table, kind, err);
 }
 
@@ -56,7 +58,7 @@ static il_status run(const cli_call *call, il_error *err)
 
 const cli_command cmd_list = {
     .words = "tasks|shifts|layouts|algos|ops|models|optimizers|constructions|measures|"
-             "recipes|commands",
+             "recipes|trained|commands",
     .least = 1,
     .most = 1,
     .options = opts,

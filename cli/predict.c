@@ -125,7 +125,7 @@ static il_status run(const cli_call *call, il_error *err)
                        "predict: --examples and --queries cannot both be standard input");
     il_status status = read_table(&examples, o->examples, err);
     if (!status) status = read_table(&queries, o->queries, err);
-    if (!status) status = il_model_load(&model, call->word[1], err);
+    if (!status) status = cli_load(&model, call->word[1], err);
     if (!status) status = predict(model, examples, queries, call, err);
     il_table_free(examples);
     il_table_free(queries);

@@ -82,7 +82,7 @@ static il_status sample(const il_model *model, const options *o, il_error *err)
 static il_status run(const cli_call *call, il_error *err)
 {
     il_model *model;
-    CLI_TRY(il_model_load(&model, call->word[1], err));
+    CLI_TRY(cli_load(&model, call->word[1], err));
     il_status status = sample(model, call->options, err);
     il_model_free(model);
     return status;

@@ -103,8 +103,8 @@ static void on_start(void *context, int64_t step, size_t bytes)
 {
     watcher *w = context;
     link_latest(w->folder);
-    fprintf(stderr, "%s: from step %" PRId64 ", %.1f MB on %d threads\n", w->folder, step,
-            (double)bytes / 1e6, il_threads());
+    fprintf(stderr, "%s: from step %" PRId64 ", %.1f MB on %d thread%s\n", w->folder, step,
+            (double)bytes / 1e6, il_threads(), il_threads() == 1 ? "" : "s");
 }
 
 static void on_progress(void *context, const il_progress *p)

@@ -193,7 +193,7 @@ done
 if command -v taskset >/dev/null; then
     cpu=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
     (unset IL_THREADS; taskset -c "$cpu" "$INNERLOOP" train ./tiny.yaml --out pinned) >out 2>err
-    check 'one thread on one processor' grep -q ' on 1 threads' err
+    check 'one thread on one processor' grep -q ' on 1 thread$' err
 else
     skip 'one thread on one processor' 'no taskset'
 fi

@@ -42,7 +42,7 @@ expect 2 'eval: --prompts = 0 is out of its range 1 to 100000000' il eval m --pr
 expect 2 "eval: --loops = 'x' is not a whole number" il eval m --loops=x
 expect 2 "eval: --seed = '-1' is not a whole number" il eval m --seed -1
 expect 2 "eval: --seed = '18446744073709551615' is not a whole number" il eval m --seed 18446744073709551615
-expect 5 'm cannot be read' il eval m --seed 18446744073709551614
+expect 5 "no model 'm': neither a file nor a name" il eval m --seed 18446744073709551614
 expect 2 "eval: --by = 'steps' is none of points.loops.mean" il eval m --by steps
 expect 2 'eval: --seed is given twice' il eval m --seed 1 --seed=2
 expect 2 'eval: --json is given twice' il eval m --json --json
