@@ -1,4 +1,4 @@
-# innerloop: make, make demo, make check, make test-python, make check-slow, make bench, make install, make format, make lint
+# innerloop: make, make demo, make check, make test-python, make check-slow, make bench, make install, make site, make format, make lint
 #
 #   CC=clang  BUILD=build/clang      another compiler, in a folder of its own
 #   SAN=address,undefined            sanitizers
@@ -130,7 +130,7 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/float/libinnerloop.a
 tests: $(TESTS_float) $(TESTS_double)
 
 # ---- what people call --------------------------------------------------------------------------
-.PHONY: demo check check-slow test-python bench install install-data uninstall reference format lint
+.PHONY: demo check check-slow test-python bench install install-data uninstall reference site format lint
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 JOBS_MAKE = $(MAKE) -s -j$(JOBS)
 SETUP = CC='$(CC)' CPPFLAGS='$(FOREIGN_CFLAGS)' tools/setup.sh
@@ -173,9 +173,10 @@ bench:
 	@$(JOBS_MAKE) all
 	$(BUILD)/innerloop bench
 
-# the .pc file of a library, with the flags that its header needs
-pkg_config = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@NAME@|$(1)|' -e 's|@DEFINES@|$(2)|' \
-    -e 's|@LIBS@|$(filter -L%,$(LDFLAGS)) $(LDLIBS)|' tools/innerloop.pc.in
+# a file of pkg-config or CMake from its template: TEMPLATE NAME DEFINES
+template = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@NAME@|$(2)|' -e 's|@DEFINES@|$(3)|' \
+    -e 's|@LIBS@|$(filter -L%,$(LDFLAGS)) $(LDLIBS)|' tools/$(1).in
+CMAKE_FILES := innerloop-config.cmake innerloop-config-version.cmake
 
 # install_library VARIANT: static, shared, the shared one's links, the .pc file
 define install_library
@@ -183,7 +184,7 @@ define install_library
 	install -m 755 $(SHARED_$(1)) $(DESTDIR)$(PREFIX)/lib/
 	cd $(DESTDIR)$(PREFIX)/lib && for link in $(wordlist 2,3,$(call shared_names,$(NAME_$(1)))); do \
 	    ln -sf $(notdir $(SHARED_$(1))) $$link; done
-	$(call pkg_config,$(NAME_$(1)),$(filter -DIL_DOUBLE,$(REAL_$(1)))) > $(DESTDIR)$(PREFIX)/lib/pkgconfig/$(NAME_$(1)).pc
+	$(call template,innerloop.pc,$(NAME_$(1)),$(filter -DIL_DOUBLE,$(REAL_$(1)))) > $(DESTDIR)$(PREFIX)/lib/pkgconfig/$(NAME_$(1)).pc
 endef
 
 # what shells and man look for in share/
@@ -200,7 +201,7 @@ install-data:
 	install -m 644 models/*.safetensors $(DESTDIR)$(PREFIX)/share/innerloop/models/
 
 install: all shared install-data
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/pkgconfig)
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/pkgconfig lib/cmake/innerloop share/doc/innerloop/docs)
 	install -m 755 $(BUILD)/innerloop $(BUILD)/innerloop-double $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 include/innerloop.h include/innerloop_lab.h $(DESTDIR)$(PREFIX)/include/
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,$(dir $(SHELL_FILES)))
@@ -210,6 +211,9 @@ install: all shared install-data
 	install -m 644 tools/completion/innerloop.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/innerloop.fish
 	$(call install_library,float)
 	$(call install_library,double)
+	$(foreach file,$(CMAKE_FILES),$(call template,$(file)) > $(DESTDIR)$(PREFIX)/lib/cmake/innerloop/$(file) &&) true
+	install -m 644 README.md LICENSE CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/innerloop/
+	install -m 644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/innerloop/docs/
 	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true # the linker's list of libraries, where we may
 
 uninstall:
@@ -217,8 +221,15 @@ uninstall:
 	    $(DESTDIR)$(PREFIX)/include/innerloop.h $(DESTDIR)$(PREFIX)/include/innerloop_lab.h \
 	    $(foreach name,$(NAME_float) $(NAME_double),$(DESTDIR)$(PREFIX)/lib/lib$(name).a \
 	    $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(call shared_names,$(name))) $(DESTDIR)$(PREFIX)/lib/pkgconfig/$(name).pc) \
-	    $(DESTDIR)$(PREFIX)/share/innerloop $(addprefix $(DESTDIR)$(PREFIX)/share/,$(SHELL_FILES))
+	    $(addprefix $(DESTDIR)$(PREFIX)/,lib/cmake/innerloop share/doc/innerloop share/innerloop) $(addprefix $(DESTDIR)$(PREFIX)/share/,$(SHELL_FILES))
 	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
+
+# docs/ and the Python package's docstrings as a site in build/site
+SITE_TOOLS := $(BUILD)/site-tools
+site:
+	@[ -x $(SITE_TOOLS)/bin/mkdocs ] || { python3 -m venv $(SITE_TOOLS) && $(SITE_TOOLS)/bin/pip install -q \
+	    --disable-pip-version-check mkdocs-material==9.8.2 'mkdocstrings[python]==1.0.8'; }
+	NO_MKDOCS_2_WARNING=1 $(SITE_TOOLS)/bin/mkdocs build -q --strict
 
 # docs/reference.md, from the tables of the program
 reference: all

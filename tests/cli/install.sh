@@ -27,6 +27,10 @@ for program in "$P/bin/innerloop" "$WORK/linked"; do
     check 'the recipes are listed' grep -q '^base_loop ' .stdout
     expect 0 '' from / "$program" show quick
     expect 0 '' from / "$program" build gd
+    expect 0 '' from / "$program" eval quick --prompts 8
+    expect 5 "no model 'quik'.*did you mean 'quick'" from / "$program" explain quik
+    expect 0 '' from / "$program" list trained
+    check 'the models that come along are listed' grep -q '^quick  *[0-9a-f]\{16\}  *linear_regression ' .stdout
 done
 expect 0 '' from own "$P/bin/innerloop" list recipes
 check 'own recipes stand beside them' test "$(grep -cE '^(mine|base|quick) ' .stdout)" = 3
@@ -93,6 +97,32 @@ done
 link_with shared innerloop
 check 'the shared library is what it was linked to' eval 'readelf -d program | grep -q "NEEDED.*libinnerloop\.so\.[0-9]*\]"'
 check 'pkg-config says what the double library needs' grep -q '^Cflags: .*-DIL_DOUBLE' "$P/lib/pkgconfig/innerloop-double.pc"
+
+# the same by CMake, from the folder that the installed one was moved to
+if command -v cmake >/dev/null; then
+    mkdir -p cmake/source && cp train.c cmake/source/
+    cat >cmake/source/CMakeLists.txt <<'E2'
+cmake_minimum_required(VERSION 3.13)
+project(train C)
+find_package(innerloop ${WANTED} REQUIRED)
+foreach(name innerloop innerloop-double innerloop-static innerloop-double-static)
+    add_executable(with-${name} train.c)
+    target_link_libraries(with-${name} PRIVATE innerloop::${name})
+endforeach()
+E2
+    mv prefix moved
+    asks_for() { # asks_for VERSION : configures for it
+        cmake -S cmake/source -B "cmake/$1" -DWANTED="$1" -DCMAKE_PREFIX_PATH="$WORK/moved" >cmake.log 2>&1
+    }
+    check 'CMake finds this version' asks_for "$("$INNERLOOP" --version | grep -oE '[0-9.]+[0-9]' | head -1)"
+    check 'and one with the same interface' asks_for 0.1
+    check 'not another' eval '! asks_for 0.2 && ! asks_for 1 && grep -q "Could not find.*innerloop" cmake.log'
+    check 'programs of all four libraries are built' cmake --build cmake/0.1
+    check 'and run' eval '[ "$(for p in cmake/0.1/with-innerloop*; do $p; done | cut -d" " -f2,3 | sort | tr "\n" ,)" = "1 4,1 4,1 8,1 8," ]'
+    mv moved prefix
+else
+    skip 'CMake finds this version' 'no cmake'
+fi
 
 # another language, by the shared library alone
 if command -v python3 >/dev/null; then
