@@ -88,7 +88,9 @@ def measure(name: str, models: "Sequence[Model] | Dict[str, Model]", **options: 
     models : as many as it takes; of a dict the keys are what columns and rows call them
     options : its options, as against="ols,gd@10", prompts=256, shift="skewed"
 
-    Raises UsageError with the nearest measure or option, ConfigError.
+    Raises
+    ------
+    UsageError with the nearest measure or option, ConfigError.
     """
     named: Optional[Dict[str, "Model"]] = models if isinstance(models, dict) else None
     given: List["Model"] = list(named.values()) if named is not None else [model for model in models if not isinstance(model, str)]

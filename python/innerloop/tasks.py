@@ -38,7 +38,9 @@ def draw(task: str, prompts: int = 64, points: int = 11, dims: int = 5, n_dims: 
         of it is the first
     shift : a row of `table("shifts")`, as "scaled_x=2"
 
-    Raises ConfigError or UsageError with the nearest name.
+    Raises
+    ------
+    ConfigError or UsageError with the nearest name.
     """
     lib = library(dtype)
     config = overridden(lib, lib.struct("il_config"), {"training.task_name": task, **{

@@ -162,6 +162,8 @@ def train(recipe: "os.PathLike[str] | str | Config", folder: "os.PathLike[str] |
     resume : goes on from the folder's newest checkpoint, bit for bit
     on_step : called after every step with a Progress
 
+    Notes
+    -----
     Ctrl-C, an exception of `on_step` or of the task end it; a run that Ctrl-C or `on_step` ends has been saved.
 
     Returns
@@ -252,6 +254,8 @@ def sweep(recipe: "os.PathLike[str] | str", over: Mapping[str, Sequence[Any]], f
     over : {"training.seed": [1, 2, 3], "model.n_embd": [32, 64]}
     folder : where the run folders lie, named after their settings
 
+    Notes
+    -----
     A sweep that was stopped goes on: runs that are finished are kept, and one that was stopped is resumed.
     """
     done: List[Run] = []
