@@ -65,16 +65,22 @@ void il_explanation_free(il_explanation *e)
     *e = (il_explanation){ 0 };
 }
 
+static il_status match_from(il_explain_judged *s, int first, int sift, il_error *err)
+{
+    il_explain_matches_free(s->matches);
+    s->matches = NULL;
+    return il_explain_matches_new(&s->matches, s->prompts, s->layer_answers, first, 0, sift,
+                                  err);
+}
+
 /* Matches all layers; if none of these fits, only those after which the answers have settled. */
 static il_status match(il_explain_judged *s, il_error *err)
 {
-    IL_TRY(il_explain_matches_new(&s->matches, s->prompts, s->layer_answers, 0, 0, err));
-    int first =
-        il_explain_verdict_level(s->matches) ? 0 : il_explain_verdict_settled(s->matches);
-    if (!first) return IL_OK;
-    il_explain_matches_free(s->matches);
-    s->matches = NULL;
-    return il_explain_matches_new(&s->matches, s->prompts, s->layer_answers, first, 0, err);
+    int first = 0;
+    IL_TRY(match_from(s, 0, 1, err));
+    if (!il_explain_verdict_level(s->matches))
+        first = il_explain_verdict_settled(s->matches);
+    return first || s->matches->sifted ? match_from(s, first, 0, err) : IL_OK;
 }
 
 il_status il_explain_answers(const il_observe_prompts *prompts,

@@ -32,6 +32,7 @@ typedef struct {
     const char *name;
     int power;
     double low, high;
+    int jumps; /* the answers change in jumps with it */
 } il_explain_parameter;
 
 /* How parameters scale with the prompt. A step size is a constant, or a constant divided by the
@@ -142,6 +143,7 @@ typedef struct {
     int layers, n_steps, steps[IL_STEPS]; /* steps: those that are tried */
     int first;                            /* layers before it are left out */
     int silent;                           /* layers that predict nearly zero */
+    int sifted;                           /* filters were left out */
     double *w;     /* (layers,cells,B,O,D) the layer answers' induced weights, likewise */
     double *floor; /* (layers) the least fraction that any filter leaves */
     double *bent; /* (layers) the fraction not linear in the query: no weights produce it */
@@ -154,11 +156,12 @@ typedef struct {
 } il_explain_matches;
 
 /* Fits every candidate to the layer answers of the layers from `first` on (0: all). heat: of every match that takes
- * steps, or of the first alone. Errors: IL_EFAIL out of memory. */
+ * steps, or of the first alone. sift: filters are left out where no polynomial of A explains the layers.
+ * Errors: IL_EFAIL out of memory. */
 il_status il_explain_matches_new(il_explain_matches **matches,
                                  const il_observe_prompts *prompts,
                                  const il_observe_answers *layer_answers, int first,
-                                 int heat, il_error *err);
+                                 int heat, int sift, il_error *err);
 void il_explain_matches_free(il_explain_matches *matches);
 
 /* ---- explaining ------------------------------------------------------------------------------ */

@@ -185,7 +185,7 @@ static const il_explain_family families[] = {
       FREE(STEP_SIZE(0.01, 4), { "forgetting", 0, 0.5, 0.999 }), 12,
       .from_examples = il_explain_forgetting, .ordered = 1, .contains = "|gd|" },
     { "gd windowed", "gradient descent on the newest examples alone",
-      FREE(STEP_SIZE(0.01, 4), { "window", 0, 0.1, 0.95 }), 12,
+      FREE(STEP_SIZE(0.01, 4), { "window", 0, 0.1, 0.95, 1 }), 12,
       .from_examples = il_explain_windowed, .ordered = 1 },
     { "lasso", "iterative soft thresholding for the Lasso",
       FREE(STEP_SIZE(0.01, 2), { "alpha", 1, 0.003, 3 }), 12, .from_examples = il_explain_lasso, .bent = 1,

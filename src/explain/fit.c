@@ -119,11 +119,13 @@ double il_explain_normal_square(const il_explain_fit *fit, int p, const double *
 
 size_t il_explain_fit_scratch(const il_explain_fit *fit)
 {
-    size_t D = (size_t)fit->e->D, n = (size_t)fit->n_steps;
-    size_t longest = 0;
+    size_t D = (size_t)fit->e->D, n = (size_t)fit->n_steps, longest = 0,
+           line = IL_LINES * (size_t)fit->layers + 2;
     for (int c = 0; c < fit->e->cells; c++)
         longest = longest > (size_t)fit->e->cell[c].n ? longest : (size_t)fit->e->cell[c].n;
-    return (size_t)fit->steps[n - 1] + 1 + n * (fit->size + D) + 8 * D + 2 * fit->size +
+    size_t last = (size_t)fit->steps[n - 1] + 1;
+    n = n > line ? n : line;
+    return (last > line ? last : line) + n * (fit->size + D) + 8 * D + 2 * fit->size +
            2 * longest + (size_t)fit->layers * n * ((size_t)fit->prompts + 1);
 }
 
@@ -189,6 +191,7 @@ void il_explain_fit_weights(const il_explain_fit *fit, const il_explain_match *m
     if (m->family->from_examples) {
         il_explain_examples examples = il_explain_fit_examples(fit, m->family, p, f);
         m->family->from_examples(value, &examples, n - 1, weights);
+        for (size_t i = 0; i < (size_t)n * fit->size; i++) weights[i] *= m->scale;
         return;
     }
     for (int i = 0; i < D; i++) {
@@ -230,7 +233,8 @@ static double answers_difference(const il_explain_fit *fit, const il_explain_mat
     il_explain_law_values(fit, value, m->family, m->value, m->law, p);
     for (int q = 0; q < e->Q; q++, z += O) {
         m->family->answers(value, &at, at.x + ((size_t)q * N + N - 1) * D, y);
-        for (size_t o = 0; o < O; o++) sum += (z[o] - y[o]) * (z[o] - y[o]);
+        for (size_t o = 0; o < O; o++)
+            sum += (z[o] - m->scale * y[o]) * (z[o] - m->scale * y[o]);
     }
     return sum;
 }
@@ -243,8 +247,8 @@ double il_explain_fit_left(const il_explain_fit *fit, const il_explain_match *m,
 }
 
 /* The filter's f (n,D) at the listed steps, and what is left of every layer: |z|^2 - 2 g f + f H f */
-static void filter_left(const il_explain_fit *fit, const il_explain_match *m, int n, int p,
-                        double *left, double *scratch)
+static void filter_left(const il_explain_fit *fit, const il_explain_match *m, int n,
+                        const char *wanted, int p, double *left, double *scratch)
 {
     int D = fit->e->D, L = fit->layers;
     double value[IL_FREE], *F = scratch, *f = F + fit->steps[n - 1] + 1, *Hf = f + n * D;
@@ -258,6 +262,7 @@ static void filter_left(const il_explain_fit *fit, const il_explain_match *m, in
     for (int k = 0; k < n; k++) {
         double square = il_explain_normal_square(fit, p, f + k * D, Hf);
         for (int l = 0; l < L; l++) {
+            if (wanted && !wanted[l * n + k]) continue;
             const double *g = fit->prompt[p].g + (size_t)l * (size_t)D;
             double along = 0;
             for (int i = 0; i < D; i++) along += g[i] * f[k * D + i];
@@ -266,36 +271,40 @@ static void filter_left(const il_explain_fit *fit, const il_explain_match *m, in
     }
 }
 
-static void prompt_left(const il_explain_fit *fit, const il_explain_match *m, int n, int p,
-                        double *left, double *f)
+static void prompt_left(const il_explain_fit *fit, const il_explain_match *m, int n,
+                        const char *wanted, int p, double *left, double *f)
 {
     double *w = f + fit->steps[n - 1] + 1, *a = w + (size_t)n * fit->size;
     if (il_explain_is_filter(m->family)) {
-        filter_left(fit, m, n, p, left, f);
+        filter_left(fit, m, n, wanted, p, left, f);
         return;
     }
     il_explain_fit_weights(fit, m, n, p, w, f);
     for (int l = 0; l < fit->layers; l++)
         for (int k = 0; k < n && !fit->silent[l]; k++)
-            left[l * n + k] =
-                il_explain_fit_left(fit, m, p, l, w + (size_t)k * fit->size, a);
+            if (!wanted || wanted[l * n + k])
+                left[l * n + k] =
+                    il_explain_fit_left(fit, m, p, l, w + (size_t)k * fit->size, a);
 }
 
 void il_explain_fit_shares(const il_explain_fit *fit, const il_explain_match *m, int n,
-                           int from, int stride, double *share, double *scratch)
+                           const char *wanted, int stride, double *share, double *scratch)
 {
     int L = fit->layers, P = 0;
     double *all = scratch, *one = all + (size_t)L * (size_t)n * (size_t)fit->prompts;
-    int most = (fit->prompts - from + stride - 1) / stride;
-    for (int p = from; p < fit->prompts; p += stride, P++) {
-        prompt_left(fit, m, n, p, one, one + L * n);
+    int most = (fit->prompts + stride - 1) / stride;
+    for (int p = 0; p < fit->prompts; p += stride, P++) {
+        prompt_left(fit, m, n, wanted, p, one, one + L * n);
         for (int i = 0; i < L * n; i++)
-            all[(size_t)i * (size_t)most + (size_t)P] =
-                one[i] * fit->prompt[p].weight[i / n];
+            if (!wanted || wanted[i])
+                all[(size_t)i * (size_t)most + (size_t)P] =
+                    one[i] * fit->prompt[p].weight[i / n];
     }
     for (int i = 0; i < L * n; i++)
-        share[i] =
-            fit->silent[i / n] ? 0 : il_explain_trimmed(all + (size_t)i * (size_t)most, P);
+        share[i] = wanted && !wanted[i] ? 1
+                   : fit->silent[i / n]
+                       ? 0
+                       : il_explain_trimmed(all + (size_t)i * (size_t)most, P);
 }
 
 double il_explain_fit_score(const il_explain_fit *fit, const il_explain_match *m)

@@ -26,7 +26,8 @@ static int is_tried(const job *j, const il_explain_match *m)
 {
     const il_explain_family *family = m->family;
     const il_explain_match *first = m - m->variant; /* the same with regular steps */
-    int gram = 0, loud = 0, filter = il_explain_is_filter(family);
+    int gram = 0, loud = 0;
+    if (j->all->sifted && (il_explain_is_filter(family) || family->algo)) return 0;
     for (int k = 0; k < family->n_free; k++) gram |= family->free[k].power == -2;
     for (int l = 0; l < j->fit->layers; l++) loud += !j->fit->silent[l];
     if ((m->law == IL_LAW_NORM && !gram) || (m->law && !family->n_free)) return 0;
@@ -36,27 +37,28 @@ static int is_tried(const job *j, const il_explain_match *m)
             found)
         return 0;
     if (m->variant && first->score < found) return 0;
-    if (m->variant == IL_STEPS_SCALED) return filter;
+    if (m->variant == IL_STEPS_SCALED) return !family->algo && !family->layerwise;
     if (m->variant == IL_STEPS_FREE)
         return family->most_steps && loud > 1 && !family->then && !family->own;
     return !(family->layerwise && j->all->first) &&
            !((family->own || family->then) && loud < 2);
 }
 
-static void try_one(const job *j, il_explain_match *m, double *near, double *work)
+static void try_one(const job *j, il_explain_match *m, il_explain_starts *starts,
+                    double *work)
 {
     m->score = INFINITY;
     m->scale = 1;
     if (!is_tried(j, m)) return;
-    if (m->variant == IL_STEPS_SCALED) {
-        const il_explain_match *first = m - 1;
+    if (m->variant) {
+        const il_explain_match *first = m - m->variant;
         if (!(first->score < INFINITY)) return;
         memcpy(m->value, first->value, sizeof m->value);
         for (int l = 0; l < j->fit->layers; l++) m->layer[l].step = first->layer[l].step;
         m->rate = first->rate, m->offset = first->offset;
     }
     if (!m->family->layerwise) {
-        il_explain_search(j->fit, m, near, work);
+        il_explain_search(j->fit, m, starts, work);
         return;
     }
     m->family->layerwise(j->fit, m->law, m, work);
@@ -79,12 +81,11 @@ static il_explain_match *trial_of(const job *j, int family, int law, int variant
 static void try_family(void *context, int i, int worker)
 {
     const job *j = context;
-    double near[IL_FREE] = { 1, 1, 1 }, kept[IL_LAWS][IL_FREE];
+    il_explain_starts starts = { 0 };
     int best = 0;
     for (int law = 0; law < IL_LAWS; law++) {
-        memcpy(kept[law], law ? kept[0] : near, sizeof near);
         il_explain_match *m = trial_of(j, i, law, 0);
-        try_one(j, m, kept[law], j->work[worker]);
+        try_one(j, m, &starts, j->work[worker]);
         if (fmax(m->score, found) <
             fmax(j->trial[(i * IL_LAWS + best) * IL_VARIANTS].score, found) / 1.1)
             best = law;
@@ -92,8 +93,22 @@ static void try_family(void *context, int i, int worker)
     for (int law = 0; law < IL_LAWS; law++)
         for (int variant = 1; variant < IL_VARIANTS; variant++) {
             il_explain_match *m = trial_of(j, i, law, variant);
-            if (law == best) try_one(j, m, kept[law], j->work[worker]);
+            if (law == best) try_one(j, m, &starts, j->work[worker]);
         }
+}
+
+/* Does a polynomial of its own in each layer resemble them? */
+static int any_polynomial_explains(const job *j)
+{
+    int i = 0;
+    while (!il_explain_family_at(i)->any) i++;
+    for (int law = 0; law < IL_LAWS; law++) {
+        il_explain_starts none = { 0 };
+        il_explain_match *m = trial_of(j, i, law, 0);
+        try_one(j, m, &none, j->work[0]);
+        if (m->score <= IL_RESEMBLES) return 1;
+    }
+    return 0;
 }
 
 /* ---- memory -------------------------------------------------------------------------------------- */
@@ -223,10 +238,10 @@ static void finish_one(void *context, int i, int worker)
     const plan *s = context;
     il_explain_match *m = &s->j.all->match[i];
     double *work = s->j.work[worker];
-    if (il_explain_is_filter(m->family))
-        il_explain_path_weights(&s->fit, m, work);
-    else if (!m->family->layerwise)
+    if (m->family->algo)
         il_explain_measure_weights(&s->fit, m, work);
+    else if (!m->family->layerwise)
+        il_explain_path_weights(&s->fit, m, work);
     il_explain_measure(&s->fit, m, work);
     if (s->heats && m->heat) il_explain_measure_heat(&s->fit, m, work);
 }
@@ -298,7 +313,7 @@ static il_status fill_tables(const il_explain_fit *fit, il_error *err)
 
 il_status il_explain_matches_new(il_explain_matches **out, const il_observe_prompts *e,
                                  const il_observe_answers *r, int first, int heats,
-                                 il_error *err)
+                                 int sift, il_error *err)
 {
     il_explain_matches *all = calloc(1, sizeof *all);
     il_arena scratch = { 0 };
@@ -331,6 +346,7 @@ il_status il_explain_matches_new(il_explain_matches **out, const il_observe_prom
         s.j.fit = &s.fit;
         s.j.all = all;
         project_all(&s, all, r);
+        if (sift) all->sifted = !any_polynomial_explains(&s.j);
         il_parallel(s.families, try_family, &s.j);
         choose(&s, all);
         status = finish(&s, all, err);

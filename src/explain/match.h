@@ -87,10 +87,11 @@ void il_explain_filter(const il_explain_family *family, const double *value,
 /* The weights of the first n steps on prompt p: (n,O,D). scratch: il_explain_fit_scratch() doubles. */
 void il_explain_fit_weights(const il_explain_fit *fit, const il_explain_match *m, int n,
                             int p, double *weights, double *scratch);
-/* The fraction of every layer's answers that every step leaves unexplained on the prompts from, from + stride, ...:
- * share (layers,n). */
+/* The fraction of every layer's answers that every step leaves unexplained on the prompts 0, stride, ...: share
+ * (layers,n); of those that are wanted (layers,n), or of all, 1 elsewhere. */
 void il_explain_fit_shares(const il_explain_fit *fit, const il_explain_match *m, int n,
-                           int from, int stride, double *share, double *scratch);
+                           const char *wanted, int stride, double *share, double *scratch);
+enum { IL_LINES = 4 }; /* steps a layer, at most, where they are the same in all layers */
 /* Squared difference of a layer's answers from those of weights, over all queries and outputs. a: (D) */
 double il_explain_fit_difference(const il_explain_fit *fit, int p, int layer,
                                  const double *weights, double *a);
@@ -114,41 +115,87 @@ double il_explain_fit_unit(const il_explain_fit *fit, il_explain_law law, int p)
 /* Mean of the layers' shares, each at most 1, silent layers left out; of the match's layers */
 double il_explain_fit_score(const il_explain_fit *fit, const il_explain_match *m);
 
-/* The fraction unexplained of a model that runs an algorithm, at most: a relative error of 0.03 % */
+/* ---- all limits of the verdict, fractions of the layer answers' mean square, and what set them ------ */
+
+#define IL_ROUNDING 1e-11 /* of single precision: 400 random programs leave up to 2e-12 */
+/* A name stands without reserve. Programs of no family leave 1e-5 (an inverse root of a polynomial) or more. */
 #define IL_EXACT 1e-7
+/* The least error of all candidates is that of a model that runs none of them, or was trained. Models that are built
+ * for sequences leave 1e-6 of what they run. */
+#define IL_INEXACT 1e-5
+/* Of such a model: five training seeds of one recipe differ in the least error by a factor of
+ * 1.5 (the median of eight recipes' standard deviations), and leave up to 0.05 % of what they run by construction
+ * (small_mesa1). Less is no reason for more numbers. */
+#define IL_SEEDS   1.5
+#define IL_TRAINED 1e-3
+/* The words `runs` and `resembles`: conventions, 10 % and 32 % of an answer. */
+#define IL_RUNS      0.01
+#define IL_RESEMBLES 0.1
+/* Not linear in the query, in what still resembles a method that is: trained softmax attention has up to 2.6 %. */
+#define IL_BENDS 0.03
 
 /* Half of the prompts are fitted, those of even number, the other half judges. */
 static inline int il_explain_is_held_out(int p) { return p % 2; }
+/* The stride of about eight of them, enough to look where to start */
+static inline int il_explain_some(const il_explain_fit *fit)
+{
+    return 2 * il_max(1, fit->prompts / 16);
+}
 
-/* Parameters, steps, rate, offset and free of a candidate; score becomes that of the fitted prompts. near (IL_FREE):
- * in units, out for the constant law and a start for the others. scratch: il_explain_search_work() */
-void il_explain_search(const il_explain_fit *fit, il_explain_match *m, double *near,
-                       double *scratch);
+/* Where least squares starts from: values in units, and so many steps a layer, after some before the first */
+typedef struct {
+    double x[IL_FREE], scale, score;
+    int rate, offset;
+} il_explain_start;
+enum { IL_STARTS = 3 + 8 * IL_LINES };
+typedef struct {
+    int n;
+    il_explain_start at[IL_STARTS];
+} il_explain_starts;
+
+/* Parameters, steps, rate, offset and free of a candidate; score becomes that of the fitted prompts. starts: out for the
+ * constant law with regular steps, and used by the family's others. scratch: il_explain_search_work() */
+void il_explain_search(const il_explain_fit *fit, il_explain_match *m,
+                       il_explain_starts *starts, double *scratch);
 size_t il_explain_search_work(const il_explain_fit *fit);
 /* A parameter's unit: the mean over prompts of 1 / largest eigenvalue, and so on, with the law's factor taken
  * out: unit (IL_FREE) */
 void il_explain_units(const il_explain_fit *fit, const il_explain_family *family,
                       il_explain_law law, double *unit);
 
-/* path.c: the answers of a filter after every layer, and least squares in its parameters */
-/* Parameters of least squares on the fitted prompts, from those of the match, its steps as they are. Returns the mean
- * fraction that is left. */
-double il_explain_path_fit(const il_explain_fit *fit, il_explain_match *m, int rounds,
-                           double *scratch);
-/* The same of a family with parameters of its own in each layer, from nothing */
-double il_explain_path_layers(const il_explain_fit *fit, il_explain_match *m,
-                              double *scratch);
+/* ---- path.c: a candidate's answers after every layer ---------------------------------------------- */
+
+/* The numbers of its answers to a prompt after one layer */
+size_t il_explain_path_width(const il_explain_fit *fit, const il_explain_family *family);
+/* v (layers,width) of the layers before `to`, on prompt p. F: il_explain_fit_scratch() */
+void il_explain_path(const il_explain_fit *fit, const il_explain_match *m, int p, int to,
+                     double *v, double *F);
+/* One step a layer, with the layer's own parameters or another algorithm's step from a layer on: f (layers,D) of the
+ * layers from..to-1, and the state (D,IL_FILTER_STATE) after them, from that before them or from the start */
+void il_explain_path_layer(const il_explain_fit *fit, const il_explain_match *m, int p,
+                           int from, int to, double *f, const double *before,
+                           double *after);
 /* Writes m->w. */
 void il_explain_path_weights(const il_explain_fit *fit, il_explain_match *m,
                              double *scratch);
-size_t il_explain_path_work(const il_explain_fit *fit);
+
+/* ---- least_squares.c ------------------------------------------------------------------------------ */
+
+/* Parameters of least squares on the prompts 0, stride, ..., from those of the match, its steps as they are. Returns the
+ * mean fraction that is left. */
+double il_explain_least_squares(const il_explain_fit *fit, il_explain_match *m, int rounds,
+                                int stride, double *scratch);
+/* The same of a family with parameters of its own in each layer, from nothing */
+double il_explain_least_squares_layers(const il_explain_fit *fit, il_explain_match *m,
+                                       double *scratch);
+size_t il_explain_least_squares_work(const il_explain_fit *fit);
 
 /* The scores of a match, from its weights m->w */
 void il_explain_measure(const il_explain_fit *fit, il_explain_match *m, double *work);
 /* The heat map of a family with steps */
 void il_explain_measure_heat(const il_explain_fit *fit, il_explain_match *m, double *work);
 size_t il_explain_measure_work(const il_explain_fit *fit);
-/* Weights of a family that is no filter, at the match's steps */
+/* Weights of a row of algos.def, at the match's steps */
 void il_explain_measure_weights(const il_explain_fit *fit, il_explain_match *m,
                                 double *work);
 /* The best step of each layer, a Theil-Sen line through these, or that line's steps alone */

@@ -1,10 +1,11 @@
 /* selection.c - which candidate is the explanation, and which others explain the answers as well
  *
  * Candidates are judged on the prompts that were not fitted. The best one's error has a bootstrap confidence
- * interval. Every candidate that is not worse than its 95 % quantile, over all prompts, on each kind of data alone and
- * in the last layer alone, ties with it, and the winner is the one of these with the fewest fitted numbers. Errors below
- * the rounding of a model in single precision are equal; where nothing explains a model to 0.001 %, as one that was
- * trained, neither errors below 0.1 % nor a fifth of the error are reason for more numbers.
+ * interval. Every candidate that is not worse than its 95 % quantile, over all prompts and on each kind of data alone,
+ * ties with it, and the winner is the one of these with the fewest fitted numbers. So it has to be in the last layer
+ * alone, where some candidate explains that one. Errors below the rounding of a model in single precision are equal;
+ * where nothing explains a model exactly, as one that was trained, differences as between training seeds are no reason
+ * for more numbers (match.h).
  *
  * Two invariances are tested apart from any candidate: some prompts are copies of others whose examples stand in
  * another order, or whose answers y were multiplied by -1/2. The answers of a method that does not depend on
@@ -15,11 +16,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-
-/* Fractions of the mean square below which errors are equal: 1e-11 is an error of 3e-6 in an answer */
-static const double rounding = 1e-11, trained = 1e-3;
-/* A least error above this is that of a model that was trained, or of no candidate */
-static const double inexact = 1e-5;
 
 typedef struct {
     double *value; /* (prompts) */
@@ -54,7 +50,7 @@ static void find_high(sample *s)
     int leave = s->n < 8 ? 0 : il_max(s->n / 16, 1);
     qsort(s->value, (size_t)s->n, sizeof *s->value, by_size);
     il_bootstrap_mean(s->value, s->n - leave, 1, &low, &high);
-    s->high = fmax(high, rounding);
+    s->high = fmax(high, IL_ROUNDING);
 }
 
 /* The best of all on a cell; on those that are not worse `ties` stays as it is. */
@@ -66,9 +62,11 @@ static void compare(const il_explain_fit *fit, il_explain_matches *all, int cell
         judge(fit, &all->match[i], cell, s);
         if (s->score < least) least = s->score, best = i;
     }
+    if (cell == LAST && least > IL_TRAINED) return;
     judge(fit, &all->match[best], cell, s);
     find_high(s);
-    double high = least > inexact ? fmax(s->high, fmax(trained, 1.25 * least)) : s->high;
+    double high =
+        least > IL_INEXACT ? fmax(s->high, fmax(IL_TRAINED, IL_SEEDS * least)) : s->high;
     for (int i = 0; i < all->n; i++) {
         judge(fit, &all->match[i], cell, s);
         all->match[i].ties &= s->score <= high;

@@ -1,17 +1,12 @@
 /* verdict.c - which family a model is said to run, and how sure that is
  *
- * Thresholds and their reasons: docs/explain.md.
+ * Limits and what set them: match.h.
  */
 #include "explain/match.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
-
-/* Fraction of the layer answers' mean square that the winner leaves unexplained */
-static const double runs = 0.01, resembles = 0.1;
-/* The fraction that is not linear in the query, in what is still said to resemble a method that is */
-static const double bends = 0.03;
 
 static const char *law_words(il_explain_law law, int power)
 {
@@ -46,25 +41,30 @@ void il_explain_verdict_values(char *text, size_t size, const il_explain_match *
     }
 }
 
-/* Is a family another algorithm than the best? Not a variant of it, nor one that contains it. */
-static int is_other(const il_explain_family *family, const il_explain_family *best)
+static int contains(const il_explain_family *family, const il_explain_family *other)
 {
-    char item[IL_TEXT], mine[IL_TEXT];
-    size_t kind = strcspn(best->name, " ");
-    snprintf(item, sizeof item, "|%s|", best->name);
-    snprintf(mine, sizeof mine, "|%s|", family->name);
-    if (!strncmp(family->name, best->name, kind) && strchr(" ", family->name[kind]))
-        return 0;
-    if (family->any || best->any) return 0;
-    return !(family->contains && strstr(family->contains, item)) &&
-           !(best->contains && strstr(best->contains, mine));
+    char item[IL_TEXT];
+    snprintf(item, sizeof item, "|%s|", other->name);
+    return family->contains && strstr(family->contains, item);
 }
 
-/* Another algorithm that explains the answers as well: of an exact match with at most one number more */
+/* Is a family another algorithm than the best, and no variant of it? */
+static int is_other(const il_explain_family *family, const il_explain_family *best)
+{
+    size_t kind = strcspn(best->name, " ");
+    int variant =
+        !strncmp(family->name, best->name, kind) && strchr(" ", family->name[kind]);
+    return !variant && !family->any && !best->any;
+}
+
+/* Another algorithm that explains the answers as well: of an exact match with at most one number more, and none that
+ * contains the best or is part of it */
 static int is_rival(const il_explain_match *m, const il_explain_match *best)
 {
-    return m->ties && best->ties && is_other(m->family, best->family) &&
-           (best->score > IL_EXACT || m->free <= best->free + 1);
+    if (!m->ties || !best->ties || !is_other(m->family, best->family)) return 0;
+    return best->score > IL_EXACT ||
+           (m->free <= best->free + 1 && !contains(m->family, best->family) &&
+            !contains(best->family, m->family));
 }
 
 /* The first rival; else the other algorithm that leaves least; the best itself where there is none */
@@ -74,7 +74,9 @@ const il_explain_match *il_explain_verdict_runner_up(const il_explain_matches *m
     for (int i = 1; i < m->n; i++)
         if (is_rival(&m->match[i], &m->match[0])) return &m->match[i];
     for (int i = 1; i < m->n; i++)
-        if (is_other(m->match[i].family, m->match[0].family) && !m->match[i].ties &&
+        if (is_other(m->match[i].family, m->match[0].family) &&
+            !contains(m->match[i].family, m->match[0].family) &&
+            !contains(m->match[0].family, m->match[i].family) && !m->match[i].ties &&
             (!next || m->match[i].score < next->score))
             next = &m->match[i];
     return next ? next : &m->match[0];
@@ -184,13 +186,13 @@ static double wild(const il_explain_judged *s)
 /* What the model's answers depend on that those of the linear methods do not */
 static void say_invariances(sentence *to, const il_explain_matches *all)
 {
-    if (bent(all) > bends)
+    if (bent(all) > IL_BENDS)
         say(to, " %s %% are not linear in the query.",
             il_digits_short(100 * bent(all)).text);
-    if (all->order > runs)
+    if (all->order > IL_RUNS)
         say(to, " They depend on the order of the examples: %s %%.",
             il_digits_short(100 * all->order).text);
-    if (all->linear > runs)
+    if (all->linear > IL_RUNS)
         say(to, " They are not linear in the examples' answers: %s %%.",
             il_digits_short(100 * all->linear).text);
 }
@@ -261,10 +263,10 @@ static void say_floor(sentence *to, const il_explain_judged *s)
     for (int l = all->first; l < all->layers; l++)
         if (isfinite(all->floor[l]) && (worst < 0 || all->floor[l] > all->floor[worst]))
             worst = l;
-    if (worst < 0 || all->floor[worst] <= runs) return;
+    if (worst < 0 || all->floor[worst] <= IL_RUNS) return;
     say(to, " No polynomial of A leaves less than %s %% of %s %d",
         il_digits_short(100 * all->floor[worst]).text, s->unit, worst + 1);
-    if (best->layer[last].share <= runs && worst != last)
+    if (best->layer[last].share <= IL_RUNS && worst != last)
         say(to, "; of the last one's answers %s leaves %s %%", best->family->says,
             il_digits_short(100 * best->layer[last].share).text);
     say(to, ".");
@@ -312,11 +314,12 @@ static void say_found(sentence *to, const il_explain_judged *s, int found)
 int il_explain_verdict_level(const il_explain_matches *all)
 {
     const il_explain_match *best = &all->match[0];
-    if (loud(all) < 1 || !(best->score <= resembles) ||
-        (bent(all) > bends && !best->family->answers))
+    if (loud(all) < 1 || !(best->score <= IL_RESEMBLES) ||
+        (bent(all) > IL_BENDS && !best->family->answers))
         return IL_EXPLAINED_NONE;
-    return best->score <= runs && best->of_error <= 10 * runs ? IL_EXPLAINED_RUNS
-                                                              : IL_EXPLAINED_RESEMBLES;
+    return best->score <= IL_RUNS && best->of_error <= 10 * IL_RUNS
+               ? IL_EXPLAINED_RUNS
+               : IL_EXPLAINED_RESEMBLES;
 }
 
 void il_explain_verdict(const il_explain_judged *s, il_explanation *out)
@@ -331,7 +334,7 @@ void il_explain_verdict(const il_explain_judged *s, il_explanation *out)
     out->steps_per_layer = best->rate;
     out->first = all->first + 1;
     for (int l = all->first; l < all->layers; l++)
-        out->explained += best->layer[l].share <= resembles;
+        out->explained += best->layer[l].share <= IL_RESEMBLES;
     snprintf(out->runner_up, sizeof out->runner_up, "%s", next->family->name);
     if (out->found) snprintf(out->family, sizeof out->family, "%s", best->family->name);
     out->sure = out->found == IL_EXPLAINED_RUNS && best->ties && best->score <= IL_EXACT &&
@@ -348,9 +351,10 @@ int il_explain_verdict_settled(const il_explain_matches *all)
     while (first > 0) {
         double least = INFINITY;
         for (int i = 0; i < all->n; i++)
-            if (all->match[i].layer[first - 1].share < least && !has_own(&all->match[i]))
+            if (all->match[i].layer[first - 1].share < least &&
+                (all->sifted || !has_own(&all->match[i])))
                 least = all->match[i].layer[first - 1].share;
-        if (!(least <= resembles) || all->bent[first - 1] > bends) break;
+        if (!(least <= IL_RESEMBLES) || all->bent[first - 1] > IL_BENDS) break;
         first--;
     }
     return first < all->layers ? first : 0;

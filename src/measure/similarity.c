@@ -77,7 +77,7 @@ static il_status look(il_observation *s, il_table *t, const void *opt, il_error 
         IL_TRY(il_observe_answers_lens(&s->layer_answers, s->model, s->layers, 0,
                                        s->prompts, err));
     }
-    IL_TRY(il_explain_matches_new(&all, s->prompts, s->layer_answers, 0, 1, err));
+    IL_TRY(il_explain_matches_new(&all, s->prompts, s->layer_answers, 0, 1, 0, err));
     il_status status = o->family ? set_best(t, all, o->family, err) : add_all(t, all, err);
     il_explain_matches_free(all);
     return status;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# explain_blind.sh - 200 random programs on five kinds of data: no confident wrong name
+# explain_blind.sh - 200 random programs, each on five kinds of data: no confident wrong name
 . "$(dirname "$0")/../cli/lib.sh"
 
 "$(dirname "$INNERLOOP")/double/test/explain_blind" 200 >blind.txt 2>&1

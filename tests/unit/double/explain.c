@@ -385,7 +385,7 @@ static void measures_agree(void **state)
     double *other = malloc(sizeof *other * il_observe_points(e)), sime;
     const il_observe_cell *c = &e->cell[0];
     il_explain_matches *m = NULL;
-    CHECK_OK(il_explain_matches_new(&m, e, r, 0, 0, &err));
+    CHECK_OK(il_explain_matches_new(&m, e, r, 0, 0, 0, &err));
     CHECK_OK(il_algo_new(&gd, "gd", &err));
     const il_explain_match *best = NULL;
     for (int i = 0; i < m->n; i++)
