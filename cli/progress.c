@@ -61,15 +61,16 @@ static const char *time_left(char text[32], double left)
 /* The words of a line, in ASCII. */
 static void compose(char line[256], const il_progress *p)
 {
-    char a[32], b[32], left[32], floor[48] = "", rate[64] = "";
+    char a[32], b[32], left[32], floor[48] = "", error[32] = "", rate[64] = "";
     int64_t done = p->step + 1;
     if (p->floor > 1e-9)
         snprintf(floor, sizeof floor, " (%.3g x least squares)", p->loss / p->floor);
     if (p->per_second > 0)
         snprintf(rate, sizeof rate, "  %.3g steps/s%s", p->per_second,
                  time_left(left, (double)(p->steps - done) / p->per_second));
-    snprintf(line, 256, "step %s of %s  loss %.4g%s%s", cli_grouped(a, done),
-             cli_grouped(b, p->steps), p->loss, floor, rate);
+    if (!isnan(p->error)) snprintf(error, sizeof error, "  error %.3g", p->error);
+    snprintf(line, 256, "step %s of %s  loss %.4g%s%s%s", cli_grouped(a, done),
+             cli_grouped(b, p->steps), p->loss, floor, error, rate);
 }
 
 /* Eight heights over the logarithm of the loss, lowest to highest seen. */

@@ -179,7 +179,8 @@ typedef struct {
         int n_loop_window; /* loops that carry loss and gradient */
         int random_loops, random_window; /* at most so many more, drawn for every step */
         int pool_prompts, pool_functions; /* prompts are drawn from so many; 0: every one is new */
-        int save_every_steps, keep_every_steps, log_every_steps;
+        int save_every_steps, keep_every_steps, log_every_steps, eval_every_steps;
+        char init[IL_TEXT]; /* run folder or checkpoint whose weights are the first; "": random ones */
         int shard;     /* prompts that run together on one core: part of the numerical definition */
         int slots;     /* gradient sums, added in order: likewise; bounds the useful threads */
         int recompute; /* 0 keep all, 1 recompute what is cheap, 2 recompute whole loops */
@@ -279,6 +280,7 @@ typedef struct {
     double grad_norm; /* before clipping */
     double rate;      /* learning rate */
     double per_second; /* steps, over the last second or so */
+    double error;      /* of the last evaluation (training.eval_every_steps); NaN before the first */
     int dims, points, loops;
 } il_progress;
 
@@ -296,6 +298,8 @@ typedef struct {
      * of step at.step, of which `dims` dimensions are to be alive. A run that is resumed gets the same steps
      * again. What it fails with ends the training; the last checkpoint stays. NULL: the recipe's task draws them. */
     il_status (*draw)(void *context, il_batch *batch, int dims, il_draw at, il_error *err);
+    /* A model whose weights training starts from, in place of training.init; borrowed; may be NULL. */
+    const il_model *init;
 } il_watch;
 
 typedef struct {

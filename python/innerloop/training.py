@@ -26,7 +26,8 @@ Task = Union[str, Callable[..., Tuple[npt.ArrayLike, npt.ArrayLike]], Tuple[npt.
 
 class Progress(NamedTuple):
     """A step of a training: its number and how many there are, loss in the task's units, the least-squares error at
-    these dims and points (NaN if unknown), gradient norm before clipping, learning rate, steps a second."""
+    these dims and points (NaN if unknown), gradient norm before clipping, learning rate, steps a second, and the error of
+    the last evaluation (training.eval_every_steps; NaN before the first)."""
 
     step: int
     steps: int
@@ -35,6 +36,7 @@ class Progress(NamedTuple):
     grad_norm: float
     rate: float
     per_second: float
+    error: float
     dims: int
     points: int
     loops: int
@@ -65,10 +67,12 @@ class Run:
 
     @property
     def metrics(self) -> Table:
-        """What was logged: step, loss, floor, grad_norm, rate, seconds, dims, points, loops."""
+        """What was logged: step, loss, floor, grad_norm, rate, seconds, dims, points, loops; with
+        training.eval_every_steps also error, NaN at steps without an evaluation."""
         lines = (self.folder / "metrics.jsonl").read_text().splitlines()
         rows: List[Dict[str, Any]] = [json.loads(line) for line in lines]
-        columns = {name: [np.nan if row[name] is None else row[name] for row in rows] for name in (rows[0] if rows else ())}
+        names = dict.fromkeys(name for row in rows for name in row)
+        columns = {name: [np.nan if row.get(name) is None else row[name] for row in rows] for name in names}
         return Table.of(library(self._dtype), self.folder.name, columns)
 
     def to_tensorboard(self, folder: "os.PathLike[str] | str") -> None:
@@ -146,7 +150,8 @@ class _Prompts:
 
 
 def train(recipe: "os.PathLike[str] | str | Config", folder: "os.PathLike[str] | str | None" = None, *,
-          set: Optional[Mapping[str, Any]] = None, task: Optional[Task] = None, resume: bool = False,
+          set: Optional[Mapping[str, Any]] = None, task: Optional[Task] = None,
+          init: "Model | os.PathLike[str] | str | None" = None, resume: bool = False,
           on_step: Optional[Callable[[Progress], Any]] = None, dtype: npt.DTypeLike = "float32") -> Run:
     """Trains a recipe in a run folder.
 
@@ -159,6 +164,8 @@ def train(recipe: "os.PathLike[str] | str | Config", folder: "os.PathLike[str] |
         which may also take `points` and `dims`, as many as the curriculum asks for at this step; or arrays x (n, k, d)
         and y (n, k), whose prompts take turns. A function or arrays stand in for the recipe's task, whose form and
         loss they have.
+    init : a model, or what `load` takes, whose weights training starts from, in place of random ones; it has the
+        recipe's `model` keys
     resume : goes on from the folder's newest checkpoint, bit for bit
     on_step : called after every step with a Progress
 
@@ -188,17 +195,24 @@ def train(recipe: "os.PathLike[str] | str | Config", folder: "os.PathLike[str] |
         lib.call("il_config_read", ctypes.byref(struct), os.fsencode(path), None, 0)
     overridden(lib, struct, settings)
     to = Path(folder) if folder is not None else Path("runs") / name
-    _Training(lib, on_step, None if task is None or isinstance(task, str) else _Prompts(lib, task)).run(struct, to, resume)
+    if init is not None and not isinstance(init, Model):
+        init = load(init, lib.dtype)
+    if init is not None and init._lib is not lib:
+        raise ConfigError(f"init is a model in {init._lib.dtype}, and this training is in {lib.dtype}", 3)
+    prompts = None if task is None or isinstance(task, str) else _Prompts(lib, task)
+    _Training(lib, on_step, prompts, init).run(struct, to, resume)
     return Run(to, lib.dtype)
 
 
 class _Training:
     """One call of il_train, and what it calls back."""
 
-    def __init__(self, lib: Library, on_step: Optional[Callable[[Progress], Any]], prompts: Optional[_Prompts]) -> None:
+    def __init__(self, lib: Library, on_step: Optional[Callable[[Progress], Any]], prompts: Optional[_Prompts],
+                 init: Optional[Model]) -> None:
         self._lib = lib
         self._on_step = on_step
         self._prompts = prompts
+        self._init = init
         self._raised: Optional[BaseException] = None
         self._stop = ctypes.c_int(0)
         self._progress_type = lib.words["il_progress"]
@@ -223,7 +237,7 @@ class _Training:
         if self._prompts:
             calls["draw"] = self._prompts.draw
         kept = {name: lib.callback(f"il_watch.{name}", function) for name, function in calls.items()}
-        watch = lib.struct("il_watch", stop=ctypes.addressof(self._stop),
+        watch = lib.struct("il_watch", stop=ctypes.addressof(self._stop), init=self._init._handle if self._init else None,
                            **{name: ctypes.cast(call, ctypes.c_void_p) for name, call in kept.items()})
         main = threading.current_thread() is threading.main_thread()
         before = signal.signal(signal.SIGINT, self._interrupt) if main else None

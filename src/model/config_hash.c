@@ -8,7 +8,8 @@
 static int is_free(const char *key)
 {
     static const char *const keys[] = { "training.save_every_steps",
-                                        "training.log_every_steps", "training.recompute",
+                                        "training.log_every_steps",
+                                        "training.eval_every_steps", "training.recompute",
                                         "out_dir" };
     for (int i = 0; i < IL_COUNT(keys); i++)
         if (!strcmp(key, keys[i])) return 1;

@@ -81,6 +81,8 @@ static const il_opt table[] = {
     INT(training.save_every_steps, 1000, 1, INT_MAX, "the newest checkpoint is replaced"),
     INT(training.keep_every_steps, 100000, 0, INT_MAX, "a checkpoint is kept for good; 0: none"),
     INT(training.log_every_steps, 100, 1, INT_MAX, "a line is added to metrics.jsonl"),
+    INT(training.eval_every_steps, 0, 0, INT_MAX, "the error on 256 prompts of evaluation is logged; 0: never"),
+    TEXT(training.init, "", "the run folder or checkpoint whose weights training starts from; none: random ones"),
     INT(training.shard, 4, 1, 1048576, "prompts together on one core; touches the last bits"),
     INT(training.slots, 8, 1, 1024, "gradient sums, bound the threads; touches the last bits"),
     INT(training.recompute, 1, 0, 2, "0 keep all, 1 recompute what is cheap, 2 whole loops"),

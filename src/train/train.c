@@ -4,7 +4,6 @@
  * or killed, continues from its newest checkpoint with the same bits as if nothing had happened.
  */
 #include "train/train.h"
-#include "evaluate/evaluate.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH = 4096, JUDGED = 256 }; /* JUDGED: prompts of the last evaluation */
+enum { PATH = 4096 };
 
 typedef struct {
     il_trainer *t;
@@ -23,7 +22,7 @@ typedef struct {
     il_lock *lock;           /* on the folder */
     double started, counted; /* seconds; since `counted`, `steps` steps were taken */
     int64_t steps;
-    double per_second, loss;
+    double per_second, loss, error; /* error: of the last evaluation */
 } runner;
 
 static const char *in_folder(char path[PATH], const runner *r, const char *name)
@@ -66,10 +65,11 @@ static const char *kept_path(char path[PATH], const runner *r)
 /* Keys that do not change what is computed. */
 static int may_differ(const char *key)
 {
-    static const char *const keys[] = { "training.save_every_steps",
-                                        "training.keep_every_steps",
-                                        "training.log_every_steps", "training.recompute",
-                                        "out_dir" };
+    static const char *const keys[] = {
+        "training.save_every_steps", "training.keep_every_steps",
+        "training.log_every_steps",  "training.eval_every_steps",
+        "training.recompute",        "out_dir"
+    };
     for (int i = 0; i < IL_COUNT(keys); i++)
         if (!strcmp(key, keys[i])) return 1;
     return 0;
@@ -204,7 +204,10 @@ static il_status resume_from(runner *r, const il_config *config, il_error *err)
     in_folder(metrics, r, "metrics.jsonl");
     IL_TRY(read_newest(r, config, &found, err));
     il_model *m = il_trainer_model(r->t);
-    if (!found) return cut_metrics(metrics, 0, err); /* the start is the same */
+    if (!found) { /* the start is the same */
+        IL_TRY(il_trainer_start(r->t, r->watch, err));
+        return cut_metrics(metrics, 0, err);
+    }
     IL_TRY(cut_metrics(metrics, m->step, err));
     if (found == KEPT) IL_TRY(save_last(r, err));
     if (!keep || !m->step || m->step % keep) return IL_OK;
@@ -249,6 +252,7 @@ static il_status prepare(runner *r, const il_config *config, int resume, il_erro
                 err, IL_ECONFIG,
                 "%s already holds a trained model: resume it, or choose another folder",
                 r->folder);
+        IL_TRY(il_trainer_start(r->t, r->watch, err));
     }
     IL_TRY(il_file_write_atomic(in_folder(path, r, "config.yaml"), il_config_fill, config,
                                 err));
@@ -268,7 +272,7 @@ static void write_number(FILE *f, const char *key, double value)
 }
 
 /* `step` counts the steps taken, so the line of a checkpoint's step is in its past. */
-static il_status log_metrics(runner *r, const il_progress *p, il_error *err)
+static il_status log_metrics(runner *r, const il_progress *p, int evaluated, il_error *err)
 {
     FILE *f = r->metrics;
     fprintf(f, "{\"step\": %" PRId64, p->step + 1);
@@ -277,6 +281,7 @@ static il_status log_metrics(runner *r, const il_progress *p, il_error *err)
     write_number(f, "grad_norm", p->grad_norm);
     write_number(f, "rate", p->rate);
     write_number(f, "seconds", il_seconds() - r->started);
+    if (evaluated) write_number(f, "error", p->error);
     fprintf(f, ", \"dims\": %d, \"points\": %d, \"loops\": %d}\n", p->dims, p->points,
             p->loops);
     if (fflush(f) || ferror(f))
@@ -352,39 +357,18 @@ static il_status one_step(runner *r, const il_config *c, il_error *err)
     il_progress p;
     int64_t taken = il_trainer_model(r->t)->step + 1;
     int last = taken == c->training.train_steps;
-    int log = last || every(taken, c->training.log_every_steps);
+    int evaluate = every(taken, c->training.eval_every_steps);
+    int log = last || evaluate || every(taken, c->training.log_every_steps);
     IL_TRY(il_trainer_step(r->t, log, &p, err));
     r->loss = p.loss;
-    if (log) IL_TRY(log_metrics(r, &p, err));
+    if (evaluate) IL_TRY(il_trainer_evaluate(r->t, &r->error, err));
+    p.error = r->error;
+    if (log) IL_TRY(log_metrics(r, &p, evaluate, err));
     report_progress(r, &p);
     int keep = every(taken, c->training.keep_every_steps);
     if (last || keep || every(taken, c->training.save_every_steps))
         IL_TRY(save(r, keep, err));
     return IL_OK;
-}
-
-/* What an evaluation has to note of the model that was saved last, as that it is no better than zero: a
- * courtesy, which costs about a step and fails nothing; not for prompts of the caller's own. */
-static void note_worth(const runner *r)
-{
-    const il_eval_options o = { .prompts = JUDGED, .seed = 1 };
-    char path[PATH];
-    il_model *m;
-    il_table *t;
-    if (!r->watch || !r->watch->note || r->watch->draw) return;
-    il_checkpoint_path(path, sizeof path, r->folder);
-    if (il_model_load(&m, path, NULL)) return;
-    if (il_eval(&t, m, &o, IL_EVAL_MEAN, NULL) == IL_OK) {
-        const char *at = il_table_notes(t);
-        for (size_t n; *at; at += n + 1) {
-            il_error line;
-            n = strcspn(at, "\n");
-            il_fail(&line, IL_OK, "%.*s", (int)n, at);
-            r->watch->note(r->watch->context, line.text);
-        }
-        il_table_free(t);
-    }
-    il_model_free(m);
 }
 
 static il_status run(runner *r, const il_config *c, il_trained *result, il_error *err)
@@ -408,7 +392,7 @@ static il_status run(runner *r, const il_config *c, il_trained *result, il_error
                                 .seconds = il_seconds() - r->started,
                                 .bytes = il_trainer_bytes(r->t),
                                 .hash = il_checkpoint_hash(m, il_trainer_moments(r->t)) };
-    if (isfinite(r->loss)) note_worth(r);
+    if (isfinite(r->loss)) il_trainer_note(r->t, r->watch);
     return IL_OK;
 }
 
@@ -417,7 +401,15 @@ il_status il_train(const il_config *config, const char *folder, int resume,
 {
     IL_GIVEN(err, "config folder", config, folder);
     if (!*folder) return il_fail(err, IL_ECONFIG, "il_train needs a folder's name, not ''");
-    runner r = { .folder = folder, .watch = watch, .per_second = NAN, .loss = NAN };
+    runner r = {
+        .folder = folder, .watch = watch, .per_second = NAN, .loss = NAN, .error = NAN
+    };
+    if (watch && watch->draw && config->training.eval_every_steps)
+        return il_fail(err, IL_ECONFIG,
+                       "training.eval_every_steps = %d draws prompts of the recipe's task, "
+                       "and this training has "
+                       "prompts of the caller's own: set it to 0",
+                       config->training.eval_every_steps);
     IL_TRY(il_trainer_new(&r.t, config, err));
     il_trainer_draw_by(r.t, watch);
     il_status status = prepare(&r, config, resume, err);

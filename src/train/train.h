@@ -36,6 +36,17 @@ il_model *il_trainer_model(il_trainer *trainer);
 il_moments il_trainer_moments(il_trainer *trainer);
 size_t il_trainer_bytes(const il_trainer *trainer); /* of the plan: all of the above */
 
+/* Takes the weights of watch->init or else of the model that training.init names, if there is one. Errors: those of
+ * il_model_load, IL_ECONFIG when that model lacks a weight. */
+il_status il_trainer_start(il_trainer *trainer, const il_watch *watch, il_error *err);
+
+/* The error at the last point of 256 prompts of the recipe's task, always the same, of the model that a
+ * checkpoint would hold now; of token ids the loss. Cost: about a step. */
+il_status il_trainer_evaluate(il_trainer *trainer, double *error, il_error *err);
+/* Passes on what such an evaluation notes, as that the model is no better than zero: a courtesy, which fails nothing;
+ * not for prompts of the caller's own. */
+void il_trainer_note(il_trainer *trainer, const il_watch *watch);
+
 /* Draws the step's prompts and sums the gradient of their mean loss. Cost: one step but for the
  * update. Errors: IL_ENUMERIC when the loss is not finite. */
 il_status il_trainer_gradient(il_trainer *trainer, il_progress *p, il_error *err);

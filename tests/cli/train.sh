@@ -35,6 +35,25 @@ check 'a finished run has the same hash' test "$(tail -n 1 .stdout)" = "$HASH"
 check 'and nothing left to do' grep -q 'whole: trained to step 20 already; nothing was left' .stderr
 check 'nor a loss to show' bash -c '! grep -qi nan .stderr'
 
+# evaluated on the way: the same weights, and the errors that `eval` measures
+expect 0 '' il train ./tiny.yaml training.eval_every_steps=10 training.keep_every_steps=10 training.log_every_steps=20 --out judged
+cp .stderr .stderr.train
+check 'an evaluation changes no bit' test "$(tail -n 1 .stdout)" = "$HASH"
+expect 0 '' il eval judged/checkpoints/step-000000010.safetensors --prompts 256 --csv
+WANT=$(tail -n 1 .stdout | cut -d, -f2)
+check 'the error at step 10 is that of eval' test "$(sed -n 's/.*"step": 10,.*"error": \([^,]*\),.*/\1/p' judged/metrics.jsonl)" = "$WANT"
+check 'it was logged at both evaluations' test "$(grep -c '"error": [0-9]' judged/metrics.jsonl)" = 2
+check 'and on the line of progress' grep -q 'step 20 of 20  loss .*  error [0-9]' .stderr.train
+
+# from the weights of another run
+expect 0 '' il train ./tiny.yaml training.init=whole training.learning_rate=0 training.train_steps=3 --out tuned
+check 'nothing learnt: the weights that it started from' test "$(tail -n 1 .stdout)" = "$HASH"
+expect 0 '' il train ./tiny.yaml training.init=whole --out tuned2
+check 'something learnt: others' test "$(tail -n 1 .stdout)" != "$HASH"
+expect 5 'nowhere.*cannot be read' il train ./tiny.yaml training.init=nowhere/at/all --out tuned3
+expect 3 'whole holds no weight .* of ' il train ./tiny.yaml training.init=whole model.n_embd=32 --out tuned3
+check 'and no run begins' test ! -e tuned3/metrics.jsonl
+
 # one process at a time in a folder, under all its names; readers are welcome; a death leaves no lock
 "$INNERLOOP" train ./tiny.yaml training.train_steps=200000 training.save_every_steps=5 \
     training.keep_every_steps=0 --out runs/busy >out 2>err &

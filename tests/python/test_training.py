@@ -48,6 +48,24 @@ def test_a_task_of_arrays(tmp_path, rng):
     assert first.model.hash == second.model.hash
 
 
+def test_training_starts_from_a_model_and_is_evaluated(tmp_path):
+    first = innerloop.train("quick", tmp_path / "first", set=TINY)
+    still = {**TINY, "training.learning_rate": 0, "training.min_learning_rate": 0, "training.train_steps": 2}
+    assert innerloop.train("quick", tmp_path / "still", set=still, init=first.model).model.hash == first.model.hash
+    errors = []
+    run = innerloop.train("quick", tmp_path / "on", set={**TINY, "training.eval_every_steps": 15}, init=tmp_path / "first",
+                          on_step=lambda progress: errors.append(progress.error))
+    assert run.model.hash != first.model.hash
+    assert np.isnan(errors[:14]).all() and np.isfinite(errors[14:]).all()
+    logged = dict(zip(run.metrics["step"], run.metrics["error"]))
+    assert list(logged) == [10, 15, 20, 30] and logged[15] == errors[14] and np.isnan(logged[20])
+    with pytest.raises(innerloop.ConfigError, match="holds no weight"):
+        innerloop.train("quick", tmp_path / "none", set={**TINY, "model.n_embd": 32}, init=first.model)
+    with pytest.raises(innerloop.ConfigError, match="eval_every_steps"):
+        innerloop.train("quick", tmp_path / "none", set={**TINY, "training.eval_every_steps": 5},
+                        task=lambda step, index: (np.zeros((11, 5)), np.zeros(11)))
+
+
 def test_a_task_that_raises_is_raised(tmp_path):
     def task(step, index):
         raise KeyError("no prompt")
