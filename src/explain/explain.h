@@ -116,9 +116,10 @@ struct il_explain_match {
     const il_explain_family *family;
     il_explain_law law;
     il_explain_variant variant;
-    double value[IL_FREE];         /* the constants of the law */
-    double scale;                  /* the answers are multiplied by it */
-    int change;                    /* of a mixture: layers before the second algorithm */
+    double value[IL_FREE]; /* the constants of the law */
+    double scale;          /* the answers are multiplied by it */
+    int change;            /* of a mixture: layers before the second algorithm */
+    int shown; /* of a preconditioner: the dimension of the subspace that shows it */
     il_explain_layer_match *layer; /* (layers) */
     double *w; /* (layers,cells,B,O,D) weights of the best steps, in the eigenvectors */
     double *prompt; /* (cells,B) its mean over the layers of the fraction unexplained */

@@ -158,7 +158,7 @@ static double bent(const il_explain_matches *all)
 }
 
 static void say_values(sentence *to, const il_explain_match *m,
-                       const il_explain_matches *all)
+                       const il_explain_matches *all, int dims)
 {
     char values[128];
     il_explain_verdict_values(values, sizeof values, m, -1);
@@ -171,6 +171,11 @@ static void say_values(sentence *to, const il_explain_match *m,
             if (*c == '_') *c = ' ';
         say_list(to, what, m, all, i);
     }
+    if (m->shown && m->shown < dims)
+        say(to,
+            "; in the %d of %d dimensions that the inputs span, in the others not "
+            "identified",
+            m->shown, dims);
     say(to, ")");
 }
 
@@ -293,7 +298,7 @@ static void say_found(sentence *to, const il_explain_judged *s, int found)
     else
         say(to, "The model %s ", found == IL_EXPLAINED_RUNS ? "runs" : "resembles");
     say(to, "%s", best->family->says);
-    say_values(to, best, all);
+    say_values(to, best, all, s->prompts->D);
     say_rate(to, s, best);
     say(to, ": %s %% of the %s answers unexplained, %s %% at worst. ",
         il_digits_short(100 * best->score).text, s->unit,

@@ -17,6 +17,14 @@ check 'nor on an eighth point' grep -q '^note: .*at most 7 points, and here ther
 check 'explaining leaves the file as it was' bash -c '"$0" show run >a && "$0" explain run --prompts 4 >b && "$0" show run | cmp - a' "$INNERLOOP"
 expect 0 '' bash -c 'IL_THREADS=1 "$0" explain run --prompts 8 --json >one && IL_THREADS=3 "$0" explain run --prompts 8 --json | cmp - one' "$INNERLOOP"
 
+# built models say their constants, and which part of one the data show
+il build newton dims=5 points=21 loops=5 ridge=9 -o built.safetensors >/dev/null
+expect 0 '' il explain built.safetensors
+check 'the ridge of Newton is said' grep -q '^The model runs Newton.s iteration on ridge regression, .* ridge=9.000, 1 step' .stdout
+il build preconditioned dims=4 -o built.safetensors >/dev/null
+expect 0 '' il explain built.safetensors --data half_subspace
+check 'what is not identified is said' grep -q 'in the 2 of 4 dimensions that the inputs span, in the others not identified' .stdout
+
 # a model of sequences answers with several numbers
 il train "$ROOT/recipes/small_lsa1.yaml" --out sequences training.train_steps=2 >/dev/null 2>&1
 expect 0 '' il explain sequences --examples 8,4 --prompts 16 --json

@@ -295,6 +295,35 @@ static void names_what_is_no_filter(void **state)
     il_observe_prompts_free(e);
 }
 
+/* A preconditioner of 0.02, in the next layer 0.04, and 0.03 more along the first coordinate */
+static void scaled_identity(const il_observe_cell *c, const il_real *x, const il_real *y,
+                            int D, int layer, double *w)
+{
+    double g[16];
+    gradient(c, x, y, D, w, g);
+    for (int i = 0; i < D; i++) w[i] += 0.02 * (layer + 1) * g[i];
+    w[0] += 0.03 * g[0];
+}
+
+/* Inputs in a subspace show the preconditioner there alone: its values there are given, and the rest is not. */
+static void says_what_is_identified(void **state)
+{
+    (void)state;
+    il_observe_prompts *e = evidence_of("linear_regression", 4, "half_subspace", 32);
+    il_explanation x = explain(e, readings_of(e, 2, scaled_identity));
+    const char *values = il_table_text(x.layers, 0, 3);
+    CHECK(!strcmp(x.family, "gd preconditioned"), "%s", x.verdict);
+    CHECK(strstr(x.verdict, "in the 2 of 4 dimensions that the inputs span"), "%s",
+          x.verdict);
+    double least = strtod(strstr(values, "least=") + 6, NULL),
+           largest = strtod(strstr(values, "largest=") + 8, NULL);
+    /* of 0.02 I + 0.03 e e^T in a plane: 0.02 across e's shadow, 0.02 to 0.05 along it */
+    CHECK_NEAR(least, 0.02, 1e-4, values);
+    CHECK(largest > 0.0201 && largest < 0.05, "%s", values);
+    il_explanation_free(&x);
+    il_observe_prompts_free(e);
+}
+
 /* The pairs (s_i, s_i+1) of a sequence are examples with as many answers as s has numbers. */
 static void names_what_sequences_run(void **state)
 {
@@ -410,6 +439,7 @@ int main(void)
         cmocka_unit_test(names_nothing_else),
         cmocka_unit_test(finds_layers_of_their_own),
         cmocka_unit_test(names_what_is_no_filter),
+        cmocka_unit_test(says_what_is_identified),
         cmocka_unit_test(names_what_sequences_run),
         cmocka_unit_test(one_prompt_does_not_decide),
         cmocka_unit_test(fits_layers_together),
