@@ -221,28 +221,23 @@ static void say_none(sentence *to, const il_explain_judged *s)
     say_invariances(to, all);
 }
 
-/* Seven of those that explain the answers as well, by their error */
+/* All others that explain the answers as well, those of the fewest numbers first */
 static void say_rivals(sentence *to, const il_explain_matches *all)
 {
-    enum { MOST = 7 };
+    enum { MOST = 24 };
     const char *said[MOST];
-    for (int n = 0; n <= MOST; n++) {
-        const il_explain_match *next = NULL;
-        for (int i = 1; i < all->n && n < MOST; i++) {
-            const il_explain_match *m = &all->match[i];
-            int again = !is_rival(m, &all->match[0]);
-            for (int k = 0; k < n; k++) again |= !strcmp(said[k], m->family->says);
-            if (!again && (!next || m->score < next->score)) next = m;
-        }
-        if (!next) {
-            say(to, "%s", n ? "." : "");
-            return;
-        }
+    int n = 0;
+    for (int i = 1; i < all->n && n < MOST; i++) {
+        const il_explain_match *m = &all->match[i];
+        int again = !is_rival(m, &all->match[0]);
+        for (int k = 0; k < n; k++) again |= !strcmp(said[k], m->family->says);
+        if (again) continue;
         say(to, "%s%s (%s %%)",
-            n ? ", " : "Not sure, for these explain the answers as well: ",
-            next->family->says, il_digits_short(100 * next->score).text);
-        said[n] = next->family->says;
+            n ? ", " : "Not sure, for these explain the answers as well: ", m->family->says,
+            il_digits_short(100 * m->score).text);
+        said[n++] = m->family->says;
     }
+    say(to, "%s", n ? "." : "");
 }
 
 /* Why the best is no certain name, although nothing else explains as much */
