@@ -13,6 +13,10 @@ static const il_opt opts[] = {
 
 static void describe(char *text, size_t size, const il_config *c)
 {
+    static const char *const into[] = { "with the read-in added at its start",
+                                        "with the read-in multiplied in at its start",
+                                        "which starts from the read-in",
+                                        "with the read-in added before every block" };
     int n = snprintf(
         text, size,
         "A prompt of up to %d points in %d dimensions is read in as tokens of width "
@@ -35,12 +39,10 @@ static void describe(char *text, size_t size, const il_config *c)
         break;
     default:
         snprintf(rest, left,
-                 "%d block%s of %d heads run%s in a loop, with the read-in %s at its "
-                 "start; it is trained with up to %d loops, of which the last %d carry "
-                 "loss and gradient. ",
+                 "%d block%s of %d heads run%s in a loop, %s; it is trained with up to %d "
+                 "loops, of which the last %d carry loss and gradient. ",
                  c->model.n_layer, c->model.n_layer == 1 ? "" : "s", c->model.n_head,
-                 c->model.n_layer == 1 ? "s" : "",
-                 c->model.loop_func == IL_INJECT_MUL ? "multiplied in" : "added",
+                 c->model.n_layer == 1 ? "s" : "", into[c->model.loop_func],
                  c->training.curriculum.loops.end, c->training.n_loop_window);
     }
     n = (int)strlen(text);

@@ -17,6 +17,11 @@ extern "C" {
 
 /* ---- for programs: sentences, CSV row by row, JSON, locks ---------------------------------------- */
 
+/* Errors: IL_EUSAGE when IL_KERNEL names none, or IL_THREADS is no number of threads. A program calls both
+ * once, at its start. */
+IL_API il_status il_kernel_check(il_error *err);
+IL_API il_status il_threads_check(il_error *err);
+
 /* Fills in `err`, which may be NULL, and returns `status`. The sentence becomes one line of UTF-8 that
  * changes no terminal: controls and what is not text turn into `?`, and its end into ... where it is too
  * long. The arguments may point into `err`. */
@@ -62,7 +67,7 @@ IL_API void il_lock_give(il_lock *lock); /* NULL is fine */
 
 typedef enum {
     IL_OPT_END,
-    IL_OPT_INT,    /* int */
+    IL_OPT_INT,    /* int; word i of `words`, if there are any, stands for -1 - i */
     IL_OPT_REAL,   /* double */
     IL_OPT_BOOL,   /* int, 0 or 1 */
     IL_OPT_CHOICE, /* int, index into `words` = "first|second|..." */
@@ -118,11 +123,12 @@ typedef struct {
  * step s, with s + 1 a multiple of `interval`, add `inc` and cap at `end`. */
 IL_API int il_ramp_at(const il_ramp *ramp, int64_t step);
 
+enum { IL_LOOPS_AUTO = -1 }; /* of a setting `loops`: they stop by themselves (il_until) */
 enum { IL_GPT2, IL_GPT2_LOOP, IL_GPT2_TYING, IL_STACK, IL_BUILT }; /* il_config.model.family */
 enum { IL_POSITION_NONE, IL_POSITION_LEARNED, IL_POSITION_CONCAT };
 enum { IL_READ_LINEAR, IL_READ_NONE };                         /* il_config.model.read_in */
 enum { IL_ANSWER_LINEAR, IL_ANSWER_FIRST, IL_ANSWER_MINUS_Y }; /* il_config.model.read */
-enum { IL_INJECT_ADD, IL_INJECT_MUL };                         /* il_config.model.loop_func */
+enum { IL_INJECT_ADD, IL_INJECT_MUL, IL_INJECT_NONE, IL_INJECT_BLOCKS }; /* il_config.model.loop_func */
 enum { IL_RATE_CONSTANT, IL_RATE_COSINE, IL_RATE_LINEAR };     /* il_config.training.schedule */
 enum { IL_FP32, IL_BF16 };                                     /* il_config.training.precision */
 enum { IL_TASK_OPTS = 32 };     /* doubles of room for a task's options */
@@ -136,7 +142,7 @@ typedef struct {
         int n_embd;      /* C */
         int n_layer;     /* blocks in the body; gpt2_tying: times its one block runs */
         int n_head;
-        int loop_func;   /* gpt2_loop: z=f(x+z) | z=f(x*z) */
+        int loop_func;   /* gpt2_loop: z=f(x+z) | z=f(x*z) | z=f(z) | layer-wise; the last for gpt2, too */
         int tokens;      /* how a prompt becomes tokens: a row of il_list("layouts") */
         int stack;       /* stacked: observations in a token */
         /* family stack (src/model/stack.c) */

@@ -2,7 +2,8 @@
  *
  *   gpt2         E = read_in(tokens);  Y = ln_f(blocks(E + wpe));  answer = read_out(Y)
  *   gpt2_loop    Y_0 = 0;  Y_{t+1} = ln_f(blocks(Y_t + E + wpe));  every window loop is read out
- *                (z=f(x*z): Y_0 = 1, Y_t E in place of Y_t + E)
+ *                (z=f(x*z): Y_0 = 1, Y_t E in place of Y_t + E;  z=f(z): Y_0 = E, and Y_t in its place;
+ *                layer-wise: E is added before every further block of the loop, too, and before all of a gpt2)
  *   gpt2_tying   Y_0 = E;  Y_{t+1} = ln_f(block(Y_t + wpe)), n_layer times; the last is read out
  *
  *   block(x):  x1 = x + W_o attention(W_qkv ln_1(x));   x1 + W_2 gelu(W_1 ln_2(x1))
@@ -77,19 +78,23 @@ il_status il_model_build(il_plan *p, const il_config *c, il_error *err)
         IL_TRY(il_plan_add(p, IL_PRE, "linear", "read_in", OPTS("out=%d init=fan", C), 1,
                            &x, &E, err));
 
-    int in[2] = { E, E }, n_in = 1;
-    if (family == IL_GPT2_TYING) {
+    int in[2] = { E, E }, n_in = 1, inject = c->model.loop_func;
+    if (family == IL_GPT2 && inject == IL_INJECT_BLOCKS) {
+        n_in = 2;
+    } else if (family == IL_GPT2_TYING) {
         in[0] = il_plan_carry(p, IL_CARRY_SLOT, E, C);
         p->loops = c->model.n_layer;
     } else if (family == IL_GPT2_LOOP) {
-        int add_in = c->model.loop_func == IL_INJECT_ADD;
-        in[0] = il_plan_carry(p, add_in ? IL_CARRY_ZEROS : IL_CARRY_ONES, IL_NONE, C);
-        n_in = 2;
-        if (!add_in) {
+        in[0] =
+            inject == IL_INJECT_NONE
+                ? il_plan_carry(p, IL_CARRY_SLOT, E, C)
+                : il_plan_carry(p, inject == IL_INJECT_MUL ? IL_CARRY_ONES : IL_CARRY_ZEROS,
+                                IL_NONE, C);
+        n_in = inject == IL_INJECT_ADD || inject == IL_INJECT_BLOCKS ? 2 : 1;
+        if (inject == IL_INJECT_MUL)
             IL_TRY(il_plan_add(p, IL_BODY, "mul", "inject", "", 2, in, &in[0], err));
-            n_in = 1;
-        }
-        p->loops = c->training.curriculum.loops.end;
+        p->loops = il_min(c->training.curriculum.loops.end + c->training.random_loops,
+                          IL_MOST_LOOPS);
         p->loss_loops = il_min(c->training.n_loop_window, p->loops);
     }
     IL_TRY(il_plan_add(
@@ -97,8 +102,13 @@ il_status il_model_build(il_plan *p, const il_config *c, il_error *err)
         OPTS("positions=%d",
              il_layout_token(layout, c->model.n_dims, c->model.n_positions) + 1),
         n_in, in, &x, err));
-    for (int block = 0; block < blocks; block++)
+    for (int block = 0; block < blocks; block++) {
+        int again[2] = { x, E };
+        snprintf(opts, sizeof opts, "h.%d.inject", block);
+        if (block && inject == IL_INJECT_BLOCKS)
+            IL_TRY(il_plan_add(p, IL_BODY, "add", opts, "", 2, again, &x, err));
         IL_TRY(add_block(p, c, block, blocks, &x, err));
+    }
     IL_TRY(add(p, IL_BODY, "layernorm", "ln_f", "", &x, err));
     p->carry_out = x;
 

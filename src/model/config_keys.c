@@ -33,8 +33,9 @@ static const il_opt table[] = {
     INT(model.n_embd, 256, 1, 65536, "width of the residual stream"),
     INT(model.n_layer, 12, 1, 1024, "blocks"),
     INT(model.n_head, 8, 1, 1024, "attention heads; they divide n_embd"),
-    CHOICE(model.loop_func, "z=f(x+z)|z=f(x*z)",
-           "how a loop brings the prompt x into the carried stream z"),
+    CHOICE(model.loop_func, "z=f(x+z)|z=f(x*z)|z=f(z)|layer-wise",
+           "how a loop brings the prompt x into the carried stream z; z=f(z): it starts there; layer-wise: x+z in "
+           "every block, of a gpt2, too"),
     CHOICE(model.tokens, "pairs|columns|sequence|constructed|constructed1|stacked|ids|led|own",
            "how a prompt becomes tokens: innerloop list layouts"),
     INT(model.stack, 1, 1, 1024, "stacked: observations in a token"),

@@ -77,6 +77,16 @@ for threads in 1 3; do same "options_threads_$threads" "$(IL_THREADS=$threads tr
 same options_plain "$(IL_KERNEL=plain train "$INNERLOOP" $many)"
 same options_recompute "$(train "$INNERLOOP" $many training.recompute=2)"
 [ ! -x "${INNERLOOP_CLANG:-}" ] || same options_clang "$(train "$INNERLOOP_CLANG" $many)"
+# loops without injection, and one before every block
+for inject in 'z=f(z)' layer-wise; do
+    variant="model.loop_func=$inject model.n_layer=2"
+    want=$(train "$INNERLOOP" $variant)
+    if [ "$want" != "$adam" ]; then echo "ok bits_${inject}_is_another"; else echo "not ok bits_${inject}_is_another"; fi
+    same "${inject}_threads_3" "$(IL_THREADS=3 train "$INNERLOOP" $variant)"
+    same "${inject}_plain" "$(IL_KERNEL=plain train "$INNERLOOP" $variant)"
+    same "${inject}_recompute" "$(train "$INNERLOOP" $variant training.recompute=2)"
+    [ ! -x "${INNERLOOP_CLANG:-}" ] || same "${inject}_clang" "$(train "$INNERLOOP_CLANG" $variant)"
+done
 want=$adam
 
 # Killed three times on the way, with all of these options, each time a few steps after it began, and resumed. A machine may be

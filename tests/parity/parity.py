@@ -46,6 +46,9 @@ CASES = [
     dict(family="gpt2", layers=3, b=1, T=1, inject="z=f(x+z)"),
     dict(family="gpt2_loop", layers=1, b=6, T=3, inject="z=f(x+z)"),
     dict(family="gpt2_loop", layers=2, b=4, T=2, inject="z=f(x*z)"),
+    dict(family="gpt2_loop", layers=1, b=4, T=4, inject="z=f(z)"),
+    dict(family="gpt2_loop", layers=2, b=4, T=2, inject="layer-wise"),
+    dict(family="gpt2", layers=3, b=1, T=1, inject="layer-wise"),
     dict(family="gpt2_tying", layers=4, b=1, T=1, inject="z=f(x+z)"),
     dict(family="gpt2", layers=2, b=1, T=1, inject="z=f(x+z)", optimizer="sgd"),
     dict(family="gpt2_loop", layers=1, b=4, T=2, inject="z=f(x+z)", optimizer="muon"),
@@ -102,9 +105,12 @@ def block(p, l, x, heads):
     return x + linear(p, f"h.{l}.mlp.c_proj", gelu(linear(p, f"h.{l}.mlp.c_fc", norm(p, f"h.{l}.ln_2", x))))
 
 
-def backbone(p, x, blocks):
+def backbone(p, x, blocks, again=None):
+    """`again`: added before every block but the first, too"""
     x = x + p["wpe.weight"][: x.shape[1]]
     for l in range(blocks):
+        if l and again is not None:
+            x = x + again
         x = block(p, l, x, 4)
     return norm(p, "ln_f", x)
 
@@ -114,6 +120,8 @@ def answers(p, case, tokens):
     E = linear(p, "read_in", tokens)
     read = lambda Y: linear(p, "read_out", Y)[:, ::2, 0]
     if case["family"] == "gpt2":
+        if case["inject"] == "layer-wise":
+            return [read(backbone(p, E + E, case["layers"], E))]
         return [read(backbone(p, E, case["layers"]))]
     if case["family"] == "gpt2_tying":
         Y, out = E, []
@@ -121,11 +129,12 @@ def answers(p, case, tokens):
             Y = backbone(p, Y, 1)
             out.append(read(Y))
         return out
-    times = case["inject"] == "z=f(x*z)"
-    Y, out = torch.ones_like(E) if times else torch.zeros_like(E), []
+    inject = case["inject"]
+    Y, out = {"z=f(x*z)": torch.ones_like(E), "z=f(z)": E}.get(inject, torch.zeros_like(E)), []
     for t in range(case["b"]):
         with torch.set_grad_enabled(t >= case["b"] - case["T"]):
-            Y = backbone(p, Y * E if times else Y + E, case["layers"])
+            into = {"z=f(x*z)": Y * E, "z=f(z)": Y}.get(inject, Y + E)
+            Y = backbone(p, into, case["layers"], E if inject == "layer-wise" else None)
             out.append(read(Y))
     return out
 

@@ -123,6 +123,11 @@ static void whole_model_gradient_loop(void **state)
     check_family("model.family=gpt2_loop model.n_layer=2" LOOPS(2, 2));
     check_family(
         "model.family=gpt2_loop model.n_layer=1 model.loop_func=z=f(x*z)" LOOPS(3, 3));
+    check_family(
+        "model.family=gpt2_loop model.n_layer=1 model.loop_func=z=f(z)" LOOPS(3, 3));
+    check_family(
+        "model.family=gpt2_loop model.n_layer=2 model.loop_func=layer-wise" LOOPS(2, 2));
+    check_family("model.family=gpt2 model.n_layer=2 model.loop_func=layer-wise");
 }
 
 #define SEQUENCES(layout)                                                                  \
@@ -286,6 +291,8 @@ static void recompute_changes_no_bit(void **state)
         "model.family=gpt2_tying model.n_layer=3",
         "model.family=gpt2_loop model.n_layer=1" LOOPS(5, 2),
         "model.family=gpt2_loop model.n_layer=2 model.loop_func=z=f(x*z)" LOOPS(3, 3),
+        "model.family=gpt2_loop model.n_layer=1 model.loop_func=z=f(z)" LOOPS(4, 2),
+        "model.family=gpt2_loop model.n_layer=2 model.loop_func=layer-wise" LOOPS(4, 2),
     };
     for (int i = 0; i < IL_COUNT(models); i++) {
         uint64_t hash[3];

@@ -69,6 +69,8 @@ static void families_round_trip(void **state)
         "model.family=gpt2 training.task_name=linear_classification",
         "model.family=gpt2_loop training.curriculum.loops.end=7",
         "model.family=gpt2_loop model.loop_func=z=f(x*z)",
+        "model.family=gpt2_loop model.loop_func=z=f(z)",
+        "model.family=gpt2_loop model.n_layer=2 model.loop_func=layer-wise",
         "model.family=gpt2_tying",
         "model.family=gpt2 training.recompute=0",
         "model.family=gpt2 training.recompute=2",
