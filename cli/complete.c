@@ -90,7 +90,8 @@ static void offer_words(place p, const char *words, int size)
 
 static void offer_value(const place *p, const il_opt *o)
 {
-    const char *words = o->type == IL_OPT_CHOICE ? o->words
+    const char *words = o->type == IL_OPT_CHOICE || (o->type == IL_OPT_INT && o->words)
+                            ? o->words
                         : o->type == IL_OPT_BOOL ? "false|true"
                                                  : o->value;
     for (const char *at = o->type == IL_OPT_CHOICE ? words : NULL; at && *at;) {

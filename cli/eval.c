@@ -79,7 +79,11 @@ const cli_command cmd_eval = {
         "errors, not normalised. model_low and model_high are the 5 % and 95 % "
         "bootstrap quantiles of the mean over prompts. For a token-id model the "
         "table is of loss, in nats, by position. A model that is no better than always "
-        "answering zero (the commoner sign, the token ids' frequencies) is noted.",
+        "answering zero (the commoner sign, the token ids' frequencies) is noted. With "
+        "--loops auto each prompt stops by itself: `loops` is the mean number that it "
+        "took, "
+        "`all_loops` the error after all of them; --by loops has their histogram in place "
+        "of these, `stopped`, the share of prompts that took so many.",
     .options = opts,
     .size = sizeof(options),
     .settings = settings,

@@ -45,7 +45,8 @@ il_status cli_draw(const il_model *model, const il_table *table, const char *pat
     il_figure by_loop = { .title = "Error at the last point by loop",
                           .x_label = "loops (steps of an algorithm)",
                           .y_label = il_table_caption(table),
-                          .log_y = 1,
+                          .log_y =
+                              il_table_find(table, "stopped") < 0, /* shares may be 0 */
                           .marker = "loops trained",
                           .marker_x = il_model_loops(model) };
     by_point.marker_x = dims ? dims : il_model_config(model)->training.curriculum.dims.end;

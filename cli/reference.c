@@ -37,7 +37,8 @@ static void show_range(char text[CLI_SHOWN], const il_opt *o)
     else if (o->type != IL_OPT_INT && o->type != IL_OPT_REAL)
         return;
     else if (o->max < 1e9)
-        snprintf(text, CLI_SHOWN, "%.10g to %.10g", o->min, o->max);
+        snprintf(text, CLI_SHOWN, "%.10g to %.10g%s%s", o->min, o->max,
+                 o->words ? ", " : "", o->words ? o->words : "");
     else if (o->min > -1e9)
         snprintf(text, CLI_SHOWN, "from %.10g", o->min);
 }

@@ -46,7 +46,6 @@ extern IL_API const char IL_LINKED_AS;
 static const char *const il_linked_as __attribute__((used)) = &IL_LINKED_AS;
 
 /* ---- status and error ---------------------------------------------------------------------------- */
-
 /* A status is also the program's exit code. */
 typedef enum {
     IL_OK = 0,
@@ -58,7 +57,6 @@ typedef enum {
     IL_ECLAIM = 6,      /* a claim is out of its tolerance */
     IL_EINTERRUPT = 130 /* stopped on request, after saving */
 } il_status;
-
 /* One sentence: file, line or key; what is wrong; what to do. */
 typedef struct { il_status status; char text[512]; } il_error;
 
@@ -71,11 +69,6 @@ IL_API int il_threads(void);             /* in use: IL_THREADS, or the processor
  * Errors: IL_ECONFIG for another number. */
 IL_API il_status il_threads_set(int n, il_error *err);
 
-/* Errors: IL_EUSAGE when IL_KERNEL names none, or IL_THREADS is no number of threads. A program calls both
- * once, at its start. */
-IL_API il_status il_kernel_check(il_error *err);
-IL_API il_status il_threads_check(il_error *err);
-
 enum { IL_TEXT = 128 }; /* bytes of a short text, with its terminating zero */
 
 /* Takes written bytes, and reports nothing: a function of yours remembers what failed. */
@@ -85,7 +78,6 @@ typedef void il_write_fn(void *context, const char *bytes, size_t n);
 typedef ptrdiff_t il_read_fn(void *context, char *bytes, size_t room);
 
 /* ---- tables -------------------------------------------------------------------------------------- */
-
 /* Named columns of numbers or text; a missing number is NaN, a missing text "". */
 typedef struct il_table il_table;
 
@@ -132,7 +124,6 @@ IL_API il_status il_table_save(const il_table *table, const char *path, il_error
 IL_API il_status il_list(il_table **table, const char *kind, il_error *err);
 
 /* ---- tasks and prompts --------------------------------------------------------------------------- */
-
 typedef struct il_task il_task;
 
 /* B prompts of N points in D dimensions; an answer y is O numbers. A prompt asks, for every n: given
@@ -170,7 +161,6 @@ IL_API il_status il_batch_draw(il_batch *batch, const il_task *task, const void 
                                int dims, il_draw at, il_error *err);
 
 /* ---- algorithms ---------------------------------------------------------------------------------- */
-
 typedef struct il_algo il_algo; /* an algorithm with its options set */
 
 /* `text` is a name with options: "gd", "ridge alpha=0.1", "knn k=3". */
@@ -191,7 +181,6 @@ IL_API il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int
                                  il_real *yhat, il_real *what, il_error *err);
 
 /* ---- models -------------------------------------------------------------------------------------- */
-
 typedef struct il_model il_model;
 
 /* `path`: a .safetensors file or a run folder (its newest checkpoint). The file is checked in every offset,
@@ -229,6 +218,15 @@ IL_API il_status il_model_answer(const il_model *model, const il_batch *batch, i
 IL_API il_status il_model_ask(const il_model *model, const il_batch *examples, const il_real *xq, int queries,
                               int first, int last, il_real *yhat, il_error *err);
 
+/* Both with loops that stop by themselves: an answer is that after the first loop which changes the residual stream
+ * at the query's token by at most `tolerance` of its length, or after loop `most`: bit for bit what it is there in any
+ * batch. A prompt whose answers have all been taken costs no more loops. loops (B,N) or (B,Q) out: of each; or NULL */
+typedef struct { double tolerance; int most; } il_until; /* NULL, or zeros: 0.02, and the model's loops */
+IL_API il_status il_model_answer_until(const il_model *model, const il_batch *batch, const il_until *until,
+                                       il_real *yhat, int *loops, il_error *err);
+IL_API il_status il_model_ask_until(const il_model *model, const il_batch *examples, const il_real *xq, int queries,
+                                    const il_until *until, il_real *yhat, int *loops, il_error *err);
+
 /* ---- looking inside ------------------------------------------------------------------------------ */
 
 /* Tokens of a prompt of so many points. Point n is answered at token il_model_tokens(model, n). */
@@ -263,9 +261,8 @@ IL_API il_status il_context_new(il_context **context, const il_model *model, int
 IL_API void il_context_free(il_context *context);
 IL_API void il_context_clear(il_context *context);
 IL_API int il_context_points(const il_context *context);
-/* A sentence when the context has come to hold more points, dimensions or loops than the model was trained
- * on, so that what it answers is not learnt: once, for a warning, and NULL from then on, as before.
- * il_model_points, il_model_dims and il_model_loops say it at any time. Borrowed; valid until the next call. */
+/* A sentence when the context has come to hold more points, dimensions or loops than the model was trained on, so
+ * that what it answers is not learnt: once, for a warning, and NULL from then on, as before. Valid until the next call. */
 IL_API const char *il_context_note(il_context *context);
 /* x: (n_dims). Errors: IL_ECONFIG when the context is full, or for what is no finite number. */
 IL_API il_status il_context_add(il_context *context, const il_real *x, il_real y, il_error *err);
@@ -274,6 +271,9 @@ IL_API il_status il_context_add(il_context *context, const il_real *x, il_real y
 IL_API il_status il_context_observe(il_context *context, const il_real *x, il_real *yhat, il_error *err);
 /* Leaves the context as it is. */
 IL_API il_status il_context_ask(il_context *context, const il_real *x, il_real *yhat, il_error *err);
+/* From here on queries stop by themselves, after at most the context's loops, all of which examples run through. */
+IL_API il_status il_context_until(il_context *context, const il_until *until, il_error *err);
+IL_API int il_context_loops(const il_context *context); /* that the last query took; 0: none yet */
 /* The same for a token-id model: one more id, and the scores (il_model_classes) of the one after it, which
  * the context keeps until the next call; `scores` may be NULL.
  * Errors: IL_ECONFIG when the context is full, or for an id that is no class. */
@@ -296,8 +296,8 @@ typedef struct {
 IL_API void il_prediction_free(il_prediction *summary);
 
 /* Predicts the target of every row of `queries` in context of `examples`; settings: target, which must be
- * given, loops, prompts, seed. `answers` gets the columns row, prediction (and target where queries hold it).
- * docs/predict.md says what becomes of missing cells, text and tables larger than the model. Cost: that of
+ * given, loops, tolerance, most_loops, prompts, seed. `answers` gets the columns row, prediction, target where
+ * queries hold it, loops with loops=auto. docs/predict.md: missing cells, text, larger tables. Cost: that of
  * the examples once a prompt, and of a token a query and prompt. */
 IL_API il_status il_predict(const il_model *model, const il_table *examples, const il_table *queries,
                             const char *const *settings, int n_settings, il_table **answers,

@@ -1,7 +1,7 @@
 """Contexts: one prompt, example by example."""
 
 import ctypes
-from typing import TYPE_CHECKING, Any, List, Tuple
+from typing import TYPE_CHECKING, Any, List, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,16 @@ class Context:
     Made by `Model.context`. It belongs to one thread at a time.
     """
 
-    def __init__(self, model: "Model", loops: int = 0) -> None:
+    def __init__(self, model: "Model", loops: Union[int, str] = 0) -> None:
         self.model = model
         self._lib = model._lib
         self._loops = loops
         self._given: List[Tuple[Any, ...]] = []
-        self._handle = self._lib.new("il_context_new", model._handle, loops)
+        if isinstance(loops, str) and loops != "auto":
+            raise ConfigError(f"loops = {loops!r} is neither a number nor 'auto'", 3)
+        self._handle = self._lib.new("il_context_new", model._handle, 0 if loops == "auto" else loops)
+        if loops == "auto":
+            self._lib.call("il_context_until", self._handle, None)
 
     def __del__(self) -> None:
         handle, self._handle = getattr(self, "_handle", 0), 0
@@ -34,6 +38,11 @@ class Context:
 
     def __len__(self) -> int:
         return int(self._lib.c.il_context_points(self._handle))
+
+    @property
+    def loops(self) -> int:
+        """How many the last query took; 0: none yet."""
+        return int(self._lib.c.il_context_loops(self._handle))
 
     def clear(self) -> None:
         """Forgets all points."""

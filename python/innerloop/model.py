@@ -145,8 +145,9 @@ class Model:
         """Writes a checkpoint (.safetensors), as a whole or not at all. Raises FileError."""
         self._lib.call("il_model_save", self._handle, os.fsencode(path))
 
-    def context(self, loops: int = 0) -> Context:
-        """One prompt, to be filled example by example. `loops` 0: the model's."""
+    def context(self, loops: Union[int, str] = 0) -> Context:
+        """One prompt, to be filled example by example. `loops` 0: the model's; "auto": queries stop by themselves, as
+        in `__call__`, and `Context.loops` says after how many."""
         return Context(self, loops)
 
     # ---- prompts ----
@@ -178,16 +179,17 @@ class Model:
 
     def _loops(self, loops: Loops) -> Tuple[int, int]:
         """first and last of what `loops` asks for"""
-        if loops is None or loops == "auto":
+        if loops is None:
             return self.loops, self.loops
         if loops == "all":
             return 1, self.loops
         if isinstance(loops, str) or loops < 1:
-            raise ConfigError(f"loops = {loops!r} is neither a number from 1 nor 'auto' or 'all'", 3)
+            raise ConfigError(f"loops = {loops!r} is neither a number from 1 nor 'all'; queries and plain calls of a "
+                              "model of numbers take 'auto', too", 3)
         return int(loops), int(loops)
 
     def __call__(self, x: npt.ArrayLike, y: Optional[npt.ArrayLike] = None, xq: Optional[npt.ArrayLike] = None,
-                 loops: Loops = "auto") -> Array:
+                 loops: Loops = None, return_loops: bool = False) -> Any:
         """The model's answers.
 
         Parameters
@@ -199,8 +201,12 @@ class Model:
             What the inputs have as answers; without it, for a model of sequences.
         xq : (n, q, d) or (q, d), optional
             Queries, each asked in context of all k examples of its prompt.
-        loops : int, "auto" or "all"
-            Answers after so many loops; "auto": as many as in training; "all": after each, in front.
+        loops : int, "auto" or "all", optional
+            Answers after so many loops, as many as in training unless given; "all": after each, in front; "auto":
+            every answer after the first loop that changes the stream at its token by at most 2 % of its length, or
+            as many as in training. Prompts that are done leave the batch, so easy ones cost less.
+        return_loops : bool
+            Of "auto": also return how many loops each answer took.
 
         Returns
         -------
@@ -213,9 +219,15 @@ class Model:
         ConfigError
             when the prompts do not fit the model; the sentence says what is too large.
         """
+        if return_loops and loops != "auto":
+            raise ConfigError("return_loops goes with loops=\"auto\"", 3)
         if self.classes:
             return self.run(x, y, loops=loops)
         single = np.ndim(x) == 2
+        if loops == "auto":
+            answers, took = self._settled(x, y, xq)
+            found = (answers[0], took[0]) if single else (answers, took)
+            return found if return_loops else found[0]
         first, last = self._loops(loops)
         xs = self._points_of(x, "x")
         B, N, _ = xs.shape
@@ -226,10 +238,32 @@ class Model:
             self._lib.call("il_model_answer", self._handle, ctypes.byref(self._batch(xs, ys)), first, last,
                            address(out))
         else:
-            out = self._ask(xs, ys, self._points_of(xq, "xq"), first, last)
+            out = self._ask(xs, ys, self._queries_of(xs, xq), first, last)
         if single:
             out = out[:, 0]
         return out if loops == "all" else out[0]
+
+    def _settled(self, x: npt.ArrayLike, y: Optional[npt.ArrayLike], xq: Optional[npt.ArrayLike]) -> Tuple[Array, Array]:
+        """The answers of loops that stop by themselves, and how many each took."""
+        xs = self._points_of(x, "x")
+        ys = self._answers_of(xs, y)
+        batch = self._batch(xs, ys)
+        self._warn(xs.shape[1] + (xq is not None), int(np.shape(x)[-1]), self.loops)
+        queries = None if xq is None else self._queries_of(xs, xq)
+        shape = xs.shape[:2] if queries is None else queries.shape[:2]
+        out, took = np.empty((*shape, *ys.shape[2:]), dtype=self.dtype), np.empty(shape, dtype=np.intc)
+        if queries is None:
+            self._lib.call("il_model_answer_until", self._handle, ctypes.byref(batch), None, address(out), address(took))
+        else:
+            self._lib.call("il_model_ask_until", self._handle, ctypes.byref(batch), address(queries), shape[1], None,
+                           address(out), address(took))
+        return out, took
+
+    def _queries_of(self, xs: Array, xq: npt.ArrayLike) -> Array:
+        queries = self._points_of(xq, "xq")
+        if queries.shape[0] != xs.shape[0]:
+            raise ConfigError(f"xq holds queries of {queries.shape[0]} prompts, and x of {xs.shape[0]}", 3)
+        return queries
 
     def _answers_of(self, xs: Array, y: Optional[npt.ArrayLike]) -> Array:
         B, N, D = xs.shape
@@ -251,8 +285,6 @@ class Model:
 
     def _ask(self, xs: Array, ys: Array, xq: Array, first: int, last: int) -> Array:
         """(loops,B,Q), or (loops,B,Q,O): every query in context of all examples of its prompt."""
-        if xq.shape[0] != xs.shape[0]:
-            raise ConfigError(f"xq holds queries of {xq.shape[0]} prompts, and x of {xs.shape[0]}", 3)
         out = np.empty((last - first + 1, *xq.shape[:2], *ys.shape[2:]), dtype=self.dtype)
         batch = self._batch(xs, ys)
         self._lib.call("il_model_ask", self._handle, ctypes.byref(batch), address(xq), xq.shape[1], first, last,
@@ -281,8 +313,8 @@ class Model:
         x, y : as `__call__` takes them
         slots : names, optional
             Rows of `self.slots`; without it the residual stream of every layer, and the answers.
-        loops : int, "auto" or "all"
-            Which to record.
+        loops : int or "all", optional
+            Which to record; None: the last of training.
         patch : dict, optional
             As `run` takes it: what is traced is traced with it.
 
@@ -298,12 +330,12 @@ class Model:
         return Trace(arrays, range(first, last + 1), self._tokens(xs.shape[1]), self.hash)
 
     def run(self, x: npt.ArrayLike, y: Optional[npt.ArrayLike] = None, patch: Optional[Patches] = None,
-            loops: Loops = "auto") -> Array:
+            loops: Loops = None) -> Array:
         """The answers of a run in which something else takes the place of what the model computes.
 
         Parameters
         ----------
-        x, y, loops : as `__call__` takes them, without queries
+        x, y, loops : as `__call__` takes them, without queries and without "auto"
         patch : {(name, loop): array or function}
             `name` is a row of `self.slots` that an op puts out, `loop` counts from 1; (name, None) or `name` alone
             patches every loop. An array is (prompts, tokens, width), or broadcasts to it; a function is handed

@@ -61,8 +61,8 @@ class InContextRegressor(_Examples):
         a name of `innerloop.models()`, a checkpoint or a run folder
     prompts : int
         an ensemble of so many prompts, where the examples do not fit one
-    loops : int, optional
-        the model's own number unless given
+    loops : int or "auto", optional
+        the model's own number unless given; "auto": every query stops by itself
     seed : int
         which examples go into which prompt
 
@@ -76,7 +76,7 @@ class InContextRegressor(_Examples):
     """
 
     def __init__(self, model: Union[str, "os.PathLike[str]", Model] = "quick", prompts: int = 32,
-                 loops: Optional[int] = None, seed: int = 0) -> None:  # fmt: skip
+                 loops: Union[int, str, None] = None, seed: int = 0) -> None:  # fmt: skip
         self.model, self.prompts, self.loops, self.seed = model, prompts, loops, seed
 
     def fit(self, X: Any, y: Any) -> Any:

@@ -105,9 +105,17 @@ static il_status set_number(const il_opt *o, char *field, const char *name,
                             const char *value, il_error *err)
 {
     double real;
-    int whole = o->type == IL_OPT_INT;
+    int whole = o->type == IL_OPT_INT, word = whole ? word_index(o->words, value) : -1;
+    if (word >= 0) {
+        word = -1 - word;
+        memcpy(field, &word, sizeof word);
+        return IL_OK;
+    }
     if (!il_number_parse(value, &real) || (whole && real != floor(real)))
-        return not_a(err, name, value, whole ? "a whole number" : "a number", o);
+        return whole && o->words
+                   ? il_fail(err, IL_ECONFIG, "%s = '%s' is neither a whole number nor %s (%s)",
+                             name, il_show(value).text, o->words, o->help)
+                   : not_a(err, name, value, whole ? "a whole number" : "a number", o);
     if (real < o->min || real > o->max)
         return il_fail(err, IL_ECONFIG, "%s = %s is out of its range %s to %s (%s)", name,
                        il_show(value).text, il_digits(o->min).text, il_digits(o->max).text,
@@ -176,8 +184,10 @@ void il_opt_print(const il_opt *o, const void *target, char *text, size_t size)
     } else {
         memcpy(&number, field, sizeof number);
         size_t length = 0;
-        const char *word =
-            o->type == IL_OPT_CHOICE ? word_at(o->words, number, &length) : NULL;
+        const char *word = o->type == IL_OPT_CHOICE ? word_at(o->words, number, &length)
+                           : o->type == IL_OPT_INT && number < 0
+                               ? word_at(o->words, -1 - number, &length)
+                               : NULL;
         if (word)
             snprintf(text, size, "%.*s", (int)length, word);
         else if (o->type == IL_OPT_BOOL)
@@ -227,6 +237,9 @@ il_status il_opt_check(const il_opt *table, const void *target, const char *pref
         }
         if (o->type == IL_OPT_BOOL) max = 1;
         if (o->type == IL_OPT_CHOICE) max = count_words(o->words) - 1;
+        if (o->type == IL_OPT_INT && o->words && value < 0 &&
+            value >= -count_words(o->words))
+            continue;
         int unset = value == o->init || (isnan(value) && isnan(o->init));
         if (!(value >= min && value <= max) && !unset)
             return il_fail(err, IL_ECONFIG, "%s%s = %s is out of its range %s to %s (%s)",

@@ -120,6 +120,31 @@ static il_status run_answers(const il_bench_row *row, il_bench_work *w, il_error
                            err);
 }
 
+/* Loops that stop by themselves, against all of them; operations are those of the prompts that still run */
+static il_status open_until(const il_bench_row *row, il_bench_work *w, il_error *err)
+{
+    const il_bench_model *m = row->model;
+    int took[ALGO_PROMPTS];
+    il_config c = recipe(row);
+    IL_TRY(il_model_new(&w->model, &c, err));
+    IL_TRY(draw(w, BATCH, m->points, m->n_dims, err));
+    IL_TRY(il_bench_operands(w, (size_t[5]){ (size_t)BATCH * (size_t)m->points }, err));
+    IL_TRY(il_model_answer_until(w->model, w->batch, NULL, w->a, took, err));
+    for (int b = 0; b < BATCH; b++) {
+        int longest = 0;
+        for (int n = 0; n < m->points; n++)
+            longest = il_max(longest, took[b * m->points + n]);
+        w->flop += longest * forward_flop(m, 1);
+    }
+    return IL_OK;
+}
+
+static il_status run_until(const il_bench_row *row, il_bench_work *w, il_error *err)
+{
+    (void)row;
+    return il_model_answer_until(w->model, w->batch, NULL, w->a, NULL, err);
+}
+
 /* One more query after all points but the last of a prompt */
 static il_status open_ask(const il_bench_row *row, il_bench_work *w, il_error *err)
 {
@@ -174,6 +199,8 @@ const il_bench_row il_bench_rows[] = {
     { "looped_step_bf16", &looped, open_step, run_step, .bf16 = 1 },
     { "standard_step", &standard, open_step, run_step },
     { "looped_inference", &looped, open_answers, run_answers },
+    { "looped_until", &small, open_until, run_until, .other = run_answers,
+      .other_name = "il_model_answer, all loops" },
     { "small_step", &small, open_step, run_step },
     { "context_ask", &looped, open_ask, run_ask, .one_thread = 1, .other = run_answers,
       .other_name = "il_model_answer, whole prompt" },

@@ -12,153 +12,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define KEY(type, field, init, min, max, value, help)                                      \
-    {                                                                                      \
-#field, IL_OPT_##type, offsetof(il_eval_options, field), init, min, max, help,     \
-            NULL, value                                                                    \
-    }
-const il_opt il_eval_opts[] = {
-    KEY(STRING, task, 0, 0, 0, "TASK", "another task than the model's own"),
-    KEY(STRING, shift, 0, 0, 0, "SHIFT", "a shift of its prompts: scaled_x=2"),
-    KEY(STRING, against, 0, 0, 0, "ALGO,...", "algorithms: ols,ridge alpha=0.1,gd@10"),
-    KEY(INT, prompts, 1280, 1, 1e8, "N", "prompts measured"),
-    KEY(INT, points, 0, 1, 65536, "N", "points in a prompt"),
-    KEY(INT, dims, 0, 1, 65536, "D", "dimensions that are alive"),
-    KEY(INT, loops, 0, 1, IL_MOST_LOOPS, "R",
-        "the loop that is read; by loops: the last one"),
-    KEY(SEED, seed, 1, 0, 0, "S", "which prompts"),
-    { 0 },
-};
+enum { BLOCK = 256 };
 
-enum { MOST = 32, BLOCK = 256 };
-
-typedef struct {
-    const il_model *model;
-    il_batch *batch;
-    const il_task *task;
-    double opts[IL_TASK_OPTS], scale;
-    int by_loops, over_points, loops, loops_to, n_algos;
-    int points, dims;
-    il_algo *algos[MOST];
-    int steps[MOST]; /* to read; -1: its last */
-    char names[MOST][IL_TEXT];
-    uint64_t seed;
-} setting;
-
-/* ---- setting up ---------------------------------------------------------------------------------- */
-
-/* "ols, ridge alpha=0.1, gd@10" */
-static il_status find_algos(setting *s, const char *text, il_error *err)
-{
-    char item[IL_TEXT];
-    while (text && il_item_next(item, &text, ",")) {
-        if (s->n_algos == MOST)
-            return il_fail(err, IL_ECONFIG, "against: at most %d algorithms", MOST);
-        snprintf(s->names[s->n_algos], IL_TEXT, "%s", item);
-        char *at = strchr(item, '@'), *end;
-        s->steps[s->n_algos] = -1;
-        if (at) {
-            *at = 0;
-            long steps = strtol(at + 1, &end, 10);
-            if (end == at + 1 || *end || steps < 0 || steps > 100000)
-                return il_fail(err, IL_ECONFIG, "'%s': after @ comes a number of steps",
-                               s->names[s->n_algos]);
-            s->steps[s->n_algos] = (int)steps;
-        }
-        IL_TRY(il_algo_new(&s->algos[s->n_algos], item, err));
-        int steps = s->steps[s->n_algos], last = il_algo_steps(s->algos[s->n_algos]);
-        s->n_algos++;
-        if (steps > 0 && !last)
-            return il_fail(err, IL_ECONFIG,
-                           "%s answers at once, without steps: leave @%d out", item, steps);
-    }
-    return IL_OK;
-}
-
-il_status il_eval_check_against(const char *text, il_error *err)
-{
-    setting s = { 0 };
-    il_status status = find_algos(&s, text, err);
-    for (int i = 0; i < s.n_algos; i++) il_algo_free(s.algos[i]);
-    return status;
-}
-
-static int given(int value, int otherwise) { return value ? value : otherwise; }
-
-/* The loops to read, which cost memory by the table. */
-static il_status find_loops(setting *s, const il_eval_options *o, il_error *err)
-{
-    if (!s->model || s->model->plan.carry == IL_CARRY_NONE) {
-        s->loops = s->loops_to = 1;
-        return IL_OK;
-    }
-    int own = s->model->plan.loops;
-    if (o->loops > IL_MOST_LOOPS)
-        return il_fail(err, IL_ECONFIG, "loops = %d is more than %d", o->loops,
-                       IL_MOST_LOOPS);
-    s->loops = s->by_loops ? own : given(o->loops, own);
-    s->loops_to = given(o->loops, il_min(4 * own, IL_MOST_LOOPS));
-    return IL_OK;
-}
-
-/* Do the answers of the task's prompts fit the model's? */
-static il_status check_answers(const setting *s, il_error *err)
-{
-    const il_model *m = s->model;
-    int outs = il_task_outs(s->task, s->opts, m->config.model.n_dims),
-        own = il_width(&m->plan, m->plan.answer);
-    if (s->task->ids || outs == own) return IL_OK;
-    return il_fail(err, IL_ECONFIG,
-                   "prompts whose answers are %d numbers do not fit the model's %d", outs,
-                   own);
-}
-
-/* All but the prompts */
-static il_status find(setting *s, const il_model *model, const il_eval_options *o,
-                      il_eval_by by, il_error *err)
-{
-    const il_config *c = model ? &model->config : NULL;
-    int points = given(o->points, c ? c->training.curriculum.points.end : 0);
-    int dims = given(o->dims, c ? c->training.curriculum.dims.end : 0);
-    *s = (setting){ .model = model,
-                    .seed = o->seed,
-                    .by_loops = by == IL_EVAL_LOOPS,
-                    .over_points = by == IL_EVAL_MEAN,
-                    .points = points,
-                    .dims = dims };
-    IL_WITHIN(err, IL_MOST, "prompts", o->prompts);
-    IL_WITHIN(err, INT32_MAX, "points dims loops", o->points, o->dims, o->loops);
-    if (!c && (!o->task || !points || !dims || by == IL_EVAL_LOOPS))
-        return il_fail(err, IL_ECONFIG,
-                       "without a model, an evaluation needs task, points and dims");
-    if (c) IL_TRY(il_model_check_prompts(model, err));
-    if (c && dims > c->model.n_dims)
-        return il_fail(err, IL_ECONFIG, "dims = %d is more than the model's n_dims = %d",
-                       dims, c->model.n_dims);
-    if (c && points > c->model.n_positions)
-        return il_fail(err, IL_ECONFIG,
-                       "points = %d is more than the model's n_positions = %d", points,
-                       c->model.n_positions);
-    IL_TRY(find_loops(s, o, err));
-    IL_TRY(il_task_parse(&s->task, s->opts, o->task, c, err));
-    if (c) IL_TRY(check_answers(s, err));
-    return find_algos(s, o->against, err);
-}
-
-static il_status draw(setting *s, const il_eval_options *o, il_error *err)
-{
-    int dim = s->model ? s->model->config.model.n_dims : s->dims;
-    il_draw at = { .seed = o->seed, .stream = IL_STREAM_EVAL };
-    s->scale = il_task_scale(s->task, s->opts, s->dims);
-    return il_batch_new_drawn(&s->batch, s->task, s->opts, o->shift,
-                              given(o->prompts, 1280), s->points, dim, s->dims, at, err);
-}
-
-static void tear_down(setting *s)
-{
-    il_batch_free(s->batch);
-    for (int i = 0; i < s->n_algos; i++) il_algo_free(s->algos[i]);
-}
+typedef il_eval_setting setting;
 
 /* ---- errors ------------------------------------------------------------------------------------------ */
 
@@ -167,6 +23,8 @@ static void tear_down(setting *s)
 typedef struct {
     double *e;
     il_real *yhat;
+    int *
+        took; /* (N, B) loops that stopped by themselves; behind them a block's, (block, N) */
 } errors;
 
 static il_status new_errors(errors *to, const setting *s, int rows, il_error *err)
@@ -176,7 +34,8 @@ static il_status new_errors(errors *to, const setting *s, int rows, il_error *er
     to->e = malloc(sizeof *to->e * (size_t)rows * B);
     to->yhat = malloc(sizeof *to->yhat * runs * N * (size_t)s->batch->outs *
                       (size_t)il_min(BLOCK, (int)B));
-    if (to->e && to->yhat) return IL_OK;
+    if (s->stops) to->took = malloc(sizeof *to->took * N * (B + BLOCK));
+    if (to->e && to->yhat && (to->took || !s->stops)) return IL_OK;
     return il_fail(err, IL_EFAIL, "out of memory for the answers to %d prompts",
                    s->batch->prompts);
 }
@@ -220,6 +79,23 @@ static void mean_over_points(const setting *s, double *e)
     }
 }
 
+/* The model's answers to a block of prompts from `at` on, and of loops that stop by themselves how many they
+ * took; by loops, the answers are those after every loop. */
+static il_status answer(errors *to, const setting *s, const il_batch *block, int at,
+                        int first, int last, il_error *err)
+{
+    size_t N = (size_t)s->batch->points, B = (size_t)s->batch->prompts;
+    if (s->stops) {
+        int *took = to->took + N * B;
+        IL_TRY(il_model_answer_until(s->model, block, &s->until, to->yhat, took, err));
+        for (size_t b = 0; b < (size_t)block->prompts; b++)
+            for (size_t n = 0; n < N; n++)
+                to->took[n * B + (size_t)at + b] = took[b * N + n];
+        if (!s->by_loops) return IL_OK;
+    }
+    return il_model_answer(s->model, block, first, last, to->yhat, err);
+}
+
 /* Measures the model (algo NULL) after its loops, or an algorithm after its steps, first..last. */
 static il_status measure(errors *to, const setting *s, const il_algo *algo, int first,
                          int last, il_error *err)
@@ -230,7 +106,7 @@ static il_status measure(errors *to, const setting *s, const il_algo *algo, int 
         il_batch block = block_at(s->batch, at);
         const il_real *y = block.yq ? block.yq : block.y;
         IL_TRY(algo ? il_algo_predict(algo, &block, first, last, to->yhat, NULL, err)
-                    : il_model_answer(s->model, &block, first, last, to->yhat, err));
+                    : answer(to, s, &block, at, first, last, err));
         for (int row = 0; row < rows; row++) {
             int run = s->by_loops ? row : 0, n = s->by_loops ? N - 1 : row;
             const il_real *yhat =
@@ -258,6 +134,8 @@ static il_status new_table(il_table **table, const setting *s, il_error *err)
     IL_TRY(il_table_set_caption(*table, il_task_metric(s->task), err));
     IL_TRY(il_table_add_cols(*table, first, err));
     if (s->model) IL_TRY(il_table_add_cols(*table, "model model_low model_high", err));
+    if (s->stops)
+        IL_TRY(il_table_add_cols(*table, s->by_loops ? "stopped" : "loops all_loops", err));
     for (int i = 0; i < s->n_algos; i++)
         IL_TRY(il_table_add_col(*table, s->names[i], 0, err));
     for (int row = 0; row < rows; row++) {
@@ -285,7 +163,40 @@ static int set_mean(il_table *table, int row, int col, const double *e, int B,
     return bad;
 }
 
-enum { COL_MODEL = 1, COL_ALGO = 4 };
+enum { COL_MODEL = 1, COL_TOOK = 4 };
+static int col_algo(const setting *s)
+{
+    return !s->model ? COL_MODEL : COL_TOOK + (!s->stops ? 0 : s->by_loops ? 1 : 2);
+}
+
+/* By points the mean of the loops that answers took; by loops the share of prompts whose last answer took so
+ * many: a histogram. */
+static void set_took(il_table *table, const setting *s, const int *took)
+{
+    size_t N = (size_t)s->batch->points, B = (size_t)s->batch->prompts;
+    for (int row = 0; row < il_table_rows(table); row++) {
+        size_t from = s->by_loops ? (N - 1) * B : (size_t)row * B,
+               n = s->over_points ? N * B : B;
+        double sum = 0;
+        for (size_t i = 0; i < n; i++)
+            sum += s->by_loops ? took[from + i] == row + 1 : took[from + i];
+        il_table_set(table, row, COL_TOOK, sum / (double)n);
+    }
+}
+
+/* Beside answers of loops that stop by themselves, the error of those after all loops */
+static il_status fill_all_loops(il_table *table, const setting *s, errors *to,
+                                il_error *err)
+{
+    setting all = *s;
+    all.stops = 0;
+    IL_TRY(measure(to, &all, NULL, s->loops, s->loops, err));
+    mean_over_points(s, to->e);
+    int B = s->batch->prompts;
+    for (int row = 0; row < il_table_rows(table); row++)
+        set_mean(table, row, COL_TOOK + 1, to->e + (size_t)row * (size_t)B, B, NULL);
+    return IL_OK;
+}
 
 static il_status fill_model(il_table *table, const setting *s, errors *to, il_error *err)
 {
@@ -297,10 +208,12 @@ static il_status fill_model(il_table *table, const setting *s, errors *to, il_er
     IL_TRY(il_note_worth(table, s->task, s->batch, il_task_unit(s->task) / s->scale, judged,
                          s->by_loops ? 1 : s->points, s->seed, err));
     mean_over_points(s, to->e);
+    if (s->stops) set_took(table, s, to->took);
     int rows = il_table_rows(table), bad = 0;
     for (int row = 0; row < rows; row++)
         bad +=
             set_mean(table, row, COL_MODEL, to->e + (size_t)row * (size_t)B, B, &s->seed);
+    if (s->stops && !s->by_loops) IL_TRY(fill_all_loops(table, s, to, err));
     if (!bad) return IL_OK;
     const char *range = s->model->config.model.family != IL_BUILT
                             ? ""
@@ -325,7 +238,7 @@ static il_status fill_algo(il_table *table, const setting *s, int i, errors *to,
     int last = given ? s->steps[i] : moves ? il_min(rows, most) : most;
     IL_TRY(measure(to, s, s->algos[i], moves ? 1 : last, last, err));
     mean_over_points(s, to->e);
-    int col = (s->model ? COL_ALGO : COL_MODEL) + i;
+    int col = col_algo(s) + i;
     for (int row = 0; row < (moves ? last : rows); row++) {
         size_t from = s->by_loops && !moves ? 0 : (size_t)row;
         bad += set_mean(table, row, col, to->e + from * (size_t)B, B, NULL);
@@ -339,10 +252,10 @@ static il_status fill_algo(il_table *table, const setting *s, int i, errors *to,
 static il_status check_classes(const setting *s, il_error *err)
 {
     int classes = il_task_classes(s->task, s->opts);
-    if (s->by_loops || s->n_algos || !s->model)
+    if (s->by_loops || s->n_algos || !s->model || s->stops)
         return il_fail(err, IL_ECONFIG,
-                       "%s is a token-id task: evaluate it with a model, by points, and "
-                       "without algorithms",
+                       "%s is a token-id task: evaluate it with a model, by points, "
+                       "without algorithms, and with loops that do not stop by themselves",
                        s->task->name);
     if (il_model_classes(s->model) != classes)
         return il_fail(err, IL_ECONFIG, "the task has %d token ids and the model %d",
@@ -358,6 +271,7 @@ static il_status fill(il_table *table, const setting *s, il_error *err)
     if (!status && s->model) status = fill_model(table, s, &room, err);
     for (int i = 0; i < s->n_algos && !status; i++)
         status = fill_algo(table, s, i, &room, err);
+    free(room.took);
     free(room.yhat);
     free(room.e);
     return status;
@@ -378,17 +292,17 @@ static il_status evaluate(const il_model *model, const il_eval_options *o, il_ev
 {
     setting s;
     il_table *table = NULL;
-    il_status status = find(&s, model, o, by, err);
+    il_status status = il_eval_find(&s, model, o, by, err);
     int classes = !status && s.task->ids;
     if (classes) status = check_classes(&s, err);
-    if (!status && !outline) status = draw(&s, o, err);
+    if (!status && !outline) status = il_eval_draw(&s, o, err);
     if (!status && !classes) status = new_table(&table, &s, err);
     if (!status && classes && outline) status = il_eval_classes_outline(&table, err);
     if (!status && classes && !outline)
         status = il_eval_classes(s.model, s.batch, s.over_points, s.seed, &table, err);
     if (!status && !classes && !outline) status = fill(table, &s, err);
     if (!status && model && !outline) status = note_beyond(table, &s, err);
-    tear_down(&s);
+    il_eval_end(&s);
     return il_table_hand_over(out, table, status);
 }
 

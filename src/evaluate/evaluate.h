@@ -14,7 +14,9 @@ typedef struct {
     int prompts;         /* 0: 1280 */
     int points;          /* 0: the end of the points curriculum */
     int dims;            /* 0: the end of the dims curriculum */
-    int loops; /* the loop that is read; 0: the model's. By loops, the last row; 0: 4 x the model's */
+    int loops; /* the loop that is read; 0: the model's. By loops, the last row; 0: 4 x the model's.
+                  IL_LOOPS_AUTO: they stop by themselves */
+    il_until until; /* of these */
     uint64_t seed;
 } il_eval_options;
 extern const il_opt il_eval_opts[];
@@ -22,7 +24,9 @@ extern const il_opt il_eval_opts[];
 typedef enum { IL_EVAL_POINTS, IL_EVAL_LOOPS, IL_EVAL_MEAN } il_eval_by;
 
 /* A model's error, of the kind that the table's caption names, in columns model, model_low, model_high (5 %
- * and 95 % bootstrap quantiles of 1000 resamples), then one column per algorithm. Without a model (NULL) the
+ * and 95 % bootstrap quantiles of 1000 resamples), then one column per algorithm. Between them, where loops
+ * stop by themselves, their mean number, `loops`, and the error after all of them, `all_loops`; by loops the share of prompts that
+ * took so many, `stopped`. Without a model (NULL) the
  * options name task, points and dims, and the table has no columns of one.
  *
  *   points   by number of examples: column k
@@ -42,6 +46,29 @@ il_status il_eval_outline(il_table **table, const il_model *model,
                           const il_eval_options *options, il_eval_by by, il_error *err);
 
 /* ---- what it is made of (private) --------------------------------------------------------------- */
+
+/* What is measured, found from the options: setting.c */
+enum { IL_EVAL_ALGOS = 32 };
+typedef struct {
+    const il_model *model;
+    il_batch *batch;
+    const il_task *task;
+    double opts[IL_TASK_OPTS], scale;
+    int by_loops, over_points, loops, loops_to, n_algos;
+    int stops;      /* loops stop by themselves */
+    il_until until; /* when */
+    int points, dims;
+    il_algo *algos[IL_EVAL_ALGOS];
+    int steps[IL_EVAL_ALGOS]; /* to read; -1: its last */
+    char names[IL_EVAL_ALGOS][IL_TEXT];
+    uint64_t seed;
+} il_eval_setting;
+/* All but the prompts, then these. Errors: IL_ECONFIG. il_eval_end also after a failure. */
+il_status il_eval_find(il_eval_setting *setting, const il_model *model,
+                       const il_eval_options *options, il_eval_by by, il_error *err);
+il_status il_eval_draw(il_eval_setting *setting, const il_eval_options *options,
+                       il_error *err);
+void il_eval_end(il_eval_setting *setting);
 
 static inline double il_mean(const double *x, int n)
 {

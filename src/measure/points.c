@@ -12,7 +12,9 @@
 static int columns_of(const il_measured *model, const il_table *source)
 {
     if (!model) return 0;
-    return strcmp(il_table_col(source, 1), "model") ? il_table_cols(source) - 1 : 3;
+    if (strcmp(il_table_col(source, 1), "model")) return il_table_cols(source) - 1;
+    const char *next = il_table_cols(source) > 4 ? il_table_col(source, 4) : "";
+    return 3 + (!strcmp(next, "stopped") ? 1 : !strcmp(next, "loops") ? 2 : 0);
 }
 
 /* "model_low" of an evaluation, or "loss_low" and "wrong" of one by token ids, as NAME_low, NAME_wrong */

@@ -109,16 +109,21 @@ il_status il_model_check_batch(const il_model *m, const il_batch *batch, il_erro
     return IL_OK;
 }
 
+static il_status check(const il_model *m, const il_batch *batch, il_error *err)
+{
+    IL_TRY(il_model_check_batch(m, batch, err));
+    if (!il_model_classes(m)) return IL_OK;
+    return il_fail(err, IL_ECONFIG,
+                   "the model answers with scores of %d classes, not with numbers: use "
+                   "il_context_next",
+                   il_model_classes(m));
+}
+
 il_status il_model_answer(const il_model *m, const il_batch *batch, int first, int last,
                           il_real *yhat, il_error *err)
 {
     IL_GIVEN(err, "model yhat", m, yhat);
-    IL_TRY(il_model_check_batch(m, batch, err));
-    if (il_model_classes(m))
-        return il_fail(err, IL_ECONFIG,
-                       "the model answers with scores of %d classes, not with numbers: use "
-                       "il_context_next",
-                       il_model_classes(m));
+    IL_TRY(check(m, batch, err));
     IL_TRY(il_model_check_loops(m, first, last, err));
     answering a = { .batch = batch, .first = first, .yhat = yhat };
     return il_run_prompts(m, batch,
@@ -128,4 +133,32 @@ il_status il_model_answer(const il_model *m, const il_batch *batch, int first, i
                                       .visit = keep_answers,
                                       .context = &a },
                           err);
+}
+
+static void settle(const il_shard *q, il_state *s, int loop)
+{
+    il_settle(q->context, q, s, loop);
+}
+
+il_status il_model_answer_until(const il_model *m, const il_batch *batch,
+                                const il_until *until, il_real *yhat, int *loops,
+                                il_error *err)
+{
+    IL_GIVEN(err, "model yhat", m, yhat);
+    IL_TRY(check(m, batch, err));
+    il_settling to = { .outs = batch->outs, .each = batch->points, .yhat = yhat };
+    IL_TRY(il_until_check(&to.until, m, until, err));
+    IL_TRY(il_settling_begin(&to, batch->prompts, err));
+    il_status status =
+        il_run_prompts(m, batch,
+                       &(il_pass){ .loops = to.until.most,
+                                   .post = to.until.most,
+                                   .ask = IL_ASK_EACH,
+                                   .together = IL_SETTLE_TOGETHER,
+                                   .scratch = sizeof(int[IL_SETTLE_TOGETHER]),
+                                   .visit = settle,
+                                   .context = &to },
+                       err);
+    il_settling_end(&to, batch->prompts, status ? NULL : loops);
+    return status;
 }

@@ -15,11 +15,12 @@ typedef struct {
     const il_batch *examples;
     const il_real *xq; /* (B,Q,D) */
     int Q, first, last;
-    il_real *yhat;        /* (loops,B,Q,O) */
-    il_context **context; /* (workers) */
-    int pieces, width;    /* the queries of a prompt are cut into `pieces` of `width` */
-    il_status *status;    /* (B pieces) */
-    il_error *error;      /* likewise */
+    il_real *yhat;         /* (loops,B,Q,O) */
+    il_settling *settling; /* NULL: the loops first..last are read */
+    il_context **context;  /* (workers) */
+    int pieces, width;     /* the queries of a prompt are cut into `pieces` of `width` */
+    il_status *status;     /* (B pieces) */
+    il_error *error;       /* likewise */
 } asking;
 
 /* ---- example by example, then query by query ----------------------------------------------------- */
@@ -32,6 +33,7 @@ static il_status ask_piece(const asking *a, il_context *context, int piece, il_r
     int b = piece / a->pieces, from = piece % a->pieces * a->width;
     size_t D = (size_t)given->dim, N = (size_t)given->points, Q = (size_t)a->Q;
     il_context_clear(context);
+    if (a->settling) IL_TRY(il_context_until(context, &a->settling->until, err));
     for (size_t n = (size_t)b * N; n < ((size_t)b + 1) * N; n++) {
         memcpy(x, given->x + n * D, sizeof *x * D);
         IL_TRY(il_context_add(context, x, given->y[n], err));
@@ -40,6 +42,7 @@ static il_status ask_piece(const asking *a, il_context *context, int piece, il_r
         size_t at = (size_t)b * Q + (size_t)k;
         memcpy(x, a->xq + at * D, sizeof *x * D);
         IL_TRY(il_context_ask(context, x, a->yhat + at, err));
+        if (a->settling) a->settling->loops[at] = il_context_loops(context);
     }
     return IL_OK;
 }
@@ -118,6 +121,12 @@ static void keep_answers(const il_shard *q, il_state *s, int loop)
                O * sizeof *a->yhat);
 }
 
+static void settle(const il_shard *q, il_state *s, int loop)
+{
+    const asking *a = q->context;
+    il_settle(a->settling, q, s, loop);
+}
+
 static il_status ask_prompts(asking *a, il_batch all, il_error *err)
 {
     size_t numbers = (size_t)all.points * (size_t)(all.dim + all.outs);
@@ -129,15 +138,15 @@ static il_status ask_prompts(asking *a, il_batch all, il_error *err)
                                       .together = TOGETHER,
                                       .scratch = sizeof(il_real) * TOGETHER * numbers,
                                       .fill = fill,
-                                      .visit = keep_answers,
+                                      .visit = a->settling ? settle : keep_answers,
                                       .context = a },
                           err);
 }
 
-il_status il_model_ask(const il_model *m, const il_batch *examples, const il_real *xq,
-                       int queries, int first, int last, il_real *yhat, il_error *err)
+static il_status ask(const il_model *m, const il_batch *examples, const il_real *xq,
+                     int queries, int first, int last, il_settling *settling, il_real *yhat,
+                     il_error *err)
 {
-    IL_GIVEN(err, "model examples xq yhat", m, examples, xq, yhat);
     if (queries < 1) return il_fail(err, IL_ECONFIG, "there are no queries to ask");
     il_batch all = *examples; /* a prompt of one more point for every query */
     all.points = il_min(all.points, IL_MOST - 1) + 1;
@@ -154,9 +163,35 @@ il_status il_model_ask(const il_model *m, const il_batch *examples, const il_rea
                  .Q = queries,
                  .first = first,
                  .last = last,
-                 .yhat = yhat };
-    int can = first == last && queries > 1 && !il_model_layout(m)->sequences;
+                 .yhat = yhat,
+                 .settling = settling };
+    int can = (first == last || settling) && queries > 1 && !il_model_layout(m)->sequences;
     if (can) IL_TRY(ask_contexts(&a, &can, err));
     all.prompts *= queries;
     return can ? IL_OK : ask_prompts(&a, all, err);
+}
+
+il_status il_model_ask(const il_model *m, const il_batch *examples, const il_real *xq,
+                       int queries, int first, int last, il_real *yhat, il_error *err)
+{
+    IL_GIVEN(err, "model examples xq yhat", m, examples, xq, yhat);
+    return ask(m, examples, xq, queries, first, last, NULL, yhat, err);
+}
+
+il_status il_model_ask_until(const il_model *m, const il_batch *examples, const il_real *xq,
+                             int queries, const il_until *until, il_real *yhat, int *loops,
+                             il_error *err)
+{
+    IL_GIVEN(err, "model examples xq yhat", m, examples, xq, yhat);
+    IL_TRY(il_batch_check(examples, err));
+    int prompts = examples->prompts;
+    if (queries < 1 || queries > IL_MOST / prompts)
+        return il_fail(err, IL_ECONFIG, "%d queries of %d prompts cannot be asked", queries,
+                       prompts);
+    il_settling to = { .outs = examples->outs, .each = 1, .yhat = yhat };
+    IL_TRY(il_until_check(&to.until, m, until, err));
+    IL_TRY(il_settling_begin(&to, prompts * queries, err));
+    il_status status = ask(m, examples, xq, queries, 1, to.until.most, &to, yhat, err);
+    il_settling_end(&to, prompts * queries, status ? NULL : loops);
+    return status;
 }

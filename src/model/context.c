@@ -21,6 +21,8 @@ struct il_context {
         *last; /* sequences: (slots+1,D) observations, oldest first; the others' targets */
     int slots; /* observations in a token */
     int loops, points, dims; /* dims: inputs that were not always 0 */
+    il_until until;          /* of queries; most = 0: they run all loops */
+    int took;                /* loops of the last answer */
     int told;                /* what il_context_note has said: bits of il_model_beyond */
     char note[256];
 };
@@ -144,6 +146,15 @@ static il_status check_finite(const il_real *x, int n, const char *name, il_erro
     return IL_OK;
 }
 
+/* A query goes on until it has settled. */
+static void settle(void *context, il_state *s, int loop)
+{
+    il_context *c = context;
+    c->took = loop;
+    if (c->until.most && il_state_settled(s, 0, c->until.tolerance))
+        il_state_keep(s, NULL, 0);
+}
+
 /* Runs the x token and, with `y`, the y token of one point. */
 static il_status run(il_context *c, const il_real *x, const il_real *y, il_real *yhat,
                      il_error *err)
@@ -171,10 +182,33 @@ static il_status run(il_context *c, const il_real *x, const il_real *y, il_real 
     memset(s->value[s->plan->target], 0, sizeof *x * (size_t)s->rows);
     s->recurrent = y ? c->recurrent : c->trial;
     if (!y) memcpy(c->trial, c->recurrent, c->recurs * sizeof *c->trial);
-    il_forward(s, &(il_run){ .loops = c->loops, .post = yhat != NULL });
+    int loops = yhat && c->until.most ? c->until.most : c->loops;
+    il_forward(s, &(il_run){ .loops = loops,
+                             .post = !yhat           ? 0
+                                     : c->until.most ? loops
+                                                     : 1,
+                             .visit = yhat ? settle : NULL,
+                             .context = c });
     if (yhat) *yhat = s->value[s->plan->answer][0];
     return IL_OK;
 }
+
+il_status il_context_until(il_context *c, const il_until *until, il_error *err)
+{
+    IL_GIVEN(err, "context", c);
+    il_until whole;
+    IL_TRY(il_until_check(&whole, c->model, until, err));
+    if (!until || !until->most) whole.most = c->loops;
+    if (whole.most > c->loops)
+        return il_fail(err, IL_ECONFIG,
+                       "the context runs %d loops, so no query can take up to %d: make one "
+                       "of as many loops",
+                       c->loops, whole.most);
+    c->until = whole;
+    return IL_OK;
+}
+
+int il_context_loops(const il_context *c) { return c ? c->took : 0; }
 
 il_status il_context_add(il_context *c, const il_real *x, il_real y, il_error *err)
 {

@@ -33,6 +33,25 @@ il_status il_model_sketch(il_model **model, const il_config *config, il_error *e
 /* Packs the weights for the products. Call after every change of weights; cost O(weights). */
 void il_model_pack(il_model *model);
 
+/* Options for loops, which may be "auto" (IL_LOOPS_AUTO), and for an il_until */
+#define IL_LOOPS_KEYS(options, help)                                                       \
+    { "loops", IL_OPT_INT, offsetof(options, loops), 0, 1, IL_MOST_LOOPS, help, "auto",    \
+      "R|auto" },                                                                          \
+        { "tolerance", IL_OPT_REAL, offsetof(options, until.tolerance), 0, 1e-9, 1,        \
+          "of loops=auto: a query is answered where a loop changes its stream by this "    \
+          "share of its length (0.02)",                                                    \
+          NULL, "X" },                                                                     \
+    {                                                                                      \
+        "most_loops", IL_OPT_INT, offsetof(options, until.most), 0, 1, IL_MOST_LOOPS,      \
+            "of loops=auto: at most (the model's)", NULL, "R"                              \
+    }
+/* Errors: IL_ECONFIG for a tolerance or most_loops beside a number of loops. */
+il_status il_until_check_given(const il_until *until, int loops, il_error *err);
+
+/* What a NULL or a 0 of an il_until stands for. Errors: IL_ECONFIG. */
+il_status il_until_check(il_until *whole, const il_model *model, const il_until *until,
+                         il_error *err);
+
 /* Whether loops first..last can be asked for. Errors: IL_ECONFIG. */
 il_status il_model_check_loops(const il_model *model, int first, int last, il_error *err);
 
@@ -72,6 +91,12 @@ const il_layout *il_model_layout(const il_model *model); /* how its prompts beco
 il_status il_model_check_batch(const il_model *model, const il_batch *batch, il_error *err);
 /* Errors: IL_ECONFIG where no prompt becomes the tokens of a built model (the layout `own`). */
 il_status il_model_check_prompts(const il_model *model, il_error *err);
+
+/* After a loop of an inference: has it changed the carried stream at a row by at most `tolerance` of its
+ * length? Always, where nothing is carried. */
+int il_state_settled(const il_state *s, int row, double tolerance);
+/* In il_run.visit of an inference: only the n prompts of that list, which rises, run on; 0: the run ends. */
+void il_state_keep(il_state *s, const int *prompt, int n);
 
 /* Forward adds the loss to s->loss. Backward, after a forward with the same run, adds the
  * gradient of s->loss_scale * loss over the last `window` loops to s->grad; what the window's
@@ -135,6 +160,23 @@ void il_runner_free(il_runner *runner);
 /* il_model_hash, weight by weight from IL_HASH_START: name, shape and numbers of `size` bytes,
  * be they as stored in a file. */
 uint64_t il_hash_weight(uint64_t hash, const il_param *w, const void *data, size_t size);
+
+/* ---- loops that stop by themselves: until.c -------------------------------------------------- */
+
+/* Answers as they settle, prompt by prompt: those of whole prompts, (prompts, each = N), or of the query of
+ * each, each = 1. */
+typedef struct {
+    il_until until;
+    int outs, each;
+    il_real *yhat; /* (prompts, each, outs) */
+    int *loops;    /* (prompts, each) 0 where there is none yet */
+} il_settling;
+enum { IL_SETTLE_TOGETHER = 4 }; /* il_pass.together of such a pass */
+/* Errors: IL_EFAIL out of memory. _end copies the loops, unless they are not wanted, and frees them. */
+il_status il_settling_begin(il_settling *settling, int prompts, il_error *err);
+void il_settling_end(il_settling *settling, int prompts, int *loops);
+/* For il_pass.visit; the pass reads every loop out, and has `scratch` for IL_SETTLE_TOGETHER ints. */
+void il_settle(const il_settling *settling, const il_shard *q, il_state *s, int loop);
 
 /* ---- checkpoints --------------------------------------------------------------------------- */
 

@@ -181,7 +181,38 @@ void il_forward(il_state *s, const il_run *run)
         if (loop < run->loops - run->post) continue;
         run_ops(s, run, p->end[IL_BODY], p->end[IL_POST]);
         if (run->visit) run->visit(run->context, s, loop + 1);
+        if (!s->rows) break; /* the visitor has kept no prompt */
     }
+}
+
+int il_state_settled(const il_state *s, int row, double tolerance)
+{
+    const il_plan *p = s->plan;
+    if (p->carry == IL_CARRY_NONE) return 1;
+    int C = p->slots[p->carry_out].width;
+    const il_real *z = s->value[p->carry_out] + (size_t)row * (size_t)C,
+                  *before = s->value[p->carry_in] + (size_t)row * (size_t)C;
+    double change = 0, length = 0;
+    for (int c = 0; c < C; c++) {
+        double d = (double)z[c] - (double)before[c];
+        change += d * d;
+        length += (double)z[c] * (double)z[c];
+    }
+    return change <= tolerance * tolerance * length;
+}
+
+void il_state_keep(il_state *s, const int *prompt, int n)
+{
+    const il_plan *p = s->plan;
+    for (int slot = 0; slot < p->n_slots; slot++) {
+        if (p->slots[slot].section != IL_PRE && slot != p->carry_out) continue;
+        size_t size = (size_t)s->tokens * (size_t)p->slots[slot].width;
+        for (int i = 0; i < n; i++)
+            if (prompt[i] != i)
+                memcpy(s->value[slot] + (size_t)i * size,
+                       s->value[slot] + (size_t)prompt[i] * size, size * sizeof(il_real));
+    }
+    il_state_shape(s, n, s->tokens);
 }
 
 static void clear(const il_state *s, int slot)

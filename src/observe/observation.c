@@ -30,13 +30,38 @@ static il_status find_sizes(il_observation *s, il_error *err)
     return IL_OK;
 }
 
+/* *loops: those that prompts of the task take until their last query has settled, a mean that is rounded up */
+static il_status find_loops(const il_observation *s, int *loops, il_error *err)
+{
+    enum { PROMPTS = 64 };
+    int points = il_model_points(s->model), sum = 0;
+    int *took = calloc((size_t)PROMPTS * (size_t)points, sizeof *took);
+    il_batch *batch = NULL;
+    il_draw at = { .seed = s->o->seed, .stream = IL_STREAM_EVAL };
+    il_status status =
+        took ? il_batch_new_drawn(&batch, s->draw.task, s->task_opts, NULL, PROMPTS, points,
+                                  s->draw.dim, s->draw.dims, at, err)
+             : il_fail(err, IL_EFAIL, "out of memory for %d prompts", PROMPTS);
+    size_t outs = status ? 0 : (size_t)batch->outs;
+    il_real *yhat = calloc(outs * PROMPTS * (size_t)points + 1, sizeof *yhat);
+    if (!status && !yhat) status = il_fail(err, IL_EFAIL, "out of memory for answers");
+    if (!status) status = il_model_answer_until(s->model, batch, NULL, yhat, took, err);
+    for (int b = 0; b < PROMPTS && !status; b++) sum += took[(b + 1) * points - 1];
+    *loops = (sum + PROMPTS - 1) / PROMPTS;
+    il_batch_free(batch);
+    free(yhat);
+    free(took);
+    return status;
+}
+
 static il_status set_up(il_observation *s, il_error *err)
 {
     const il_config *c = &s->model->config;
     const il_explain_options *o = s->o;
     int dims = o->dims ? o->dims : c->training.curriculum.dims.end;
-    IL_WITHIN(err, IL_MOST, "prompts queries dims loops", o->prompts, o->queries, o->dims,
-              o->loops);
+    int loops = o->loops;
+    IL_WITHIN(err, IL_MOST, "prompts queries dims", o->prompts, o->queries, o->dims);
+    if (loops != IL_LOOPS_AUTO) IL_WITHIN(err, IL_MOST, "loops", loops);
     s->probe = o->reading == IL_READING_PROBE;
     IL_TRY(il_task_parse(&s->draw.task, s->task_opts, o->task, c, err));
     s->draw.task_opts = s->task_opts;
@@ -53,7 +78,8 @@ static il_status set_up(il_observation *s, il_error *err)
     s->draw.seed = o->seed;
     s->draw.step = 1;
     s->draw.unpaired = 1;
-    IL_TRY(il_observe_layers_new(&s->layers, s->model, o->loops, err));
+    if (loops == IL_LOOPS_AUTO) IL_TRY(find_loops(s, &loops, err));
+    IL_TRY(il_observe_layers_new(&s->layers, s->model, loops, err));
     if (o->reading == IL_READING_AUTO && !s->layers->loops && c->model.family == IL_GPT2)
         s->probe = 1;
     return IL_OK;

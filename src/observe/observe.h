@@ -184,7 +184,9 @@ typedef struct {
 #field, IL_OPT_##type, offsetof(options, ask.field), init, min, max, help,         \
             __VA_ARGS__                                                                    \
     }
-#define IL_ASK_KEYS                                                                        \
+#define IL_ASK_KEYS IL_ASK_KEYS_OF(NULL, "R")
+/* word: "auto" where loops may stop by themselves: then as many are looked at as prompts of the task take */
+#define IL_ASK_KEYS_OF(word, value)                                                        \
     IL_ASK(STRING, task, 0, 0, 0, "another task than the model's own", NULL, "TASK"),      \
         IL_ASK(STRING, data, 0, 0, 0, "kinds of inputs: isotropic,kappa=30", NULL,         \
                "SHIFT,..."),                                                               \
@@ -194,7 +196,7 @@ typedef struct {
                NULL),                                                                      \
         IL_ASK(INT, dims, 0, 1, 65536, "dimensions that are alive (the model's)", NULL,    \
                "D"),                                                                       \
-        IL_ASK(INT, loops, 0, 1, 10000, "loops of a looped model (its own)", NULL, "R"),   \
+        IL_ASK(INT, loops, 0, 1, 10000, "loops of a looped model (its own)", word, value), \
         IL_ASK(SEED, seed, 1, 0, 0, "which prompts", NULL)
 #define IL_ASK_QUERIES                                                                     \
     IL_ASK(INT, queries, 0, 1, 1e6, "queries of each prompt (3 for every dimension)", NULL)

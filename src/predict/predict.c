@@ -20,13 +20,13 @@
 typedef struct {
     const char *target;
     int loops, prompts;
+    il_until until;
     uint64_t seed;
 } options;
 static const il_opt opts[] = {
     { "target", IL_OPT_STRING, offsetof(options, target), .help = "the column to predict",
       .value = "COLUMN" },
-    { "loops", IL_OPT_INT, offsetof(options, loops), 0, 1, 1e6, "loops (the model's)", NULL,
-      "R" },
+    IL_LOOPS_KEYS(options, "loops (the model's)"),
     { "prompts", IL_OPT_INT, offsetof(options, prompts), 32, 1, 1e6,
       "prompts averaged when the examples do not fit one", NULL, "P" },
     { "seed", IL_OPT_SEED, offsetof(options, seed),
@@ -51,11 +51,13 @@ typedef struct {
     int *deck,
         dealt;  /* (M) the examples in shuffled order, and how many of them were dealt */
     int rounds; /* shuffles */
-    prompt *prompt;  /* (prompts) */
-    double y_scale;  /* sd of the task's targets */
-    int asked;       /* of every prompt: the Q queries, then its own examples */
-    double *answers; /* (prompts,asked) */
-    double *mean;    /* (Q) of the prompts' answers to the queries */
+    prompt *prompt;        /* (prompts) */
+    double y_scale;        /* sd of the task's targets */
+    int asked;             /* of every prompt: the Q queries, then its own examples */
+    double *answers;       /* (prompts,asked) */
+    double *mean;          /* (Q) of the prompts' answers to the queries */
+    const il_until *until; /* loops stop by themselves; or NULL */
+    double *took;          /* then (Q) how many, a mean over the prompts */
 } table_run;
 
 /* ---- which examples go into a prompt ------------------------------------------------------- */
@@ -140,6 +142,7 @@ static double answer(const table_run *r, const prompt *p, il_real yhat)
 typedef struct {
     il_batch *examples;
     il_real *xq, *yhat; /* (prompts,asked,D); (prompts,asked) */
+    int *took;          /* likewise, loops that stop by themselves */
 } asking;
 
 static il_status ask_group(table_run *r, const asking *a, int from, il_error *err)
@@ -157,11 +160,16 @@ static il_status ask_group(table_run *r, const asking *a, int from, il_error *er
         for (size_t k = 0; k < asked; k++)
             set_point(f, p, a->xq + (b * asked + k) * D, row_at(f, p, (int)k));
     }
-    IL_TRY(
-        il_model_ask(r->model, &given, a->xq, r->asked, r->loops, r->loops, a->yhat, err));
-    for (size_t i = 0; i < (size_t)given.prompts * asked; i++)
+    IL_TRY(r->until ? il_model_ask_until(r->model, &given, a->xq, r->asked, r->until,
+                                         a->yhat, a->took, err)
+                    : il_model_ask(r->model, &given, a->xq, r->asked, r->loops, r->loops,
+                                   a->yhat, err));
+    for (size_t i = 0; i < (size_t)given.prompts * asked; i++) {
         r->answers[(size_t)from * asked + i] =
             answer(r, r->prompt + from + i / asked, a->yhat[i]);
+        if (r->until && i % asked < (size_t)f->Q)
+            r->took[i % asked] += (double)a->took[i] / r->prompts;
+    }
     return IL_OK;
 }
 
@@ -172,15 +180,18 @@ static il_status ask_groups(table_run *r, il_error *err)
         D = il_model_config(r->model)->model.n_dims;
     size_t asked = (size_t)together * (size_t)r->asked;
     asking a = { .xq = calloc(il_product(asked, (size_t)D), sizeof *a.xq),
-                 .yhat = calloc(asked, sizeof *a.yhat) };
+                 .yhat = calloc(asked, sizeof *a.yhat),
+                 .took = calloc(asked, sizeof *a.took) };
     il_status status =
-        a.xq && a.yhat ? il_batch_new(&a.examples, together, r->per_prompt, D, err)
-                       : il_fail(err, IL_EFAIL, "out of memory for %d queries", r->asked);
+        a.xq && a.yhat && a.took
+            ? il_batch_new(&a.examples, together, r->per_prompt, D, err)
+            : il_fail(err, IL_EFAIL, "out of memory for %d queries", r->asked);
     for (int p = 0; p < r->prompts && !status; p += together)
         status = ask_group(r, &a, p, err);
     il_batch_free(a.examples);
     free(a.xq);
     free(a.yhat);
+    free(a.took);
     return status;
 }
 
@@ -191,7 +202,8 @@ static il_status ask_all(table_run *r, il_error *err)
     r->asked = Q + r->per_prompt;
     r->answers = calloc((size_t)r->prompts * (size_t)r->asked, sizeof *r->answers);
     r->mean = calloc((size_t)Q, sizeof *r->mean);
-    if (!r->answers || !r->mean)
+    r->took = calloc((size_t)Q, sizeof *r->took);
+    if (!r->answers || !r->mean || !r->took)
         return il_fail(err, IL_EFAIL, "out of memory for %d queries", Q);
     IL_TRY(ask_groups(r, err));
     for (int q = 0; q < Q; q++) {
@@ -216,6 +228,7 @@ static void free_run(table_run *r)
     free(r->prompt);
     free(r->answers);
     free(r->mean);
+    free(r->took);
 }
 
 /* ---- what is handed back ------------------------------------------------------------------------- */
@@ -250,13 +263,17 @@ static void note_shown(const table_run *r, FILE *notes)
                 error);
 }
 
-static il_status fill_answers(il_table *t, const il_frame *f, const double *answers,
-                              il_error *err)
+static il_status fill_answers(il_table *t, const table_run *r, il_error *err)
 {
+    const il_frame *f = r->frame;
     const char *columns = f->has_target ? "row prediction target" : "row prediction";
     IL_TRY(il_table_add_cols(t, columns, err));
     for (int q = 0; q < f->Q; q++)
-        IL_TRY(il_table_add(t, NULL, (double[]){ q + 1, answers[q], f->y[f->M + q] }, err));
+        IL_TRY(il_table_add(t, NULL, (double[]){ q + 1, r->mean[q], f->y[f->M + q] }, err));
+    if (!r->until) return IL_OK;
+    int col = il_table_cols(t);
+    IL_TRY(il_table_add_cols(t, "loops", err));
+    for (int q = 0; q < f->Q; q++) il_table_set(t, q, col, r->took[q]);
     return IL_OK;
 }
 
@@ -274,7 +291,7 @@ static il_status predict(table_run *r, il_table *table, il_prediction *s, FILE *
     s->features = f->P;
     s->prompts = r->prompts;
     s->per_prompt = r->per_prompt;
-    return fill_answers(table, f, r->mean, err);
+    return fill_answers(table, r, err);
 }
 
 static il_status set_up(table_run *r, const options *o, il_error *err)
@@ -298,7 +315,11 @@ static il_status set_up(table_run *r, const options *o, il_error *err)
         return il_fail(
             err, IL_ECONFIG,
             "the model was trained on prompts of one point and takes no examples");
-    r->loops = o->loops ? o->loops : il_model_loops(r->model);
+    IL_TRY(il_until_check_given(&o->until, o->loops, err));
+    r->until = o->loops == IL_LOOPS_AUTO ? &o->until : NULL;
+    r->loops = o->loops > 0                ? o->loops
+               : r->until && o->until.most ? o->until.most
+                                           : il_model_loops(r->model);
     r->seed = o->seed;
     r->per_prompt = il_min(r->frame->M, room);
     r->prompts = r->frame->M <= room ? 1 : o->prompts;

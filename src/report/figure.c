@@ -154,6 +154,13 @@ static void write_axes(FILE *f, const il_figure *figure, const il_table *table)
     }
 }
 
+/* Shares of prompts by where they stopped are a histogram. */
+static int is_histogram(const il_table *table, int col)
+{
+    const char *name = il_table_col(table, col), *tail = strrchr(name, '_');
+    return !strcmp(tail ? tail + 1 : name, "stopped");
+}
+
 /* Bands lie under lines, so they come first. */
 static void write_lines(FILE *f, const il_table *table, const char *data)
 {
@@ -179,8 +186,8 @@ static void write_lines(FILE *f, const il_table *table, const char *data)
             }
             fprintf(
                 f, " using 1:%d with %s linewidth %d dashtype %d linecolor rgb '%s' title ",
-                c + 1, style, line == 1 ? 3 : 2, line == 1 ? 1 : 1 + (line - 1) % 4,
-                colour);
+                c + 1, is_histogram(table, c) ? "histeps" : style, line == 1 ? 3 : 2,
+                line == 1 ? 1 : 1 + (line - 1) % 4, colour);
             quoted(f, il_table_col(table, c));
         }
     }

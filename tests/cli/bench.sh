@@ -25,6 +25,7 @@ check json_has_the_rows_asked_for sh -c '[ "$(grep -c "\"name\":" "$0")" = 2 ] &
     grep -q "\"name\": \"small_step\", \"seconds\": [0-9]" "$0" && grep -q gemm_nn_64 "$0"' "$folder/json"
 check progress_on_stderr grep -q '^measuring small_step$' "$folder/err"
 check other_way_is_its_own_peer sh -c "$bench --only context_ask --no-peer | grep -q 'whole prompt'"
+check loops_that_stop_beside_all_of_them sh -c "$bench --only looped_until --no-peer | grep -q 'all loops'"
 check state_of_a_mesa_layer sh -c "$bench --only mesa_forward_16 --no-peer |
     awk '\$1 == \"name\" { named = \$5 == \"memory_bytes\" } \$5 == 8192 { right = 1 } END { exit !(named && right) }'"
 check text_names_the_peak sh -c "$bench --only gemm_nn_64 --no-peer | grep -q '^peak of the '"

@@ -46,6 +46,7 @@ check 'better than the frequencies of bytes' bash -c '"$0" eval run --prompts 20
 json 'which it has learnt some of' eval.json '0 < o["rows"][4][1] < 2'
 expect 3 'bytes is a token-id task' il eval run --against ols
 expect 3 'bytes is a token-id task' il eval run --by loops
+expect 3 'loops that do not stop by themselves' il eval run --loops auto
 expect 3 'which no shift changes' il eval run --shift scaled_x=2
 expect 3 'the task has 128 token ids and the model 256' il eval run --task 'recall pairs=2' --points 12 --prompts 4
 

@@ -12,6 +12,9 @@ json '--json is one object' .stdout 'o["found"] == "none" and len(o["layers"]["r
 expect 0 '' il explain run --prompts 8 --loops 3 --data isotropic,kappa=30 --examples 4,6 --reading probe
 check 'a third loop' grep -q '^loop 3' .stdout
 check 'which it was not trained on' grep -q '^note: .*at most 2 loops, and here there are 3:' .stderr
+expect 0 '' il explain run --prompts 8 --loops auto --json
+json 'loops that stop by themselves are at most the own' .stdout '1 <= len(o["layers"]["rows"]) <= 2'
+expect 2 "loops = 'some' is neither a whole number nor auto" il explain run --loops some
 expect 0 '' il inspect lens run --prompts 4 --examples 7
 check 'nor on an eighth point' grep -q '^note: .*at most 7 points, and here there are 8:' .stderr
 check 'explaining leaves the file as it was' bash -c '"$0" show run >a && "$0" explain run --prompts 4 >b && "$0" show run | cmp - a' "$INNERLOOP"

@@ -19,6 +19,8 @@ expect 0 '' predict good.csv good.csv y --score
 check 'four predictors' bash -c '[ "$(awk "{print \$1}" .stdout | tr "\n" " ")" = "predictor model ridge ols mean " ]'
 expect 0 '' predict good.csv good.csv y --json
 json '--json is one object' .stdout '"answers" in json.dumps(o)'
+expect 0 '' predict good.csv good.csv y --loops auto --tolerance .5
+check 'and the loops that each took' bash -c '[ "$(grep -cE "^[0-9]+,-?[0-9.e-]+,[0-9]+,[12]$" .stdout)" = 9 ] && grep -q "^row,prediction,target,loops$" .stdout'
 expect 0 '' bash -c '"$0" predict run --examples <(cat good.csv) --queries good.csv --target y' "$INNERLOOP"
 
 printf 'a,b,kind,y\n1,2,k0,3\n1,2\n' >ragged.csv

@@ -254,6 +254,15 @@ il show whole --json >show.json
 json 'show --json is one object' show.json 'o["kind"] == "model" and o["step"] == 20'
 expect 0 '' il eval whole --prompts 64 --by loops --loops 5 --csv
 check 'loops 1 to 5' test "$(wc -l <.stdout)" = 6
+expect 0 '' il eval whole --prompts 64 --by loops --loops auto --tolerance .3 --most-loops 9 --json --figure stops
+json 'every prompt stops once' .stdout 'abs(sum(r[o["columns"].index("stopped")] for r in o["rows"]) - 1) < 1e-9'
+check 'a histogram' grep -q histeps stops.gp
+expect 0 '' il eval whole --prompts 64 --loops auto --tolerance .3 --json
+json 'a column of loops' .stdout 'all(1 <= r[o["columns"].index("loops")] <= 9 for r in o["rows"])'
+expect 0 '' il eval whole --prompts 64 --by mean --loops auto --against ols --json
+json 'before those of algorithms' .stdout 'o["columns"][-3:] == ["loops", "all_loops", "ols"]'
+expect 3 'set loops to auto' il eval whole --loops 3 --tolerance .1
+expect 2 'out of its range' il eval whole --loops auto --tolerance 2
 expect 0 '' il eval whole --prompts 64 --figure fig.svg
 check 'the figure has data and script' test -s fig.csv -a -s fig.gp
 

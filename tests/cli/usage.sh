@@ -39,7 +39,7 @@ expect 2 '--out needs a value' il train tiny.yaml --out
 expect 2 'build: -o needs a value' il build gd -o
 expect 2 "unknown option '-ox'" il build gd -ox
 expect 2 'eval: --prompts = 0 is out of its range 1 to 100000000' il eval m --prompts 0
-expect 2 "eval: --loops = 'x' is not a whole number" il eval m --loops=x
+expect 2 "eval: --loops = 'x' is neither a whole number nor auto" il eval m --loops=x
 expect 2 "eval: --seed = '-1' is not a whole number" il eval m --seed -1
 expect 2 "eval: --seed = '18446744073709551615' is not a whole number" il eval m --seed 18446744073709551615
 expect 5 "no model 'm': neither a file nor a name" il eval m --seed 18446744073709551614

@@ -28,6 +28,36 @@ def test_shapes(linear):
     np.testing.assert_array_equal(model(x, y, xq)[2], model(x[2], y[2], xq[2]))
 
 
+def test_loops_stop_by_themselves(linear):
+    x, y, xq, yq = linear
+    model = innerloop.build("newton", dims=5, loops=30, dtype="float64")
+    answers, loops = model(x, y, xq, loops="auto", return_loops=True)
+    assert loops.shape == answers.shape and loops.max() < model.loops
+    every = model(x, y, xq, loops="all")
+    for at in np.ndindex(answers.shape):
+        assert answers[at] == every[(loops[at] - 1, *at)]
+    np.testing.assert_array_equal(model(x[2], y[2], xq[2], loops="auto"), answers[2])
+    assert model(x, y, loops="auto").shape == y.shape
+    with pytest.raises(innerloop.ConfigError, match="return_loops"):
+        model(x, y, return_loops=True)
+    with pytest.raises(innerloop.ConfigError, match="neither a number"):
+        model(x, y, loops="some")
+
+
+def test_queries_of_a_context_stop_by_themselves():
+    model = innerloop.load("quick")
+    rng = np.random.default_rng(1)
+    x, y, query = rng.standard_normal((6, 5)), rng.standard_normal(6), rng.standard_normal(5)
+    context = model.context(loops="auto")
+    assert context.loops == 0
+    for a, b in zip(x, y):
+        context.add(a, b)
+    answers, loops = model(x, y, query[None], loops="auto", return_loops=True)
+    assert context.ask(query) == answers[0] and context.loops == loops[0]
+    with pytest.raises(innerloop.ConfigError, match="neither"):
+        model.context(loops="some")
+
+
 def test_fewer_dimensions_are_padded(linear):
     x, y, xq, _ = linear
     model = innerloop.build("newton", dims=5)
