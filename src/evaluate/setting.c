@@ -62,18 +62,18 @@ static int given(int value, int otherwise) { return value ? value : otherwise; }
 /* The loops to read, which cost memory by the table. */
 static il_status find_loops(il_eval_setting *s, const il_eval_options *o, il_error *err)
 {
-    if (!s->model || s->model->plan.carry == IL_CARRY_NONE) {
-        s->loops = s->loops_to = 1;
-        return IL_OK;
-    }
-    int own = s->model->plan.loops;
     IL_TRY(il_until_check_given(&o->until, o->loops, err));
-    if (o->loops == IL_LOOPS_AUTO) {
+    if (s->model && o->loops == IL_LOOPS_AUTO) {
         IL_TRY(il_until_check(&s->until, s->model, &o->until, err));
         s->stops = 1;
         s->loops = s->loops_to = s->until.most;
         return IL_OK;
     }
+    if (!s->model || s->model->plan.carry == IL_CARRY_NONE) {
+        s->loops = s->loops_to = 1;
+        return IL_OK;
+    }
+    int own = s->model->plan.loops;
     if (o->loops > IL_MOST_LOOPS)
         return il_fail(err, IL_ECONFIG, "loops = %d is more than %d", o->loops,
                        IL_MOST_LOOPS);

@@ -68,15 +68,6 @@ int il_model_beyond(const il_model *m, int points, int dims, int loops, char *no
     return beyond;
 }
 
-il_status il_model_check_loops(const il_model *m, int first, int last, il_error *err)
-{
-    if (first < 1 || last < first || last > IL_MOST)
-        return il_fail(err, IL_ECONFIG, "there are no loops from %d to %d", first, last);
-    if (last > 1 && m->plan.carry == IL_CARRY_NONE)
-        return il_fail(err, IL_ECONFIG, "the model has no loop, so it cannot run %d", last);
-    return IL_OK;
-}
-
 il_status il_model_check_prompts(const il_model *m, il_error *err)
 {
     if (il_model_layout(m)->fill) return IL_OK;

@@ -112,6 +112,16 @@ const char *il_model_dtype(const il_model *m)
 const char *il_model_program(const il_model *m) { return m ? m->program : NULL; }
 int64_t il_model_step(const il_model *m) { return m ? m->step : 0; }
 int il_model_loops(const il_model *m) { return m ? m->plan.loops : 0; }
+
+il_status il_model_check_loops(const il_model *m, int first, int last, il_error *err)
+{
+    if (first < 1 || last < first || last > IL_MOST)
+        return il_fail(err, IL_ECONFIG, "there are no loops from %d to %d", first, last);
+    if (last > 1 && m->plan.carry == IL_CARRY_NONE)
+        return il_fail(err, IL_ECONFIG, "the model has no loop, so it cannot run %d", last);
+    return IL_OK;
+}
+
 int il_model_classes(const il_model *m)
 {
     const il_task *task = m ? il_task_find(m->config.training.task_name) : NULL;
