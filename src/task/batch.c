@@ -293,6 +293,7 @@ il_status il_batch_draw_from(il_batch *batch, const il_task *task, const void *o
     if (dims < 1 || dims > batch->dim)
         return il_fail(err, IL_ECONFIG, "dims = %d is not between 1 and the batch's %d",
                        dims, batch->dim);
+    if (task->whole && task->whole(opts)) dims = batch->dim;
     int outs = il_task_outs(task, opts, batch->dim);
     if (outs != batch->outs)
         return il_fail(err, IL_ECONFIG,

@@ -45,6 +45,8 @@ struct il_task {
     void (*draw)(const void *opts, il_rng *rng, il_prompt *p);
     /* The option with the variances of the inputs; NULL: there is none, they are 1 */
     const char *(*variances)(const void *opts);
+    /* Whether all inputs are alive, whatever dims says; NULL: they are not */
+    int (*whole)(const void *opts);
     /* Whether the queries' targets are without noise; NULL: as the examples have it */
     int (*clean)(const void *opts);
     /* Or a task of sequences: draws its dynamics from `rng`, and all of its observations. Then x_n =

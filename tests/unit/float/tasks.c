@@ -118,11 +118,22 @@ static void threads_do_not_matter(void **state)
 static void bits_are_the_same_everywhere(void **state)
 {
     (void)state;
-    il_batch *batch = drawn("linear_regression", "", 64, N, 15, here);
-    uint64_t hash = il_hash(IL_HASH_START, batch->x, 64 * N * D * sizeof *batch->x);
-    hash = il_hash(hash, batch->y, 64 * N * sizeof *batch->y);
-    CHECK(hash == 9010274327200873849ull, "the hash is now %llu", (unsigned long long)hash);
-    il_batch_free(batch);
+    static const struct {
+        const char *name;
+        uint64_t hash;
+    } cases[] = {
+        { "linear_regression", 9010274327200873849ull },
+        { "decision_tree", 13142581718996587625ull },
+        { "relu_2nn", 12936284684384158083ull },
+    };
+    for (int i = 0; i < IL_COUNT(cases); i++) {
+        il_batch *batch = drawn(cases[i].name, "", 64, N, 15, here);
+        uint64_t hash = il_hash(IL_HASH_START, batch->x, 64 * N * D * sizeof *batch->x);
+        hash = il_hash(hash, batch->y, 64 * N * sizeof *batch->y);
+        CHECK(hash == cases[i].hash, "%s: the hash is now %llu", cases[i].name,
+              (unsigned long long)hash);
+        il_batch_free(batch);
+    }
 }
 
 /* The mean of y^2 over prompts, and its standard error */
@@ -161,6 +172,11 @@ static void answers_have_the_stated_power(void **state)
         { "sparse_linear_regression", "sparsity=4 scale=2 support=alive", 3, 12, 12 },
         { "quadratic_regression", "", 20, 20, 20 },
         { "quadratic_regression", "scale=3", 4, 36, 36 },
+        { "decision_tree", "", 20, 1, 1 },
+        { "decision_tree", "depth=1 scale=2 inputs=alive", 3, 4, 4 },
+        { "relu_2nn", "", 20, 20, 20 },
+        { "relu_2nn", "hidden=10", 5, 5, 5 },
+        { "relu_2nn", "hidden=20 active=5 scale=2", 20, 20, 20 },
         { "mixture", "", 20, 11.5, 11.5 },
         { "mixture", "tasks=linear_regression*3,sparse_linear_regression", 20, 15.75,
           15.75 },
