@@ -26,12 +26,15 @@ static const il_opt opts[] = {
 };
 
 /* What the spectrum needs, and |y|^2 */
-static size_t work(int N, int D) { return il_spectral_work(N, D) + 1; }
+static size_t work(const void *opt, int N, int D)
+{
+    return il_spectral_work(opt, N, D) + 1;
+}
 
 static void learn(const void *opt, il_learner *l, const double *x, double y)
 {
     il_spectral_learn(opt, l, x, y);
-    l->work[il_spectral_work(0, l->D)] += y * y;
+    l->work[il_spectral_work(NULL, 0, l->D)] += y * y;
 }
 
 static void answer(const void *opt, il_learner *l, const double *q, int steps, double *yhat,
@@ -41,7 +44,7 @@ static void answer(const void *opt, il_learner *l, const double *q, int steps, d
     const options *o = opt;
     il_spectral s = il_spectral_of(l, q, what != NULL);
     int rank = 0;
-    double left = l->work[il_spectral_work(0, l->D)]; /* |y - X w_ols|^2 */
+    double left = l->work[il_spectral_work(NULL, 0, l->D)]; /* |y - X w_ols|^2 */
     for (int i = 0; i < s.D; i++) {
         if (s.lambda[i] == 0) continue;
         left -= s.b[i] * s.b[i] / s.lambda[i];

@@ -215,7 +215,7 @@ il_status il_algo_predict(const il_algo *algo, const il_batch *batch, int first,
                  .yhat = yhat,
                  .what = what };
     c.taken = algo->kind->iterates ? last : 0;
-    c.work = algo->kind->work ? algo->kind->work(batch->points, c.D) : 0;
+    c.work = algo->kind->work ? algo->kind->work(algo->opts, batch->points, c.D) : 0;
     il_arena arena = { 0 };
     layout(&c, &arena);
     IL_TRY(il_arena_fill(&arena, err));

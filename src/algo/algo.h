@@ -25,7 +25,7 @@ typedef struct {
     int iterates;   /* answers step by step; its options struct begins with `int steps` */
     int weightless; /* answers without weights */
 
-    size_t (*work)(int N, int D);                   /* doubles of work; NULL: none */
+    size_t (*work)(const void *opts, int N, int D); /* doubles of work; NULL: none */
     void (*start)(const void *opts, il_learner *l); /* before the first point; or NULL */
     /* Takes in (x, y), which is point l->n; or NULL */
     void (*learn)(const void *opts, il_learner *l, const double *x, double y);

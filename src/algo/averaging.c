@@ -6,9 +6,9 @@
 #include "algo/algo.h"
 #include "la/dense.h"
 
-static size_t work(int N, int D)
+static size_t work(const void *opt, int N, int D)
 {
-    (void)N;
+    (void)opt, (void)N;
     return (size_t)D; /* sum of y x */
 }
 

@@ -18,9 +18,9 @@ static const il_opt opts[] = {
 static const double settled = 1e-30;
 
 /* A (D,D), b (D); r, p, Ap, w (D) scratch */
-static size_t work(int N, int D)
+static size_t work(const void *opt, int N, int D)
 {
-    (void)N;
+    (void)opt, (void)N;
     return (size_t)D * (size_t)D + 5 * (size_t)D;
 }
 

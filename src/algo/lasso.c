@@ -35,9 +35,9 @@ enum { MOST_SWEEPS = 1000 };
 static const double settled = 1e-9;
 
 /* A (D,D), b (D); w, b - A w (D), R (D,D), t (D) scratch */
-static size_t work(int N, int D)
+static size_t work(const void *opt, int N, int D)
 {
-    (void)N;
+    (void)opt, (void)N;
     return 2 * (size_t)D * (size_t)D + 4 * (size_t)D;
 }
 

@@ -40,9 +40,9 @@ static const il_opt opts[] = {
 };
 
 /* R^2; w, g, u (D), H (D,D) and what its eigenvalues need (2 D) scratch */
-static size_t work(int N, int D)
+static size_t work(const void *opt, int N, int D)
 {
-    (void)N;
+    (void)opt, (void)N;
     return 1 + 5 * (size_t)D + (size_t)D * (size_t)D;
 }
 

@@ -27,9 +27,9 @@ static const il_opt opts[] = {
     { 0 },
 };
 
-static size_t work(int N, int D) /* w (D) */
+static size_t work(const void *opt, int N, int D) /* w (D) */
 {
-    (void)N;
+    (void)opt, (void)N;
     return (size_t)D;
 }
 

@@ -19,9 +19,9 @@ typedef struct {
     double *Q, *R;            /* (D,D) */
 } parts;
 
-static size_t work(int N, int D)
+static size_t work(const void *opt, int N, int D)
 {
-    (void)N;
+    (void)opt, (void)N;
     return 4 * (size_t)D + 2 * (size_t)D * (size_t)D;
 }
 

@@ -25,9 +25,9 @@ static const il_opt opts[] = {
 };
 
 /* w (D), t (D), z (D), R (D,D) */
-static size_t work(int N, int D)
+static size_t work(const void *opt, int N, int D)
 {
-    (void)N;
+    (void)opt, (void)N;
     return 3 * (size_t)D + (size_t)D * (size_t)D;
 }
 

@@ -22,9 +22,9 @@ static const il_opt opts[] = {
 };
 
 /* w (D), Px (D), P (D,D) */
-static size_t work(int N, int D)
+static size_t work(const void *opt, int N, int D)
 {
-    (void)N;
+    (void)opt, (void)N;
     return 2 * (size_t)D + (size_t)D * (size_t)D;
 }
 

@@ -10,9 +10,9 @@ static const double rounding = 1e-14;
 
 /* A (D,D), b (D); then scratch: a copy of A, right-hand sides G (D,D+2), lambda, b, q, w (D) and
  * the solver's 3 D + 2 */
-size_t il_spectral_work(int N, int D)
+size_t il_spectral_work(const void *opt, int N, int D)
 {
-    (void)N;
+    (void)opt, (void)N;
     return 3 * (size_t)D * (size_t)D + 10 * (size_t)D + 2;
 }
 

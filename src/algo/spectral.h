@@ -19,7 +19,7 @@ typedef struct {
 } il_spectral;
 
 /* A row's work and learn: A and b grow by x x^T and x y */
-size_t il_spectral_work(int N, int D);
+size_t il_spectral_work(const void *opt, int N, int D);
 void il_spectral_learn(const void *opts, il_learner *l, const double *x, double y);
 
 /* The coordinates for a query; cost O(D^2) a right-hand side on top of 4/3 D^3. */

@@ -53,7 +53,7 @@ static inline double *last_weights(const char *text, const il_batch *batch, int 
     il_opt_init(kind->opts, opts);
     CHECK_OK(il_opt_parse(kind->opts, opts, text + name, kind->name, &err));
     int N = batch->points, dim = batch->dim;
-    size_t room = kind->work ? kind->work(N, dim) : 0;
+    size_t room = kind->work ? kind->work(opts, N, dim) : 0;
     double *work = calloc(room + 1, sizeof *work),
            *yhat = malloc(sizeof *yhat * (size_t)(steps + 1)),
            *all = malloc(sizeof *all * (size_t)((steps + 1) * dim)),
