@@ -162,7 +162,7 @@ test-python:
 # Minutes to hours: parity with PyTorch, long fuzzing, what training reaches.
 check-slow: check
 	@$(SETUP) slow
-	@$(JOBS_MAKE) $(BUILD)/float/parity/parity $(BUILD)/float/parity/plan $(BUILD)/double/parity/plan fuzz FUZZ_SECONDS=120
+	@$(JOBS_MAKE) $(BUILD)/float/parity/parity $(BUILD)/float/parity/answers $(BUILD)/float/parity/plan $(BUILD)/double/parity/plan fuzz FUZZ_SECONDS=120
 	@$(JOBS_MAKE) all ARCH=aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar BUILD=$(BUILD)/aarch64
 	@INNERLOOP=$(BUILD)/innerloop INNERLOOP_AARCH64=$(BUILD)/aarch64/innerloop \
 	    PARITY=$(BUILD)/float/parity/parity PLANS=$(BUILD)/%/parity/plan tests/run.sh $(BUILD)/logs \

@@ -238,6 +238,8 @@ def build(name, compiled=False):
         return None
     if name == "algos_eval":
         return peer_algos.evaluation()
+    if name == "trees_eval":
+        return peer_algos.trees()
     if name.startswith("gemm_"):
         _, form, C = name.split("_")
         return products(form, int(C), {"256": 41, "64": 11}[C])
@@ -292,6 +294,8 @@ def fastest(name):
 def label(name, compiled):
     if name == "algos_eval":
         return f"numpy {numpy.__version__} ({blas_name()}), {peer_algos.LABEL}"
+    if name == "trees_eval":
+        return f"scikit-learn and XGBoost, {peer_algos.LABEL}"
     return f"PyTorch {torch.__version__} ({torch_blas()}{', compiled' if compiled else ''})"
 
 
@@ -302,7 +306,7 @@ def serve(lines):
         if word == "row":
             run = None  # gives back the last row's memory first
             run, compiled = fastest(name)
-            scale = peer_algos.SCALE if name == "algos_eval" else 1.0
+            scale = peer_algos.SCALE if name in ("algos_eval", "trees_eval") else 1.0
             print(f"ready {label(name, compiled)}" if run else f"none {name}", flush=True)
         elif word == "run" and run:
             print(f"seconds {scale * seconds_of(run):.9g}", flush=True)

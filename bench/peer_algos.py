@@ -200,3 +200,27 @@ def evaluation():
             answers(X[prompt], y[prompt])
 
     return run
+
+
+def trees():
+    """The same of the row trees_eval by scikit-learn and XGBoost, a fit for every prefix; None without them"""
+    try:
+        import xgboost
+        from sklearn.neighbors import KNeighborsRegressor
+        from sklearn.tree import DecisionTreeRegressor
+    except ImportError:
+        return None
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(MEASURED, POINTS, DIM))
+    y = (X @ rng.normal(size=(MEASURED, DIM, 1)))[:, :, 0]
+
+    def run():
+        for prompt in range(MEASURED):
+            for n in range(1, POINTS):
+                KNeighborsRegressor(min(n, 3), weights="distance").fit(X[prompt, :n], y[prompt, :n]).predict(X[prompt, n:n + 1])
+                for depth, seen in ((2, X[prompt]), (4, np.sign(X[prompt]))):
+                    DecisionTreeRegressor(max_depth=depth).fit(seen[:n], y[prompt, :n]).predict(seen[n:n + 1])
+                    model = xgboost.XGBRegressor(n_estimators=50, max_depth=4, learning_rate=0.1)
+                    model.fit(seen[:n], y[prompt, :n]).predict(seen[n:n + 1])
+
+    return run

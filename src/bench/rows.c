@@ -169,12 +169,22 @@ static il_status run_ask(const il_bench_row *row, il_bench_work *w, il_error *er
 
 /* ---- algorithms ------------------------------------------------------------------------------- */
 
+static const char *const classical[] = {
+    "zero",   "averaging", "knn",       "ols", "ridge",    "adaptive_ridge",
+    "rls",    "ogd",       "lasso",     "gd",  "momentum", "cg",
+    "newton", "gdpp",      "chebyshev", "p2",  "logistic", NULL,
+};
+static const char *const trees[] = {
+    "tree",          "tree depth=4 inputs=sign",  "knn weights=distance",
+    "boosted_trees", "boosted_trees inputs=sign", NULL,
+};
+static const char *const networks[] = { "mlp", NULL };
+
 static il_status open_algos(const il_bench_row *row, il_bench_work *w, il_error *err)
 {
-    (void)row;
     int steps = 0, points = 41, dims = 20;
-    for (int i = 0; il_algo_at(i) && i < IL_BENCH_ALGOS; i++) {
-        IL_TRY(il_algo_new(&w->algos[i], il_algo_at(i)->name, err));
+    for (int i = 0; row->algos[i]; i++) {
+        IL_TRY(il_algo_new(&w->algos[i], row->algos[i], err));
         steps = il_max(steps, il_algo_steps(w->algos[i]));
     }
     IL_TRY(draw(w, ALGO_PROMPTS, points, dims, err));
@@ -204,7 +214,9 @@ const il_bench_row il_bench_rows[] = {
     { "small_step", &small, open_step, run_step },
     { "context_ask", &looped, open_ask, run_ask, .one_thread = 1, .other = run_answers,
       .other_name = "il_model_answer, whole prompt" },
-    { "algos_eval", NULL, open_algos, run_algos },
+    { "algos_eval", NULL, open_algos, run_algos, .algos = classical },
+    { "trees_eval", NULL, open_algos, run_algos, .algos = trees },
+    { "networks_eval", NULL, open_algos, run_algos, .algos = networks },
     { "gemm_nn_256", &looped, il_bench_open_products, il_bench_run_nn, .one_thread = 1 },
     { "gemm_nt_256", &looped, il_bench_open_products, il_bench_run_nt, .one_thread = 1 },
     { "gemm_tn_256", &looped, il_bench_open_products, il_bench_run_tn, .one_thread = 1 },
