@@ -12,7 +12,7 @@ import xgboost
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.tree import DecisionTreeRegressor
 
-PROMPTS, POINTS, DIMS, SEEDS = 200, 41, 8, 40
+PROMPTS, POINTS, DIMS, SEEDS = 200, 41, 8, 1000
 PREFIXES = [1, 2, 3, 5, 8, 13, 21, 30, 40]
 
 
