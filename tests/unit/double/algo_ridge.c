@@ -52,7 +52,7 @@ static void draw_sequence(sequence *s, uint32_t index)
     double x[M * W], e[M], w[W];
     for (int d = 0; d < W; d++) w[d] = il_normal(&rng);
     for (int i = 0; i < M * W; i++) x[i] = il_normal(&rng);
-    assert_true(il_spectral_work(M, W) <= sizeof work / sizeof *work);
+    assert_true(il_spectral_work(NULL, M, W) <= sizeof work / sizeof *work);
     memset(work, 0, sizeof work);
     il_learner l = { .D = W, .work = work };
     s->left = 0;
