@@ -32,7 +32,8 @@ static il_trees trees(const options *o)
                        .rate = o->rate,
                        .ridge = o->ridge,
                        .base = o->base,
-                       .least_gain = 1e-6 };
+                       .least_gain = 1e-6,
+                       .single = 1 };
 }
 
 static void learn(const void *opt, il_learner *l, const double *x, double y)

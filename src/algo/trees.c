@@ -8,7 +8,8 @@
  * residual and its second derivative 1.
  *
  * Gains are compared in single precision, from the largest value down, and of equal ones the first input wins, as there:
- * with few examples many splits are alike, and they are to tie whatever the order of a sum does to the last bit.
+ * with few examples many splits are alike, and they are to tie whatever the order of a sum does to the last bit. With
+ * `single` what was answered so far and the residuals are rounded as XGBoost rounds them, which breaks further ties.
  *
  * Every input keeps its examples in rising order, to which a new one is added; a split keeps the order of both halves.
  * Cost O(rounds depth n D) an answer.
@@ -21,12 +22,12 @@
 typedef struct {
     const il_trees *t;
     const double *q, *x;
-    int D, n, last;       /* last: no tree comes after this one */
-    double *value;        /* (D,n) of every input, in rising order within a node */
-    int *index;           /* (D,n) whose they are */
-    double *room;         /* (n) */
-    int *members, *right; /* (n) room; whether an example goes to the right */
-    double *residual;     /* (n) */
+    int D, n, last;              /* last: no tree comes after this one */
+    double *value;               /* (D,n) of every input, in rising order within a node */
+    int *index;                  /* (D,n) whose they are */
+    double *room;                /* (n) */
+    int *members, *right;        /* (n) room; whether an example goes to the right */
+    double *residual, *answered; /* (n) */
     double answer;
 } growth;
 
@@ -44,7 +45,7 @@ static size_t order_size(int n, int D) { return ((size_t)n * (size_t)D + 1) / 2;
 size_t il_trees_work(const void *opt, int N, int D)
 {
     (void)opt;
-    return 2 * order_size(N, D) + (size_t)N * ((size_t)D + 3) + 2;
+    return 2 * order_size(N, D) + (size_t)N * ((size_t)D + 4) + 2;
 }
 
 void il_trees_learn(const il_trees *t, il_learner *l, const double *x)
@@ -67,7 +68,8 @@ static void lay_out(growth *g, const il_learner *l)
     g->value = l->work + order_size(l->n, l->D);
     g->room = g->value + n * D;
     g->residual = g->room + n;
-    g->index = (int *)(g->residual + n);
+    g->answered = g->residual + n;
+    g->index = (int *)(g->answered + n);
     g->members = g->index + n * D;
     g->right = g->members + n;
 }
@@ -82,6 +84,11 @@ static void gather(growth *g, const il_learner *l)
             g->index[d * g->n + r] = i;
             g->value[d * g->n + r] = seen(g->t, l->x[i * g->D + d]);
         }
+}
+
+static double rounded(const il_trees *t, double x)
+{
+    return t->single ? (double)(float)x : x;
 }
 
 static float worth(double sum, double count) { return (float)(sum * sum) / (float)count; }
@@ -137,9 +144,13 @@ static void grow(growth *g, int lo, int hi, int level, int asked)
     division at = { .input = -1 };
     if (level < t->depth && hi - lo > 1) at = best_division(g, lo, hi, sum);
     if (at.input < 0) {
-        double value = t->rate * (sum / (hi - lo + t->ridge));
-        for (int r = lo; r < hi; r++) g->residual[g->index[r]] -= value;
-        if (asked) g->answer += value;
+        double value = rounded(t, sum / (hi - lo + t->ridge));
+        value = rounded(t, rounded(t, t->rate) * value);
+        for (int r = lo; r < hi; r++) {
+            double *answered = &g->answered[g->index[r]];
+            *answered = rounded(t, *answered + value);
+        }
+        if (asked) g->answer = rounded(t, g->answer + value);
         return;
     }
     part(g, lo, hi, &at);
@@ -153,10 +164,11 @@ double il_trees_answer(const il_trees *t, il_learner *l, const double *q)
     growth g = { .t = t, .q = q, .x = l->x, .D = l->D, .n = l->n, .answer = t->base };
     if (!l->n) return 0;
     lay_out(&g, l);
-    for (int i = 0; i < l->n; i++) g.residual[i] = l->y[i] - t->base;
+    for (int i = 0; i < l->n; i++) g.answered[i] = t->base;
     for (int round = 0; round < t->rounds; round++) {
         g.last = round == t->rounds - 1;
         gather(&g, l);
+        for (int i = 0; i < l->n; i++) g.residual[i] = rounded(t, l->y[i] - g.answered[i]);
         grow(&g, 0, l->n, 0, 1);
     }
     return g.answer;

@@ -7,6 +7,7 @@
 typedef struct {
     int signs; /* of the inputs alone are seen: -1, 0, 1 */
     int depth, rounds;
+    int single; /* answers and residuals are rounded to single precision */
     double rate, ridge, base;
     double least_gain; /* of a split: it must be larger */
 } il_trees;

@@ -29,6 +29,13 @@ static il_status check_data(const char *text, il_error *err)
     return IL_OK;
 }
 
+static il_status check_shifts(const char *text, il_error *err)
+{
+    char word[IL_TEXT];
+    while (il_item_next(word, &text, ",")) IL_TRY(check_shift(word, err));
+    return IL_OK;
+}
+
 static il_status check_family(const char *text, il_error *err)
 {
     const char *names[64];
@@ -63,6 +70,7 @@ il_status il_measure_check_key(const char *key, const char *value, il_error *err
         { "against", il_eval_check_against },
         { "task", il_task_prompts_check },
         { "shift", check_shift },
+        { "shifts", check_shifts },
         { "data", check_data },
         { "family", check_family },
         { "target", check_targets },
