@@ -113,8 +113,9 @@ static il_status set_number(const il_opt *o, char *field, const char *name,
     }
     if (!il_number_parse(value, &real) || (whole && real != floor(real)))
         return whole && o->words
-                   ? il_fail(err, IL_ECONFIG, "%s = '%s' is neither a whole number nor %s (%s)",
-                             name, il_show(value).text, o->words, o->help)
+                   ? il_fail(err, IL_ECONFIG,
+                             "%s = '%s' is neither a whole number nor %s (%s)", name,
+                             il_show(value).text, o->words, o->help)
                    : not_a(err, name, value, whole ? "a whole number" : "a number", o);
     if (real < o->min || real > o->max)
         return il_fail(err, IL_ECONFIG, "%s = %s is out of its range %s to %s (%s)", name,

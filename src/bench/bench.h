@@ -43,9 +43,9 @@ struct il_bench_row {
     const il_bench_model *model; /* a kernel takes its sizes from it too */
     il_bench_call *open, *run;
     const char *const *algos; /* of a row of algorithms, with a NULL behind the last */
-    int one_thread; /* whatever the other rows use */
-    int bf16;       /* products in bfloat16, against the peak of bfloat16 */
-    int once;       /* it takes minutes: run once, and only where `only` names it */
+    int one_thread;           /* whatever the other rows use */
+    int bf16;                 /* products in bfloat16, against the peak of bfloat16 */
+    int once; /* it takes minutes: run once, and only where `only` names it */
     /* The library's own other way to the same result, or NULL */
     il_bench_call *other;
     const char *other_name;

@@ -13,7 +13,9 @@
 typedef struct {
     il_explain_options ask;
 } options;
-static const il_opt opts[] = { IL_ASK_KEYS_OF("auto", "R|auto"), IL_ASK_QUERIES, IL_ASK_READING, { 0 } };
+static const il_opt opts[] = {
+    IL_ASK_KEYS_OF("auto", "R|auto"), IL_ASK_QUERIES, IL_ASK_READING, { 0 }
+};
 
 const il_opt *il_explain_opts(void) { return opts; }
 

@@ -35,12 +35,18 @@ void il_model_pack(il_model *model);
 
 /* Options for loops, which may be "auto" (IL_LOOPS_AUTO), and for an il_until */
 #define IL_LOOPS_KEYS(options, help)                                                       \
-    { "loops", IL_OPT_INT, offsetof(options, loops), 0, 1, IL_MOST_LOOPS, help, "auto",    \
-      "R|auto" },                                                                          \
-        { "tolerance", IL_OPT_REAL, offsetof(options, until.tolerance), 0, 1e-9, 1,        \
+    { "loops", IL_OPT_INT, offsetof(options, loops), 0, 1, IL_MOST_LOOPS, help,            \
+      "auto",  "R|auto" },                                                                 \
+        { "tolerance",                                                                     \
+          IL_OPT_REAL,                                                                     \
+          offsetof(options, until.tolerance),                                              \
+          0,                                                                               \
+          1e-9,                                                                            \
+          1,                                                                               \
           "of loops=auto: a query is answered where a loop changes its stream by this "    \
           "share of its length (0.02)",                                                    \
-          NULL, "X" },                                                                     \
+          NULL,                                                                            \
+          "X" },                                                                           \
     {                                                                                      \
         "most_loops", IL_OPT_INT, offsetof(options, until.most), 0, 1, IL_MOST_LOOPS,      \
             "of loops=auto: at most (the model's)", NULL, "R"                              \

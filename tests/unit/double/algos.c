@@ -426,7 +426,8 @@ static void bits_are_the_same_everywhere(void **state)
         hash = il_hash(hash, yhat, 11 * B * N * sizeof *yhat);
         free(yhat);
     }
-    CHECK(hash == 15119853504266667426ull, "the hash is now %llu", (unsigned long long)hash);
+    CHECK(hash == 15119853504266667426ull, "the hash is now %llu",
+          (unsigned long long)hash);
     il_batch_free(batch);
 }
 
