@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-/* Where answers of models with random loops are as good as after all of them: docs/models.md */
+/* Answers of models with random loops are then 2.6 % worse than after all of them, by the median of three seeds (docs/models.md) */
 static const double usual_tolerance = 0.02;
 
 il_status il_until_check_given(const il_until *until, int loops, il_error *err)
