@@ -21,7 +21,7 @@
 /* What is done to answer one query */
 typedef struct {
     const il_trees *t;
-    const double *q, *x;
+    const double *q;
     int D, n, last;              /* last: no tree comes after this one */
     double *value;               /* (D,n) of every input, in rising order within a node */
     int *index;                  /* (D,n) whose they are */
@@ -161,7 +161,7 @@ static void grow(growth *g, int lo, int hi, int level, int asked)
 
 double il_trees_answer(const il_trees *t, il_learner *l, const double *q)
 {
-    growth g = { .t = t, .q = q, .x = l->x, .D = l->D, .n = l->n, .answer = t->base };
+    growth g = { .t = t, .q = q, .D = l->D, .n = l->n, .answer = t->base };
     if (!l->n) return 0;
     lay_out(&g, l);
     for (int i = 0; i < l->n; i++) g.answered[i] = t->base;
