@@ -1,15 +1,18 @@
 /* explain.c - innerloop explain MODEL: which algorithm does it run? */
 #include "cli.h"
 
+enum { SHOWN = 10 }; /* families that are printed without --all */
+
 typedef struct {
     const char *figures, *answers, *problems;
-    int json;
+    int all, json;
 } options;
 static const il_opt opts[] = {
     CLI_STRING(figures, NULL, "FOLDER", "also draw there: steps, spectrum, answers"),
     CLI_STRING(answers, NULL, "FILE",
-               "no MODEL, but the answers of another program: .npy or .safetensors"),
+               "no MODEL, but the answers of another program: .npy, .npz or .safetensors"),
     CLI_STRING(problems, "problems.safetensors", "FILE", "what they answer"),
+    CLI_FLAG(all, "every column of the layers and every candidate"),
     CLI_FLAG(json, "one JSON object"),
     { 0 },
 };
@@ -41,12 +44,64 @@ static void print_json(const il_explanation *e)
     printf("}\n");
 }
 
-static void print(const il_explanation *e)
+/* Adds row `row` of another table that has all of this one's columns. */
+static il_status copy_row(il_table *to, const il_table *from, int row, il_error *err)
 {
-    cli_write(e->layers, CLI_AS_TEXT);
-    putchar('\n');
-    cli_write(e->families, CLI_AS_TEXT);
-    printf("\n%s\n", e->verdict);
+    int at = il_table_rows(to);
+    CLI_TRY(il_table_add_row(to, err));
+    for (int c = 0; c < il_table_cols(to); c++) {
+        int col = il_table_find(from, il_table_col(to, c));
+        if (il_table_is_text(to, c))
+            CLI_TRY(il_table_set_text(to, at, c, il_table_text(from, row, col), err));
+        else
+            il_table_set(to, at, c, il_table_number(from, row, col));
+    }
+    return IL_OK;
+}
+
+/* Is a candidate the best one of its family? Better ones come first. */
+static int is_first(const il_table *families, int row)
+{
+    for (int i = 0; i < row; i++)
+        if (!strcmp(il_table_text(families, i, 0), il_table_text(families, row, 0)))
+            return 0;
+    return 1;
+}
+
+/* What a reader looks at first: of every layer how much is explained, and the candidate of each of the first families */
+static il_status shorten(il_table *layers, il_table *families, const il_explanation *e,
+                         il_error *err)
+{
+    CLI_TRY(il_table_add_cols(
+        layers, "layer$ step sime unexplained any_filter_unexplained not_linear", err));
+    for (int i = 0; i < il_table_rows(e->layers); i++)
+        CLI_TRY(copy_row(layers, e->layers, i, err));
+    CLI_TRY(il_table_add_cols(
+        families, "family$ variant$ parameters$ unexplained high steps_per_layer free ties",
+        err));
+    for (int i = 0; i < il_table_rows(e->families); i++)
+        if (is_first(e->families, i) && il_table_rows(families) < SHOWN)
+            CLI_TRY(copy_row(families, e->families, i, err));
+    return IL_OK;
+}
+
+static il_status print(const il_explanation *e, int all, il_error *err)
+{
+    il_table *layers = NULL, *families = NULL;
+    il_status status = il_table_new(&layers, "layers", err);
+    if (!status) status = il_table_new(&families, "families", err);
+    if (!status && !all) status = shorten(layers, families, e, err);
+    if (!status) {
+        printf("%s\n\n", e->verdict);
+        cli_write(all ? e->layers : layers, CLI_AS_TEXT);
+        putchar('\n');
+        cli_write(all ? e->families : families, CLI_AS_TEXT);
+        int left = il_table_rows(e->families) - il_table_rows(families);
+        if (!all && left > 0) printf("\n--all prints %d more candidates\n", left);
+    }
+    il_table_free(layers);
+    il_table_free(families);
+    return status;
 }
 
 static il_status draw(const il_explanation *e, const char *folder, il_error *err)
@@ -104,9 +159,9 @@ static il_status run(const cli_call *call, il_error *err)
     if (o->json)
         print_json(&e);
     else
-        print(&e);
+        status = print(&e, o->all, err);
     cli_notes(il_table_notes(e.layers));
-    if (o->figures) status = draw(&e, o->figures, err);
+    if (o->figures && !status) status = draw(&e, o->figures, err);
     il_explanation_free(&e);
     return status;
 }
@@ -115,9 +170,11 @@ const cli_command cmd_explain = {
     .words = "[MODEL]",
     .least = 0,
     .most = 1,
-    .help = "Takes what a model predicts after every layer or loop and fits the steps of "
-            "every family of algorithms to these on half of the prompts. unexplained: the "
-            "fraction of their mean square that is left on the other half.",
+    .help =
+        "Takes what a model predicts after every layer or loop and fits the steps of "
+        "every family of algorithms to these on half of the prompts. unexplained: the "
+        "fraction of their mean square that is left on the other half. Prints the verdict, "
+        "and below it the layers and the first candidates.",
     .options = opts,
     .size = sizeof(options),
     .kind = "explain",

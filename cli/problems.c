@@ -6,7 +6,7 @@ typedef struct {
 } options;
 static const il_opt opts[] = {
     { "o", IL_OPT_STRING, offsetof(options, out),
-      .help = "the safetensors file that is written", .value = "FILE" },
+      .help = "the file: FILE.safetensors, or FILE.npz for numpy", .value = "FILE" },
     { 0 },
 };
 
@@ -25,7 +25,8 @@ const cli_command cmd_problems = {
     .help =
         "Writes x (P,n,D) and y (P,n), the examples of P prompts, and query (P,Q,D). Any "
         "program answers them in an array of shape (P,Q), or (L,P,Q) with the answers "
-        "after each of L layers, which innerloop explain --answers reads.",
+        "after each of L layers, which innerloop explain --answers reads (.npy, .npz or "
+        ".safetensors).",
     .options = opts,
     .size = sizeof(options),
     .kind = "problems",

@@ -366,13 +366,13 @@ IL_API il_status il_explain(const il_model *model, const char *const *settings, 
                             il_explanation *explanation, il_error *err);
 IL_API void il_explanation_free(il_explanation *explanation);
 
-/* The prompts that explain asks, as a safetensors file, for a model that is no il_model: x (P,n,D) and y (P,n) are the
- * examples of P prompts, query (P,Q,D) the queries of each. il_options("problems", NULL) are the settings.
- * Errors: IL_EIO; IL_ECONFIG. */
+/* The prompts that explain asks, for a model that is no il_model: x (P,n,D) and y (P,n) are the examples of P prompts,
+ * query (P,Q,D) the queries of each. il_options("problems", NULL) are the settings. A path that ends in .npz is numpy's
+ * archive of arrays, any other a safetensors file. Errors: IL_EIO; IL_ECONFIG. */
 IL_API il_status il_problems_write(const char *path, const char *const *settings, int n_settings,
                                    il_error *err);
-/* What answers to such a file's prompts say: `answers` is a .npy file, or a safetensors file of one tensor, of shape
- * (P,Q), or (L,P,Q) with those after each of L layers. Errors: IL_EIO; IL_ECONFIG naming the file. */
+/* What answers to such a file's prompts say: `answers` is a .npy, .npz or safetensors file, whose array `answers`, or its
+ * only one, has the shape (P,Q), or (L,P,Q) with those after each of L layers. Errors: IL_EIO; IL_ECONFIG naming the file. */
 IL_API il_status il_explain_file(const char *problems, const char *answers, il_explanation *explanation,
                                  il_error *err);
 /* The same of a function that is called with every prompt, one after the other: x (n,dim), y (n), query (queries,dim);

@@ -1,11 +1,15 @@
 """Measures of models, and which learning algorithm they run."""
 
+import copy
 import ctypes
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
 
-from ._library import settings
-from .errors import ConfigError
+import numpy as np
+
+from ._library import Array, Library, library, settings
+from .errors import ConfigError, Error
 from .table import Table
+from .tasks import view
 
 if TYPE_CHECKING:
     from .model import Model
@@ -17,6 +21,8 @@ class Explanation:
     Attributes
     ----------
     found : "none", "resembles" or "runs"
+    sure : bool
+        The name stands without reserve.
     verdict : str
         A sentence or two.
     family, runner_up, reading : str
@@ -31,6 +37,7 @@ class Explanation:
     """
 
     found: str
+    sure: bool
     verdict: str
     family: str
     runner_up: str
@@ -54,15 +61,81 @@ class Explanation:
         return f"<p>{self.verdict}</p>{self.layers._repr_html_()}"
 
 
-def explain(model: "Model", **options: Any) -> Explanation:
+def explain(model: Any, **options: Any) -> Explanation:
     """Which learning algorithm a model runs, and how many of its steps a layer or loop is worth.
 
-    `options` are those of `innerloop explain`: prompts, examples, data, queries, seed, ...
+    Parameters
+    ----------
+    model : a Model; or any function (x, y, query) -> answers that learns from one prompt: x (n, dims) and y (n) are
+        its examples, query (q, dims) what is asked, and it answers (q) numbers, or (layers, q) with those after each of
+        its layers; or an object with `fit(x, y)` and `predict(query)`, as scikit-learn's regressors are, a copy of
+        which is fitted on each prompt
+    options : of a Model those of `innerloop explain` (prompts, examples, data, queries, seed, ...), of anything else
+        those of `innerloop problems` (dims, examples, data, prompts, queries, seed)
+
+    Raises
+    ------
+    ConfigError with the nearest option, or for answers of another shape; whatever the function raises.
     """
-    lib = model._lib
+    lib = getattr(model, "_lib", None)
+    if isinstance(lib, Library):
+        return _explained(lib, "il_explain", [model._handle], options)
+    lib, asked = library(), _Asked(model)
+    answer = lib.callback("il_explain_answer", lambda *arguments: asked.answer(lib, *arguments))
+    layers = 0
+    while asked.layers != layers:  # one prompt tells how many there are
+        layers = asked.layers
+        try:
+            said = _explained(lib, "il_explain_call", [answer, None, layers], options)
+        except Error:
+            if asked.raised is not None:
+                raise asked.raised from None
+            if asked.layers == layers:
+                raise
+    return said
+
+
+class _Asked:
+    """A function or an estimator that answers the library's prompts."""
+
+    def __init__(self, model: Any) -> None:
+        if not callable(model) and not (hasattr(model, "fit") and hasattr(model, "predict")):
+            raise ConfigError(f"{type(model).__name__} is no Model, no function (x, y, query) -> answers and has no fit and "
+                              "predict", 3)
+        self._fits = hasattr(model, "fit") and hasattr(model, "predict")
+        self._model = copy.deepcopy(model) if self._fits else model
+        self.layers = 1
+        self._told = False
+        self.raised: Optional[BaseException] = None
+
+    def _answers(self, x: Array, y: Array, query: Array) -> Array:
+        if self._fits:
+            return np.asarray(self._model.fit(x, y).predict(query), dtype=float)
+        return np.asarray(self._model(x, y, query), dtype=float)
+
+    def answer(self, lib: Library, _context: Any, n: int, dim: int, x: int, y: int, queries: int, query: int, to: int,
+               error: int) -> int:
+        """il_explain_answer"""
+        try:
+            said = self._answers(view(lib, x, n, dim).copy(), view(lib, y, n).copy(), view(lib, query, queries, dim).copy())
+            layers = len(said) if said.ndim == 2 else 1
+            if said.ndim not in (1, 2) or said.shape[-1] != queries or (self._told and layers != self.layers):
+                wanted = f" or ({self.layers}, {queries})" if self._told else f" or (layers, {queries})"
+                raise ConfigError(f"the answers to {queries} queries have the shape {said.shape}, not ({queries},){wanted}", 3)
+            stop, self.layers, self._told = layers != self.layers, layers, True
+            if stop:
+                return 1
+            ctypes.memmove(to, np.ascontiguousarray(said).ctypes.data, said.nbytes)
+            return 0
+        except BaseException as problem:  # it cannot pass through C: `explain` raises it
+            self.raised = problem
+            return 1
+
+
+def _explained(lib: Library, function: str, arguments: List[Any], options: Dict[str, Any]) -> Explanation:
     struct = lib.struct("il_explanation")
     texts, n = settings(options)
-    lib.call("il_explain", model._handle, texts, n, ctypes.byref(struct))
+    lib.call(function, *arguments, texts, n, ctypes.byref(struct))
     said = Explanation()
     try:
         for field, kind in struct._fields_:
@@ -73,6 +146,8 @@ def explain(model: "Model", **options: Any) -> Explanation:
                 value = value.decode()
             elif field == "found":
                 value = ("none", "resembles", "runs")[value]
+            elif field == "sure":
+                value = bool(value)
             setattr(said, field, value)
     finally:
         lib.c.il_explanation_free(ctypes.byref(struct))

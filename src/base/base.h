@@ -328,6 +328,17 @@ uint64_t il_tensors_digest(const il_tensor *tensors, int n, const il_meta *meta,
 il_status il_tensors_write(const char *path, const il_tensor *tensors, int n,
                            const il_meta *meta, int nmeta, il_error *err);
 
+/* Tensors and metadata that are copied, the tensors' data little-endian; `name` stands for their file in errors.
+ * Errors: IL_EFAIL. */
+il_status il_tensors_new(il_tensors **tensors, const il_tensor *from, int n,
+                         const il_meta *meta, int nmeta, const char *name, il_error *err);
+/* Reads a safetensors file, or one of numpy: .npz, or .npy with one tensor of no name. The contents say which it is.
+ * Errors: as il_tensors_read. */
+il_status il_arrays_read(il_tensors **tensors, const char *path, il_error *err);
+/* Writes a .npz. Errors: as il_tensors_write. */
+il_status il_npz_write(const char *path, const il_tensor *tensors, int n,
+                       const il_meta *meta, int nmeta, il_error *err);
+
 /* Processors that the affinity mask and the quotas of the control groups leave to this process. */
 long il_processors(void);
 /* The quota alone, in processors, INFINITY without one; `root` stands before /proc and /sys. */

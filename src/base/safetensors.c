@@ -306,6 +306,51 @@ static il_status copy_tensors(il_tensors **tensors, const header *h, const char 
     return status;
 }
 
+static const char *copy_text(il_arena *arena, const char *text)
+{
+    char *copy = il_arena_take(arena, strlen(text) + 1);
+    return copy ? strcpy(copy, text) : NULL;
+}
+
+/* Run twice: to measure, and to copy. */
+static void layout_given(il_tensors *t, const il_tensor *from, const il_meta *meta)
+{
+    t->tensor = il_take(&t->arena, il_tensor, t->count);
+    t->meta = il_take(&t->arena, il_meta, t->metas);
+    for (int i = 0; i < t->metas; i++) {
+        il_meta m = { copy_text(&t->arena, meta[i].key),
+                      copy_text(&t->arena, meta[i].value) };
+        if (t->meta) t->meta[i] = m;
+    }
+    for (int i = 0; i < t->count; i++) {
+        il_tensor tensor = from[i];
+        tensor.name = copy_text(&t->arena, from[i].name);
+        void *copy = il_arena_take(&t->arena, il_tensor_bytes(from + i));
+        if (!copy) continue;
+        il_copy_little_endian(copy, from[i].data, il_tensor_count(from + i),
+                              il_dtype_bytes(from[i].dtype));
+        tensor.data = copy;
+        t->tensor[i] = tensor;
+    }
+}
+
+il_status il_tensors_new(il_tensors **tensors, const il_tensor *from, int n,
+                         const il_meta *meta, int nmeta, const char *name, il_error *err)
+{
+    il_tensors *t = calloc(1, sizeof *t);
+    if (!t) return il_fail(err, IL_EFAIL, "%s: out of memory while reading it", name);
+    t->count = n;
+    t->metas = nmeta;
+    layout_given(t, from, meta);
+    il_status status = il_arena_fill(&t->arena, err);
+    if (!status) layout_given(t, from, meta);
+    if (status)
+        il_tensors_free(t);
+    else
+        *tensors = t;
+    return status;
+}
+
 static il_status find_object(il_json *object, const char *text, size_t bytes,
                              const char *file, il_error *err)
 {

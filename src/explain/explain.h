@@ -167,11 +167,6 @@ void il_explain_matches_free(il_explain_matches *matches);
 
 /* ---- explaining ------------------------------------------------------------------------------ */
 
-/* Answers from a file, npy.c: .npy, or a safetensors file of one tensor. Its dimensions, at most three, stand in
- * shape; free(*answers). Errors: IL_EIO, IL_ECONFIG. */
-il_status il_explain_read(double **answers, int64_t shape[3], int *ndim, const char *path,
-                          il_error *err);
-
 /* The verdict on layer answers, whatever they are of, and its tables. `unit`: what they are taken after,
  * "layer" or "loop". explanation->reading and tail are the caller's. Errors: IL_EFAIL. */
 il_status il_explain_answers(const il_observe_prompts *prompts,

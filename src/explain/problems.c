@@ -88,6 +88,12 @@ static il_status gather(il_real **all, const il_observe_prompts *e, il_error *er
     return IL_OK;
 }
 
+static int is_npz(const char *path)
+{
+    size_t size = strlen(path);
+    return size >= 4 && !strcmp(path + size - 4, ".npz");
+}
+
 il_status il_problems_write(const char *path, const char *const *settings, int n_settings,
                             il_error *err)
 {
@@ -114,7 +120,9 @@ il_status il_problems_write(const char *path, const char *const *settings, int n
         meta[kept] = (il_meta){ key[kept], value + 1 };
         kept++;
     }
-    if (!status) status = il_tensors_write(path, tensors, 3, meta, kept, err);
+    if (!status)
+        status = (is_npz(path) ? il_npz_write : il_tensors_write)(path, tensors, 3, meta,
+                                                                  kept, err);
     free(all);
     il_observe_prompts_free(e);
     return status;
@@ -128,7 +136,7 @@ static il_status redraw(il_observe_prompts **e, const char *path, il_error *err)
     il_tensors *file;
     int n = 0;
     *e = NULL;
-    IL_TRY(il_tensors_read(&file, path, err));
+    IL_TRY(il_arrays_read(&file, path, err));
     for (const il_opt *o = opts; o->type != IL_OPT_END; o++) {
         const char *value = il_tensors_meta(file, o->name);
         if (!value) continue;
@@ -161,39 +169,57 @@ static il_status redraw(il_observe_prompts **e, const char *path, il_error *err)
     return status;
 }
 
-static il_status judge(const il_observe_prompts *e, const double *yhat, int layers,
+static il_status judge(const il_observe_prompts *e, il_observe_answers *r,
                        il_explanation *out, il_error *err)
 {
-    il_observe_answers *r = NULL;
-    IL_TRY(il_observe_answers_blank(&r, layers, il_observe_numbers(e), err));
-    memcpy(r->yhat, yhat, sizeof *yhat * (size_t)layers * il_observe_numbers(e));
-    for (int l = 0; l < layers; l++)
+    for (int l = 0; l < r->layers; l++)
         snprintf(r->names[l].text, sizeof r->names[l].text, "layer %d", l + 1);
     il_status status = il_explain_answers(e, r, "layer", out, err);
     if (!status) snprintf(out->reading, sizeof out->reading, "answers");
-    il_observe_answers_free(r);
     return status;
+}
+
+/* The answers of a file: its array `answers`, or its only one, of shape (P,Q) or (L,P,Q) */
+static il_status read_answers(il_observe_answers **r, const il_observe_prompts *e,
+                              const il_tensors *file, const char *path, il_error *err)
+{
+    const il_tensor *t = il_tensors_find(file, "answers");
+    if (!t && il_tensors_count(file) == 1) t = il_tensors_at(file, 0);
+    if (!t)
+        return il_fail(err, IL_ECONFIG,
+                       "%s: it has %d arrays and none of them is called `answers`",
+                       il_show(path).text, il_tensors_count(file));
+    int64_t P = e->cells * e->B, layers = t->ndim == 3 ? t->shape[0] : 1;
+    if (t->ndim < 2 || t->ndim > 3 || t->shape[t->ndim - 2] != P ||
+        t->shape[t->ndim - 1] != e->Q || layers < 1 || layers > IL_LAYERS)
+        return il_fail(err, IL_ECONFIG,
+                       "%s: the problems ask for answers of shape (%lld, %d), or that "
+                       "after each of up to %d layers",
+                       il_show(path).text, (long long)P, e->Q, IL_LAYERS);
+    if (t->dtype != IL_DTYPE_F32 && t->dtype != IL_DTYPE_F64)
+        return il_fail(err, IL_ECONFIG,
+                       "%s: its answers are of %s; save them as float32 or float64",
+                       il_show(path).text, il_dtype_name(t->dtype));
+    IL_TRY(il_observe_answers_blank(r, (int)layers, il_observe_numbers(e), err));
+    for (size_t i = 0; i < il_tensor_count(t); i++)
+        (*r)->yhat[i] = t->dtype == IL_DTYPE_F64 ? ((const double *)t->data)[i]
+                                                 : (double)((const float *)t->data)[i];
+    return IL_OK;
 }
 
 il_status il_explain_file(const char *problems, const char *answers, il_explanation *out,
                           il_error *err)
 {
     il_observe_prompts *e;
-    double *yhat = NULL;
-    int64_t shape[3] = { 1, 1, 1 };
-    int ndim = 0;
+    il_observe_answers *r = NULL;
+    il_tensors *file = NULL;
     IL_GIVEN(err, "problems answers explanation", problems, answers, out);
     IL_TRY(redraw(&e, problems, err));
-    il_status status = il_explain_read(&yhat, shape, &ndim, answers, err);
-    int64_t P = e->cells * e->B, layers = ndim == 3 ? shape[0] : 1;
-    if (!status &&
-        (ndim < 2 || shape[ndim - 2] != P || shape[ndim - 1] != e->Q || layers > IL_LAYERS))
-        status = il_fail(err, IL_ECONFIG,
-                         "%s: the problems ask for answers of shape (%lld, %d), or that "
-                         "after each of up to %d layers",
-                         il_show(answers).text, (long long)P, e->Q, IL_LAYERS);
-    if (!status) status = judge(e, yhat, (int)layers, out, err);
-    free(yhat);
+    il_status status = il_arrays_read(&file, answers, err);
+    if (!status) status = read_answers(&r, e, file, answers, err);
+    if (!status) status = judge(e, r, out, err);
+    il_observe_answers_free(r);
+    il_tensors_free(file);
     il_observe_prompts_free(e);
     return status;
 }
@@ -210,21 +236,24 @@ il_status il_explain_call(il_explain_answer *answer, void *context, int layers,
     IL_TRY(draw(&e, settings, n_settings, err));
     size_t P = (size_t)(e->cells * e->B), Q = (size_t)e->Q, D = (size_t)e->D,
            L = (size_t)layers;
-    double *yhat = calloc(L * P * Q + L * Q, sizeof *yhat), *one = yhat + L * P * Q;
+    il_observe_answers *r = NULL;
+    double *one = calloc(L * Q, sizeof *one);
     il_real *query = malloc(sizeof *query * Q * D);
     il_status status =
-        yhat && query ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for answers");
+        one && query ? il_observe_answers_blank(&r, layers, il_observe_numbers(e), err)
+                     : il_fail(err, IL_EFAIL, "out of memory for answers");
     for (size_t p = 0; p < P && !status; p++) {
         prompt to;
         look(&to, e, (int)p, query);
         status = answer(context, e->cell[p / (size_t)e->B].n, e->D, to.x, to.y, e->Q, query,
                         one, err);
         for (size_t l = 0; l < L; l++)
-            memcpy(yhat + (l * P + p) * Q, one + l * Q, sizeof *yhat * Q);
+            memcpy(r->yhat + (l * P + p) * Q, one + l * Q, sizeof *one * Q);
     }
-    if (!status) status = judge(e, yhat, layers, out, err);
+    if (!status) status = judge(e, r, out, err);
+    il_observe_answers_free(r);
     free(query);
-    free(yhat);
+    free(one);
     il_observe_prompts_free(e);
     return status;
 }

@@ -5,7 +5,11 @@ tiny_recipe >tiny.yaml
 il train tiny.yaml --out run >/dev/null 2>&1
 
 expect 0 '' il explain run --prompts 8
-check 'a model of 20 steps runs nothing' grep -q '^None of these: ' .stdout
+check 'a model of 20 steps runs nothing' bash -c 'head -n 1 .stdout | grep -q "^None of these: "'
+check 'the best families, each once' bash -c '[ "$(sed -n "/^family/,/^$/p" .stdout | wc -l)" = 12 ] && grep -q "^--all prints [0-9]* more candidates" .stdout'
+expect 0 '' il explain run --prompts 8 --all
+check '--all prints every candidate' bash -c '[ "$(sed -n "/^family/,\$p" .stdout | wc -l)" -gt 60 ] && grep -q "^layer .*simw" .stdout'
+expect 0 '' il explain run --prompts 8
 check 'every loop has a row' bash -c '[ "$(grep -c "^loop " .stdout)" = 2 ]'
 expect 0 '' il explain run --prompts 8 --json
 json '--json is one object' .stdout 'o["found"] == "none" and len(o["layers"]["rows"]) == 2'
@@ -46,6 +50,7 @@ expect 5 'gone' il explain gone
 
 # a model of another program answers problems in a file
 expect 0 'wrote problems' il problems --dims 3 --prompts 16 -o problems.safetensors
+expect 0 'wrote problems' il problems --dims 3 --prompts 16 -o problems.npz
 expect 2 'say where to write them' il problems
 expect 2 'give a MODEL, or --answers FILE' il explain
 expect 2 'stands without MODEL' il explain run --answers a.npy
@@ -106,9 +111,23 @@ save('last.npy', (P, Q), last, 'f4')
 save('sine.npy', (P, Q), [math.sin(9 * sum(query[i * D:(i + 1) * D])) for i in range(P * Q)], 'f8')
 save('wrong.npy', (P, Q - 1), last[:P * (Q - 1)], 'f8')
 open('cut.npy', 'wb').write(open('ridge.npy', 'rb').read()[:-8])
+
+# numpy's archives, by Python's own zip
+import zipfile
+
+with zipfile.ZipFile('problems.npz') as archive:
+    assert archive.testzip() is None and set(archive.namelist()) == {'x.npy', 'y.npy', 'query.npy', 'settings.npy'}
+    assert archive.read('y.npy').endswith(struct.pack('<%df' % len(y), *y)), 'other answers than in safetensors'
+for name, method in ('answers.npz', zipfile.ZIP_STORED), ('packed.npz', zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(name, 'w', method) as archive:
+        archive.write('ridge.npy', 'answers.npy')
+        archive.write('wrong.npy', 'others.npy')
 PY
     expect 0 '' il explain --answers ridge.npy --json
     json 'penalties of their own' .stdout 'o["family"] == "ridge layerwise" and o["sure"] and "alpha 5.000, 0.7000" in o["verdict"]'
+    cp .stdout ridge.json
+    expect 0 '' bash -c '"$0" explain --answers answers.npz --problems problems.npz --json | cmp - ridge.json' "$INNERLOOP"
+    expect 3 'compressed; save it with numpy.savez' il explain --answers packed.npz
     expect 0 '' il explain --answers last.npy --json
     json 'one ridge' .stdout 'o["family"] == "ridge" and "alpha=0.7000" in o["verdict"]'
     expect 0 '' il explain --answers sine.npy --json

@@ -134,3 +134,33 @@ def test_the_program_dumps_the_same_trace(tmp_path):
     trace = innerloop.load("quick").trace(read["x"], read["y"][..., 0], slots=["ln_f", "h.0.attn.pattern"])
     for name in trace:
         np.testing.assert_array_equal(read[name], trace[name])
+
+
+def test_explain_asks_anything_that_answers(model):
+    own = model.explain(examples=20)
+    asked = innerloop.explain(lambda x, y, query: model(x, y, query, loops="all"), dims=5, examples=20)
+    assert (asked.found, asked.family, len(asked.layers["layer"])) == (own.found, own.family, 6)
+
+    calls = []
+
+    def ridge(x, y, query):
+        calls.append(len(x))
+        return query @ np.linalg.solve(x.T @ x + 2 * np.eye(3), x.T @ y)
+
+    said = innerloop.explain(ridge, dims=3, prompts=16)
+    assert said.sure and said.family == "ridge" and "alpha=2.000" in said.verdict
+    assert calls == 16 * [12]
+
+
+def test_explain_raises_what_an_answer_raises():
+    with pytest.raises(ZeroDivisionError):
+        innerloop.explain(lambda x, y, query: 1 // 0, dims=3)
+    with pytest.raises(innerloop.ConfigError, match=r"16 queries have the shape \(3,\)"):
+        innerloop.explain(lambda x, y, query: np.zeros(3), dims=3)
+    shapes = iter([2, 2] + 64 * [3])
+    with pytest.raises(innerloop.ConfigError, match=r"shape \(3, 16\), not \(16,\) or \(2, 16\)"):
+        innerloop.explain(lambda x, y, query: np.zeros((next(shapes), len(query))), dims=3)
+    with pytest.raises(innerloop.ConfigError, match="did you mean 'dims'"):
+        innerloop.explain(lambda x, y, query: query[:, 0], dimms=3)
+    with pytest.raises(innerloop.ConfigError, match="no function"):
+        innerloop.explain("ridge")

@@ -13,7 +13,7 @@ try() {
     for seed in 1 2 3 4 5; do
         run=$folder/$name.$seed
         [ -e "$run/checkpoints/last.safetensors" ] || il train "$@" training.seed=$seed --out "$run" >/dev/null 2>&1
-        verdict=$(il explain "$run" | tail -n 1)
+        verdict=$(il explain "$run" | head -n 1)
         check "$name, seed $seed: $verdict" grep -qE "(runs|resembles?|those of|well:|,) ${says//+/\\+}( with |,|:| \\()" <<<"$verdict"
         first=$(sed -E 's/^(The model|From [a-z]+ [0-9]+ on the answers|The last answers alone) (runs|resembles?|are those of) //
                         s/( with |, (from [a-z]+|[0-9.]+ steps? a) |: [0-9]).*//' <<<"$verdict")
