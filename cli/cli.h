@@ -198,9 +198,40 @@ il_status cli_measure(const il_model *model, il_table **points, il_table **loops
 void cli_drawn(const char *path, int drawn); /* a note when it is not */
 il_status cli_draw(const il_model *model, const il_table *table, const char *path,
                    int by_loops, int dims, il_error *err);
-/* The tables' figures and FOLDER/report.html, whose path goes to `path`. `loops` may be NULL. */
-il_status cli_report(char path[CLI_PATH], const char *folder, const il_model *model,
-                     const il_table *points, const il_table *loops, il_error *err);
+
+/* ---- pages about runs ------------------------------------------------------------------------------ */
+
+enum { CLI_RUNS = 24, CLI_PARTS = 5 }; /* runs of a page; tables of one */
+
+typedef struct {
+    const char *folder;
+    char name[CLI_PATH]; /* what columns call it */
+    il_model *model;
+    il_table *loss;      /* NULL: it has no metrics */
+    il_table *explained; /* NULL: it was not asked for */
+} cli_run;
+
+/* A table of a page, and how it is drawn; without a title it is not. */
+typedef struct {
+    const il_table *table;
+    il_figure figure;
+} cli_part;
+
+/* Loads the newest checkpoints of n run folders. */
+il_status cli_runs_open(cli_run *run, char *const *folders, int n, il_error *err);
+void cli_runs_close(cli_run *run, int n);
+/* What each run is; the keys of their recipes that differ; their losses over one another. */
+il_status cli_runs_table(il_table **table, const cli_run *run, int n, il_error *err);
+il_status cli_differences(il_table **table, const cli_run *run, int n, il_error *err);
+il_status cli_losses(il_table **table, const cli_run *run, int n, il_error *err);
+/* Which algorithm the checkpoints of a run follow: step, what is said, what is left unexplained. */
+il_status cli_explained(il_table **table, const char *folder, il_error *err);
+/* The tables' figures and FOLDER/report.html, whose path goes to `path`. */
+il_status cli_page(char path[CLI_PATH], const char *folder, const cli_part *parts, int n,
+                   il_error *err);
+/* That of one run, with the tables of cli_measure. `loops` may be NULL. */
+il_status cli_report(char path[CLI_PATH], const cli_run *run, const il_table *points,
+                     const il_table *loops, il_error *err);
 
 /* ---- benchmarking ------------------------------------------------------------------------------- */
 

@@ -63,8 +63,9 @@ static il_status print_some(const il_table *table, il_error *err)
     return status;
 }
 
-static il_status tour(const char *folder, const il_model *model, il_error *err)
+static il_status tour(const cli_run *run, il_error *err)
 {
+    const il_model *model = run->model;
     il_table *points, *loops;
     char path[CLI_PATH];
     CLI_TRY(cli_measure(model, &points, &loops, err));
@@ -82,7 +83,7 @@ static il_status tour(const char *folder, const il_model *model, il_error *err)
             "(examples/README.md).");
         status = predict_penguins(model, err);
     }
-    if (!status) status = cli_report(path, folder, model, points, loops, err);
+    if (!status) status = cli_report(path, run, points, loops, err);
     if (!status) printf("\nThe report with figures: %s\n", path);
     il_table_free(points);
     il_table_free(loops);
@@ -110,7 +111,8 @@ static il_status run(const cli_call *call, il_error *err)
     const options *o = call->options;
     char folder[CLI_PATH];
     il_trained trained = { 0 };
-    il_model *model;
+    char *folders[] = { folder };
+    cli_run made;
     say("1. Training recipes/quick.yaml: a transformer that learns to regress in context.");
     il_status status = train(folder, o->out, &trained, err);
     if (status == IL_EINTERRUPT)
@@ -118,9 +120,9 @@ static il_status run(const cli_call *call, il_error *err)
                        "stopped and saved in %s; `innerloop demo` continues it", folder);
     CLI_TRY(status);
     printf("weights %016" PRIx64 "\n", trained.hash);
-    CLI_TRY(il_model_load(&model, folder, err));
-    status = tour(folder, model, err);
-    il_model_free(model);
+    CLI_TRY(cli_runs_open(&made, folders, 1, err));
+    status = tour(&made, err);
+    cli_runs_close(&made, 1);
     return status;
 }
 

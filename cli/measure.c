@@ -34,8 +34,8 @@ void cli_drawn(const char *path, int drawn)
     cli_notes(note);
 }
 
-il_status cli_draw(const il_model *model, const il_table *table, const char *path,
-                   int by_loops, int dims, il_error *err)
+static il_figure figure_of(const il_model *model, const il_table *table, int by_loops,
+                           int dims)
 {
     il_figure by_point = { .title = "Error by number of examples",
                            .x_label = "examples in the prompt",
@@ -50,28 +50,60 @@ il_status cli_draw(const il_model *model, const il_table *table, const char *pat
                           .marker = "loops trained",
                           .marker_x = il_model_loops(model) };
     by_point.marker_x = dims ? dims : il_model_config(model)->training.curriculum.dims.end;
+    return by_loops ? by_loop : by_point;
+}
+
+il_status cli_draw(const il_model *model, const il_table *table, const char *path,
+                   int by_loops, int dims, il_error *err)
+{
+    il_figure figure = figure_of(model, table, by_loops, dims);
     err->text[0] = 0; /* a figure without gnuplot is written, with a note there */
     int drawn;
-    CLI_TRY(il_figure_write(by_loops ? &by_loop : &by_point, table, path, &drawn, err));
+    CLI_TRY(il_figure_write(&figure, table, path, &drawn, err));
     cli_drawn(path, drawn);
     return IL_OK;
 }
 
-il_status cli_report(char path[CLI_PATH], const char *folder, const il_model *model,
-                     const il_table *points, const il_table *loops, il_error *err)
+il_status cli_page(char path[CLI_PATH], const char *folder, const cli_part *parts, int n,
+                   il_error *err)
 {
-    const il_table *tables[] = { points, loops };
-    int n = loops ? 2 : 1;
+    const il_table *tables[CLI_PARTS];
     char figures[CLI_PATH], name[CLI_PATH];
     CLI_TRY(cli_join(figures, folder, "figures", err));
     CLI_TRY(cli_make_folders(figures, err));
     il_status drawn = IL_OK;
     il_error why = { 0 };
-    for (int i = 0; i < n && !drawn; i++) {
+    for (int i = 0; i < n; i++) {
+        int here;
+        tables[i] = parts[i].table;
+        if (!parts[i].figure.title || drawn) continue;
         CLI_TRY(cli_join(name, figures, il_table_name(tables[i]), err));
-        drawn = cli_draw(model, tables[i], name, i, 0, &why);
+        drawn = il_figure_write(&parts[i].figure, tables[i], name, &here, &why);
+        if (!drawn) cli_drawn(name, here);
     }
     CLI_TRY(cli_join(path, folder, "report.html", err));
     CLI_TRY(il_report_write(folder, tables, n, err)); /* also without a picture */
     return drawn ? il_fail(err, drawn, "%s", why.text) : IL_OK;
+}
+
+il_status cli_report(char path[CLI_PATH], const cli_run *run, const il_table *points,
+                     const il_table *loops, il_error *err)
+{
+    il_table *about = NULL;
+    cli_part parts[CLI_PARTS];
+    int n = 0;
+    il_status status = cli_runs_table(&about, run, 1, err);
+    parts[n++] = (cli_part){ .table = about };
+    if (run->explained)
+        parts[n++] =
+            (cli_part){ run->explained,
+                        { .title = "What algorithms leave unexplained, over training",
+                          .x_label = "step",
+                          .y_label = "fraction of the layer answers",
+                          .log_y = 1 } };
+    parts[n++] = (cli_part){ points, figure_of(run->model, points, 0, 0) };
+    if (loops) parts[n++] = (cli_part){ loops, figure_of(run->model, loops, 1, 0) };
+    if (!status) status = cli_page(path, run->folder, parts, n, err);
+    il_table_free(about);
+    return status;
 }

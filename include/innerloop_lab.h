@@ -422,8 +422,13 @@ typedef struct {
 IL_API il_status il_figure_write(const il_figure *figure, const il_table *table, const char *path,
                                  int *drawn, il_error *err);
 
-/* One self-contained HTML file about a run folder: recipe, loss curve, and every table in
- * `tables` with the figure of the same name in FOLDER/figures. */
+/* FOLDER/metrics.jsonl as a table `loss` of a few hundred rows at most, each the mean of a stretch of the run: step, loss,
+ * least squares, and `error` where it was evaluated. A torn last line is skipped.
+ * Errors: IL_EIO unreadable; IL_ECONFIG without a single record. */
+IL_API il_status il_metrics_read(il_table **table, const char *folder, il_error *err);
+
+/* One self-contained HTML file in a folder: every table in `tables` with the figure of the same name in FOLDER/figures,
+ * and of a run folder its recipe and loss curve. */
 IL_API il_status il_report_write(const char *folder, const il_table *const *tables, int n, il_error *err);
 
 /* ---- benchmarks --------------------------------------------------------------------------------- */

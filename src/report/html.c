@@ -16,7 +16,8 @@ static const char *const style =
     ":root{color-scheme:light dark;--ink:#1c2128;--soft:#5c6672;--line:#d8dee4}\n"
     ":root{--page:#fff;--card:#f6f8fa;--blue:#0072b2}\n"
     "@media(prefers-color-scheme:dark){\n"
-    ":root{--ink:#e3e7ec;--soft:#9aa5b1;--line:#343b44;--page:#15181d;--card:#1d2127;--blue:#56b4e9}}\n"
+    ":root{--ink:#e3e7ec;--soft:#9aa5b1;--line:#343b44;--page:#15181d;--card:#1d2127;--blue:#56b4e9}\n"
+    "svg [stroke='rgb(  0, 114, 178)']{stroke:#56b4e9}}\n"
     "body{margin:0 auto;padding:2.5rem 1.5rem 4rem;max-width:58rem}\n"
     "body{background:var(--page);color:var(--ink)}\n"
     "body{font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif}\n"
@@ -26,7 +27,8 @@ static const char *const style =
     ".verdict{font-size:1.08rem;padding:.9rem 1.1rem;margin:1.4rem 0;background:var(--card)}\n"
     ".verdict{border-left:4px solid var(--blue);border-radius:0 6px 6px 0}\n"
     "figure{margin:1rem 0;color:var(--ink)}\n"
-    "figure svg{width:100%;height:auto;display:block}\n"
+    "figure svg{width:100%;min-width:34rem;height:auto;display:block}\n"
+    "figure{overflow-x:auto}\n"
     "svg [fill=black]{fill:currentColor}\n"
     "svg [color=black]{color:inherit}\n"
     ".gridline{opacity:.4}\n"
@@ -162,10 +164,28 @@ static void write_verdict(FILE *f, const page *p)
 
 /* ---- figures and tables ------------------------------------------------------------------------ */
 
+static const char *heading(const char *name)
+{
+    static const char *const known[][2] = {
+        { "points", "Error by number of examples" },
+        { "loops", "Error by loops" },
+        { "loss", "Training" },
+        { "losses", "Loss by training step" },
+        { "runs", "Runs and their weights" },
+        { "differences", "Where the recipes differ" },
+        { "explained", "Which algorithm, over training" },
+    };
+    for (int i = 0; i < IL_COUNT(known); i++)
+        if (!strcmp(name, known[i][0])) return known[i][1];
+    return name;
+}
+
 /* The drawing of FOLDER/figures/NAME.svg from its <svg on, if it is only a drawing. One that is
  * not there is left out; one for which there is no memory is an error. */
-static il_status write_figure(FILE *f, const page *p, const char *name, il_error *err)
+static il_status write_figure(FILE *f, const page *p, const char *name, int *drawn,
+                              il_error *err)
 {
+    *drawn = 0;
     char path[1200], *text;
     size_t size;
     snprintf(path, sizeof path, "%s/figures/%s.svg", p->folder, name);
@@ -173,9 +193,12 @@ static il_status write_figure(FILE *f, const page *p, const char *name, il_error
     if (status) return status == IL_EFAIL ? status : IL_OK;
     const char *drawing = strstr(text, "<svg");
     if (drawing && strlen(text) == size && il_svg_is_drawing(drawing)) {
-        fputs("<figure>\n", f);
+        fputs("<figure role=img tabindex=0 aria-label=\"", f);
+        escaped(f, heading(name));
+        fputs("\">\n", f);
         fputs(drawing, f);
         fputs("</figure>\n", f);
+        *drawn = 1;
     }
     free(text);
     return IL_OK;
@@ -192,9 +215,11 @@ static void write_cell(FILE *f, const il_table *t, int row, int col)
     }
 }
 
-static void write_table(FILE *f, const il_table *t)
+/* Closed below its figure, open without one */
+static void write_table(FILE *f, const il_table *t, int drawn)
 {
-    fprintf(f, "<details><summary>The numbers (%d rows)", il_table_rows(t));
+    fprintf(f, "<details%s><summary>The numbers (%d row%s)", drawn ? "" : " open",
+            il_table_rows(t), il_table_rows(t) == 1 ? "" : "s");
     if (*il_table_caption(t)) fputs(": ", f);
     escaped(f, il_table_caption(t));
     fputs("</summary><div class=wide><table>\n<tr>", f);
@@ -237,11 +262,15 @@ static void write_environment(FILE *f, il_json env)
 
 /* ---- the page ----------------------------------------------------------------------------------- */
 
-static const char *heading(const char *name)
+static il_status write_part(FILE *f, const page *p, const il_table *t, il_error *err)
 {
-    if (!strcmp(name, "points")) return "Error by number of examples";
-    if (!strcmp(name, "loops")) return "Error by loops";
-    return name;
+    int drawn;
+    fputs("<h2>", f);
+    escaped(f, heading(il_table_name(t)));
+    fputs("</h2>\n", f);
+    IL_TRY(write_figure(f, p, il_table_name(t), &drawn, err));
+    write_table(f, t, drawn);
+    return IL_OK;
 }
 
 static il_status write_page(const void *context, FILE *f, il_error *err)
@@ -253,20 +282,10 @@ static il_status write_page(const void *context, FILE *f, il_error *err)
     escaped(f, p->name);
     fprintf(f, " - innerloop</title>\n<style>\n%s</style>\n<h1>", style);
     escaped(f, p->name);
-    fprintf(f, "</h1>\n<div class=soft>a run of innerloop %s</div>\n", il_version());
+    fprintf(f, "</h1>\n<div class=soft>written by innerloop %s</div>\n", il_version());
     write_verdict(f, p);
-    if (p->loss) {
-        fputs("<h2>Training</h2>\n", f);
-        IL_TRY(write_figure(f, p, "loss", err));
-        write_table(f, p->loss);
-    }
-    for (int i = 0; i < p->n; i++) {
-        fputs("<h2>", f);
-        escaped(f, heading(il_table_name(p->tables[i])));
-        fputs("</h2>\n", f);
-        IL_TRY(write_figure(f, p, il_table_name(p->tables[i]), err));
-        write_table(f, p->tables[i]);
-    }
+    if (p->loss) IL_TRY(write_part(f, p, p->loss, err));
+    for (int i = 0; i < p->n; i++) IL_TRY(write_part(f, p, p->tables[i], err));
     if (p->recipe) {
         fputs("<h2>Recipe</h2>\n<pre>", f);
         escaped(f, p->recipe);

@@ -90,6 +90,7 @@ il_status il_metrics_read(il_table **table, const char *folder, il_error *err)
     size_t size;
     bin bins[BINS] = { 0 };
     il_table *t;
+    IL_GIVEN(err, "table folder", table, folder);
     snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
     IL_TRY(il_file_read(&text, &size, path, METRICS_BYTES, err));
     fill_bins(bins, text, last_step(text));

@@ -34,11 +34,4 @@ il_status il_gnuplot(int script, FILE *picture, const char *path, int *absent,
 /* Is `text`, from its <svg on, one drawing that runs nothing and loads nothing? */
 int il_svg_is_drawing(const char *text);
 
-/* ---- a run's own files ------------------------------------------------------------------------ */
-
-/* FOLDER/metrics.jsonl as a table `loss` of a few hundred rows at most, each the mean of a
- * stretch of the run: step, loss, least squares. A torn last line is skipped.
- * Errors: IL_EIO unreadable; IL_ECONFIG without a single record. */
-il_status il_metrics_read(il_table **table, const char *folder, il_error *err);
-
 #endif

@@ -109,6 +109,7 @@ sweep 'predict --json' "$INNERLOOP" predict trained --examples examples.csv --qu
 sweep forecast "$INNERLOOP" forecast series.csv --state new
 sweep 'forecast --resume' "$INNERLOOP" forecast series.csv --state state --resume --json
 sweep report "$INNERLOOP" report trained
+sweep 'report of two' "$INNERLOOP" report trained begun --out both
 sweep show "$INNERLOOP" show trained
 sweep 'show --json' "$INNERLOOP" show trained --json
 sweep sample "$INNERLOOP" sample bytes --bytes 5

@@ -299,4 +299,13 @@ expect 3 'points' il eval whole --points 900
 expect 3 'dims' il eval whole --dims 4
 expect 0 '' il report whole
 check 'the page is there' grep -q '</html>' whole/report.html
-expect 5 'not a run folder' il report nowhere
+check 'with the hash' grep -q "<td class=text>${HASH#weights }<td" whole/report.html
+expect 5 'not a run folder' il report nowhere whole
+expect 0 '' il train ./tiny.yaml training.learning_rate=0.002 training.train_steps=30 --out other
+expect 0 '^whole/report.html' il report whole --explain
+check 'what each kept checkpoint follows' bash -c '[ "$(grep -c "<td class=text>no<td>" whole/report.html)" = 2 ] && grep -q "<h2>Which algorithm, over training" whole/report.html'
+expect 0 '^both/report.html' il report whole other --out both
+check 'one page about two runs' bash -c 'grep -q "<td class=text>training.learning_rate<td class=text>0.001<td class=text>0.002" both/report.html'
+check 'their losses over one another' test "$(head -n 1 both/figures/losses.csv)" = step,whole,other
+check 'neither has one more' test ! -e other/report.html
+expect 2 '' il report

@@ -250,6 +250,16 @@ static void reports_in_one_escaped_page(void **state)
     CHECK_OK(il_report_write(folder, tables, 1, &err));
     html = text_of("report.html");
     assert_null(strstr(html, "alert(2)"));
+    assert_null(strstr(html, "Error by number of examples\">"));
+    free(html);
+
+    /* one that only draws has a name for who cannot see it, and the numbers are folded up */
+    put("figures/points.svg", "<svg><path d='M0,0 L1,1'/></svg>");
+    CHECK_OK(il_report_write(folder, tables, 1, &err));
+    html = text_of("report.html");
+    assert_non_null(
+        strstr(html, "role=img tabindex=0 aria-label=\"Error by number of examples\">"));
+    assert_non_null(strstr(html, "<path d='M0,0 L1,1'/>"));
     free(html);
     assert_int_equal(il_report_write("/nowhere", tables, 1, NULL), IL_EIO);
     il_table_free(t);

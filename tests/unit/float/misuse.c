@@ -823,6 +823,9 @@ static void reports(void **state)
     FAILS(il_figure_write(&(il_figure){ 0 }, t, nowhere, NULL, err));
     FAILS(il_figure_write(&(il_figure){ 0 }, empty, nowhere, NULL, err));
     FAILS(il_figure_write(&(il_figure){ .kind = 99 }, t, "", NULL, err));
+    NEEDS(il_metrics_read(NULL, nowhere, err));
+    NEEDS(il_metrics_read(&out, NULL, err));
+    FAILS(il_metrics_read(&out, nowhere, err));
     NEEDS(il_report_write(NULL, some, 1, err));
     NEEDS(il_report_write(".", NULL, 1, err));
     NEEDS(il_report_write(".", some, 2, err));
