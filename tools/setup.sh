@@ -40,7 +40,9 @@ get() { # what is wanted and wished for so far
             echo "missing (Debian's names):$packages - install them and run make again" >&2
             exit 1
         fi
-        case $packages in *:arm64*) $sudo dpkg --add-architecture arm64 && updated= ;; esac
+        for foreign in arm64 s390x; do
+            case $packages in *:$foreign*) $sudo dpkg --add-architecture "$foreign" && updated= ;; esac
+        done
         apt_install $packages || exit 1
     fi
     if [ -n "$wishes" ] && ! { can_install >/dev/null && apt_install $wishes; }; then
@@ -74,10 +76,14 @@ for what in "$@"; do
         want clang-format has clang-format
         ;;
     slow)
-        # a foreign architecture's libraries, to run an aarch64 build under emulation
-        want gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
+        # foreign compilers and libraries, to run builds for other processors under emulation
         want qemu-user-static has qemu-aarch64-static
-        want libyaml-dev:arm64 ls /usr/lib/aarch64-linux-gnu/libyaml.so
+        want gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
+        want libc6-dev-arm64-cross ls /usr/aarch64-linux-gnu/include/stdio.h
+        want libyaml-dev:arm64 ls /usr/lib/aarch64-linux-gnu/libyaml.a
+        want gcc-s390x-linux-gnu has s390x-linux-gnu-gcc
+        want libc6-dev-s390x-cross ls /usr/s390x-linux-gnu/include/stdio.h
+        want libyaml-dev:s390x ls /usr/lib/s390x-linux-gnu/libyaml.a
         want python3-torch /usr/bin/python3 -c 'import torch'
         want python3-numpy /usr/bin/python3 -c 'import numpy'
         # what the pages measure: series of R's packages, and a text

@@ -54,7 +54,8 @@ static void pool(const probe *p, const il_regressor_rows *from, int i, double *z
 static void set_shares(probe *p)
 {
     double most = -INFINITY, sum = 0;
-    for (int t = 0; t < p->P; t++) most = fmax(most, (double)p->a[t]);
+    for (int t = 0; t < p->P; t++)
+        if ((double)p->a[t] > most) most = (double)p->a[t];
     for (int t = 0; t < p->P; t++) {
         il_real e = (il_real)((double)p->a[t] - most);
         il_kernel()->exp(&e, &e, 1);

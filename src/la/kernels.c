@@ -7,6 +7,11 @@
 #include "la/isa.h"
 #include "la/la.h"
 
+#include <float.h>
+
+_Static_assert(FLT_EVAL_METHOD == 0, "float is computed in float: s390x, "
+                                     "-fexcess-precision=fast; i386, -msse2 -mfpmath=sse");
+
 #if IL_LEVEL == LEVEL_plain
 #include "la/plain.inc.h"
 #else /* each piece stands on those above it */
