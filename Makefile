@@ -2,10 +2,13 @@
 #
 #   CC=clang  BUILD=build/clang      another compiler, in a folder of its own
 #   SAN=address,undefined            sanitizers
+#   MPI=1                            training on several processes (docs/scaling.md), in build/mpi; MPICC says by which MPI
 
 MAKEFLAGS += --no-builtin-rules # else make would link an object to make a .d file
 
-BUILD   ?= build
+MPI     ?=
+MPICC   ?= mpicc
+BUILD   ?= build$(if $(MPI),/mpi)
 PREFIX  ?= /usr/local
 DESTDIR ?=
 VERSION := 0.1.0
@@ -30,6 +33,14 @@ ifneq ($(SAN),)
 ALL_CFLAGS += -O1 -DIL_SANITIZE -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SAN)
 endif
+ifneq ($(MPI),)
+MPI_SHOWN := $(shell $(MPICC) -show)
+ifeq ($(MPI_SHOWN),)
+$(error $(MPICC) is not there: install an MPI, as libopenmpi-dev or libmpich-dev, or name its compiler by MPICC)
+endif
+MPI_CFLAGS := $(patsubst -I%,-isystem %,$(filter -I%,$(MPI_SHOWN)))
+LDLIBS += $(filter -L% -l%,$(MPI_SHOWN))
+endif
 ifeq ($(OS),Darwin)
 LAPACK_PREFIX ?= $(shell brew --prefix lapack 2>/dev/null)
 ask_pkg_config = $(shell for p in yaml-0.1 cmocka; do pkg-config $(1) $$p 2>/dev/null; done)
@@ -53,8 +64,10 @@ NAME_float  := innerloop
 NAME_double := innerloop-double
 
 # ---- sources ---------------------------------------------------------------------------------
-# src/la/kernels.c is compiled once per instruction set; everything else once per real type.
-SRC     := $(filter-out src/la/kernels.c src/la/bf16.c src/la/amx.c,$(wildcard src/*/*.c))
+# src/la/kernels.c is compiled once per instruction set; everything else once per real type. How ranks talk to each
+# other is in one of two files.
+RANKS   := src/base/ranks_$(if $(MPI),alone,mpi).c # the other one
+SRC     := $(filter-out src/la/kernels.c src/la/bf16.c src/la/amx.c $(RANKS),$(wildcard src/*/*.c))
 CLI_SRC := $(wildcard cli/*.c)
 
 ISAS := plain
@@ -92,6 +105,7 @@ OBJ_$(1) := $$(SRC:%.c=$$(BUILD)/$(1)/%.o) $$(ISAS:%=$$(BUILD)/$(1)/src/la/kerne
 $$(BUILD)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) $$(ISA_DEFS) $$(REAL_$(1)) -MMD -MP -c $$< -o $$@
+$$(BUILD)/$(1)/src/base/ranks_mpi.o: ALL_CFLAGS += $$(MPI_CFLAGS)
 $$(BUILD)/$(1)/src/la/kernels-%.o: src/la/kernels.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) $$(ISA_DEFS) $$(ISA_$$*) $$(REAL_$(1)) -MMD -MP -c $$< -o $$@
@@ -133,6 +147,13 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/float/libinnerloop.a
 	$(CC) $(ALL_CFLAGS) $(ISA_DEFS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 tests: $(TESTS_float) $(TESTS_double)
 
+# For tests: the program with every MPI that is here (innerloop-openmpi, innerloop-mpich), of the same objects but one
+MPIS := $(foreach mpi,openmpi mpich,$(if $(shell command -v mpicc.$(mpi)),$(mpi)))
+mpi_words = $(filter $(2),$(shell mpicc.$(1) -show))
+$(MPIS:%=$(BUILD)/innerloop-%): $(BUILD)/innerloop-%: src/base/ranks_mpi.c $(CLI_OBJ_float) $(OBJ_float)
+	$(CC) $(ALL_CFLAGS) $(REAL_float) $(patsubst -I%,-isystem %,$(call mpi_words,$*,-I%)) \
+	    $(filter-out %/ranks_alone.o,$^) $(LDFLAGS) $(LDLIBS) $(call mpi_words,$*,-L% -l%) -o $@
+
 # ---- what people call --------------------------------------------------------------------------
 .PHONY: demo check check-slow test-python bench install install-data uninstall reference site format lint
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
@@ -149,6 +170,7 @@ demo:
 check:
 	@$(SETUP) build check
 	@$(JOBS_MAKE) all shared tests
+	@$(JOBS_MAKE) $(MPIS:%=$(BUILD)/innerloop-%)
 	@$(JOBS_MAKE) tests SAN=address,undefined OPT=-O1 BUILD=$(BUILD)/san
 	@$(JOBS_MAKE) all CC=clang BUILD=$(BUILD)/clang
 	@$(JOBS_MAKE) fuzz FUZZ_SECONDS=10

@@ -49,6 +49,7 @@ typedef struct {
                           char *const *word); /* and the keys of key=value words */
     int in_double;   /* runs in the program that computes in double */
     const char *but; /* except with this option; NULL: always */
+    int by_ranks;    /* processes that MPI started together do it together */
     il_status (*run)(const cli_call *call, il_error *err);
 } cli_command;
 
@@ -106,9 +107,9 @@ extern const cli_fact cli_exit_codes[], cli_environment[]; /* each ends in a NUL
 il_status cli_reference_markdown(il_error *err);
 void cli_reference_man(void);
 
-/* "note: ..." on stderr, one line that changes no terminal */
+/* "note: ..." on stderr, one line that changes no terminal; of several ranks, rank 0's */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* What SIGINT, SIGTERM, SIGHUP and SIGXCPU call from here on; NULL: the program says so and ends with 130, unless
+/* What SIGINT, SIGTERM, SIGHUP, SIGXCPU and SIGUSR1 call from here on; NULL: the program says so and ends with 130, unless
  * they were ignored when it began. SIGHUP stays ignored where it was (nohup). */
 void cli_at_signal(void (*handler)(int number));
 
@@ -156,8 +157,8 @@ typedef struct {
     int resume;
 } cli_training;
 
-/* Reads, checks and trains a recipe with a progress line; `folder` gets where. SIGINT and
- * SIGTERM save and stop: IL_EINTERRUPT. */
+/* Reads, checks and trains a recipe with a progress line; `folder` gets where. SIGINT,
+ * SIGTERM and SIGUSR1 save and stop: IL_EINTERRUPT. */
 il_status cli_train(const cli_training *training, char folder[CLI_PATH], il_trained *result,
                     il_error *err);
 il_status cli_read_recipe(il_config *config, const cli_training *training, il_error *err);

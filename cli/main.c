@@ -57,10 +57,24 @@ static il_status run(const cli_row *row, int argc, char **argv, char **whole, il
     if (computes_in_double(row->command, argv) && sizeof(il_real) < sizeof(double))
         CLI_TRY(cli_become_double(whole, err));
     CLI_TRY(il_threads_check(err));
+    if (row->command->by_ranks) {
+        CLI_TRY(il_ranks_join(err));
+        cli_at_signal(NULL); /* of several, one says that it was interrupted */
+    }
     il_status status = cli_parse(&call, row, argc, argv, err);
     if (!status) status = row->command->run(&call, err);
     cli_call_free(&call);
     return status;
+}
+
+static void say(il_status status, const cli_row *row, il_error *err)
+{
+    show_plain(err->text);
+    fprintf(stderr, "innerloop: %s\n", err->text);
+    if (status != IL_EUSAGE) return;
+    const cli_command *c = row ? row->command : NULL;
+    fprintf(stderr, "usage: innerloop %s %s%s\n", row ? row->name : "COMMAND",
+            c ? c->words : "[ARGUMENTS]", c && c->options ? " [OPTIONS]" : "");
 }
 
 int main(int argc, char **argv)
@@ -79,15 +93,9 @@ int main(int argc, char **argv)
     if (!strcmp(argv[0], "--version")) argv[0] = version;
     const cli_row *row = cli_command_find(argv[0], &err);
     il_status status = row ? run(row, argc, argv, whole, &err) : IL_EUSAGE;
-    status = finish(status, &err);
-    if (status) {
-        show_plain(err.text);
-        fprintf(stderr, "innerloop: %s\n", err.text);
-    }
-    if (status == IL_EUSAGE) {
-        const cli_command *c = row ? row->command : NULL;
-        fprintf(stderr, "usage: innerloop %s %s%s\n", row ? row->name : "COMMAND",
-                c ? c->words : "[ARGUMENTS]", c && c->options ? " [OPTIONS]" : "");
-    }
+    status = il_ranks_end(finish(status, &err), &err);
+    if (status && il_ranks_about().speaks) say(status, row, &err);
+    cli_at_signal(SIG_IGN); /* all is said, and a launcher may be ending the others */
+    il_ranks_leave();
     return (int)status;
 }

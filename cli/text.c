@@ -53,12 +53,13 @@ void cli_note(const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     il_fail(&line, IL_OK, "%s", text);
+    if (il_ranks_about().rank) return;
     fprintf(stderr, "note: %s\n", line.text);
 }
 
 void cli_notes(const char *notes)
 {
-    while (*notes) {
+    while (*notes && !il_ranks_about().rank) {
         int size = (int)strcspn(notes, "\n");
         if (size) fputs("note: ", stderr);
         for (int i = 0; i < size; i++) { /* a terminal obeys no name of a file */

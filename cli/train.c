@@ -103,8 +103,11 @@ static void on_start(void *context, int64_t step, size_t bytes)
 {
     watcher *w = context;
     link_latest(w->folder);
-    fprintf(stderr, "%s: from step %" PRId64 ", %.1f MB on %d thread%s\n", w->folder, step,
+    int ranks = il_ranks_about().ranks;
+    fprintf(stderr, "%s: from step %" PRId64 ", %.1f MB on %d thread%s", w->folder, step,
             (double)bytes / 1e6, il_threads(), il_threads() == 1 ? "" : "s");
+    if (ranks > 1) fprintf(stderr, ", on each of %d ranks", ranks);
+    fputc('\n', stderr);
 }
 
 static void on_progress(void *context, const il_progress *p)
@@ -162,6 +165,7 @@ static il_status run(const cli_call *call, il_error *err)
                        "%s in %s; run the same command with --resume to continue",
                        err->text, folder);
     CLI_TRY(status);
+    if (il_ranks_about().rank) return IL_OK;
     if (isnan(result.loss)) {
         fprintf(stderr, "%s: trained to step %" PRId64 " already; nothing was left to do\n",
                 folder, result.step);
@@ -169,6 +173,8 @@ static il_status run(const cli_call *call, il_error *err)
         fprintf(stderr, "at step %" PRId64 " after %.1f s: loss %.4g, %.1f MB, in %s\n",
                 result.step, result.seconds, result.loss, (double)result.bytes / 1e6,
                 folder);
+        if (result.sent > 0)
+            fprintf(stderr, "rank 0 sent %.6g MB a step\n", result.sent / 1e6);
     }
     printf("weights %016" PRIx64 "\n", result.hash);
     return IL_OK;
@@ -178,11 +184,14 @@ const cli_command cmd_train = {
     .words = "RECIPE [key=value ...]",
     .least = 1,
     .most = 1000,
-    .help = "RECIPE is a YAML file or a name from `innerloop list recipes`; key=value "
-            "overrides its keys, as in model.n_embd=64. The same recipe gives the same "
-            "weights on every machine: the last line of the output is their hash.",
+    .help =
+        "RECIPE is a YAML file or a name from `innerloop list recipes`; key=value "
+        "overrides its keys, as in model.n_embd=64. The same recipe gives the same "
+        "weights on every machine: the last line of the output is their hash. In a program "
+        "built with MPI, `mpirun -n 4 innerloop train RECIPE` trains on four processes.",
     .options = opts,
     .size = sizeof(options),
+    .by_ranks = 1,
     .keys = keys,
     .run = run,
 };

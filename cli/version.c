@@ -4,8 +4,9 @@
 static il_status run(const cli_call *call, il_error *err)
 {
     (void)call, (void)err;
-    printf("innerloop %s (kernels: %s, threads: %d)\n", il_version(), il_kernel_name(),
-           il_threads());
+    const char *mpi = il_ranks_about().mpi;
+    printf("innerloop %s (kernels: %s, threads: %d, MPI: %s)\n", il_version(),
+           il_kernel_name(), il_threads(), *mpi ? mpi : "none");
     return IL_OK;
 }
 

@@ -312,6 +312,7 @@ typedef struct {
     int64_t step;
     double loss, seconds;
     size_t bytes; /* memory of the plan: weights, moments, gradients, states */
+    double sent;  /* bytes that this rank sends to others in a step */
     uint64_t hash;
 } il_trained;
 
@@ -323,6 +324,32 @@ typedef struct {
  * starting where a model is already, IL_EFAIL when another process trains there. */
 IL_API il_status il_train(const il_config *config, const char *folder, int resume, const il_watch *watch,
                           il_trained *result, il_error *err);
+
+/* ---- training on several processes --------------------------------------------------------------- */
+
+/* Processes that MPI started together (mpirun, srun) train one model: once they have joined, il_train, which all
+ * call with the same arguments, deals the slots of every step to them, its ranks. The weights have the bits of one
+ * process. Rank 0 alone reads and writes the run folder, and calls watch->start, progress and note; every rank calls
+ * watch->draw, and a `stop` on one stops all. A process that was started alone is rank 0 of 1, and so is every one
+ * of a library without MPI. */
+typedef struct {
+    int rank, ranks;
+    int speaks;      /* this rank tells what failed: rank 0, or where that is lost one that is left */
+    const char *mpi; /* what the library was built with, "Open MPI 4.1.4"; "": without */
+} il_ranks;
+IL_API il_ranks il_ranks_about(void);
+
+/* Joins the others, if there are any, before the library is first put to work. Ranks that may use the same
+ * processors share them, unless IL_THREADS says how many threads each has. Errors: IL_EFAIL when MPI does not start,
+ * or the launcher is that of an MPI that the library was not built with. */
+IL_API il_status il_ranks_join(il_error *err);
+
+/* Every rank says how it ended, and gets the first failure of all. Where a rank was lost there is nobody to ask. */
+IL_API il_status il_ranks_end(il_status status, il_error *err);
+/* The last call, which waits for the others, so what failed is said before it: a launcher may end all processes
+ * once the first one has failed. Where a rank was lost it returns at once, and a program that ends by its exit code
+ * makes the launcher end the others. */
+IL_API void il_ranks_leave(void);
 
 /* ---- constructions: algorithms compiled into weights -------------------------------------------- */
 

@@ -67,6 +67,11 @@ for what in "$@"; do
         wish python3 has python3 # reads the JSON we write
         wish python3-numpy /usr/bin/python3 -c 'import numpy' # runs what we build
         wish python3-venv python3 -c 'import venv, ensurepip' # the tests of the Python package
+        for mpi in openmpi mpich; do # two implementations of one standard
+            wish "lib$mpi-dev" has "mpicc.$mpi"
+        done
+        wish openmpi-bin has mpirun.openmpi
+        wish mpich has mpirun.mpich
         get # clang's libraries come in a package of its version
         major=$(clang -dumpversion | cut -d. -f1)
         want "libclang-rt-$major-dev" clang_runtime

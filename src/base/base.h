@@ -343,6 +343,8 @@ il_status il_npz_write(const char *path, const il_tensor *tensors, int n,
 long il_processors(void);
 /* The quota alone, in processors, INFINITY without one; `root` stands before /proc and /sys. */
 double il_quota(const char *root);
+/* The same number in processes with the same affinity mask, 0 where the system does not say. */
+uint64_t il_processors_bound(void);
 
 /* ---- threads --------------------------------------------------------------------------------------- */
 

@@ -106,3 +106,15 @@ long il_processors(void)
     double quota = ceil(il_quota(""));
     return quota < (double)n ? (long)quota : n;
 }
+
+uint64_t il_processors_bound(void)
+{
+    char line[4096];
+    FILE *f = fopen("/proc/self/status", "re");
+    uint64_t hash = 0;
+    while (f && !hash && fgets(line, sizeof line, f))
+        if (!strncmp(line, "Cpus_allowed_list:", 18))
+            hash = il_hash(IL_HASH_START, line, strlen(line));
+    if (f) fclose(f);
+    return hash;
+}

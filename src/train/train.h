@@ -2,6 +2,7 @@
 #ifndef IL_TRAIN_H
 #define IL_TRAIN_H
 
+#include "base/ranks.h"
 #include "model/model.h"
 
 /* ---- schedules: functions of the step --------------------------------------------------------- */
@@ -22,6 +23,26 @@ int il_batch_at(const il_config *config, int64_t step);
  * are random, a function of seed and step. */
 il_run il_run_at(const il_model *model, int64_t step);
 
+/* ---- slots: the gradients of a step that are summed in order (slots.c) -------------------------- */
+
+typedef struct {
+    int slots, first, n; /* in all; those of this rank */
+    int rank, ranks;
+    size_t weights;
+    il_real *grads; /* (n, weights); after the sum the first row holds it */
+    il_real *
+        others; /* (slots - n, part): this rank's part of the weights in the slots of others */
+    double *losses; /* (slots) */
+    il_parcel *out, *in;
+} il_slots;
+
+il_slots il_slots_of(int slots, size_t weights, int rank, int ranks);
+void il_slots_layout(il_slots *slots, il_arena *arena);
+/* Sums the gradients, and completes the losses, on all ranks. Errors: those of il_ranks_exchange. */
+il_status il_slots_sum(il_slots *slots, il_error *err);
+double
+il_slots_sent(const il_slots *slots); /* bytes that the rank sends to others for that */
+
 /* ---- the trainer ------------------------------------------------------------------------------- */
 
 typedef struct il_trainer il_trainer;
@@ -35,6 +56,11 @@ void il_trainer_draw_by(il_trainer *trainer, const il_watch *watch);
 il_model *il_trainer_model(il_trainer *trainer);
 il_moments il_trainer_moments(il_trainer *trainer);
 size_t il_trainer_bytes(const il_trainer *trainer); /* of the plan: all of the above */
+double il_trainer_sent(const il_trainer *trainer);  /* bytes to other ranks in a step */
+/* Weights, moments and step of rank 0 to all. Errors: those of il_ranks_copy. */
+il_status il_trainer_share(il_trainer *trainer, il_error *err);
+/* Fails on all ranks where recipe, version, weights or moments are not those of rank 0. */
+il_status il_trainer_compare(il_trainer *trainer, il_error *err);
 
 /* Takes the weights of watch->init or else of the model that training.init names, if there is one. Errors: those of
  * il_model_load, IL_ECONFIG when that model lacks a weight. */
@@ -47,8 +73,8 @@ il_status il_trainer_evaluate(il_trainer *trainer, double *error, il_error *err)
  * not for prompts of the caller's own. */
 void il_trainer_note(il_trainer *trainer, const il_watch *watch);
 
-/* Draws the step's prompts and sums the gradient of their mean loss. Cost: one step but for the
- * update. Errors: IL_ENUMERIC when the loss is not finite. */
+/* Draws the step's prompts, of which each rank needs those of its slots, and sums the gradient of their mean loss.
+ * Cost: one step but for the update. Errors: IL_ENUMERIC when the loss is not finite. All ranks fail together. */
 il_status il_trainer_gradient(il_trainer *trainer, il_progress *p, il_error *err);
 
 /* The gradient of weight i (its size), as il_trainer_gradient left it. */
@@ -57,5 +83,26 @@ void il_trainer_read_gradient(const il_trainer *trainer, int i, il_real *grad);
 /* il_trainer_gradient, then clipping, the optimiser's step and packing; the model's step rises by one. The
  * gradient's norm is measured if the recipe clips or `norm` is set, else it is NaN. */
 il_status il_trainer_step(il_trainer *trainer, int norm, il_progress *p, il_error *err);
+
+/* ---- the run folder (folder.c) ------------------------------------------------------------------ */
+
+typedef struct {
+    il_trainer *t;
+    const char *folder;
+    const il_watch *watch;
+    FILE *metrics;
+    il_lock *lock;  /* on the folder */
+    double started; /* il_seconds() */
+} il_run_folder;
+
+/* Makes or finds the folder, takes its lock, and fills the trainer: with the weights that the training starts from, or
+ * with the newest checkpoint that is whole. Errors: those of il_train. il_folder_close follows, in any case. */
+il_status il_folder_open(il_run_folder *r, const il_config *config, int resume,
+                         il_error *err);
+void il_folder_close(il_run_folder *r);
+il_status il_folder_log(il_run_folder *r, const il_progress *p, int evaluated,
+                        il_error *err);
+/* The checkpoint `last`; with `keep` also one of the step's name. Errors: IL_ENUMERIC; IL_EIO; IL_EFAIL. */
+il_status il_folder_save(il_run_folder *r, int keep, il_error *err);
 
 #endif

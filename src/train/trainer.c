@@ -2,8 +2,9 @@
  *
  * A batch is cut into shards of a few prompts. Each shard runs its whole forward and backward on
  * one core, in cache. The shards are dealt to a fixed number of slots, each summing its shards'
- * gradients in order; then every chunk of the weights sums its slots in order and goes to the optimiser.
- * Threads take whole slots and whole chunks, so nothing depends on how many there are.
+ * gradients in order; then the slots are summed in order (slots.c) and every chunk of the weights goes to the
+ * optimiser. Threads take whole slots and whole chunks, and ranks whole slots, so nothing depends on how many
+ * there are.
  */
 #include "train/train.h"
 
@@ -25,32 +26,30 @@ struct il_trainer {
     il_batch *batch;
     const il_task *task;
     const il_watch *drawn_by; /* NULL: the task draws the prompts */
-    il_real
-        *grads; /* (slots, n_weights); the first holds their sum after a step's gradient */
+    il_slots slots;
     il_moments moments;
     il_real
         *work; /* (workers, n_work): scratch of the optimiser where it changes whole maps */
     size_t n_work;
-    double *losses;  /* (slots) */
     double *squares; /* (chunks) */
     chunk *chunks;
     int n_chunks;
-    il_run run;    /* this step's */
-    il_real scale; /* of the gradient: clipping */
+    il_run run;        /* this step's */
+    int prompts, held; /* in the step; the first that the batch holds */
+    double answers;    /* what the step's loss is a mean of */
+    il_real scale;     /* of the gradient: clipping */
     il_arena arena;
 };
 
 static void layout(il_trainer *t)
 {
     const il_plan *p = &t->model->plan;
-    int slots = t->model->config.training.slots;
-    t->grads = il_take(&t->arena, il_real, il_product(p->n_weights, (size_t)slots));
+    il_slots_layout(&t->slots, &t->arena);
     for (int k = 0; t->moments.of->moments[k].name; k++)
         t->moments.data[k] = il_take(&t->arena, il_real, p->n_weights);
     if (t->model->config.training.average > 0)
         t->moments.average = il_take(&t->arena, il_real, p->n_weights);
     t->work = il_take(&t->arena, il_real, il_product(t->n_work, (size_t)il_workers()));
-    t->losses = il_take(&t->arena, double, slots);
     t->squares = il_take(&t->arena, double, t->n_chunks);
     t->chunks = il_take(&t->arena, chunk, t->n_chunks);
     t->states = il_take(&t->arena, il_state *, t->n_states);
@@ -133,15 +132,29 @@ static il_status use_bf16(il_model *m, il_error *err)
     return IL_OK;
 }
 
+/* The first prompt of a slot */
+static int prompt_of(const il_trainer *t, int slot)
+{
+    int shard = t->model->config.training.shard, shards = (t->prompts + shard - 1) / shard;
+    return il_min(shard * (slot * shards / t->slots.slots), t->prompts);
+}
+
+/* A rank draws the prompts of its slots alone, unless each hangs on all the others, or a caller draws them. */
 static il_status draw(il_trainer *t, int64_t step, int points, int dims, il_error *err)
 {
     const il_config *c = &t->model->config;
     il_pool pool = { c->training.pool_prompts, c->training.pool_functions };
+    int whole = t->drawn_by || t->task->finish;
+    t->prompts = il_batch_at(c, step);
+    t->held = whole ? 0 : prompt_of(t, t->slots.first);
     t->batch->points = points;
-    t->batch->prompts = il_batch_at(c, step);
+    t->batch->prompts =
+        whole ? t->prompts : prompt_of(t, t->slots.first + t->slots.n) - t->held;
+    if (!t->batch->prompts) return IL_OK;
     il_draw at = { .seed = (uint64_t)c->training.seed,
                    .stream = IL_STREAM_TRAIN,
-                   .step = (uint32_t)step };
+                   .step = (uint32_t)step,
+                   .first = (uint32_t)t->held };
     if (t->drawn_by)
         return t->drawn_by->draw(t->drawn_by->context, t->batch, dims, at, err);
     return il_batch_draw_from(t->batch, t->task, c->training.task_opts, NULL, dims, at,
@@ -160,12 +173,26 @@ static double bytes_of(const il_trainer *t)
            (double)state * t->n_states;
 }
 
+static il_status deal_slots(il_trainer *t, il_error *err)
+{
+    il_ranks r = il_ranks_about();
+    int slots = t->model->config.training.slots;
+    t->slots = il_slots_of(slots, t->model->plan.n_weights, r.rank, r.ranks);
+    if (r.ranks <= slots) return IL_OK;
+    return il_fail(
+        err, IL_ECONFIG,
+        "training.slots = %d leaves nothing to do for some of %d ranks: start at "
+        "most %d, or raise it, which touches the last bits of the weights",
+        slots, r.ranks, slots);
+}
+
 static il_status fill(il_trainer *t, const il_config *c, il_error *err)
 {
     IL_TRY(il_model_new(&t->model, c, err));
     if (c->training.precision == IL_BF16) IL_TRY(use_bf16(t->model, err));
     t->task = il_task_find(c->training.task_name);
-    t->n_states = il_min(il_workers(), c->training.slots);
+    IL_TRY(deal_slots(t, err));
+    t->n_states = il_min(il_workers(), t->slots.n);
     t->moments.of = il_optimizer_find(c->training.optimizer);
     cut_chunks(t);
     layout(t);
@@ -219,53 +246,56 @@ il_moments il_trainer_moments(il_trainer *t) { return t->moments; }
 
 size_t il_trainer_bytes(const il_trainer *t) { return (size_t)bytes_of(t); }
 
+double il_trainer_sent(const il_trainer *t) { return il_slots_sent(&t->slots); }
+
 /* ---- the gradient ---------------------------------------------------------------------------- */
 
-/* Answers in a batch: what the loss is a mean of */
-static double answers(const il_trainer *t)
+/* Prompts that are this rank's, of those that the batch holds */
+static void own_prompts(const il_trainer *t, int *from, int *end)
 {
-    int each = il_model_layout(t->model)->last ? 1 : t->batch->points;
-    if (t->task->ids) {
-        size_t all = (size_t)t->batch->prompts * (size_t)t->batch->points, asked = 0;
-        for (size_t i = 0; i < all; i++) asked += t->batch->y[i] >= 0;
-        return (double)t->run.post * (double)asked;
+    *from = prompt_of(t, t->slots.first);
+    *end = prompt_of(t, t->slots.first + t->slots.n);
+}
+
+/* Answers in this rank's prompts; in the end, on all ranks, those in all: what the loss is a mean of. */
+static il_status count_answers(il_trainer *t, il_status drawn, il_error *err)
+{
+    int from, end, each = il_model_layout(t->model)->last ? 1 : t->batch->points;
+    own_prompts(t, &from, &end);
+    int64_t asked = (int64_t)(end - from) * each;
+    if (t->task->ids && !drawn) {
+        size_t points = (size_t)t->batch->points;
+        asked = 0;
+        for (size_t i = (size_t)(from - t->held) * points;
+             i < (size_t)(end - t->held) * points; i++)
+            asked += t->batch->y[i] >= 0;
     }
-    return (double)t->run.post * t->batch->prompts * each;
+    IL_TRY(il_ranks_agree(drawn, &asked, err));
+    t->answers = (double)t->run.post * (double)asked;
+    return IL_OK;
 }
 
 static void run_shard(il_trainer *t, il_state *s, int first, int prompts)
 {
-    il_state_fill(s, t->batch, first, prompts, t->batch->points);
+    il_state_fill(s, t->batch, first - t->held, prompts, t->batch->points);
     il_forward(s, &t->run);
     il_backward(s, &t->run);
 }
 
-static void run_slot(void *context, int slot, int worker)
+/* The i-th of this rank's slots */
+static void run_slot(void *context, int i, int worker)
 {
     il_trainer *t = context;
-    const il_config *c = &t->model->config;
-    int shard = c->training.shard, slots = c->training.slots, B = t->batch->prompts;
-    int shards = (B + shard - 1) / shard;
+    int shard = t->model->config.training.shard, slot = t->slots.first + i,
+        end = prompt_of(t, slot + 1);
     il_state *s = t->states[worker];
-    s->grad = t->grads + t->model->plan.n_weights * (size_t)slot;
+    s->grad = t->slots.grads + t->slots.weights * (size_t)i;
     s->loss = 0;
-    s->loss_scale = (il_real)(il_task_unit(t->task) / answers(t));
-    memset(s->grad, 0, sizeof *s->grad * t->model->plan.n_weights);
-    for (int i = slot * shards / slots; i < (slot + 1) * shards / slots; i++)
-        run_shard(t, s, i * shard, il_min(shard, B - i * shard));
-    t->losses[slot] = s->loss;
-}
-
-/* Sums the slots of a chunk into the first, in order. */
-static void sum_chunk(void *context, int i, int worker)
-{
-    (void)worker;
-    il_trainer *t = context;
-    int slots = t->model->config.training.slots;
-    size_t stride = t->model->plan.n_weights;
-    il_real *sum = t->grads + t->chunks[i].from;
-    for (int slot = 1; slot < slots; slot++)
-        il_kernel()->add(sum, sum, sum + stride * (size_t)slot, t->chunks[i].n);
+    s->loss_scale = (il_real)(il_task_unit(t->task) / t->answers);
+    memset(s->grad, 0, sizeof *s->grad * t->slots.weights);
+    for (int at = prompt_of(t, slot); at < end; at += shard)
+        run_shard(t, s, at, il_min(shard, end - at));
+    t->slots.losses[slot] = s->loss;
 }
 
 il_status il_trainer_gradient(il_trainer *t, il_progress *p, il_error *err)
@@ -284,11 +314,11 @@ il_status il_trainer_gradient(il_trainer *t, il_progress *p, il_error *err)
                    ? NAN
                    : il_task_floor(t->task, c->training.task_opts, p->points, p->dims,
                                    c->model.n_dims);
-    IL_TRY(draw(t, step, p->points, p->dims, err));
-    il_parallel(c->training.slots, run_slot, t);
-    il_parallel(t->n_chunks, sum_chunk, t);
-    for (int slot = 0; slot < c->training.slots; slot++) p->loss += t->losses[slot];
-    p->loss = p->loss / answers(t) * il_task_unit(t->task);
+    IL_TRY(count_answers(t, draw(t, step, p->points, p->dims, err), err));
+    il_parallel(t->slots.n, run_slot, t);
+    IL_TRY(il_slots_sum(&t->slots, err));
+    for (int slot = 0; slot < c->training.slots; slot++) p->loss += t->slots.losses[slot];
+    p->loss = p->loss / t->answers * il_task_unit(t->task);
     if (!isfinite(p->loss))
         return il_fail(
             err, IL_ENUMERIC,
@@ -301,7 +331,7 @@ il_status il_trainer_gradient(il_trainer *t, il_progress *p, il_error *err)
 void il_trainer_read_gradient(const il_trainer *t, int i, il_real *grad)
 {
     const il_param *w = &t->model->plan.params[i];
-    memcpy(grad, t->grads + w->offset, sizeof *grad * il_param_size(w));
+    memcpy(grad, t->slots.grads + w->offset, sizeof *grad * il_param_size(w));
 }
 
 /* ---- the update ------------------------------------------------------------------------------ */
@@ -310,7 +340,8 @@ static void measure_chunk(void *context, int i, int worker)
 {
     (void)worker;
     il_trainer *t = context;
-    t->squares[i] = il_kernel()->squares(t->grads + t->chunks[i].from, t->chunks[i].n);
+    t->squares[i] =
+        il_kernel()->squares(t->slots.grads + t->chunks[i].from, t->chunks[i].n);
 }
 
 static double gradient_norm(il_trainer *t)
@@ -340,7 +371,7 @@ static void update_chunk(void *context, int i, int worker)
     const il_config *c = &model->config;
     chunk k = t->chunks[i];
     const il_param *w = &model->plan.params[k.param];
-    il_real *g = t->grads + k.from;
+    il_real *g = t->slots.grads + k.from;
     double rate = il_rate_at(c, model->step), top = c->training.learning_rate;
     if (c->training.clip_value > 0) clip_elements(g, k.n, (il_real)c->training.clip_value);
     il_update u = { .name = w->name,

@@ -453,6 +453,10 @@ static void training(void **state)
     NEEDS(il_train(&c, NULL, 0, NULL, &r, err));
     FAILS(il_train(&c, nowhere, 0, NULL, NULL, err));
     FAILS(il_train(&c, "", 0, NULL, &r, err));
+    GIVES(il_ranks_about().ranks, == 1);
+    GIVES(il_ranks_join(NULL), == IL_OK); /* alone: there is nobody to join */
+    GIVES(il_ranks_end(IL_EIO, NULL), == IL_EIO);
+    SAFE(il_ranks_leave());
     NEEDS(il_lock_take(NULL, nowhere, err));
     NEEDS(il_lock_take(&lock, NULL, err));
     FAILS(il_lock_take(&lock, nowhere, err));
