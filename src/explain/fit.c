@@ -110,9 +110,10 @@ double il_explain_normal_square(const il_explain_fit *fit, int p, const double *
     double sum = 0;
     for (int i = 0; i < D; i++) {
         const double *row = fit->prompt[p].H + (size_t)i * (size_t)D;
-        Hf[i] = 0;
-        for (int j = 0; j < D; j++) Hf[i] += row[j] * f[j];
-        sum += f[i] * Hf[i];
+        double at = 0;
+        for (int j = 0; j < D; j++) at += row[j] * f[j];
+        Hf[i] = at;
+        sum += f[i] * at;
     }
     return sum;
 }

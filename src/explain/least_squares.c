@@ -22,9 +22,16 @@ typedef struct {
     int n, from, to, stride; /* layers that count: from..to-1; prompts: 0, stride, ... */
     /* (prompts,D,IL_FILTER_STATE) of a filter before the layer `from`; NULL: from its start on */
     double *before;
+    double *v,
+        *tried; /* (prompts that count,layers,width) paths here and at the step that is tried */
     place at[MOST];
     double JJ[MOST * MOST], Jr[MOST], rr;
 } normal;
+
+static size_t path_size(const il_explain_fit *fit, const il_explain_match *m)
+{
+    return il_explain_path_width(fit, m->family) * (size_t)fit->layers;
+}
 
 static double *value_of(il_explain_match *m, place at)
 {
@@ -44,12 +51,11 @@ static void path_from(const il_explain_fit *fit, const il_explain_match *m,
         il_explain_path(fit, m, p, at->to, v, F);
 }
 
-/* v (layers,width) and its derivatives dv (n,layers,width) on prompt p */
+/* The derivatives dv (n,layers,width) of v (layers,width) on prompt p */
 static void differentiate(const il_explain_fit *fit, il_explain_match *m, const normal *to,
-                          int p, double *v, double *dv, double *F)
+                          int p, const double *v, double *dv, double *F)
 {
-    size_t n = il_explain_path_width(fit, m->family), size = n * (size_t)fit->layers;
-    path_from(fit, m, to, p, v, F);
+    size_t n = il_explain_path_width(fit, m->family), size = path_size(fit, m);
     for (int j = 0; j < to->n; j++) {
         double *value = value_of(m, to->at[j]), kept = *value,
                *moved = dv + (size_t)j * size;
@@ -100,7 +106,7 @@ static void add(const il_explain_fit *fit, const il_explain_match *m, normal *to
            size = (size_t)fit->layers * n;
     int filter = il_explain_is_filter(m->family);
     double weight = fit->prompt[p].weight[l], *scratch = gradient + n;
-    to->rr += weight * residual(fit, m, p, l, v + from, gradient);
+    residual(fit, m, p, l, v + from, gradient);
     for (int j = 0; j < to->n; j++) {
         const double *u = dv + (size_t)j * size + from, *image = u;
         if (to->at[j].layer > l) continue; /* of a later layer */
@@ -113,26 +119,46 @@ static void add(const il_explain_fit *fit, const il_explain_match *m, normal *to
     }
 }
 
-/* Fitted prompts alone: those of even number */
-static void accumulate(const il_explain_fit *fit, il_explain_match *m, normal *to,
-                       double *scratch)
+static int counts(const il_explain_fit *fit, int p, int l)
+{
+    return !fit->silent[l] && !fit->prompt[p].diverges[l];
+}
+
+/* What is left under the match's parameters, on fitted prompts alone, those of even number; v: their paths. Not less
+ * than `most` (NaN too): HUGE_VAL, as soon as that shows. */
+static double what_is_left(const il_explain_fit *fit, const il_explain_match *m,
+                           const normal *at, double most, double *v, double *scratch)
+{
+    size_t n = il_explain_path_width(fit, m->family);
+    double rr = 0, *gradient = scratch, *F = scratch + n;
+    for (int p = 0; p < fit->prompts; p += at->stride, v += path_size(fit, m)) {
+        path_from(fit, m, at, p, v, F);
+        for (int l = at->from; l < at->to; l++)
+            if (counts(fit, p, l))
+                rr += fit->prompt[p].weight[l] *
+                      residual(fit, m, p, l, v + (size_t)l * n, gradient);
+        if (!(rr < most)) return HUGE_VAL;
+    }
+    return rr;
+}
+
+/* JJ and Jr where the paths are to->v */
+static void linearize(const il_explain_fit *fit, il_explain_match *m, normal *to,
+                      double *scratch)
 {
     int n = to->n;
-    size_t N = il_explain_path_width(fit, m->family), size = (size_t)fit->layers * N;
-    double *v = scratch, *dv = v + size, *gradient = dv + size * (size_t)n,
-           *F = gradient + 2 * N;
+    size_t N = il_explain_path_width(fit, m->family), size = path_size(fit, m);
+    double *dv = scratch, *gradient = dv + size * (size_t)n, *F = gradient + 2 * N;
+    const double *v = to->v;
     memset(to->JJ, 0, sizeof *to->JJ * (size_t)n * (size_t)n);
     memset(to->Jr, 0, sizeof to->Jr);
-    to->rr = 0;
-    for (int p = 0; p < fit->prompts; p += to->stride) {
+    for (int p = 0; p < fit->prompts; p += to->stride, v += size) {
         differentiate(fit, m, to, p, v, dv, F);
         for (int l = to->from; l < to->to; l++)
-            if (!fit->silent[l] && !fit->prompt[p].diverges[l])
-                add(fit, m, to, p, l, v, dv, gradient);
+            if (counts(fit, p, l)) add(fit, m, to, p, l, v, dv, gradient);
     }
     for (int k = 0; k < n; k++)
         for (int j = 0; j < k; j++) to->JJ[j * n + k] = to->JJ[k * n + j];
-    if (!(to->rr < HUGE_VAL)) to->rr = HUGE_VAL;
 }
 
 /* (JJ + damping diag JJ) step = Jr */
@@ -168,25 +194,33 @@ static int is_allowed(const il_explain_match *m, const normal *to)
     return 1;
 }
 
-/* scratch: two normals, then room for the derivatives */
+/* Damped steps from the match's parameters. Derivatives are taken where a step was accepted and another is tried.
+ * scratch: room for paths and derivatives. Returns what is left. */
 static double descend(const il_explain_fit *fit, il_explain_match *m, normal *now,
                       int rounds, double *scratch)
 {
     double damping = 1e-3, step[MOST], kept[MOST];
-    normal *next = now + 1;
-    accumulate(fit, m, now, scratch);
-    *next = *now;
-    for (int round = 0; round < rounds && now->rr > 1e-13 && now->rr < HUGE_VAL; round++) {
+    size_t all =
+        (size_t)((fit->prompts + now->stride - 1) / now->stride) * path_size(fit, m);
+    now->v = scratch, now->tried = scratch + all, scratch += 2 * all;
+    now->rr = what_is_left(fit, m, now, HUGE_VAL, now->v, scratch);
+    for (int round = 0, fresh = 0; round < rounds && now->rr > 1e-13 && now->rr < HUGE_VAL;
+         round++) {
+        if (!fresh) linearize(fit, m, now, scratch);
         solve(now, damping, step);
         for (int k = 0; k < now->n; k++) kept[k] = *value_of(m, now->at[k]);
         move(m, now, step, 1);
-        accumulate(fit, m, next, scratch);
-        if (next->rr < now->rr && is_allowed(m, now)) {
-            int settled = now->rr - next->rr < 1e-4 * now->rr;
-            *now = *next;
+        double rr = is_allowed(m, now)
+                        ? what_is_left(fit, m, now, now->rr, now->tried, scratch)
+                        : HUGE_VAL;
+        fresh = !(rr < now->rr);
+        if (!fresh) {
+            int settled = now->rr - rr < 1e-4 * now->rr;
+            double *v = now->v;
+            now->v = now->tried, now->tried = v, now->rr = rr;
             damping /= 8;
             if (settled) break;
-        } else { /* NaN too */
+        } else {
             for (int k = 0; k < now->n; k++) *value_of(m, now->at[k]) = kept[k];
             damping *= 8;
             if (damping > 1e7) break;
@@ -200,9 +234,9 @@ size_t il_explain_least_squares_work(const il_explain_fit *fit)
     size_t D = (size_t)fit->e->D, L = (size_t)fit->layers, n = MOST;
     size_t Q = (size_t)fit->e->Q * (size_t)fit->e->outs;
     size_t own = L * D * (n + 1), shared = L * (fit->size + Q) * (IL_FREE + 2);
-    return 2 * (sizeof(normal) / sizeof(double) + 1) + (own > shared ? own : shared) +
+    return sizeof(normal) / sizeof(double) + 1 + (own > shared ? own : shared) +
            2 * (fit->size + Q) + il_explain_fit_scratch(fit) +
-           (size_t)fit->prompts * D * IL_FILTER_STATE;
+           (size_t)fit->prompts * (D * IL_FILTER_STATE + 2 * L * (fit->size + Q));
 }
 
 /* The number of what was fitted and shows */
@@ -230,7 +264,7 @@ double il_explain_least_squares(const il_explain_fit *fit, il_explain_match *m, 
                                 int stride, double *scratch)
 {
     normal *now = (normal *)(void *)scratch;
-    double unit[IL_FREE], *rest = scratch + 2 * (sizeof(normal) / sizeof(double) + 1);
+    double unit[IL_FREE], *rest = scratch + sizeof(normal) / sizeof(double) + 1;
     il_explain_units(fit, m->family, m->law, unit);
     now->n = 0, now->from = 0, now->to = fit->layers, now->stride = stride;
     now->before = NULL;
@@ -313,17 +347,18 @@ double il_explain_least_squares_layers(const il_explain_fit *fit, il_explain_mat
 {
     normal *now = (normal *)(void *)scratch;
     double unit[IL_FREE],
-        *before = scratch + 2 * (sizeof(normal) / sizeof(double) + 1),
+        *before = scratch + sizeof(normal) / sizeof(double) + 1,
         *rest = before + (size_t)(fit->prompts * fit->e->D) * IL_FILTER_STATE;
     const il_explain_family *family = m->family;
     int L = fit->layers;
     il_explain_units(fit, family, m->law, unit);
     int fitted = fit_layers(fit, m, unit, now, before, rest);
     now->n = 0, now->from = 0, now->to = L, now->stride = 2, now->before = NULL;
+    size_t all = (size_t)((fit->prompts + 1) / 2) * path_size(fit, m);
     if (fitted * family->n_free + 1 > MOST) {
         m->free = fitted * family->n_free;
-        accumulate(fit, m, now, rest);
-        return mean_left(fit, now, now->rr);
+        double rr = what_is_left(fit, m, now, HUGE_VAL, rest, rest + all);
+        return mean_left(fit, now, rr);
     }
     for (int l = 0; l < L; l++)
         for (int i = 0; i < family->n_free && !fit->silent[l]; i++)
@@ -331,6 +366,7 @@ double il_explain_least_squares_layers(const il_explain_fit *fit, il_explain_mat
                 now->at[now->n++] = (place){ l, i, unit[i] };
     with_scale(m, now);
     double left = descend(fit, m, now, 60, rest);
-    m->free = shows(now);
+    if (left < HUGE_VAL) linearize(fit, m, now, rest + 2 * all);
+    m->free = left < HUGE_VAL ? shows(now) : now->n;
     return mean_left(fit, now, left);
 }
