@@ -49,13 +49,53 @@ static il_status add_block(il_plan *p, const il_config *c, int block, int blocks
 #undef NAME
 }
 
+/* read_in of every token, in width C: rows of `x`, or one vector a class */
+static il_status add_read_in(il_plan *p, int classes, int C, int x, int *E, il_error *err)
+{
+    char opts[96];
+    if (classes)
+        return il_plan_add(p, IL_PRE, "embed", "read_in",
+                           OPTS("out=%d classes=%d", C, classes), 1, &x, E, err);
+    return il_plan_add(p, IL_PRE, "linear", "read_in", OPTS("out=%d init=fan", C), 1, &x, E,
+                       err);
+}
+
+/* What the body reads at the start of every loop, into in[0..n_in-1]: the prompt read in (E) once, what the loop
+ * before left, or both, by the family and the injection; and how many loops there are. */
+static il_status set_loops(il_plan *p, const il_config *c, int E, int in[2], int *n_in,
+                           il_error *err)
+{
+    int C = c->model.n_embd, family = c->model.family, inject = c->model.loop_func;
+    in[0] = in[1] = E;
+    *n_in =
+        inject == IL_INJECT_BLOCKS || (family == IL_GPT2_LOOP && inject == IL_INJECT_ADD)
+            ? 2
+            : 1;
+    if (family == IL_GPT2_TYING) {
+        *n_in = 1;
+        in[0] = il_plan_carry(p, IL_CARRY_SLOT, E, C);
+        p->loops = c->model.n_layer;
+    }
+    if (family != IL_GPT2_LOOP) return IL_OK;
+    p->loops =
+        il_min(c->training.curriculum.loops.end + c->training.random_loops, IL_MOST_LOOPS);
+    p->loss_loops = il_min(c->training.n_loop_window, p->loops);
+    if (inject == IL_INJECT_NONE)
+        in[0] = il_plan_carry(p, IL_CARRY_SLOT, E, C);
+    else
+        in[0] = il_plan_carry(p, inject == IL_INJECT_MUL ? IL_CARRY_ONES : IL_CARRY_ZEROS,
+                              IL_NONE, C);
+    if (inject != IL_INJECT_MUL) return IL_OK;
+    return il_plan_add(p, IL_BODY, "mul", "inject", "", 2, in, &in[0], err);
+}
+
 il_status il_model_build(il_plan *p, const il_config *c, il_error *err)
 {
     if (c->model.family == IL_STACK) return il_stack_build(p, c, err);
     char opts[96];
-    int C = c->model.n_embd, family = c->model.family, E, x;
-    int blocks = family == IL_GPT2_TYING ? 1 : c->model.n_layer;
-    if (family == IL_BUILT)
+    int C = c->model.n_embd, E, x;
+    int blocks = c->model.family == IL_GPT2_TYING ? 1 : c->model.n_layer;
+    if (c->model.family == IL_BUILT)
         return il_fail(
             err, IL_ECONFIG,
             "model.family = built: such a model is in a checkpoint with its plan; "
@@ -71,32 +111,10 @@ il_status il_model_build(il_plan *p, const il_config *c, il_error *err)
     p->target = il_plan_input(p, "target", outs, 0);
     p->weight = il_plan_input(p, "weight", 1, 0);
     int classes = il_task_classes(task, c->training.task_opts);
-    if (classes)
-        IL_TRY(il_plan_add(p, IL_PRE, "embed", "read_in",
-                           OPTS("out=%d classes=%d", C, classes), 1, &x, &E, err));
-    else
-        IL_TRY(il_plan_add(p, IL_PRE, "linear", "read_in", OPTS("out=%d init=fan", C), 1,
-                           &x, &E, err));
+    IL_TRY(add_read_in(p, classes, C, x, &E, err));
 
-    int in[2] = { E, E }, n_in = 1, inject = c->model.loop_func;
-    if (family == IL_GPT2 && inject == IL_INJECT_BLOCKS) {
-        n_in = 2;
-    } else if (family == IL_GPT2_TYING) {
-        in[0] = il_plan_carry(p, IL_CARRY_SLOT, E, C);
-        p->loops = c->model.n_layer;
-    } else if (family == IL_GPT2_LOOP) {
-        in[0] =
-            inject == IL_INJECT_NONE
-                ? il_plan_carry(p, IL_CARRY_SLOT, E, C)
-                : il_plan_carry(p, inject == IL_INJECT_MUL ? IL_CARRY_ONES : IL_CARRY_ZEROS,
-                                IL_NONE, C);
-        n_in = inject == IL_INJECT_ADD || inject == IL_INJECT_BLOCKS ? 2 : 1;
-        if (inject == IL_INJECT_MUL)
-            IL_TRY(il_plan_add(p, IL_BODY, "mul", "inject", "", 2, in, &in[0], err));
-        p->loops = il_min(c->training.curriculum.loops.end + c->training.random_loops,
-                          IL_MOST_LOOPS);
-        p->loss_loops = il_min(c->training.n_loop_window, p->loops);
-    }
+    int in[2], n_in;
+    IL_TRY(set_loops(p, c, E, in, &n_in, err));
     IL_TRY(il_plan_add(
         p, IL_BODY, "position", "wpe",
         OPTS("positions=%d",
@@ -105,7 +123,7 @@ il_status il_model_build(il_plan *p, const il_config *c, il_error *err)
     for (int block = 0; block < blocks; block++) {
         int again[2] = { x, E };
         snprintf(opts, sizeof opts, "h.%d.inject", block);
-        if (block && inject == IL_INJECT_BLOCKS)
+        if (block && c->model.loop_func == IL_INJECT_BLOCKS)
             IL_TRY(il_plan_add(p, IL_BODY, "add", opts, "", 2, again, &x, err));
         IL_TRY(add_block(p, c, block, blocks, &x, err));
     }
