@@ -127,7 +127,7 @@ enum { IL_LOOPS_AUTO = -1 }; /* of a setting `loops`: they stop by themselves (i
 enum { IL_GPT2, IL_GPT2_LOOP, IL_GPT2_TYING, IL_STACK, IL_BUILT }; /* il_config.model.family */
 enum { IL_POSITION_NONE, IL_POSITION_LEARNED, IL_POSITION_CONCAT };
 enum { IL_READ_LINEAR, IL_READ_NONE };                         /* il_config.model.read_in */
-enum { IL_ANSWER_LINEAR, IL_ANSWER_FIRST, IL_ANSWER_MINUS_Y }; /* il_config.model.read */
+enum { IL_ANSWER_LINEAR, IL_ANSWER_FIRST, IL_ANSWER_MINUS_Y, IL_ANSWER_Y }; /* il_config.model.read */
 enum { IL_INJECT_ADD, IL_INJECT_MUL, IL_INJECT_NONE, IL_INJECT_BLOCKS }; /* il_config.model.loop_func */
 enum { IL_RATE_CONSTANT, IL_RATE_COSINE, IL_RATE_LINEAR };     /* il_config.training.schedule */
 enum { IL_FP32, IL_BF16 };                                     /* il_config.training.precision */
@@ -159,7 +159,7 @@ typedef struct {
         int bias;
         double scale;    /* of the scores of linear blocks */
         int read_in;     /* linear | none: tokens are the stream */
-        int read;        /* linear | first | minus_y */
+        int read;        /* linear | first | minus_y | y */
         double init_std;
         int read_init;   /* normal, like all else | fan */
         int loops;       /* times the blocks run, with the same weights */

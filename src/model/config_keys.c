@@ -54,7 +54,7 @@ static const il_opt table[] = {
     KEY(model.bias, BOOL, 0, 0, 1, "stack: whether maps have biases", NULL),
     REAL(model.scale, 1, 0, 1e6, "stack: factor of the scores of linear blocks"),
     CHOICE(model.read_in, "linear|none", "stack: none: tokens, with zeros beyond them, are the stream"),
-    CHOICE(model.read, "linear|first|minus_y", "stack: the answer: a map; the first columns; minus the y columns"),
+    CHOICE(model.read, "linear|first|minus_y|y", "stack: the answer: a map; the first columns; minus the y columns; the y columns"),
     REAL(model.init_std, 0.02, 0, 1e3, "stack: deviation of the initial weights"),
     CHOICE(model.read_init, "normal|fan", "stack: reads like all else; or uniform in +-1/sqrt(in)"),
     INT(model.loops, 1, 1, 4096, "stack: times the blocks run, with the same weights"),

@@ -90,7 +90,7 @@ typedef struct {
 enum { BETA = 1, GAMMA = 2, BOTH = 3 };
 
 static const mixer mixers[] = {
-    { "softmax", "attention", 1, 0, 0, 0, "" },
+    { "softmax", "attention", 1, 0, 1, 0, "" },
     { "linear", "linear_attention", 0, 1, 1, 0, "" },
     { "mesa", "mesa", 0, 0, 0, 0, "" },
     { "forgetting", "mesa", 0, 0, 0, GAMMA, " form=forgetting" },
@@ -301,7 +301,8 @@ static il_status add_answer(builder *b, int outs, int *x, il_error *err)
     const il_config *c = b->c;
     if (c->model.read == IL_ANSWER_LINEAR)
         return add_read(b, "read_out", b->classes ? b->classes : outs, x, err);
-    int minus = c->model.read == IL_ANSWER_MINUS_Y, from = minus ? c->model.n_dims : 0;
+    int minus = c->model.read == IL_ANSWER_MINUS_Y,
+        from = c->model.read == IL_ANSWER_FIRST ? 0 : c->model.n_dims;
     return add(b, "slice", "read_out",
                OPTS("from=%d out=%d scale=%d", from, outs, minus ? -1 : 1), 1, x, x, err);
 }

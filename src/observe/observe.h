@@ -120,8 +120,8 @@ il_status il_observe_model_answers(double *yhat, const il_model *model,
 int il_observe_layers_at(const il_observe_layers *layers, const il_state *s, int op,
                          const il_real **stream);
 
-/* p (token+1): the weights that a head of softmax attention gives at a token of a prompt of the state, behind
- * the op. From queries and keys, in double. */
+/* p: the weights that a head of softmax attention gives at a token of a prompt of the state to the tokens that
+ * it sees, behind the op. From queries and keys, in double. */
 void il_heads_pattern(const il_heads *heads, const il_op *op, const il_state *s, int prompt,
                       int head, int token, double *p);
 

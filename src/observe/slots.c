@@ -170,29 +170,38 @@ static double score(const il_heads *a, const il_op *op, const il_state *s, int p
     return sum;
 }
 
+/* What multiplies the keys of a prompt (tokens); NULL: nothing does */
+static const il_real *mask_of(const il_heads *a, const il_op *op, const il_state *s,
+                              int prompt)
+{
+    int in = a->input[IL_ROLE_MASK];
+    return in == IL_NONE ? NULL : il_x(op, s, in) + (size_t)prompt * (size_t)s->tokens;
+}
+
 void il_heads_pattern(const il_heads *a, const il_op *op, const il_state *s, int prompt,
                       int head, int token, double *p)
 {
     double most = -INFINITY, sum = 0;
-    for (int j = 0; j <= token; j++) {
+    const il_real *mask = mask_of(a, op, s, prompt);
+    int seen = a->whole ? s->tokens : token + 1;
+    for (int j = 0; j < seen; j++) {
         p[j] = score(a, op, s, prompt, head, token, j) / sqrt(a->key);
-        most = fmax(most, p[j]);
+        if (!mask || mask[j] != 0) most = fmax(most, p[j]);
     }
-    for (int j = 0; j <= token; j++) {
-        il_real e = (il_real)(p[j] - most);
+    for (int j = 0; j < seen; j++) {
+        il_real e = !mask || mask[j] != 0 ? (il_real)(p[j] - most) : 0;
         il_kernel()->exp(&e, &e, 1);
-        sum += p[j] = (double)e;
+        sum += p[j] = mask ? (double)mask[j] * (double)e : (double)e;
     }
-    for (int j = 0; j <= token; j++) p[j] /= sum;
+    for (int j = 0; j < seen && sum > 0; j++) p[j] /= sum;
 }
 
 /* The same of linear attention: of all tokens */
 static void linear_pattern(const il_heads *a, const il_op *op, const il_state *s,
                            int prompt, int head, int token, double *p)
 {
-    int masked = a->input[IL_ROLE_MASK], seen = a->whole ? s->tokens : token + 1;
-    const il_real *mask =
-        masked == IL_NONE ? NULL : il_x(op, s, masked) + (size_t)prompt * (size_t)s->tokens;
+    int seen = a->whole ? s->tokens : token + 1;
+    const il_real *mask = mask_of(a, op, s, prompt);
     for (int j = 0; j < s->tokens; j++) {
         double gain = j >= seen ? 0 : mask ? (double)mask[j] : 1;
         p[j] = gain != 0 ? a->scale * gain * score(a, op, s, prompt, head, token, j) : 0;

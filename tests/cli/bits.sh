@@ -87,6 +87,14 @@ for inject in 'z=f(z)' layer-wise; do
     same "${inject}_recompute" "$(train "$INNERLOOP" $variant training.recompute=2)"
     [ ! -x "${INNERLOOP_CLANG:-}" ] || same "${inject}_clang" "$(train "$INNERLOOP_CLANG" $variant)"
 done
+# softmax attention to all examples at once
+variant="model.family=stack model.blocks=softmax model.tokens=columns training.task_name=dictionary training.dominant=0.4"
+want=$(train "$INNERLOOP" $variant)
+if [ "$want" != "$adam" ]; then echo "ok bits_whole_softmax_is_another"; else echo "not ok bits_whole_softmax_is_another"; fi
+same whole_softmax_threads_3 "$(IL_THREADS=3 train "$INNERLOOP" $variant)"
+same whole_softmax_plain "$(IL_KERNEL=plain train "$INNERLOOP" $variant)"
+same whole_softmax_recompute "$(train "$INNERLOOP" $variant training.recompute=2)"
+[ ! -x "${INNERLOOP_CLANG:-}" ] || same whole_softmax_clang "$(train "$INNERLOOP_CLANG" $variant)"
 want=$adam
 
 # Killed three times on the way, with all of these options, each time a few steps after it began, and resumed. A machine may be

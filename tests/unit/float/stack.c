@@ -118,6 +118,38 @@ static void columns_do_it_too(void **state)
     il_model_free(m);
 }
 
+/* Softmax on columns, with scores b x_i . x: the examples' mean, weighted by exp(b x_i . x), at the query alone */
+static void softmax_on_columns_averages_examples(void **state)
+{
+    (void)state;
+    enum { D = 3, C = D + 1, B = 5, N = 6 };
+    il_model *m = model_of("training.task_name=linear_regression model.tokens=columns "
+                           "model.blocks=softmax model.n_embd=4 model.n_head=1 "
+                           "model.n_key=4 model.read=y");
+    il_real *q = weight_of(m, "h.0.attn.q.weight"), *k = weight_of(m, "h.0.attn.k.weight");
+    for (int d = 0; d < D; d++) q[d * C + d] = 3, k[d * C + d] = 1;
+    weight_of(m, "h.0.attn.v.weight")[C * C - 1] = 1;
+    weight_of(m, "h.0.attn.proj.weight")[C * C - 1] = 1;
+    il_model_pack(m);
+    il_batch *batch = drawn(&m->config, B);
+    il_real answer[B * N];
+    CHECK_OK(il_model_answer(m, batch, 1, 1, answer, &err));
+    for (int b = 0; b < B; b++)
+        for (int n = 0; n < N; n++) {
+            const il_real *x = batch->x + b * N * D, *y = batch->y + b * N;
+            double sum = 0, mean = 0;
+            for (int i = 0; i < n; i++) {
+                /* scores are divided by the root of the key size, 4 */
+                double e = exp(1.5 * il_prompt_dot(x + i * D, x + n * D, D));
+                sum += e;
+                mean += e * (double)y[i];
+            }
+            CHECK_NEAR(answer[b * N + n], n ? mean / sum : 0, 1e-5, "a weighted mean");
+        }
+    il_batch_free(batch);
+    il_model_free(m);
+}
+
 static void blocks_are_counted(void **state)
 {
     (void)state;
@@ -272,6 +304,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_linear_head_is_a_gradient_step),
         cmocka_unit_test(columns_do_it_too),
+        cmocka_unit_test(softmax_on_columns_averages_examples),
         cmocka_unit_test(blocks_are_counted),
         cmocka_unit_test(positions_are_sines),
         cmocka_unit_test(products_keep_their_form),
