@@ -177,6 +177,17 @@ static void draw_sequence(const drawing *c, int b, double *work)
     }
 }
 
+static void draw_input(const drawing *c, il_rng *rng, il_real *x)
+{
+    int dims = c->shifting.dims, own = c->task->input != NULL;
+    memset(x, 0, sizeof *x * (size_t)c->batch->dim);
+    if (own) c->task->input(c->opts, rng, x, dims);
+    for (int d = 0; d < dims && !own; d++) {
+        double z = il_normal(rng);
+        x[d] = (il_real)(c->deviation ? c->deviation[d] * z : z);
+    }
+}
+
 static void draw_prompt(void *context, int b, int worker)
 {
     const drawing *c = context;
@@ -185,15 +196,11 @@ static void draw_prompt(void *context, int b, int worker)
         return;
     }
     il_batch *batch = c->batch;
-    int N = batch->points, D = batch->dim, dims = c->shifting.dims;
+    int N = batch->points, D = batch->dim;
     il_real *x = batch->x + (size_t)b * N * D;
     il_real *xq = batch->xq ? batch->xq + (size_t)b * N * D : NULL;
     il_rng rng = numbers(c, INPUTS, b);
-    for (int n = 0; n < N; n++)
-        for (int d = 0; d < D; d++) {
-            double z = d < dims ? il_normal(&rng) : 0;
-            x[n * D + d] = (il_real)(c->deviation && d < dims ? c->deviation[d] * z : z);
-        }
+    for (int n = 0; n < N; n++) draw_input(c, &rng, x + n * D);
     if (c->shift && c->shift->inputs) {
         rng = numbers(c, SHIFT, b);
         c->shift->inputs(&c->shifting, &rng, x, xq,

@@ -43,6 +43,8 @@ struct il_task {
     /* Draws the function from `rng` and fills w and y. Where queries differ from the examples it
      * is called for both with the same rng, and so must take as many draws for any N. */
     void (*draw)(const void *opts, il_rng *rng, il_prompt *p);
+    /* Sets the first dims numbers of one input, which are zeros before; NULL: they are N(0, 1) */
+    void (*input)(const void *opts, il_rng *rng, il_real *x, int dims);
     /* The option with the variances of the inputs; NULL: there is none, they are 1 */
     const char *(*variances)(const void *opts);
     /* Whether all inputs are alive, whatever dims says; NULL: they are not */

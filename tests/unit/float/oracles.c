@@ -60,6 +60,8 @@ static void least_squares_reaches_the_stated_error(void **state)
         { "noisy_linear_regression", "noise_std=0", 15 },
         { "noisy_linear_regression", "noise_std=2 noise=uniform", 20 },
         { "noisy_linear_regression", "noise_std=1 clean=true", 20 },
+        { "dictionary", "", 20 },
+        { "dictionary", "dominant=0.5", 9 },
     };
     for (int i = 0; i < IL_COUNT(cases); i++) {
         const il_task *task = il_task_find(cases[i].task);

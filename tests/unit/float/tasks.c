@@ -183,6 +183,8 @@ static void answers_have_the_stated_power(void **state)
         { "mixture", "tasks=quadratic_regression,noisy_linear_regression*0.5", 5, 15.01 / 3,
           5 },
         { "linear_classification", "", 20, 1, 1 },
+        { "dictionary", "", 20, 1, 1 },
+        { "dictionary", "dominant=0.5", 7, 1, 1 },
     };
     for (int i = 0; i < IL_COUNT(cases); i++) {
         const il_task *task = il_task_find(cases[i].name);
@@ -219,6 +221,36 @@ static void inputs_are_normal_where_alive(void **state)
     }
     CHECK_NEAR(neighbours / count, 0, 4 / sqrt(count), "product");
     il_batch_free(batch);
+}
+
+/* Every input is one feature, as often as stated. */
+static void inputs_are_features(void **state)
+{
+    (void)state;
+    enum { PROMPTS = 4000, DIMS = 5 };
+    static const struct {
+        const char *opts;
+        double first, other;
+    } cases[] = { { "", 0.2, 0.2 }, { "dominant=0.6", 0.6, 0.1 }, { "dominant=1", 1, 0 } };
+    for (int i = 0; i < IL_COUNT(cases); i++) {
+        il_batch *batch = drawn("dictionary", cases[i].opts, PROMPTS, N, DIMS, here);
+        double seen[D] = { 0 };
+        int count = PROMPTS * N;
+        for (int r = 0; r < count; r++) {
+            double sum = 0;
+            for (int d = 0; d < D; d++) {
+                double x = (double)batch->x[r * D + d];
+                assert_true(x == 0 || x == 1);
+                seen[d] += x, sum += x;
+            }
+            assert_true(sum == 1);
+        }
+        for (int d = 0; d < D; d++) {
+            double p = d == 0 ? cases[i].first : d < DIMS ? cases[i].other : 0;
+            CHECK_NEAR(seen[d] / count, p, 4 * sqrt(p * (1 - p) / count), cases[i].opts);
+        }
+        il_batch_free(batch);
+    }
 }
 
 #define VARIANCES "variances=4,1,0.25,2,3,0.5,1.5,1,1,1,1,1,1,1,1,1,1,1,1,0.1"
@@ -509,6 +541,7 @@ int main(void)
         cmocka_unit_test(bits_are_the_same_everywhere),
         cmocka_unit_test(answers_have_the_stated_power),
         cmocka_unit_test(inputs_are_normal_where_alive),
+        cmocka_unit_test(inputs_are_features),
         cmocka_unit_test(inputs_have_their_variances),
         cmocka_unit_test(wrong_variances_get_a_sentence),
         cmocka_unit_test(variances_are_as_many_as_inputs),
