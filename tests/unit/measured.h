@@ -1,4 +1,4 @@
-/* measured.h - a measure of one model, or of two, with its settings in one text: "prompts=4;seed=3" */
+/* measured.h - a measure of no model, of one or of two, with its settings in one text: "prompts=4;seed=3" */
 #ifndef IL_TEST_MEASURED_H
 #define IL_TEST_MEASURED_H
 
@@ -17,7 +17,7 @@ static inline il_status try_to_measure(il_table **t, const char *name, const il_
     int n = 0, size = snprintf(text, sizeof text, "%s", settings);
     assert_true(size < (int)sizeof text);
     for (char *at = strtok(text, ";"); at; at = strtok(NULL, ";")) setting[n++] = at;
-    return il_measure(t, name, models, b ? names : NULL, b ? 2 : 1, setting, n, e);
+    return il_measure(t, name, models, b ? names : NULL, !a ? 0 : b ? 2 : 1, setting, n, e);
 }
 
 static inline il_table *measured(const char *name, const il_model *m, const char *settings)

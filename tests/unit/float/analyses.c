@@ -81,7 +81,9 @@ static void run_and_leave(void **state)
             const il_measure_kind *kind = il_measure_at(i);
             char text[128] = "";
             il_table *t = NULL;
-            if (!kind->most || !strcmp(kind->name, "few_shot")) continue;
+            if (!kind->most || !strcmp(kind->name, "few_shot") ||
+                !strcmp(kind->name, "softmax_scores"))
+                continue; /* of models of sequences, of softmax on a dictionary */
             if (il_opt_find(kind->opts, "prompts"))
                 strcat(text,
                        strcmp(kind->name, "loss") ? "prompts=4;seed=3" : "prompts=60");
@@ -98,6 +100,24 @@ static void run_and_leave(void **state)
         il_model_free(other);
         il_model_free(model);
     }
+}
+
+/* From zero scores the first step moves the own score by step_size p E[a ((1 - a)^2 + sum of the others' squares)], where
+ * with many examples every attention is its probability; and attention is the share of the feature. */
+static void scores_begin_as_derived(void **state)
+{
+    (void)state;
+    double K = 8, p = 1 / K;
+    il_table *t = measured("softmax_dynamics", NULL,
+                           "features=8;dominant=0;examples=1000;step_size=1;steps=1");
+    double step = K * K * p * p * ((1 - p) * (1 - p) + (K - 1) * p * p),
+           own = il_table_number(t, 1, il_table_find(t, "own")) * log(K);
+    CHECK_NEAR(own, step, 0.01 * step, "the first step");
+    CHECK_NEAR(il_table_number(t, 0, il_table_find(t, "rare_loss")), (1 - p) / 2, 0.001,
+               "a loss without learning");
+    CHECK_NEAR(il_table_number(t, 0, il_table_find(t, "attention")), p, 1e-3, "attention");
+    assert_true(isnan(il_table_number(t, 0, il_table_find(t, "on_dominant"))));
+    il_table_free(t);
 }
 
 /* On a model whose every layer is known */
@@ -168,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(run_and_leave),
+        cmocka_unit_test(scores_begin_as_derived),
         cmocka_unit_test(say_what_is_known),
         cmocka_unit_test(faults_are_named),
     };
