@@ -242,7 +242,7 @@ IL_API il_status il_model_slots(il_table **table, const il_model *model, il_erro
  *   point  -1: whole prompts of all N points; n: points 0..n-1 as examples, and query n
  *   names  (n) of il_model_slots
  *   out    (n) arrays, out[i] of (last-first+1, B, T, width); a pattern's is (last-first+1, B, width, T, T):
- *          how much softmax or linear head h gives, at one token, of every token's value; from queries and keys
+ *          how much head h gives, at one token, of every token's value (softmax, linear, fast weights, mesa)
  *
  * What does not belong to a loop is the same in all of them. Cost: a forward pass, and a copy.
  * Errors: IL_ECONFIG if the prompts do not fit the model, or for a name that it has not. */

@@ -124,6 +124,11 @@ int il_observe_layers_at(const il_observe_layers *layers, const il_state *s, int
  * it sees, behind the op. From queries and keys, in double. */
 void il_heads_pattern(const il_heads *heads, const il_op *op, const il_state *s, int prompt,
                       int head, int token, double *p);
+/* Heads of an op that have a pattern, 0 if it has none */
+int il_pattern_heads(const il_plan *plan, const il_op *op);
+/* In a tap behind the op: p (heads,T,T) on a prompt of the state. scratch: il_pattern_bytes() */
+void il_patterns(const il_op *op, const il_state *s, int prompt, il_real *p, void *scratch);
+size_t il_pattern_bytes(const il_plan *plan, const il_op *op, int tokens);
 
 /* ---- layer answers ------------------------------------------------------------------------------ */
 

@@ -2,12 +2,6 @@
  *
  * A slot is the output of an op: numbers for every token. Those of shared scratch live only until the
  * next op needs the room, so each is copied, or replaced, by a tap right after the op that made it.
- *
- * Attention keeps no pattern; from the queries q and keys k of a head of K columns it is computed again, in
- * double, and 0 where token i does not see token j:
- *
- *   softmax  p_ij = softmax_{j<=i}(q_i . k_j / sqrt(K))
- *   linear   p_ij = scale m_j (q_i . k_j), with m the mask of keys, 1 where there is none
  */
 #include "observe/observe.h"
 
@@ -41,12 +35,6 @@ static int is_kept_apart(const il_plan *p, int slot)
     if (producer == IL_NONE) return 0;
     const il_op *op = &p->ops[producer];
     return slot != op->out;
-}
-
-static int patterned_heads(const il_plan *p, const il_op *op)
-{
-    il_heads h;
-    return il_heads_of(&h, p, op) && h.weights != IL_HEADS_OTHER ? h.heads : 0;
 }
 
 static const char *part_of(il_section section)
@@ -87,7 +75,7 @@ static il_status add_slots(il_table *t, const il_plan *p, const il_observe_layer
                                                  : p->ops[producer].kind->name;
         if (is_kept_apart(p, i)) continue;
         IL_TRY(add_row(t, s->name, s->width, s->section, what, layer, err));
-        int heads = producer == IL_NONE ? 0 : patterned_heads(p, &p->ops[producer]);
+        int heads = producer == IL_NONE ? 0 : il_pattern_heads(p, &p->ops[producer]);
         if (!heads) continue;
         char name[2 * IL_NAME];
         snprintf(name, sizeof name, "%s%s", s->name, pattern);
@@ -142,7 +130,7 @@ static il_status find(observed *to, const il_model *m, const char *name, il_erro
             strlen(p->slots[i].name) != size - end ||
             strncmp(p->slots[i].name, name, size - end))
             continue;
-        to->heads = patterned_heads(p, &p->ops[producer]);
+        to->heads = il_pattern_heads(p, &p->ops[producer]);
         if (to->heads) return IL_OK;
     }
     return unknown(m, name, err);
@@ -150,94 +138,16 @@ static il_status find(observed *to, const il_model *m, const char *name, il_erro
 
 /* ---- copies -------------------------------------------------------------------------------------- */
 
-/* Head `head` of a role at a token of a prompt */
-static const il_real *head_at(const il_heads *a, const il_op *op, const il_state *s,
-                              il_role role, int prompt, int head, int token)
-{
-    int in = a->input[role];
-    size_t row = (size_t)(prompt * s->tokens + token);
-    return il_x(op, s, in) + row * (size_t)il_columns(op, s, in) + a->column[role] +
-           head * a->key;
-}
-
-static double score(const il_heads *a, const il_op *op, const il_state *s, int prompt,
-                    int head, int token, int j)
-{
-    const il_real *q = head_at(a, op, s, IL_ROLE_QUERY, prompt, head, token);
-    const il_real *k = head_at(a, op, s, IL_ROLE_KEY, prompt, head, j);
-    double sum = 0;
-    for (int c = 0; c < a->key; c++) sum += (double)q[c] * (double)k[c];
-    return sum;
-}
-
-/* What multiplies the keys of a prompt (tokens); NULL: nothing does */
-static const il_real *mask_of(const il_heads *a, const il_op *op, const il_state *s,
-                              int prompt)
-{
-    int in = a->input[IL_ROLE_MASK];
-    return in == IL_NONE ? NULL : il_x(op, s, in) + (size_t)prompt * (size_t)s->tokens;
-}
-
-void il_heads_pattern(const il_heads *a, const il_op *op, const il_state *s, int prompt,
-                      int head, int token, double *p)
-{
-    double most = -INFINITY, sum = 0;
-    const il_real *mask = mask_of(a, op, s, prompt);
-    int seen = a->whole ? s->tokens : token + 1;
-    for (int j = 0; j < seen; j++) {
-        p[j] = score(a, op, s, prompt, head, token, j) / sqrt(a->key);
-        if (!mask || mask[j] != 0) most = fmax(most, p[j]);
-    }
-    for (int j = 0; j < seen; j++) {
-        il_real e = !mask || mask[j] != 0 ? (il_real)(p[j] - most) : 0;
-        il_kernel()->exp(&e, &e, 1);
-        sum += p[j] = mask ? (double)mask[j] * (double)e : (double)e;
-    }
-    for (int j = 0; j < seen && sum > 0; j++) p[j] /= sum;
-}
-
-/* The same of linear attention: of all tokens */
-static void linear_pattern(const il_heads *a, const il_op *op, const il_state *s,
-                           int prompt, int head, int token, double *p)
-{
-    int seen = a->whole ? s->tokens : token + 1;
-    const il_real *mask = mask_of(a, op, s, prompt);
-    for (int j = 0; j < s->tokens; j++) {
-        double gain = j >= seen ? 0 : mask ? (double)mask[j] : 1;
-        p[j] = gain != 0 ? a->scale * gain * score(a, op, s, prompt, head, token, j) : 0;
-    }
-}
-
-static void copy_pattern(const observing *w, const observed *o, const il_shard *q,
-                         const il_state *s, int loop)
-{
-    const il_op *op = &s->plan->ops[o->op];
-    double *p = q->scratch;
-    size_t T = (size_t)w->tokens, B = (size_t)w->batch->prompts;
-    il_heads a;
-    il_heads_of(&a, s->plan, op);
-    for (int i = 0; i < q->prompts; i++)
-        for (int h = 0; h < o->heads; h++) {
-            size_t head =
-                ((size_t)loop * B + q->first + (size_t)i) * (size_t)o->heads + (size_t)h;
-            for (size_t t = 0; t < T; t++) {
-                il_real *row = o->out + (head * T + t) * T;
-                memset(p, 0, sizeof *p * T);
-                if (a.weights == IL_HEADS_SOFTMAX)
-                    il_heads_pattern(&a, op, s, i, h, (int)t, p);
-                else
-                    linear_pattern(&a, op, s, i, h, (int)t, p);
-                for (size_t j = 0; j < T; j++) row[j] = (il_real)p[j];
-            }
-        }
-}
-
 static void copy(const observing *w, const observed *o, const il_shard *q,
                  const il_state *s, int loop)
 {
     size_t C = (size_t)il_width(s->plan, o->slot), T = (size_t)w->tokens;
     if (o->heads) {
-        copy_pattern(w, o, q, s, loop);
+        size_t each = (size_t)o->heads * T * T,
+               first = (size_t)loop * (size_t)w->batch->prompts + q->first;
+        for (int i = 0; i < q->prompts; i++)
+            il_patterns(&s->plan->ops[o->op], s, i, o->out + (first + (size_t)i) * each,
+                        q->scratch);
         return;
     }
     memcpy(o->out + ((size_t)loop * (size_t)w->batch->prompts + q->first) * T * C,
@@ -332,6 +242,12 @@ static il_status run(const il_model *m, const il_batch *batch, int point, observ
                      il_error *err)
 {
     int together = 0;
+    size_t scratch = 0;
+    for (int i = 0; i < w->n; i++) {
+        if (!w->of[i].heads) continue;
+        size_t bytes = il_pattern_bytes(&m->plan, &m->plan.ops[w->of[i].op], w->tokens);
+        scratch = bytes > scratch ? bytes : scratch;
+    }
     for (int i = 0; i < w->n_patches; i++)
         if (!w->patches[i].value) together = batch->prompts;
     return il_run_prompts(m, batch,
@@ -340,7 +256,7 @@ static il_status run(const il_model *m, const il_batch *batch, int point, observ
                                       .ask = point < 0 ? IL_ASK_ALL : IL_ASK_ONE,
                                       .point = point,
                                       .together = together,
-                                      .scratch = sizeof(double) * (size_t)w->tokens,
+                                      .scratch = scratch,
                                       .tap = tap,
                                       .context = w },
                           err);

@@ -205,13 +205,13 @@ static void patterns_are_attention(void **state)
     il_model_free(m);
 }
 
-/* What a head of linear attention puts out is the sum of the values with the pattern's weights, whether its tokens
+/* What a head that is linear in the values puts out is the sum of the values with the pattern's weights, whether its tokens
  * see later ones (a construction) or not, with keys masked or not. */
-static void check_linear_pattern(const il_model *m, const il_batch *batch)
+static void check_linear_pattern(const il_model *m, const il_batch *batch, const char *kind)
 {
     const il_plan *p = &m->plan;
     int T = il_model_tokens(m, N), j = p->end[IL_PRE];
-    while (strcmp(p->ops[j].kind->name, "linear_attention")) j++;
+    while (strcmp(p->ops[j].kind->name, kind)) j++;
     const il_op *op = &p->ops[j];
     il_heads a;
     char name[2 * IL_NAME];
@@ -235,8 +235,7 @@ static void check_linear_pattern(const il_model *m, const il_batch *batch)
                     most += fabs(part);
                 }
                 largest = fmax(largest, fabs(y));
-                CHECK_NEAR(y, out[(row * H + h) * V + c], 1e-5 * (most + 1e-3),
-                           "linear attention");
+                CHECK_NEAR(y, out[(row * H + h) * V + c], 1e-5 * (most + 1e-3), kind);
             }
     assert_true(largest > 1e-3);
     free(out);
@@ -247,19 +246,30 @@ static void check_linear_pattern(const il_model *m, const il_batch *batch)
 static void linear_patterns_are_attention(void **state)
 {
     (void)state;
-    il_model *built,
-        *trained = model_with(
-            "model.family=stack model.blocks=linear model.n_layer=1 model.n_embd=8 "
-            "model.n_head=2 model.n_dims=3 model.n_positions=9 model.init_std=0.5",
-            "training.curriculum.dims.start=3 training.curriculum.dims.end=3 "
-            "training.curriculum.points.start=6 training.curriculum.points.end=6");
+    static const char *const blocks[][2] = {
+        { "linear", "linear_attention" }, { "gla", "fast_weights" },
+        { "delta", "fast_weights" },      { "gated_delta", "fast_weights" },
+        { "mlstm", "fast_weights" },      { "mesa", "mesa" },
+        { "forgetting", "mesa" },         { "mesanet", "mesa" },
+    };
     il_batch *batch = drawn(B);
-    CHECK_OK(il_build(&built, "gd dims=3 points=9", &err));
-    check_linear_pattern(trained, batch);
-    check_linear_pattern(built, batch);
+    il_model *m;
+    for (int i = 0; i < (int)(sizeof blocks / sizeof *blocks); i++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "model.family=stack model.blocks=%s model.n_layer=1 model.n_embd=8 "
+                 "model.n_head=2 model.n_dims=3 model.n_positions=9 model.init_std=0.5",
+                 blocks[i][0]);
+        m = model_with(
+            text, "training.curriculum.dims.start=3 training.curriculum.dims.end=3 "
+                  "training.curriculum.points.start=6 training.curriculum.points.end=6");
+        check_linear_pattern(m, batch, blocks[i][1]);
+        il_model_free(m);
+    }
+    CHECK_OK(il_build(&m, "gd dims=3 points=9", &err));
+    check_linear_pattern(m, batch, "linear_attention");
+    il_model_free(m);
     il_batch_free(batch);
-    il_model_free(trained);
-    il_model_free(built);
 }
 
 /* ---- patches ----------------------------------------------------------------------------------------- */
