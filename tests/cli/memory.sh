@@ -21,9 +21,6 @@ without() {
         env LD_PRELOAD="$WORK/failing_memory.so" "${@:2}" </dev/null
 }
 
-# The files of a folder, but for what holds times and what gnuplot drew
-files() { (cd "$1" && find . -type f ! -name metrics.jsonl ! -name env.json ! -name '*.svg' -exec cksum {} + | sort); }
-
 # sweep NAME command... : in a copy of the folder `there`
 sweep() {
     local name=$1 n all held step got faults=0 tried=0
@@ -54,50 +51,10 @@ sweep() {
 
 one_sentence() { [ "$(grep -ac '^innerloop: .*out of memory' said)" = 1 ]; }
 
-nothing_new() { ! cut -d' ' -f3 left | grep -qvxFf <(cut -d' ' -f3 before after); }
-
 # freed BLOCKS : no more of them are held at the end than with all memory
 freed() { [ "$(cut -d' ' -f2 count)" -le "$1" ]; }
 
-# Every checkpoint and state in a folder can be read.
-whole() {
-    local file
-    for file in $(find "$1" -name '*.safetensors'); do
-        il show "$file" >/dev/null 2>&1 || return 1
-    done
-}
-
-mkdir there && cd there || exit 1
-tiny_recipe >tiny.yaml
-il train tiny.yaml --out trained >/dev/null 2>&1
-il train tiny.yaml --out begun >/dev/null 2>&1
-printf 'a,b,y\n1,2,3\n2,1,4\n3,5,6\n4,4,1\n' >examples.csv
-printf 'a,b,y\n1,3,3\n2,2,4\n' >queries.csv
-for i in 1 2 3 4 5 6 7 8 9; do echo "$((i % 4)),$((i * i % 7))"; done | sed '1i v,w' >series.csv
-il forecast series.csv --state state >/dev/null 2>&1
-il build newton dims=3 points=6 loops=3 -o built.safetensors >/dev/null
-seq 400 >text
-sed '/^training/,$d; s/family.*/tokens: ids, n_dims: 1, n_positions: 16, n_embd: 16, n_layer: 1, n_head: 2}/' tiny.yaml >bytes.yaml
-cat >>bytes.yaml <<'YAML'
-training: {task_name: bytes, path: text, held_out: 0.2, batch_size: 2, train_steps: 2,
-    curriculum: {dims: {start: 1, end: 1}, points: {start: 16, end: 16}, loops: {start: 1, end: 1}}}
-YAML
-il train bytes.yaml --out bytes >/dev/null 2>&1
-mkdir -p data/recipes/claims && cp tiny.yaml data/recipes/
-cat >data/recipes/claims/small.yaml <<'YAML'
-title: A tiny model has an error
-paper: nobody, nowhere
-reduced: everything
-one_seed: it is a test, of 0 minutes
-minutes: 0.1
-models:
-    tiny: {recipe: ../tiny.yaml}
-measures:
-    points: {measure: points, models: tiny, against: zero, prompts: 4}
-rows:
-    error: {claim: it errs, paper: a little, read: points, column: tiny, at: 1..6, least: 0.01, most: 100}
-YAML
-cd ..
+make_there
 
 DOUBLE=$INNERLOOP-double
 sweep train "$INNERLOOP" train tiny.yaml --out new
