@@ -34,6 +34,15 @@ void cli_runs_close(cli_run *run, int n)
     }
 }
 
+/* A run without metrics is welcome. */
+static il_status read_loss(cli_run *run, il_error *err)
+{
+    char path[CLI_PATH];
+    CLI_TRY(cli_join(path, run->folder, "metrics.jsonl", err));
+    il_status status = il_metrics_read(&run->loss, run->folder, err);
+    return status == IL_EFAIL || (status == IL_EIO && cli_is_file(path)) ? status : IL_OK;
+}
+
 il_status cli_runs_open(cli_run *run, char *const *folders, int n, il_error *err)
 {
     il_status status = IL_OK;
@@ -44,8 +53,7 @@ il_status cli_runs_open(cli_run *run, char *const *folders, int n, il_error *err
                 il_fail(err, IL_EIO, "%s: not a run folder; `innerloop train` makes one",
                         folders[i]);
         if (!status) status = il_model_load(&run[i].model, folders[i], err);
-        if (!status && il_metrics_read(&run[i].loss, folders[i], err) == IL_EFAIL)
-            status = IL_EFAIL; /* a run without metrics is welcome */
+        if (!status) status = read_loss(&run[i], err);
     }
     if (status)
         cli_runs_close(run, n);

@@ -180,8 +180,17 @@ static const char *heading(const char *name)
     return name;
 }
 
+/* Of a file that a page may lack: one that is not there is no failure, nor is one that holds something else; one
+ * that the system does not read is. */
+static il_status may_lack(il_status status, const char *path)
+{
+    struct stat info;
+    if (status == IL_EIO && !stat(path, &info) && S_ISREG(info.st_mode)) return status;
+    return status == IL_EFAIL ? status : IL_OK;
+}
+
 /* The drawing of FOLDER/figures/NAME.svg from its <svg on, if it is only a drawing. One that is
- * not there is left out; one for which there is no memory is an error. */
+ * not there is left out; one that cannot be read is an error. */
 static il_status write_figure(FILE *f, const page *p, const char *name, int *drawn,
                               il_error *err)
 {
@@ -190,7 +199,7 @@ static il_status write_figure(FILE *f, const page *p, const char *name, int *dra
     size_t size;
     snprintf(path, sizeof path, "%s/figures/%s.svg", p->folder, name);
     il_status status = il_file_read(&text, &size, path, 16 << 20, err);
-    if (status) return status == IL_EFAIL ? status : IL_OK;
+    if (status) return may_lack(status, path);
     const char *drawing = strstr(text, "<svg");
     if (drawing && strlen(text) == size && il_svg_is_drawing(drawing)) {
         fputs("<figure role=img tabindex=0 aria-label=\"", f);
@@ -310,17 +319,16 @@ static il_status draw_loss(const page *p, il_error *err)
     return il_figure_write(&figure, p->loss, path, NULL, err);
 }
 
-/* One file of the run; *text stays NULL where there is none to read. Errors: IL_EFAIL alone. */
+/* One file of the run; *text stays NULL where there is none. Errors: IL_EFAIL; IL_EIO. */
 static il_status read_file(const char *folder, const char *name, char **text, size_t *size,
                            il_error *err)
 {
     char path[1100];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    il_status status = il_file_read(text, size, path, 1 << 20, err);
-    return status == IL_EFAIL ? status : IL_OK;
+    return may_lack(il_file_read(text, size, path, 1 << 20, err), path);
 }
 
-/* Every part but the tables is welcome to be missing. Errors: IL_EFAIL alone. */
+/* Every part but the tables is welcome to be missing. Errors: IL_EFAIL; IL_EIO. */
 static il_status read_parts(page *p, il_error *err)
 {
     size_t size = 0;
@@ -328,8 +336,9 @@ static il_status read_parts(page *p, il_error *err)
     IL_TRY(read_file(p->folder, "env.json", &p->env_text, &size, err));
     if (p->env_text && il_json_check(&p->env, p->env_text, size, NULL))
         p->env = (il_json){ 0 };
-    il_status status = il_metrics_read(&p->loss, p->folder, err);
-    return status == IL_EFAIL ? status : IL_OK;
+    char path[1100];
+    snprintf(path, sizeof path, "%s/metrics.jsonl", p->folder);
+    return may_lack(il_metrics_read(&p->loss, p->folder, err), path);
 }
 
 static il_status write_report(page *p, il_error *err)

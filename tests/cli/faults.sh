@@ -55,7 +55,7 @@ recovers() {
 sweep() {
     local kind=$1 n all step got faults=0 tried=0
     shift
-    rm -rf now && cp -r there now && files now >before
+    rm -rf now && cp -a there now && files now >before
     (cd now && with 0 "$kind" "$program" "$@" >../out 2>../err) || {
         not_ok "$*" "fails without a fault: $(tail -n 1 err)"
         return
@@ -65,7 +65,7 @@ sweep() {
     step=$((${IL_EVERY:-0} ? 1 : all / SAMPLE + 1))
     for ((n = 1 + (step + ${#kind}) / 3; n <= all; n += step)); do
         tried=$((tried + 1))
-        rm -rf now && cp -r there now
+        rm -rf now && cp -a there now
         (cd now && with "$n" "$kind" "$program" "$@" >../got 2>../said)
         got=$?
         files now >left

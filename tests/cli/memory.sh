@@ -25,7 +25,7 @@ without() {
 sweep() {
     local name=$1 n all held step got faults=0 tried=0
     shift
-    rm -rf now && cp -r there now && files now >before
+    rm -rf now && cp -a there now && files now >before
     (cd now && without 0 "$@" >../out 2>../err) || {
         not_ok "$name" "fails with all memory: $(tail -n 1 err)"
         return
@@ -35,7 +35,7 @@ sweep() {
     step=$((${IL_EVERY:-0} ? 1 : all / SAMPLE + 1))
     for ((n = 1 + step / 3; n <= all; n += step)); do
         tried=$((tried + 1))
-        cmp -s before after || { rm -rf now && cp -r there now; }
+        cmp -s before after || { rm -rf now && cp -a there now; }
         (cd now && without "$n" "$@" >../got 2>../said)
         got=$?
         files now >left

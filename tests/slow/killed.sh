@@ -56,10 +56,11 @@ if [ -x "$program" ] && command -v mpirun.openmpi >/dev/null; then
     killed=0 ended=0 right=0 unread=0 late=0
     rm -rf run
     while [ $killed -lt "$RANKS_KILLED" ]; do
-        rm -f pids
+        rm -f pids err
         mpirun.openmpi --oversubscribe -n 3 sh -c 'echo $$ >>pids; exec "$@"' sh "$program" train $recipe --out run --resume >out 2>err &
         launcher=$!
-        until [ "$(cat pids 2>/dev/null | wc -l)" = 3 ]; do sleep 0.01; done
+        # mpirun itself may hang (Open MPI 4.1.4) where a process ends before MPI has begun in all of them
+        until grep -qs "from step" err || ! kill -0 $launcher 2>/dev/null; do sleep 0.01; done
         a_moment
         rank=$(sed -n "$((1 + RANDOM % 3))p" pids)
         if kill -KILL "$rank" 2>/dev/null; then
