@@ -50,20 +50,6 @@ static int same_weights(const il_model *a, const il_model *b)
     return same;
 }
 
-/* The same plan and recipe, and weights still zero */
-static il_status blank(il_model **out, const il_model *m, il_error *err)
-{
-    char *text = NULL;
-    il_plan plan;
-    IL_TRY(il_plan_text(&text, &m->plan, err));
-    il_status status = il_plan_read(&plan, text, m->plan.recompute, err);
-    free(text);
-    IL_TRY(status);
-    IL_TRY(il_model_from_plan(out, &plan, err));
-    (*out)->config = m->config;
-    return IL_OK;
-}
-
 static il_status mix_weights(il_model **out, const il_model *a, const il_model *b,
                              double weight, il_error *err)
 {
@@ -72,7 +58,7 @@ static il_status mix_weights(il_model **out, const il_model *a, const il_model *
             err, IL_ECONFIG,
             "interpolate: the two models have weights of different shapes; both must have "
             "the same plan, or be linear attention only with equally many layers");
-    IL_TRY(blank(out, a, err));
+    IL_TRY(il_measured_copy(out, a, err));
     for (size_t i = 0; i < a->plan.n_weights; i++)
         (*out)->weights[i] = (il_real)((1 - weight) * (double)a->weights[i] +
                                        weight * (double)b->weights[i]);

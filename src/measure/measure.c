@@ -71,6 +71,21 @@ il_status il_outline_open(il_table *table, const void *opts, const il_measured *
     return IL_OK;
 }
 
+il_status il_measured_copy(il_model **copy, const il_model *m, il_error *err)
+{
+    char *text = NULL;
+    il_plan plan;
+    IL_TRY(il_plan_text(&text, &m->plan, err));
+    il_status status = il_plan_read(&plan, text, m->plan.recompute, err);
+    free(text);
+    IL_TRY(status);
+    IL_TRY(il_model_from_plan(copy, &plan, err));
+    (*copy)->config = m->config;
+    memcpy((*copy)->weights, m->weights, sizeof *m->weights * m->plan.n_weights);
+    il_model_pack(*copy);
+    return IL_OK;
+}
+
 void il_measure_set(il_table *table, int row, const double *numbers, int n)
 {
     for (int i = 0; i < n; i++) il_table_set(table, row, 1 + i, numbers[i]);

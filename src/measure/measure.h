@@ -83,6 +83,9 @@ il_status il_outline_open(il_table *table, const void *opts, const il_measured *
 /* What a model is called in sentences and rows. */
 const char *il_measured_name(const il_measured *model);
 
+/* A model of the same plan, recipe and weights, of which a measure may change the weights: il_model_pack then. */
+il_status il_measured_copy(il_model **copy, const il_model *model, il_error *err);
+
 /* Sets `n` numbers of a row, from column 1 on. */
 void il_measure_set(il_table *table, int row, const double *numbers, int n);
 

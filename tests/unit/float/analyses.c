@@ -120,6 +120,66 @@ static void scores_begin_as_derived(void **state)
     il_table_free(t);
 }
 
+/* Nothing pruned is the model itself; all neurons pruned leave an MLP its output's bias, as zero output weights do. */
+static void pruning_ends_where_it_should(void **state)
+{
+    (void)state;
+    il_model *model = small("model.family=gpt2"), *none = small("model.family=gpt2");
+    for (int i = 0; i < none->plan.n_params; i++) {
+        const il_param *p = &none->plan.params[i];
+        if (strstr(p->name, "mlp.c_proj.weight"))
+            memset(none->weights + p->offset, 0, sizeof(il_real) * il_param_size(p));
+    }
+    il_model_pack(none);
+    il_table *t = measured("prune", model, "shares=0,0.5,1;prompts=60"),
+             *itself = measured("prune", model, "shares=0;prompts=60"),
+             *without = measured("prune", none, "shares=0;prompts=60");
+    for (int column = 1; column < 4; column++) {
+        CHECK_NEAR(il_table_number(t, 0, column), il_table_number(itself, 0, 1), 0, "none");
+        CHECK_NEAR(il_table_number(t, 2, column), il_table_number(without, 0, 1), 1e-6,
+                   "all");
+    }
+    assert_true(il_table_number(t, 1, 1) != il_table_number(t, 1, 2));
+    il_table_free(t);
+    il_table_free(itself);
+    il_table_free(without);
+    t = measured("prune", model, "unit=weights;shares=1;prompts=60");
+    assert_true(isfinite(il_table_number(t, 0, 1)));
+    il_table_free(t);
+    il_model_free(model);
+    il_model_free(none);
+}
+
+/* A change of rank one, and one of rank two of equal parts */
+static void updates_have_their_rank(void **state)
+{
+    (void)state;
+    il_model *model = small("model.family=gpt2");
+    const il_param *p = NULL;
+    for (int i = 0; i < model->plan.n_params; i++)
+        if (!strcmp(model->plan.params[i].name, "h.1.mlp.c_fc.weight"))
+            p = &model->plan.params[i];
+    assert_non_null(p);
+    for (int parts = 1; parts <= 2; parts++) {
+        model->weights[p->offset + (size_t)parts * (size_t)p->cols + (size_t)parts] += 4;
+        il_table *t = measured("updates", model, "rank=1");
+        for (int row = 0; row < il_table_rows(t); row++) {
+            if (strcmp(il_table_text(t, row, 0), p->name)) {
+                assert_true(il_table_number(t, row, 1) == 0);
+                continue;
+            }
+            CHECK_NEAR(il_table_number(t, row, 1), 4 * sqrt(parts), 1e-5, "norm");
+            CHECK_NEAR(il_table_number(t, row, il_table_find(t, "energy")), 1.0 / parts,
+                       1e-5, "energy");
+            CHECK_NEAR(il_table_number(t, row, il_table_find(t, "next")), parts - 1, 1e-5,
+                       "next");
+            assert_true(il_table_number(t, row, il_table_find(t, "rank")) == parts);
+        }
+        il_table_free(t);
+    }
+    il_model_free(model);
+}
+
 /* On a model whose every layer is known */
 static void say_what_is_known(void **state)
 {
@@ -189,6 +249,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(run_and_leave),
         cmocka_unit_test(scores_begin_as_derived),
+        cmocka_unit_test(pruning_ends_where_it_should),
+        cmocka_unit_test(updates_have_their_rank),
         cmocka_unit_test(say_what_is_known),
         cmocka_unit_test(faults_are_named),
     };
