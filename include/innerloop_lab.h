@@ -128,6 +128,7 @@ enum { IL_GPT2, IL_GPT2_LOOP, IL_GPT2_TYING, IL_STACK, IL_BUILT }; /* il_config.
 enum { IL_POSITION_NONE, IL_POSITION_LEARNED, IL_POSITION_CONCAT };
 enum { IL_READ_LINEAR, IL_READ_NONE };                         /* il_config.model.read_in */
 enum { IL_ANSWER_LINEAR, IL_ANSWER_FIRST, IL_ANSWER_MINUS_Y, IL_ANSWER_Y }; /* il_config.model.read */
+enum { IL_FACTOR_NORMAL, IL_FACTOR_FAN, IL_FACTOR_SPECTRAL }; /* il_config.model.factor.init */
 enum { IL_INJECT_ADD, IL_INJECT_MUL, IL_INJECT_NONE, IL_INJECT_BLOCKS }; /* il_config.model.loop_func */
 enum { IL_RATE_CONSTANT, IL_RATE_COSINE, IL_RATE_LINEAR };     /* il_config.training.schedule */
 enum { IL_FP32, IL_BF16 };                                     /* il_config.training.precision */
@@ -163,6 +164,11 @@ typedef struct {
         double init_std;
         int read_init;   /* normal, like all else | fan */
         int loops;       /* times the blocks run, with the same weights */
+        struct {
+            int rank;    /* of the maps of the MLPs; 0: they are no products */
+            int middle;  /* U M V^T, not U V^T */
+            int init;    /* normal | fan | spectral */
+        } factor;
     } model;
     struct {
         char task_name[IL_TEXT];
@@ -179,6 +185,7 @@ typedef struct {
         char optimizer[IL_TEXT]; /* a row of il_list("optimizers") */
         double optimizer_opts[IL_OPTIMIZER_OPTS]; /* its own options struct, described by its table */
         double clip;       /* largest gradient norm; 0 is off */
+        double frobenius_decay; /* lambda: lambda/2 |product|_F^2 of all products of factors; 0: none */
         double clip_value; /* largest magnitude of an element of the gradient; 0 is off */
         int train_steps;
         int seed;

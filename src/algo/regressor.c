@@ -83,7 +83,7 @@ static void move(il_real *w, il_real *moments, const il_real *grad, size_t n, do
         .beta1 = 0.9, .beta2 = 0.999, .eps = eps, .weight_decay = decay
     };
     il_optimizer_adam.step(&adam,
-                           &(il_update){ .rows = 1,
+                           &(il_update){ .decays = 1,
                                          .n = n,
                                          .w = w,
                                          .moment = { moments, moments + n },

@@ -12,7 +12,7 @@
 
 enum {
     IL_CLAIM_MODELS = 24,
-    IL_CLAIM_TABLES = 24,
+    IL_CLAIM_TABLES = 32,
     IL_CLAIM_ROWS = 96,
     IL_CLAIM_SEEDS = 16,
     IL_CLAIM_FEWEST = 3 /* seeds that a claim may state */

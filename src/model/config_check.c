@@ -96,6 +96,24 @@ static il_status check_schedule(const il_config *c, il_error *err)
     return IL_OK;
 }
 
+static il_status check_factors(const il_config *c, il_error *err)
+{
+    int stack = c->model.family == IL_STACK,
+        heads =
+            c->model.factor.init == IL_FACTOR_SPECTRAL || c->training.frobenius_decay > 0;
+    if (c->model.factor.rank && !(stack && c->model.n_mlp))
+        return il_fail(err, IL_ECONFIG,
+                       "model.factor.rank = %d is of the maps of MLPs in the family stack: "
+                       "set model.family to stack and model.n_mlp, or the rank to 0",
+                       c->model.factor.rank);
+    if (heads && stack && c->model.products[0])
+        return il_fail(err, IL_ECONFIG,
+                       "model.products = '%s' leaves heads no factors: leave it out, or "
+                       "model.factor.init = spectral and training.frobenius_decay",
+                       il_show(c->model.products).text);
+    return IL_OK;
+}
+
 il_status il_config_check(const il_config *c, il_error *err)
 {
     IL_GIVEN(err, "config", c);
@@ -135,6 +153,7 @@ il_status il_config_check(const il_config *c, il_error *err)
     IL_TRY(check_ramp(&c->training.curriculum.points, "points", c->model.n_positions,
                       "model.n_positions", err));
     IL_TRY(check_ramp(&c->training.curriculum.loops, "loops", 0, "", err));
+    IL_TRY(check_factors(c, err));
     IL_TRY(check_batch(c, task, err));
     IL_TRY(il_task_check_variances(task, c->training.task_opts, c->model.n_dims, err));
     return check_schedule(c, err);

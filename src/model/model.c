@@ -65,6 +65,13 @@ il_status il_model_new(il_model **out, const il_config *config, il_error *err)
     IL_TRY(il_model_from_plan(out, &plan, err));
     (*out)->config = *config;
     il_params_init(&(*out)->plan, (*out)->weights, (uint64_t)config->training.seed);
+    if (config->model.factor.init == IL_FACTOR_SPECTRAL)
+        status = il_factors_spectral(&(*out)->plan, (*out)->weights,
+                                     (uint64_t)config->training.seed, err);
+    if (status != IL_OK) {
+        il_model_free(*out);
+        return status;
+    }
     il_model_pack(*out);
     return IL_OK;
 }

@@ -21,6 +21,41 @@ il_status il_config_fill(const void *config, FILE *f, il_error *err);
 /* Initial weights of a plan: a function of the seed and each weight's place. */
 void il_params_init(const il_plan *plan, il_real *weights, uint64_t seed);
 
+/* ---- products of factors (factors.c) ---- */
+
+/* A matrix within the weights, with (i, j) at [at + i row + j col] */
+typedef struct {
+    size_t at;
+    int rows, cols;
+    size_t row, col;
+} il_view;
+
+/* Weights that act only as W = L R, or L M R: maps in a row, W_k^T W_q or P W_v of a head */
+typedef struct {
+    char name[IL_NAME];
+    il_view left, middle, right; /* (m,r), (r,r) or 0 rows, (r,n) */
+    int param
+        [3];  /* the weights that hold them; of the middle IL_NONE where there is none */
+    int maps; /* they are maps in a row, not a head's */
+} il_factors;
+
+typedef struct {
+    double product, nuclear; /* Frobenius norm and nuclear norm of W */
+    double left, right;      /* squared Frobenius norms */
+} il_factor_norms;
+
+/* All of a plan's; free(*list). */
+il_status il_factors_of(il_factors **list, int *n, const il_plan *plan, il_error *err);
+/* Spectral initialisation, in place of what il_params_init drew; the same seed. */
+il_status il_factors_spectral(const il_plan *plan, il_real *weights, uint64_t seed,
+                              il_error *err);
+/* grad += the gradient of lambda/2 |W|_F^2; work (il_factors_work) */
+void il_factors_decay(const il_factors *factors, const il_real *weights, il_real *grad,
+                      double lambda, double *work);
+size_t il_factors_work(const il_factors *factors);
+il_status il_factors_norms(il_factor_norms *norms, const il_factors *factors,
+                           const il_real *weights, il_error *err);
+
 /* A model around a plan that the caller built; the model owns the plan from here on, also when
  * this fails. Weights are zeros; the recipe is the default one until the caller sets
  * (*model)->config, whose n_dims and tokens say how prompts become tokens. */

@@ -10,6 +10,7 @@
  * columns. With position = concat the first block's q and k read [u | sines of the position].
  * Mixers with gates read them from u as well; q and k of mixers other than softmax may pass a short
  * convolution and silu, and head outputs may be normalised to length 1 (MesaNet).
+ * With model.factor.rank the maps of the MLPs are W = U V^T, or U M V^T, one map after the other (factors.c).
  * With model.products W_k = W_v = I, so that W_q and P are the products W_k^T W_q and P W_v, of which
  * linear attention is made; it says what form they have and keep.
  * Tokens of the layout `columns` are not in order: linear blocks then look at all keys at once,
@@ -58,6 +59,30 @@ static il_status add_map(builder *b, const char *name, int out, const char *more
     OPTS("out=%d bias=%d std=%s%s", out, b->c->model.bias,
          il_digits(b->c->model.init_std).text, more);
     return add(b, "linear", name, b->opts, residual == IL_NONE ? 1 : 2, in, y, err);
+}
+
+/* The same of a map of an MLP, which may be a product of factors: V^T, M, U */
+static il_status add_mlp_map(builder *b, int block, const char *part, int out,
+                             const char *more, int x, int residual, int *y, il_error *err)
+{
+    const il_config *c = b->c;
+    int rank = c->model.factor.rank, in = il_width(b->p, x);
+    const char *init = c->model.factor.init == IL_FACTOR_FAN ? " init=fan" : "";
+    char name[IL_NAME], opts[64];
+    if (!rank) return add_map(b, name_of(b, block, part), out, more, x, residual, y, err);
+    if (rank > in || rank > out)
+        return il_fail(err, IL_ECONFIG,
+                       "model.factor.rank = %d is above that of a map from %d to %d "
+                       "columns; lower it",
+                       rank, in, out);
+    for (int i = 0; i < 1 + c->model.factor.middle; i++) {
+        snprintf(name, sizeof name, "h.%d.%s.%s", block, part, i ? "m" : "v");
+        OPTS("out=%d bias=0 std=%s%s", rank, il_digits(c->model.init_std).text, init);
+        IL_TRY(add(b, "linear", name, b->opts, 1, &x, &x, err));
+    }
+    snprintf(name, sizeof name, "h.%d.%s.u", block, part);
+    snprintf(opts, sizeof opts, "%s%s", init, more);
+    return add_map(b, name, out, opts, x, residual, y, err);
 }
 
 static il_status add_read(builder *b, const char *name, int out, int *x, il_error *err)
@@ -181,9 +206,9 @@ static il_status add_mlp(builder *b, int block, int *x, il_error *err)
     int u, gate, act = b->c->model.mlp_act, F = b->c->model.n_mlp;
     IL_TRY(add_norm(b, name_of(b, block, "ln_2"), *x, &u, err));
     if (act == SWIGLU)
-        IL_TRY(add_map(b, name_of(b, block, "mlp.gate"), F, "", u, IL_NONE, &gate, err));
-    IL_TRY(add_map(b, name_of(b, block, "mlp.fc"), F, act == GELU ? " act=gelu" : "", u,
-                   IL_NONE, &u, err));
+        IL_TRY(add_mlp_map(b, block, "mlp.gate", F, "", u, IL_NONE, &gate, err));
+    IL_TRY(add_mlp_map(b, block, "mlp.fc", F, act == GELU ? " act=gelu" : "", u, IL_NONE,
+                       &u, err));
     if (act == RELU)
         IL_TRY(add(b, "relu", name_of(b, block, "mlp.act"), "", 1, &u, &u, err));
     if (act == SWIGLU) { /* Shazeer 2020, arXiv:2002.05202 */
@@ -191,7 +216,7 @@ static il_status add_mlp(builder *b, int block, int *x, il_error *err)
         int both[2] = { u, gate };
         IL_TRY(add(b, "mul", name_of(b, block, "mlp.mul"), "", 2, both, &u, err));
     }
-    return add_map(b, name_of(b, block, "mlp.proj"), b->c->model.n_embd, "", u, *x, x, err);
+    return add_mlp_map(b, block, "mlp.proj", b->c->model.n_embd, "", u, *x, x, err);
 }
 
 static il_status add_block(builder *b, const mixer *m, int block, int *x, il_error *err)

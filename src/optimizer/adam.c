@@ -28,7 +28,7 @@ static void step(const void *opt, const il_update *u)
     il_kernel()->adam(u->w, u->moment[0], u->moment[1], u->grad, u->n, u->scale,
                       (il_real)o->beta1, (il_real)o->beta2, (il_real)c1, (il_real)c2,
                       (il_real)o->eps, (il_real)u->rate,
-                      (il_real)(u->rows > 0 ? o->weight_decay : 0));
+                      (il_real)(u->decays ? o->weight_decay : 0));
 }
 
 const il_optimizer il_optimizer_adam = {

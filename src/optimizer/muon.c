@@ -146,7 +146,8 @@ static void step_matrix(const options *o, const il_update *u)
     double shape = (double)u->rows / u->cols;
     il_real s =
         (il_real)(o->scale == RMS ? 0.2 * sqrt(r.wide) : sqrt(shape > 1 ? shape : 1));
-    il_real rate = (il_real)u->rate, decay = (il_real)o->adam.weight_decay, *w = u->w;
+    il_real rate = (il_real)u->rate,
+            decay = (il_real)(u->decays ? o->adam.weight_decay : 0), *w = u->w;
     for (int i = 0; i < u->rows; i++)
         for (int j = 0; j < u->cols; j++, w++)
             *w -= rate * (s * *in_room(&r, i, j) + decay * *w);

@@ -14,8 +14,9 @@ enum { IL_MOMENTS = 2 }; /* of a weight, at most */
 typedef struct {
     const char *name; /* of the weight, as in checkpoints; "" where there is none */
     /* Of the weight as stored, (out, in), or with `whole` of one of the maps that it joins, as queries, keys
-     * and values; a vector has 0 rows, and does not decay */
+     * and values; a vector has 0 rows */
     int rows, cols;
+    int decays; /* weight decay is for matrices, unless they decay as factors of a product */
     int inner; /* a linear map of the blocks, not read-in, read-out or a table of positions or classes */
     size_t n;                    /* elements here */
     il_real *w;                  /* (n) */

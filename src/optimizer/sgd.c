@@ -28,7 +28,7 @@ static void step(const void *opt, const il_update *u)
 {
     const options *o = opt;
     il_real mu = (il_real)o->momentum, rate = (il_real)u->rate;
-    il_real decay = (il_real)(u->rows > 0 ? o->weight_decay : 0);
+    il_real decay = (il_real)(u->decays ? o->weight_decay : 0);
     il_real *w = u->w, *b = u->moment[0];
     for (size_t i = 0; i < u->n; i++) {
         il_real g = u->grad[i] * u->scale + decay * w[i];

@@ -43,6 +43,24 @@ il_status il_slots_sum(il_slots *slots, il_error *err);
 double
 il_slots_sent(const il_slots *slots); /* bytes that the rank sends to others for that */
 
+/* ---- Frobenius decay (decay.c) ------------------------------------------------------------------ */
+
+typedef struct {
+    double lambda;
+    il_factors *product; /* (n) */
+    int n;
+    double *work;
+} il_decay;
+
+/* The recipe's, of all products of factors of the model; of none where lambda is 0. Errors: IL_ECONFIG where there are
+ * none to decay. il_decay_free also after an error. */
+il_status il_decay_new(il_decay *decay, const il_model *model, il_error *err);
+void il_decay_free(il_decay *decay);
+/* Whether weight i is a factor of one */
+int il_decay_covers(const il_decay *decay, int param);
+/* Adds the gradient of lambda/2 |W|_F^2. */
+void il_decay_add(const il_decay *decay, const il_real *weights, il_real *grad);
+
 /* ---- the trainer ------------------------------------------------------------------------------- */
 
 typedef struct il_trainer il_trainer;

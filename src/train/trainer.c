@@ -31,6 +31,7 @@ struct il_trainer {
     il_real
         *work; /* (workers, n_work): scratch of the optimiser where it changes whole maps */
     size_t n_work;
+    il_decay decay;  /* of products of factors */
     double *squares; /* (chunks) */
     chunk *chunks;
     int n_chunks;
@@ -194,6 +195,7 @@ static il_status fill(il_trainer *t, const il_config *c, il_error *err)
     IL_TRY(deal_slots(t, err));
     t->n_states = il_min(il_workers(), t->slots.n);
     t->moments.of = il_optimizer_find(c->training.optimizer);
+    IL_TRY(il_decay_new(&t->decay, t->model, err));
     cut_chunks(t);
     layout(t);
     IL_TRY(il_memory_ask((double)t->arena.peak + bytes_of(t), "training",
@@ -231,6 +233,7 @@ void il_trainer_free(il_trainer *t)
     if (!t) return;
     for (int i = 0; t->arena.base && i < t->n_states; i++) il_state_free(t->states[i]);
     il_batch_free(t->batch);
+    il_decay_free(&t->decay);
     il_arena_free(&t->arena);
     il_model_free(t->model);
     free(t);
@@ -377,6 +380,7 @@ static void update_chunk(void *context, int i, int worker)
     il_update u = { .name = w->name,
                     .rows = k.rows,
                     .cols = w->cols,
+                    .decays = k.rows > 0 && !il_decay_covers(&t->decay, k.param),
                     .inner = k.inner,
                     .n = k.n,
                     .w = model->weights + k.from,
@@ -398,6 +402,7 @@ il_status il_trainer_step(il_trainer *t, int norm, il_progress *p, il_error *err
 {
     double clip = t->model->config.training.clip;
     IL_TRY(il_trainer_gradient(t, p, err));
+    il_decay_add(&t->decay, t->model->weights, t->slots.grads);
     if (clip > 0 || norm) p->grad_norm = gradient_norm(t);
     if (p->grad_norm - p->grad_norm != 0 && (clip > 0 || norm))
         return il_fail(err, IL_ENUMERIC,

@@ -82,6 +82,7 @@ static void row_step(const void *opts, double *w, double *m, const double *g, in
                     .rows = rows,
                     .cols = cols,
                     .inner = 1,
+                    .decays = 1,
                     .n = (size_t)(rows * cols),
                     .w = w,
                     .moment = { m, second },
