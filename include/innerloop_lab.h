@@ -191,6 +191,7 @@ typedef struct {
         int seed;
         int n_loop_window; /* loops that carry loss and gradient */
         int random_loops, random_window; /* at most so many more, drawn for every step */
+        int random_points; /* at most so many points fewer, likewise; u^2 of these are left, u uniform */
         int pool_prompts, pool_functions; /* prompts are drawn from so many; 0: every one is new */
         int save_every_steps, keep_every_steps, log_every_steps, eval_every_steps;
         char init[IL_TEXT]; /* run folder or checkpoint whose weights are the first; "": random ones */

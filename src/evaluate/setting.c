@@ -99,7 +99,7 @@ il_status il_eval_find(il_eval_setting *s, const il_model *model, const il_eval_
                        il_eval_by by, il_error *err)
 {
     const il_config *c = model ? &model->config : NULL;
-    int points = given(o->points, c ? c->training.curriculum.points.end : 0);
+    int points = given(o->points, il_model_points(model));
     int dims = given(o->dims, c ? c->training.curriculum.dims.end : 0);
     *s = (il_eval_setting){ .model = model,
                             .seed = o->seed,

@@ -34,13 +34,13 @@ typedef struct {
 
 /* The squared errors of an algorithm at the points that the model predicts, of prompts first.. */
 static double squared_errors(const il_batch *batch, const il_real *yhat, int first, int n,
-                             int last)
+                             int from)
 {
     const il_real *y = batch->yq ? batch->yq : batch->y;
     size_t O = (size_t)batch->outs, each = (size_t)batch->points * O;
     double sum = 0;
     for (size_t b = (size_t)first; b < (size_t)(first + n); b++)
-        for (size_t i = last ? (b + 1) * each - O : b * each; i < (b + 1) * each; i++) {
+        for (size_t i = b * each + (size_t)from * O; i < (b + 1) * each; i++) {
             double e = (double)yhat[i] - (double)y[i];
             sum += e * e;
         }
@@ -55,7 +55,7 @@ static void keep_loss(const il_shard *q, il_state *s)
 
 /* One more batch; all prompts have as many answers, so that shards' losses can be compared. */
 static void add_batch(sums *to, il_runner *runner, const il_batch *batch, int loops,
-                      const il_real *yhat, int last)
+                      const il_real *yhat, int from)
 {
     double losses[BATCH / SHARD];
     il_runner_pass(
@@ -64,7 +64,7 @@ static void add_batch(sums *to, il_runner *runner, const il_batch *batch, int lo
     for (int first = 0; first < batch->prompts; first += SHARD) {
         int n = il_min(SHARD, batch->prompts - first);
         double loss = losses[first / SHARD];
-        if (yhat) loss -= squared_errors(batch, yhat, first, n, last);
+        if (yhat) loss -= squared_errors(batch, yhat, first, n, from);
         to->sum += loss;
         to->squares += loss * loss / n;
         to->prompts += n;
@@ -77,7 +77,8 @@ static il_status measure(double *loss, double *error, const il_model *m, const o
                          il_real *yhat, il_error *err)
 {
     const il_config *c = &m->config;
-    int last = less ? il_algo_steps(less) : 0;
+    int last = less ? il_algo_steps(less) : 0,
+        from = il_layout_first(il_model_layout(m), batch->points);
     const il_task *task = il_task_find(c->training.task_name);
     int loops = o->loops ? o->loops : il_model_loops(m);
     sums all = { 0 };
@@ -89,9 +90,9 @@ static il_status measure(double *loss, double *error, const il_model *m, const o
         IL_TRY(il_batch_draw(batch, task, c->training.task_opts, NULL,
                              c->training.curriculum.dims.end, at, err));
         if (less) IL_TRY(il_algo_predict(less, batch, last, last, yhat, NULL, err));
-        add_batch(&all, runner, batch, loops, yhat, il_model_layout(m)->last);
+        add_batch(&all, runner, batch, loops, yhat, from);
     }
-    int asked = il_model_layout(m)->last ? 1 : batch->points;
+    int asked = batch->points - from;
     double mean = all.sum / all.prompts, unit = il_task_unit(task) / asked;
     double variance = fmax(all.squares / all.prompts - mean * mean, 0);
     *loss = mean * unit;

@@ -31,7 +31,9 @@ static void keep_answers(const il_shard *q, il_state *s, int loop)
 
 int il_model_points(const il_model *m)
 {
-    return m ? m->config.training.curriculum.points.end : 0;
+    int points = m ? m->config.training.curriculum.points.end : 0;
+    const il_layout *layout = m ? il_model_layout(m) : NULL;
+    return layout && layout->half ? il_layout_first(layout, points) + 1 : points;
 }
 int il_model_dims(const il_model *m)
 {

@@ -1,7 +1,7 @@
 /* ask.c - queries of prompts, each in context of all its prompt's examples
  *
  * Where a model runs token by token, the examples of a prompt are read once, into a context, and a query costs a
- * token. Else, or if more loops than the last are asked for, every query is the last point of a prompt of its own.
+ * token. Where its tokens are halves, queries do not see each other and many are asked in one run. Else, or if more loops than the last are asked for, every query is the last point of a prompt of its own.
  * The bits are the same.
  */
 #include "model/model.h"
@@ -90,6 +90,60 @@ static il_status ask_contexts(asking *a, int *can, il_error *err)
     return *can ? status : IL_OK;
 }
 
+/* ---- many queries at once ------------------------------------------------------------------------- */
+
+static void fill_together(const il_shard *q, il_state *s)
+{
+    const asking *a = q->context;
+    const il_batch *given = a->examples;
+    size_t D = (size_t)given->dim, N = (size_t)given->points,
+           b = q->first / (size_t)a->pieces,
+           from = q->first % (size_t)a->pieces * (size_t)a->width;
+    int queries = il_min(a->width, a->Q - (int)from);
+    il_batch one = { 1, given->points + queries, given->dim, 1, q->scratch, NULL };
+    one.y = one.x + (N + (size_t)queries) * D;
+    memset(one.y, 0, sizeof *one.y * (N + (size_t)queries));
+    memcpy(one.x, given->x + b * N * D, sizeof *one.x * N * D);
+    memcpy(one.y, given->y + b * N, sizeof *one.y * N);
+    memcpy(one.x + N * D, a->xq + (b * (size_t)a->Q + from) * D,
+           sizeof *one.x * D * (size_t)queries);
+    il_state_ask_many(s, &one, given->points, queries);
+}
+
+static void keep_together(const il_shard *q, il_state *s, int loop)
+{
+    const asking *a = q->context;
+    size_t b = q->first / (size_t)a->pieces, Q = (size_t)a->Q,
+           from = q->first % (size_t)a->pieces * (size_t)a->width,
+           all = (size_t)a->examples->prompts * Q;
+    int N = a->examples->points;
+    memcpy(a->yhat + (size_t)(loop - a->first) * all + b * Q + from,
+           s->value[s->plan->answer] + N, sizeof *a->yhat * (size_t)(s->tokens - N));
+}
+
+static il_status ask_together(asking *a, il_error *err)
+{
+    const il_batch *given = a->examples;
+    int room = a->model->config.model.n_positions - given->points, B = given->prompts;
+    int pieces = il_min(a->Q, (il_workers() + B - 1) / B);
+    a->width = il_min((a->Q + pieces - 1) / pieces, room);
+    a->pieces = (a->Q + a->width - 1) / a->width;
+    il_batch all = *given;
+    all.points += a->width;
+    all.prompts = B * a->pieces;
+    size_t numbers = (size_t)all.points * (size_t)(all.dim + 1);
+    return il_run_prompts(a->model, &all,
+                          &(il_pass){ .loops = a->last,
+                                      .post = a->last - a->first + 1,
+                                      .ask = IL_ASK_ALL,
+                                      .together = 1,
+                                      .scratch = sizeof(il_real) * numbers,
+                                      .fill = fill_together,
+                                      .visit = keep_together,
+                                      .context = a },
+                          err);
+}
+
 /* ---- a prompt a query ------------------------------------------------------------------------------ */
 
 static void fill(const il_shard *q, il_state *s)
@@ -166,6 +220,7 @@ static il_status ask(const il_model *m, const il_batch *examples, const il_real 
                  .yhat = yhat,
                  .settling = settling };
     int can = (first == last || settling) && queries > 1 && !il_model_layout(m)->sequences;
+    if (il_model_layout(m)->half && !settling) return ask_together(&a, err);
     if (can) IL_TRY(ask_contexts(&a, &can, err));
     all.prompts *= queries;
     return can ? IL_OK : ask_prompts(&a, all, err);

@@ -60,6 +60,28 @@ static il_status check_batch(const il_config *c, const il_task *task, il_error *
     return IL_OK;
 }
 
+/* Queries that stand side by side must not be told apart. */
+static il_status check_halves(const il_config *c, il_error *err)
+{
+    if (c->model.family == IL_STACK && c->model.position == IL_POSITION_NONE) return IL_OK;
+    return il_fail(err, IL_ECONFIG,
+                   "model.tokens = halves is for examples without an order: it needs "
+                   "model.family = stack and model.position = none");
+}
+
+static il_status check_points(const il_config *c, const il_layout *layout, il_error *err)
+{
+    int start = c->training.curriculum.points.start, fewer = c->training.random_points,
+        least = layout->half ? 2 : 1;
+    if (start - fewer >= least) return IL_OK;
+    return il_fail(
+        err, IL_ECONFIG,
+        "training.curriculum.points.start = %d less training.random_points = %d "
+        "leaves %d points of a prompt, and model.tokens = %s needs %d: raise the "
+        "one or lower the other",
+        start, fewer, start - fewer, layout->name, least);
+}
+
 static il_status check_schedule(const il_config *c, il_error *err)
 {
     int warmup = c->training.warmup_steps, decay = c->training.decay_steps,
@@ -152,6 +174,8 @@ il_status il_config_check(const il_config *c, il_error *err)
                       err));
     IL_TRY(check_ramp(&c->training.curriculum.points, "points", c->model.n_positions,
                       "model.n_positions", err));
+    if (layout->half) IL_TRY(check_halves(c, err));
+    IL_TRY(check_points(c, layout, err));
     IL_TRY(check_ramp(&c->training.curriculum.loops, "loops", 0, "", err));
     IL_TRY(check_factors(c, err));
     IL_TRY(check_batch(c, task, err));

@@ -36,7 +36,7 @@ static const il_opt table[] = {
     CHOICE(model.loop_func, "z=f(x+z)|z=f(x*z)|z=f(z)|layer-wise",
            "how a loop brings the prompt x into the carried stream z; z=f(z): it starts there; layer-wise: x+z in "
            "every block, of a gpt2, too"),
-    CHOICE(model.tokens, "pairs|columns|sequence|constructed|constructed1|stacked|ids|led|own",
+    CHOICE(model.tokens, "pairs|columns|sequence|constructed|constructed1|stacked|ids|led|halves|own",
            "how a prompt becomes tokens: innerloop list layouts"),
     INT(model.stack, 1, 1, 1024, "stacked: observations in a token"),
     TEXT(model.blocks, "linear", "stack: how each block mixes tokens, as in softmax linear*5 mesa"),
@@ -83,6 +83,7 @@ static const il_opt table[] = {
     INT(training.n_loop_window, 20, 1, IL_MOST_LOOPS, "last loops that carry loss and gradient"),
     INT(training.random_loops, 0, 0, IL_MOST_LOOPS, "at most so many loops more, drawn for every step"),
     INT(training.random_window, 0, 0, IL_MOST_LOOPS, "the same for n_loop_window"),
+    INT(training.random_points, 0, 0, 65535, "at most so many points fewer, drawn for every step, more of them more often"),
     INT(training.pool_prompts, 0, 0, INT_MAX, "prompts are drawn from a pool of so many; 0: all are new"),
     INT(training.pool_functions, 0, 0, INT_MAX, "the same for their functions, with new inputs"),
     INT(training.save_every_steps, 1000, 1, INT_MAX, "the newest checkpoint is replaced"),

@@ -125,6 +125,8 @@ void il_state_shape(il_state *s, int prompts, int tokens);
  * first+1, ...; or points 0..n-1 and query n (x_n where the batch has no queries). */
 void il_state_fill(il_state *s, const il_batch *batch, int first, int prompts, int points);
 void il_state_ask(il_state *s, const il_batch *batch, int first, int prompts, int n);
+/* Prompt 0 for queries n .. n+queries-1 at once, where model.tokens = halves */
+void il_state_ask_many(il_state *s, const il_batch *batch, int n, int queries);
 
 const il_layout *il_model_layout(const il_model *model); /* how its prompts become tokens */
 

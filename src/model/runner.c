@@ -46,6 +46,12 @@ void il_state_ask(il_state *s, const il_batch *batch, int first, int prompts, in
     il_tokens_ask(il_model_layout(s->model), batch, first, prompts, n, inputs(s));
 }
 
+void il_state_ask_many(il_state *s, const il_batch *batch, int n, int queries)
+{
+    il_state_shape(s, 1, il_model_tokens(s->model, n + queries));
+    il_tokens_ask_many(il_model_layout(s->model), batch, 0, 1, n, queries, inputs(s));
+}
+
 /* ---- shards ---- */
 
 enum { TOGETHER = 4 }; /* prompts of a shard, unless a pass says otherwise */

@@ -160,6 +160,12 @@ static il_status add_mixer(builder *b, const mixer *m, int block, int *in, int *
     if (m->scales)
         at += snprintf(b->opts + at, sizeof b->opts - (size_t)at, " scale=%s",
                        il_digits(c->model.scale).text);
+    if (il_layout_at(c->model.tokens)->half && !m->loose)
+        return il_fail(
+            err, IL_ECONFIG,
+            "model.tokens = halves needs blocks that look at all examples at once, "
+            "and %s does not: take softmax or linear",
+            m->word);
     if (m->loose && b->loose) {
         snprintf(b->opts + at, sizeof b->opts - (size_t)at, " causal=0");
         in[n_in++] = b->p->mask;

@@ -26,7 +26,7 @@ static il_status answer(double *error, const il_model *model, const il_batch *ba
                         il_error *err)
 {
     const il_layout *layout = il_model_layout(model);
-    int N = batch->points, from = layout->last ? N - 1 : 0, loops = il_model_loops(model);
+    int N = batch->points, from = il_layout_first(layout, N), loops = il_model_loops(model);
     size_t size = (size_t)batch->prompts * (size_t)N * (size_t)batch->outs;
     double *yhat = malloc(sizeof *yhat * size);
     if (!yhat) return il_fail(err, IL_EFAIL, "out of memory for answers");

@@ -8,7 +8,7 @@
 static il_status find_sizes(il_observation *s, il_error *err)
 {
     const char *text = s->o->examples;
-    int most = s->model->config.training.curriculum.points.end - 1;
+    int most = il_model_points(s->model) - 1;
     s->draw.n_sizes = 0;
     if (!text) {
         s->draw.sizes[s->draw.n_sizes++] = il_max(most, 1);

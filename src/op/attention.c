@@ -176,8 +176,9 @@ static void weigh(const whole *a, int i)
     const il_real *q = a->q + (size_t)i * (size_t)a->C;
     il_real most = -INFINITY, sum = 0;
     for (int j = 0; j < a->T; j++) {
+        if (mask_of(a, j) == 0) continue;
         a->e[j] = a->scale * k->dot(q, a->k + (size_t)j * (size_t)a->C, a->K);
-        if (mask_of(a, j) != 0 && a->e[j] > most) most = a->e[j];
+        if (a->e[j] > most) most = a->e[j];
     }
     for (int j = 0; j < a->T; j++) a->e[j] = mask_of(a, j) != 0 ? a->e[j] - most : 0;
     k->exp(a->e, a->e, (size_t)a->T);

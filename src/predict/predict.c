@@ -297,7 +297,7 @@ static il_status predict(table_run *r, il_table *table, il_prediction *s, FILE *
 static il_status set_up(table_run *r, const options *o, il_error *err)
 {
     const il_config *c = il_model_config(r->model);
-    int room = c->training.curriculum.points.end - 1; /* the query takes a point */
+    int room = il_model_points(r->model) - 1; /* the query takes a point */
     const il_task *task = il_task_find(c->training.task_name);
     assert(task); /* a model's recipe has been checked */
     if (strcmp(task->loss, "mse"))

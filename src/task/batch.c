@@ -177,6 +177,25 @@ static void draw_sequence(const drawing *c, int b, double *work)
     }
 }
 
+static void draw_rows(const drawing *c, int b)
+{
+    il_batch *batch = c->batch;
+    size_t N = (size_t)batch->points, D = (size_t)batch->dim;
+    il_rng law = numbers(c, FUNCTION, b), inputs = numbers(c, INPUTS, b),
+           noise = numbers(c, NOISE, b);
+    il_table_prompt t = { .points = batch->points,
+                          .dim = batch->dim,
+                          .dims = c->shifting.dims,
+                          .x = batch->x + N * D * (size_t)b,
+                          .y = batch->y + N * (size_t)b,
+                          .law = &law,
+                          .inputs = &inputs,
+                          .noise = &noise };
+    memset(t.x, 0, sizeof *t.x * N * D);
+    memset(batch->w + D * (size_t)b, 0, sizeof *batch->w * D);
+    c->task->rows(c->opts, &t);
+}
+
 static void draw_input(const drawing *c, il_rng *rng, il_real *x)
 {
     int dims = c->shifting.dims, own = c->task->input != NULL;
@@ -193,6 +212,10 @@ static void draw_prompt(void *context, int b, int worker)
     const drawing *c = context;
     if (c->task->sequence) {
         draw_sequence(c, b, c->work + c->work_size * (size_t)worker);
+        return;
+    }
+    if (c->task->rows) {
+        draw_rows(c, b);
         return;
     }
     il_batch *batch = c->batch;
@@ -311,11 +334,12 @@ il_status il_batch_draw_from(il_batch *batch, const il_task *task, const void *o
     c.clean = task->clean && task->clean(opts);
     c.shifting = (il_shifting){ .points = batch->points, .dim = batch->dim, .dims = dims };
     IL_TRY(il_shift_parse(&c.shift, &c.shifting.value, shift, err));
-    if (c.shift && task->sequence)
+    if (c.shift && (task->sequence || task->rows))
         return il_fail(err, IL_ECONFIG,
                        "the shift %s is for tasks whose inputs are drawn apart from their "
-                       "answers; %s draws sequences",
-                       c.shift->name, task->name);
+                       "answers; %s draws %s",
+                       c.shift->name, task->name,
+                       task->rows ? "both together" : "sequences");
     il_arena scratch = { 0 };
     il_status status = prepare(&c, &scratch, err);
     if (status == IL_OK) {

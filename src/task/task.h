@@ -32,6 +32,15 @@ typedef struct {
     double *work;          /* what the task's `work` asked for */
 } il_sequence;
 
+/* A prompt whose inputs and answers are drawn together, point by point */
+typedef struct {
+    int points, dim, dims;
+    il_real *x; /* (N,D) out; zeros before */
+    il_real *y; /* (N) out */
+    il_rng *law, *inputs,
+        *noise; /* of the whole prompt; of the points, and of what disturbs their answers */
+} il_table_prompt;
+
 struct il_task {
     const char *name, *summary;
     const il_opt *opts;
@@ -56,6 +65,8 @@ struct il_task {
      * it needs. */
     void (*sequence)(const void *opts, il_rng *rng, il_sequence *s);
     size_t (*work)(const void *opts, int dims);
+    /* Or a task that draws inputs and answers together: which numbers stand in x depends on the prompt. */
+    void (*rows)(const void *opts, il_table_prompt *t);
     /* Or a task of token ids: x and y are 0..classes-1 (D = 1), y below 0 where there is no
      * target. Fills the whole batch, x and y. */
     int (*classes)(const void *opts);
@@ -96,6 +107,9 @@ static inline int il_task_varies(const il_task *task, const void *opts)
 {
     return task->variances && task->variances(opts)[0];
 }
+
+/* Where queries are many at once (model.tokens = halves), the examples among the points of a training prompt */
+static inline int il_examples_of(int points) { return points / 2; }
 
 /* The least-squares error averaged over a prompt of `points` points, in units of y^2: the floor
  * of the training loss. NaN if it is unknown or infinite. */
@@ -193,13 +207,20 @@ typedef struct {
     int sequences; /* only for tasks of sequences: a token shows no y */
     int last;      /* only the last point of a prompt is a query: the others are examples */
     int (*width)(int dim, int outs, int stack); /* of a token, at least */
-    /* Points 0..points-1 of prompt b; `asking`: the last one as a query whose y is not shown. */
+    /* Points 0..points-1 of prompt b; `asking`: so many at the end, one unless `half`, are queries whose y is not shown. */
     void (*fill)(const il_batch *batch, int b, int points, int asking,
                  il_tokens to); /* NULL: no
                                                        prompt becomes such tokens */
     int ids;                    /* only for tasks of token ids, which take no other */
     int lead; /* 1: as many empty tokens as an x has numbers come first; they are keys */
+    int half; /* as `last`, but in training all points after il_examples_of are queries */
 } il_layout;
+
+/* The first point of a training prompt that is answered; the points before it are examples alone. */
+static inline int il_layout_first(const il_layout *layout, int points)
+{
+    return layout->half ? il_examples_of(points) : layout->last ? points - 1 : 0;
+}
 
 /* The token of point n, or the number of tokens of n points */
 static inline int il_layout_token(const il_layout *layout, int dim, int n)
@@ -217,5 +238,9 @@ void il_tokens_fill(const il_layout *layout, const il_batch *batch, int first, i
  * queries) in n+1 points. */
 void il_tokens_ask(const il_layout *layout, const il_batch *batch, int first, int prompts,
                    int n, il_tokens to);
+
+/* The same for the queries n .. n+queries-1 at once, in n+queries points: of halves alone. */
+void il_tokens_ask_many(const il_layout *layout, const il_batch *batch, int first,
+                        int prompts, int n, int queries, il_tokens to);
 
 #endif

@@ -3,6 +3,8 @@
  *   pairs         x_0, (y_0, 0, ...), x_1, (y_1, 0, ...), ...; answer n at x_n
  *   columns       (x_0, y_0), (x_1, y_1), ..., (x_n, 0): the answer is read at the last, whose
  *                 mask is 0 and which is no key
+ *   halves        (x_0, y_0, 1), ..., (x_{n-1}, y_{n-1}, 1), (x_n, 0, 0): as columns; in training all points of the
+ *                 second half are such queries, which do not see each other
  *   led           as columns, preceded by as many all-zero tokens as an x has numbers
  *   sequence      s_0, s_1, ...; answer n at s_n
  *   constructed   [0, s_n, s_n, s_{n-1}], with s_{-1} = 0
@@ -73,6 +75,21 @@ static void columns(const il_batch *batch, int b, int points, int asking, il_tok
     if (!asking) set_target(batch, b, last, last, to);
 }
 
+static void halves(const il_batch *batch, int b, int points, int asking, il_tokens to)
+{
+    int examples = asking ? points - asking : il_examples_of(points);
+    for (int n = 0; n < points; n++, to.tokens += to.width) {
+        put(to.tokens, asked(batch, b, n, asking && n >= examples), batch->dim);
+        if (n >= examples) {
+            if (!asking) set_target(batch, b, n, n, to);
+            continue;
+        }
+        put(to.tokens + to.dim, answer(batch, b, n), batch->outs);
+        to.tokens[to.dim + to.outs] = 1;
+        if (to.mask) to.mask[n] = 1;
+    }
+}
+
 static void led(const il_batch *batch, int b, int points, int asking, il_tokens to)
 {
     for (int t = 0; to.mask && t < to.dim; t++) *to.mask++ = 1;
@@ -137,6 +154,12 @@ static int both(int dim, int outs, int stack)
     return dim + outs;
 }
 
+static int both_and_one(int dim, int outs, int stack)
+{
+    (void)stack;
+    return dim + outs + 1;
+}
+
 static int one(int dim, int outs, int stack)
 {
     (void)outs, (void)stack;
@@ -174,6 +197,8 @@ static const il_layout rows[] = {
     { "ids", "s_0, s_1, ... as token ids", 1, 0, 0, one, ids, 1 },
     { "led", "as columns, preceded by as many zero tokens as an x has numbers", 1, 0, 1,
       both, led, 0, 1 },
+    { "halves", "(x, y, 1) of the examples, then (x, 0, 0) of queries, which are no keys",
+      1, 0, 1, both_and_one, halves, 0, 0, 1 },
     { "own", "no prompt becomes them: a built model's matrices, graphs, ...", 1, 0, 0, none,
       NULL },
 };
@@ -219,4 +244,11 @@ void il_tokens_ask(const il_layout *layout, const il_batch *batch, int first, in
                    int n, il_tokens to)
 {
     fill_all(layout, batch, first, prompts, n + 1, 1, to);
+}
+
+void il_tokens_ask_many(const il_layout *layout, const il_batch *batch, int first,
+                        int prompts, int n, int queries, il_tokens to)
+{
+    assert(layout->half);
+    fill_all(layout, batch, first, prompts, n + queries, queries, to);
 }

@@ -1,4 +1,4 @@
-/* schedule.c - learning rate, batch, number of loops and loop window as functions of the step, and what a step
+/* schedule.c - learning rate, batch, points, number of loops and loop window as functions of the step, and what a step
  * counts in the average of the weights
  *
  * Everything here is built from + - * / alone, so that every machine computes the same bits.
@@ -58,6 +58,16 @@ static int drawn(const il_config *c, int64_t step, uint32_t which, int most)
     il_rng rng = il_rng_at((uint64_t)c->training.seed, IL_STREAM_TRAIN | DEPTH << 16,
                            (uint32_t)step, which);
     return most ? (int)(il_uniform(&rng) * (most + 1)) : 0;
+}
+
+int il_points_at(const il_config *c, int64_t step)
+{
+    int most = c->training.random_points;
+    il_rng rng = il_rng_at((uint64_t)c->training.seed, IL_STREAM_TRAIN | DEPTH << 16,
+                           (uint32_t)step, 2);
+    double u = il_uniform(&rng);
+    return il_ramp_at(&c->training.curriculum.points, step) - most +
+           (int)(u * u * (most + 1));
 }
 
 il_run il_run_at(const il_model *m, int64_t step)

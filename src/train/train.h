@@ -19,6 +19,9 @@ double il_average_at(const il_config *config, int64_t step);
 /* Prompts of a step */
 int il_batch_at(const il_config *config, int64_t step);
 
+/* Points of the prompts of a step, with random_points a function of seed and step */
+int il_points_at(const il_config *config, int64_t step);
+
 /* How many loops a step runs, and how many of the last ones are differentiated, and measured: where these
  * are random, a function of seed and step. */
 il_run il_run_at(const il_model *model, int64_t step);

@@ -263,7 +263,9 @@ static void own_prompts(const il_trainer *t, int *from, int *end)
 /* Answers in this rank's prompts; in the end, on all ranks, those in all: what the loss is a mean of. */
 static il_status count_answers(il_trainer *t, il_status drawn, il_error *err)
 {
-    int from, end, each = il_model_layout(t->model)->last ? 1 : t->batch->points;
+    int from, end,
+        each =
+            t->batch->points - il_layout_first(il_model_layout(t->model), t->batch->points);
     own_prompts(t, &from, &end);
     int64_t asked = (int64_t)(end - from) * each;
     if (t->task->ids && !drawn) {
@@ -309,11 +311,11 @@ il_status il_trainer_gradient(il_trainer *t, il_progress *p, il_error *err)
                         .steps = c->training.train_steps,
                         .grad_norm = NAN,
                         .dims = il_ramp_at(&c->training.curriculum.dims, step),
-                        .points = il_ramp_at(&c->training.curriculum.points, step),
+                        .points = il_points_at(c, step),
                         .rate = il_rate_at(c, step) };
     t->run = il_run_at(t->model, step);
     p->loops = t->run.loops;
-    p->floor = t->drawn_by || il_model_layout(t->model)->last
+    p->floor = t->drawn_by || il_layout_first(il_model_layout(t->model), p->points)
                    ? NAN
                    : il_task_floor(t->task, c->training.task_opts, p->points, p->dims,
                                    c->model.n_dims);

@@ -95,6 +95,9 @@ variant whole_softmax model.family=stack model.blocks=softmax model.tokens=colum
 variant factors model.family=stack model.blocks=softmax model.n_mlp=40 model.factor.rank=8 model.factor.middle=true \
     model.factor.init=spectral training.frobenius_decay=0.01
 variant heads_decay model.factor.init=spectral training.frobenius_decay=0.01 training.optimizer=muon
+# tables that are read whole, of a random number of points
+variant tables model.family=stack 'model.blocks=softmax*2' model.tokens=halves training.task_name=tables_prior \
+    training.standardise=true training.random_points=3
 want=$adam
 
 # Killed three times on the way, with all of these options, each time a few steps after it began, and resumed. A machine may be

@@ -138,6 +138,31 @@ static void resumed_bit_for_bit(void **state)
     for (int i = 0; i < 2; i++) il_trainer_free(t[i]);
 }
 
+/* Of random_points r, u^2 (r + 1) are left; a function of seed and step. */
+static void points_are_drawn(void **state)
+{
+    enum { DRAWS = 20000, MORE = 3 };
+    (void)state;
+    il_config c = recipe("training.random_points=3"), other = c;
+    int end = c.training.curriculum.points.end, seen[MORE + 1] = { 0 }, differ = 0;
+    c.training.curriculum.points.start = other.training.curriculum.points.start = end;
+    other.training.seed++;
+    for (int step = 0; step < DRAWS; step++) {
+        int points = il_points_at(&c, step);
+        assert_in_range(points, end - MORE, end);
+        assert_true(points == il_points_at(&c, step));
+        differ += points != il_points_at(&other, step);
+        seen[points - end + MORE]++;
+    }
+    for (int i = 0; i <= MORE; i++) { /* five deviations of a binomial count */
+        double p = (sqrt(i + 1) - sqrt(i)) / 2;
+        CHECK_NEAR(seen[i], DRAWS * p, 5 * sqrt(DRAWS * p * (1 - p)), "points");
+    }
+    CHECK(differ > DRAWS / 2, "the seed counts");
+    c.training.random_points = 0;
+    assert_int_equal(il_points_at(&c, 5), end);
+}
+
 /* Loops and windows are uniform on their range, and functions of seed and step. */
 static void loops_are_drawn(void **state)
 {
@@ -254,6 +279,7 @@ int main(void)
         cmocka_unit_test(the_rate_stays_and_falls),
         cmocka_unit_test(averages_are_weighted_means),
         cmocka_unit_test(resumed_bit_for_bit),
+        cmocka_unit_test(points_are_drawn),
         cmocka_unit_test(loops_are_drawn),
         cmocka_unit_test(batches_grow),
         cmocka_unit_test(pools_are_finite),

@@ -280,6 +280,11 @@ static void keys_are_checked_together(void **state)
           "training.curriculum.dims.end = 20 is above model.n_dims = 10" },
         { "training.curriculum.loops.start=9", "training.curriculum.loops.end=8",
           "training.curriculum.loops.start = 9 is above its end = 8" },
+        { "training.random_points=11", "training.curriculum.points.start=11",
+          "training.curriculum.points.start = 11 less training.random_points = 11 leaves 0 "
+          "points of a prompt, and model.tokens = pairs needs 1" },
+        { "model.tokens=halves", "model.family=gpt2",
+          "it needs model.family = stack and model.position = none" },
         { "training.warmup_steps=100", "training.train_steps=100",
           "training.warmup_steps = 100 leaves nothing of training.train_steps = 100" },
         { "training.min_learning_rate=0.1", "training.learning_rate=0.01",

@@ -267,6 +267,34 @@ static void columns_end_with_a_query_that_is_no_key(void **state)
     il_batch_free(batch);
 }
 
+/* In training the second half of the points are queries; asked one or many at once, the last. */
+static void halves_end_with_queries_that_are_no_keys(void **state)
+{
+    (void)state;
+    il_batch *batch = drawn("linear_regression", B, N, D);
+    const il_layout *layout = layout_of("halves");
+    enum { WIDTH = D + 2, POINTS = 5 };
+    static const int queries[] = { 3, 1, 2 }; /* filled, asked, asked as two */
+    for (int how = 0; how < 3; how++) {
+        room r;
+        il_tokens to = tokens_in(&r, 1, WIDTH);
+        int prompts = how < 2 ? B : 1, examples = POINTS - queries[how];
+        if (how == 0) il_tokens_fill(layout, batch, 0, prompts, POINTS, to);
+        if (how == 1) il_tokens_ask(layout, batch, 0, prompts, examples, to);
+        if (how == 2) il_tokens_ask_many(layout, batch, 0, prompts, examples, 2, to);
+        for (int i = 0; i < prompts * POINTS; i++) {
+            const il_real *token = r.tokens + i * WIDTH;
+            int n = i % POINTS, point = i / POINTS * N + n, shown = n < examples;
+            assert_memory_equal(token, batch->x + point * D, D * sizeof *token);
+            assert_true(token[D] == (shown ? batch->y[point] : 0));
+            assert_true(token[D + 1] == shown && r.mask[i] == shown);
+            assert_true(r.weight[i] == (how == 0 && !shown));
+            assert_true(r.target[i] == (how == 0 && !shown ? batch->y[point] : 0));
+        }
+    }
+    il_batch_free(batch);
+}
+
 /* Numbers of model.tokens are rows of the table */
 static void recipes_know_the_layouts(void **state)
 {
@@ -281,13 +309,14 @@ static void recipes_know_the_layouts(void **state)
         assert_int_equal(c.model.tokens, i);
         il_error e;
         const il_layout *l = il_layout_at(i);
-        int others =
-            l->sequences || l->ids || !strcmp(l->name, "own"); /* no (x, y) prompts */
+        int others = l->sequences || l->ids ||
+                     !strcmp(l->name, "own") || /* no (x, y) prompts */
+                     l->half;                   /* of a stack alone */
         il_status status = il_config_check(&c, &e);
         CHECK(status == (others ? IL_ECONFIG : IL_OK), "%s: %s", l->name,
               status ? e.text : "taken");
     }
-    assert_int_equal(i, 9);
+    assert_int_equal(i, 10);
 }
 
 static void faults_are_named(void **state)
@@ -319,6 +348,7 @@ int main(void)
         cmocka_unit_test(bits_are_the_same_everywhere),
         cmocka_unit_test(observations_stand_where_they_should),
         cmocka_unit_test(columns_end_with_a_query_that_is_no_key),
+        cmocka_unit_test(halves_end_with_queries_that_are_no_keys),
         cmocka_unit_test(recipes_know_the_layouts),
         cmocka_unit_test(faults_are_named),
     };
