@@ -213,8 +213,8 @@ IL_API il_status il_model_answer(const il_model *model, const il_batch *batch, i
 /* The same for `queries` (Q) of every prompt, each asked in context of all its N points.
  *   xq    (B,Q,D)
  *   yhat  (last-first+1, B, Q, O) out
- * Cost: where the model can run token by token and one loop is asked for, the examples once, and a token a query;
- * else a prompt a query. Errors: likewise. */
+ * Cost: where the model can run token by token, the examples once, and a token a query; else a prompt a query.
+ * Errors: likewise. */
 IL_API il_status il_model_ask(const il_model *model, const il_batch *examples, const il_real *xq, int queries,
                               int first, int last, il_real *yhat, il_error *err);
 

@@ -164,8 +164,9 @@ static void linearize(const il_explain_fit *fit, il_explain_match *m, normal *to
 /* (JJ + damping diag JJ) step = Jr */
 static void solve(const normal *at, double damping, double *step)
 {
-    double R[MOST * MOST] = { 0 }, t[MOST] = { 0 }, row[MOST];
+    double R[MOST * MOST], t[MOST] = { 0 }, row[MOST];
     int n = at->n;
+    memset(R, 0, sizeof *R * (size_t)n * (size_t)n);
     for (int k = 0; k < n; k++) R[k * n + k] = 1e-150;
     for (int k = 0; k < n; k++) {
         for (int j = 0; j < n; j++) row[j] = at->JJ[k * n + j];

@@ -1,8 +1,8 @@
 /* ask.c - queries of prompts, each in context of all its prompt's examples
  *
  * Where a model runs token by token, the examples of a prompt are read once, into a context, and a query costs a
- * token. Where its tokens are halves, queries do not see each other and many are asked in one run. Else, or if more loops than the last are asked for, every query is the last point of a prompt of its own.
- * The bits are the same.
+ * token. Where its tokens are halves, queries do not see each other and many are asked in one run. Else every query is
+ * the last point of a prompt of its own. The bits are the same.
  */
 #include "model/model.h"
 
@@ -41,7 +41,8 @@ static il_status ask_piece(const asking *a, il_context *context, int piece, il_r
     for (int k = from; k < il_min(a->Q, from + a->width); k++) {
         size_t at = (size_t)b * Q + (size_t)k;
         memcpy(x, a->xq + at * D, sizeof *x * D);
-        IL_TRY(il_context_ask(context, x, a->yhat + at, err));
+        IL_TRY(il_context_ask_from(context, x, a->first, (size_t)given->prompts * Q,
+                                   a->yhat + at, err));
         if (a->settling) a->settling->loops[at] = il_context_loops(context);
     }
     return IL_OK;
@@ -219,7 +220,7 @@ static il_status ask(const il_model *m, const il_batch *examples, const il_real 
                  .last = last,
                  .yhat = yhat,
                  .settling = settling };
-    int can = (first == last || settling) && queries > 1 && !il_model_layout(m)->sequences;
+    int can = queries > 1 && !il_model_layout(m)->sequences;
     if (il_model_layout(m)->half && !settling) return ask_together(&a, err);
     if (can) IL_TRY(ask_contexts(&a, &can, err));
     all.prompts *= queries;

@@ -146,17 +146,31 @@ static il_status check_finite(const il_real *x, int n, const char *name, il_erro
     return IL_OK;
 }
 
+/* A query's answers after each of the loops first..c->loops, `stride` apart; where it stops by itself, the last alone */
+typedef struct {
+    il_context *c;
+    int first;
+    size_t stride;
+    il_real *yhat;
+} query;
+
 /* A query goes on until it has settled. */
 static void settle(void *context, il_state *s, int loop)
 {
-    il_context *c = context;
+    const query *q = context;
+    il_context *c = q->c;
+    il_real answer = s->value[s->plan->answer][0];
     c->took = loop;
-    if (c->until.most && il_state_settled(s, 0, c->until.tolerance))
-        il_state_keep(s, NULL, 0);
+    if (!c->until.most) {
+        q->yhat[(size_t)(loop - q->first) * q->stride] = answer;
+        return;
+    }
+    *q->yhat = answer;
+    if (il_state_settled(s, 0, c->until.tolerance)) il_state_keep(s, NULL, 0);
 }
 
 /* Runs the x token and, with `y`, the y token of one point. */
-static il_status run(il_context *c, const il_real *x, const il_real *y, il_real *yhat,
+static il_status run(il_context *c, const il_real *x, const il_real *y, query *q,
                      il_error *err)
 {
     const il_config *config = &c->model->config;
@@ -182,14 +196,13 @@ static il_status run(il_context *c, const il_real *x, const il_real *y, il_real 
     memset(s->value[s->plan->target], 0, sizeof *x * (size_t)s->rows);
     s->recurrent = y ? c->recurrent : c->trial;
     if (!y) memcpy(c->trial, c->recurrent, c->recurs * sizeof *c->trial);
-    int loops = yhat && c->until.most ? c->until.most : c->loops;
+    int loops = q && c->until.most ? c->until.most : c->loops;
     il_forward(s, &(il_run){ .loops = loops,
-                             .post = !yhat           ? 0
+                             .post = !q              ? 0
                                      : c->until.most ? loops
-                                                     : 1,
-                             .visit = yhat ? settle : NULL,
-                             .context = c });
-    if (yhat) *yhat = s->value[s->plan->answer][0];
+                                                     : loops - q->first + 1,
+                             .visit = q ? settle : NULL,
+                             .context = q });
     return IL_OK;
 }
 
@@ -223,7 +236,13 @@ il_status il_context_add(il_context *c, const il_real *x, il_real y, il_error *e
 il_status il_context_ask(il_context *c, const il_real *x, il_real *yhat, il_error *err)
 {
     IL_GIVEN(err, "context x yhat", c, x, yhat);
-    return run(c, x, NULL, yhat, err);
+    return il_context_ask_from(c, x, c->loops, 0, yhat, err);
+}
+
+il_status il_context_ask_from(il_context *c, const il_real *x, int first, size_t stride,
+                              il_real *yhat, il_error *err)
+{
+    return run(c, x, NULL, &(query){ c, first, stride, yhat }, err);
 }
 
 il_status il_context_next(il_context *c, int id, const il_real **scores, il_error *err)

@@ -141,6 +141,10 @@ int il_state_settled(const il_state *s, int row, double tolerance);
 /* In il_run.visit of an inference: only the n prompts of that list, which rises, run on; 0: the run ends. */
 void il_state_keep(il_state *s, const int *prompt, int n);
 
+/* A query's answers after each of the loops first.. of the context, `stride` apart. Errors: as il_context_ask's. */
+il_status il_context_ask_from(il_context *context, const il_real *x, int first,
+                              size_t stride, il_real *yhat, il_error *err);
+
 /* Forward adds the loss to s->loss. Backward, after a forward with the same run, adds the
  * gradient of s->loss_scale * loss over the last `window` loops to s->grad; what the window's
  * first loop carried in counts as a constant, unless the window holds all loops. */

@@ -153,7 +153,16 @@ il_status il_observe_answers_lens(il_observe_answers **out, const il_model *mode
                        "layers is left to read",
                        tail, layers->n);
     IL_TRY(blank(&l.to, n, l.points, e->outs, err));
-    IL_TRY(look(&l, model, e, NULL, err));
+    if (layers->loops) { /* what the model itself answers */
+        memcpy(l.to->names, layers->names, sizeof *l.to->names * (size_t)n);
+        il_status status = il_observe_ask(model, e, n, l.to->yhat, err);
+        if (status) {
+            il_observe_answers_free(l.to);
+            return status;
+        }
+    } else {
+        IL_TRY(look(&l, model, e, NULL, err));
+    }
     *out = l.to;
     return IL_OK;
 }

@@ -69,6 +69,9 @@ static inline size_t il_observe_points(const il_observe_prompts *e)
 /* Runs a model on every query: a pass's prompts are the points. Errors: as il_run_prompts's. */
 il_status il_observe_run(const il_model *model, const il_observe_prompts *prompts,
                          il_pass pass, il_error *err);
+/* The answers to every query after each of so many loops: (loops,cells,B,Q,O). Errors: as il_model_ask's. */
+il_status il_observe_ask(const il_model *model, const il_observe_prompts *prompts,
+                         int loops, double *yhat, il_error *err);
 
 /* Numbers that are answered: (cells,B,Q,O) */
 static inline size_t il_observe_numbers(const il_observe_prompts *e)

@@ -200,14 +200,21 @@ void il_observe_prompts_free(il_observe_prompts *e)
     free(e);
 }
 
-il_status il_observe_run(const il_model *model, const il_observe_prompts *e, il_pass pass,
-                         il_error *err)
+static il_status check_outs(const il_model *model, const il_observe_prompts *e,
+                            il_error *err)
 {
     int outs = il_width(&model->plan, model->plan.answer);
     if (outs != e->outs)
         return il_fail(err, IL_ECONFIG,
                        "the model answers with %d numbers where the prompts ask for %d",
                        outs, e->outs);
+    return IL_OK;
+}
+
+il_status il_observe_run(const il_model *model, const il_observe_prompts *e, il_pass pass,
+                         il_error *err)
+{
+    IL_TRY(check_outs(model, e, err));
     pass.ask = IL_ASK_ONE;
     for (int c = 0; c < e->cells; c++) {
         pass.offset = (size_t)c * (size_t)e->B * (size_t)e->Q;
@@ -215,4 +222,43 @@ il_status il_observe_run(const il_model *model, const il_observe_prompts *e, il_
         IL_TRY(il_run_prompts(model, e->cell[c].asked, &pass, err));
     }
     return IL_OK;
+}
+
+/* The examples of a cell's prompts, once each, and all their queries xq (B,Q,D) */
+static void gather(il_batch *given, il_real *xq, const il_observe_prompts *e,
+                   const il_observe_cell *cell)
+{
+    size_t D = (size_t)e->D, O = (size_t)e->outs, n = (size_t)cell->n, Q = (size_t)e->Q;
+    for (size_t b = 0; b < (size_t)e->B; b++) {
+        const il_real *x = cell->asked->x + b * Q * (n + 1) * D;
+        memcpy(given->x + b * n * D, x, sizeof *x * n * D);
+        memcpy(given->y + b * n * O, cell->asked->y + b * Q * (n + 1) * O,
+               sizeof *x * n * O);
+        for (size_t q = 0; q < Q; q++)
+            memcpy(xq + (b * Q + q) * D, x + (q * (n + 1) + n) * D, sizeof *x * D);
+    }
+}
+
+il_status il_observe_ask(const il_model *model, const il_observe_prompts *e, int loops,
+                         double *yhat, il_error *err)
+{
+    size_t points = (size_t)e->B * (size_t)e->Q, one = points * (size_t)e->outs,
+           all = il_observe_numbers(e);
+    IL_TRY(check_outs(model, e, err));
+    il_real *xq = malloc(sizeof *xq * points * (size_t)e->D),
+            *got = malloc(sizeof *got * (size_t)loops * one);
+    il_status status =
+        xq && got ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for answers to queries");
+    for (int c = 0; c < e->cells && !status; c++) {
+        il_batch *given = NULL;
+        status = il_batch_new_outs(&given, e->B, e->cell[c].n, e->D, e->outs, err);
+        if (!status) gather(given, xq, e, &e->cell[c]);
+        if (!status) status = il_model_ask(model, given, xq, e->Q, 1, loops, got, err);
+        for (size_t i = 0; i < (size_t)loops * one && !status; i++)
+            yhat[i / one * all + (size_t)c * one + i % one] = (double)got[i];
+        il_batch_free(given);
+    }
+    free(xq);
+    free(got);
+    return status;
 }
