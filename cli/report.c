@@ -90,16 +90,43 @@ static il_status several(const cli_run *run, int n, const char *folder, il_error
     return status;
 }
 
+/* Those of several folders that hold a checkpoint, and a note about each other one; *n: how many they are */
+static il_status with_checkpoint(char **to, char *const *folder, int *n, il_error *err)
+{
+    int kept = 0;
+    for (int i = 0; i < *n; i++) {
+        char path[CLI_PATH];
+        CLI_TRY(cli_join(path, folder[i], "checkpoints/last.safetensors", err));
+        if (cli_is_folder(folder[i]) && !cli_is_file(path))
+            cli_note("%s: left out, since no checkpoint is there yet", folder[i]);
+        else
+            to[kept++] = folder[i];
+    }
+    if (!kept)
+        return il_fail(
+            err, IL_EIO,
+            "none of the %d folders holds a checkpoint; `innerloop train` writes "
+            "them",
+            *n);
+    *n = kept;
+    return IL_OK;
+}
+
 static il_status run(const cli_call *call, il_error *err)
 {
     const options *o = call->options;
     cli_run runs[CLI_RUNS];
+    char *several_of[CLI_RUNS], *const *folder = call->word + 1;
     int n = call->words;
-    CLI_TRY(cli_runs_open(runs, call->word + 1, n, err));
+    if (n > 1) {
+        CLI_TRY(with_checkpoint(several_of, folder, &n, err));
+        folder = several_of;
+    }
+    CLI_TRY(cli_runs_open(runs, folder, n, err));
     il_status status = IL_OK;
     for (int i = 0; i < n && o->explain && !status; i++)
         status = cli_explained(&runs[i].explained, runs[i].folder, err);
-    if (!status) status = n == 1 ? one(runs, err) : several(runs, n, o->out, err);
+    if (!status) status = call->words == 1 ? one(runs, err) : several(runs, n, o->out, err);
     cli_runs_close(runs, n);
     return status;
 }
@@ -113,7 +140,8 @@ const cli_command cmd_report = {
             "to zero, averaging, knn, gd, newton and ols; writes RUN/figures/ and "
             "RUN/report.html. Of several: one page with their weights' hashes, the keys of "
             "their "
-            "recipes that differ, and their curves over one another.",
+            "recipes that differ, and their curves over one another; folders without a "
+            "checkpoint are left out.",
     .options = opts,
     .size = sizeof(options),
     .run = run,

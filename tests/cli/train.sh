@@ -308,4 +308,9 @@ expect 0 '^both/report.html' il report whole other --out both
 check 'one page about two runs' bash -c 'grep -q "<td class=text>training.learning_rate<td class=text>0.001<td class=text>0.002" both/report.html'
 check 'their losses over one another' test "$(head -n 1 both/figures/losses.csv)" = step,whole,other
 check 'neither has one more' test ! -e other/report.html
+mkdir begun
+expect 0 '^both/report.html' il report whole begun other --out both
+check 'it says which folder has no checkpoint' grep -q 'begun: left out' "$WORK/.stderr"
+check 'the page is about the other two' test "$(head -n 1 both/figures/losses.csv)" = step,whole,other
+expect 5 'none of the 2 folders' il report begun begun --out both
 expect 2 '' il report
