@@ -8,13 +8,13 @@ typedef struct {
 static const il_opt opts[] = {
     CLI_STRING(examples, NULL, "A.csv", "rows with known targets; - is standard input"),
     CLI_STRING(queries, NULL, "B.csv", "rows to predict; likewise"),
-    CLI_FLAG(score, "print rmse next to ridge, ols and the mean instead of predictions"),
+    CLI_FLAG(score, "print rmse next to ridge, ols, k-NN, trees and the mean, also on "
+                    "left-out examples"),
     CLI_FLAG(json, "one JSON object with both"),
     { 0 },
 };
 
 enum { SCORES = 4 };
-static const char *const predictors[SCORES] = { "model", "ridge", "ols", "mean" };
 static const char *const members[SCORES] = { "rmse", "rmse_ridge", "rmse_ols",
                                              "rmse_mean" };
 
@@ -23,16 +23,17 @@ static double score_of(const il_prediction *p, int i)
     return (const double[]){ p->rmse, p->rmse_ridge, p->rmse_ols, p->rmse_mean }[i];
 }
 
-static il_status write_scores(const il_prediction *p, il_error *err)
+/* All beside each other; the note says who is best on examples that are left out. */
+static il_status write_scores(const il_model *model, const il_table *examples,
+                              const il_table *queries, const cli_call *call, il_error *err)
 {
     il_table *table;
-    CLI_TRY(il_table_new(&table, "scores", err));
-    il_status status = il_table_add_cols(table, "predictor$ rmse", err);
-    for (int i = 0; i < SCORES && !status; i++)
-        status = il_table_add(table, &predictors[i], (double[]){ score_of(p, i) }, err);
-    if (!status) cli_write(table, CLI_AS_TEXT);
+    CLI_TRY(il_predict_compare(model, examples, queries, call->settings, call->n_settings,
+                               &table, err));
+    cli_notes(il_table_notes(table));
+    cli_write(table, CLI_AS_TEXT);
     il_table_free(table);
-    return status;
+    return IL_OK;
 }
 
 /* The lines of the notes as a list; each is cut where it ends. */
@@ -96,7 +97,7 @@ static il_status predict(const il_model *model, const il_table *examples,
     } else if (o->json) {
         write_json(answers, &summary);
     } else if (o->score) {
-        status = write_scores(&summary, err);
+        status = write_scores(model, examples, queries, call, err);
     } else {
         cli_write(answers, CLI_AS_CSV);
     }

@@ -75,20 +75,29 @@ static il_status decompose(linear *l, il_error *err)
     return IL_OK;
 }
 
+/* The residual of example i of a fit to the others; infinite where these leave nothing to check against. Directions of
+ * at most `noise` are left out. */
+static double left_out_of(const linear *l, double alpha, double noise, int i)
+{
+    double h = 1.0 / l->M, e = l->y[i];
+    for (int j = 0; j < l->rank; j++) {
+        double u = l->U[(size_t)i * (size_t)l->rank + (size_t)j];
+        double d = l->s[j] * l->s[j] / (l->s[j] * l->s[j] + alpha);
+        if (!(l->s[j] > noise)) continue;
+        h += u * u * d;
+        e -= u * d * l->Uy[j];
+    }
+    return 1 - h < 1e-9 ? INFINITY : e / (1 - h);
+}
+
 /* The mean squared error of leaving every example out in turn. */
 static double left_out(const linear *l, double alpha)
 {
     double sum = 0;
     for (int i = 0; i < l->M; i++) {
-        double h = 1.0 / l->M, e = l->y[i];
-        for (int j = 0; j < l->rank; j++) {
-            double u = l->U[(size_t)i * (size_t)l->rank + (size_t)j];
-            double d = l->s[j] * l->s[j] / (l->s[j] * l->s[j] + alpha);
-            h += u * u * d;
-            e -= u * d * l->Uy[j];
-        }
-        if (1 - h < 1e-9) return INFINITY; /* nothing is left to check against */
-        sum += e / (1 - h) * (e / (1 - h));
+        double e = left_out_of(l, alpha, 0, i);
+        if (isinf(e)) return INFINITY;
+        sum += e * e;
     }
     return sum / l->M;
 }
@@ -110,25 +119,47 @@ static void answer(linear *l, const il_frame *f, double *out)
     }
 }
 
-static void answer_both(linear *l, const il_frame *f, double *ridge, double *ols)
+/* The alpha of least error */
+static double choose(const linear *l)
 {
     double best = alphas[0] * l->M, least = INFINITY;
-    for (int i = 0; i < l->M; i++)
-        il_daxpy(l->Uy, l->y[i], l->U + (size_t)i * (size_t)l->rank, l->rank);
     for (int a = 0; a < IL_COUNT(alphas); a++) {
         double error = left_out(l, alphas[a] * l->M);
         if (error >= least) continue;
         least = error;
         best = alphas[a] * l->M;
     }
+    return best;
+}
+
+static double noise_of(const linear *l)
+{
+    return l->s[0] * il_max(l->M, l->P) * DBL_EPSILON;
+}
+
+static void answer_both(linear *l, const il_frame *f, double *ridge, double *ols)
+{
+    double best = choose(l), noise = noise_of(l);
     for (int j = 0; j < l->rank; j++) l->gain[j] = l->s[j] / (l->s[j] * l->s[j] + best);
     answer(l, f, ridge);
-    double noise = l->s[0] * il_max(l->M, l->P) * DBL_EPSILON;
     for (int j = 0; j < l->rank; j++) l->gain[j] = l->s[j] > noise ? 1 / l->s[j] : 0;
     answer(l, f, ols);
 }
 
-il_status il_frame_linear(const il_frame *f, double *ridge, double *ols, il_error *err)
+static void leave_out(linear *l, const il_frame *f, double *ridge, double *ols)
+{
+    double best = choose(l), noise = noise_of(l);
+    for (int i = 0; i < l->M; i++) {
+        double to = ldexp(1, l->target.exponent);
+        ridge[i] = f->y[i] - to * left_out_of(l, best, 0, i);
+        ols[i] = f->y[i] - to * left_out_of(l, 0, noise, i);
+    }
+}
+
+typedef void fitted(linear *l, const il_frame *f, double *ridge, double *ols);
+
+static il_status fit(const il_frame *f, fitted *then, double *ridge, double *ols,
+                     il_error *err)
 {
     linear l = { .M = f->M, .P = f->P, .rank = il_min(f->M, f->P) };
     il_status status = IL_OK;
@@ -137,8 +168,21 @@ il_status il_frame_linear(const il_frame *f, double *ridge, double *ols, il_erro
     else
         centre(&l, f);
     if (!status) status = decompose(&l, err);
-    if (!status) answer_both(&l, f, ridge, ols);
+    for (int i = 0; i < l.M && !status; i++)
+        il_daxpy(l.Uy, l.y[i], l.U + (size_t)i * (size_t)l.rank, l.rank);
+    if (!status) then(&l, f, ridge, ols);
     free(l.x);
     free(l.y);
     return status;
+}
+
+il_status il_frame_linear(const il_frame *f, double *ridge, double *ols, il_error *err)
+{
+    return fit(f, answer_both, ridge, ols, err);
+}
+
+il_status il_frame_linear_left_out(const il_frame *f, double *ridge, double *ols,
+                                   il_error *err)
+{
+    return fit(f, leave_out, ridge, ols, err);
 }

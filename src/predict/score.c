@@ -10,20 +10,24 @@
 #include <stdlib.h>
 
 /* The differences are divided by the largest, so that no square overflows. */
-static double rmse(const il_frame *f, const double *answers)
+double il_table_rmse(const double *answers, const double *y, int pairs)
 {
-    const double *y = f->y + f->M;
     double squares = 0, largest = 0;
     int n = 0;
-    for (int q = 0; q < f->Q; q++)
+    for (int q = 0; q < pairs; q++)
         if (isfinite(y[q])) largest = fmax(largest, fabs(answers[q] / 2 - y[q] / 2));
-    for (int q = 0; q < f->Q; q++) {
+    for (int q = 0; q < pairs; q++) {
         if (!isfinite(y[q])) continue;
         double d = largest > 0 ? (answers[q] / 2 - y[q] / 2) / largest : 0;
         squares += isfinite(answers[q]) ? d * d : NAN;
         n++;
     }
     return n ? 2 * largest * sqrt(squares / n) : NAN;
+}
+
+static double rmse(const il_frame *f, const double *answers)
+{
+    return il_table_rmse(answers, f->y + f->M, f->Q);
 }
 
 /* Counts the answers that are no numbers, and says to which rows they are. */

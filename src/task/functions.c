@@ -32,23 +32,30 @@ static double shape(int which, double t, double bend)
 {
     double d = t - bend;
     switch (which) {
-    case SQUASH: return il_squash(2 * d);
-    case RECTIFY: return d > 0 ? d : 0;
-    case STEP: return d > 0;
-    case SQUARE: return d * d;
-    case DISTANCE: return d > 0 ? d : -d;
-    case GROW: return il_grow(t < 4 ? t : 4);
-    default: return t;
+    case SQUASH:
+        return il_squash(2 * d);
+    case RECTIFY:
+        return d > 0 ? d : 0;
+    case STEP:
+        return d > 0;
+    case SQUARE:
+        return d * d;
+    case DISTANCE:
+        return d > 0 ? d : -d;
+    case GROW:
+        return il_grow(t < 4 ? t : 4);
+    default:
+        return t;
     }
 }
 
 /* Families by how often they come, in twentieths */
 static int draw_family(il_rng *rng)
 {
-    static const int of[20] = { LINEAR,   LINEAR,   LINEAR,   LINEAR,       LINEAR,
-                                LINKED,   LINKED,   LINKED,   ADDITIVE,     ADDITIVE,
-                                ADDITIVE, ADDITIVE, NETWORK,  NETWORK,      NETWORK,
-                                TREES,    TREES,    BUMPS,    INTERACTIONS, INTERACTIONS };
+    static const int of[20] = { LINEAR,   LINEAR,   LINEAR,  LINEAR,       LINEAR,
+                                LINKED,   LINKED,   LINKED,  ADDITIVE,     ADDITIVE,
+                                ADDITIVE, ADDITIVE, NETWORK, NETWORK,      NETWORK,
+                                TREES,    TREES,    BUMPS,   INTERACTIONS, INTERACTIONS };
     return of[il_below(rng, 20)];
 }
 
@@ -187,16 +194,22 @@ double il_function_at(const il_function *f, const double *u)
 {
     double sum;
     switch (f->family) {
-    case LINKED: return shape(f->shape[0], linear(f, u), f->bend[0]);
-    case ADDITIVE: return additive(f, u);
-    case NETWORK: return network(f, u);
-    case TREES: return trees(f, u);
-    case BUMPS: return bumps(f, u);
+    case LINKED:
+        return shape(f->shape[0], linear(f, u), f->bend[0]);
+    case ADDITIVE:
+        return additive(f, u);
+    case NETWORK:
+        return network(f, u);
+    case TREES:
+        return trees(f, u);
+    case BUMPS:
+        return bumps(f, u);
     case INTERACTIONS:
         sum = linear(f, u);
         for (int m = 0; m < f->units; m++)
             sum += f->out[m] * u[f->asks[m][0]] * u[f->asks[m][1]] / sqrt(f->units);
         return sum;
-    default: return linear(f, u);
+    default:
+        return linear(f, u);
     }
 }

@@ -34,10 +34,10 @@ static const il_opt opts[] = {
 };
 
 typedef struct {
-    int kind, source;              /* source: the column whose normal number it shows */
-    double share, load[FACTORS];   /* a and l_c */
-    double strength, from, to;     /* of a skewed, heavy or rounded one; of an indicator */
-    double mean, sd;               /* of what is shown */
+    int kind, source;            /* source: the column whose normal number it shows */
+    double share, load[FACTORS]; /* a and l_c */
+    double strength, from, to;   /* of a skewed, heavy or rounded one; of an indicator */
+    double mean, sd;             /* of what is shown */
 } column;
 
 typedef struct {
@@ -54,9 +54,9 @@ typedef struct {
 
 static int draw_kind(il_rng *rng)
 {
-    static const int of[16] = { PLAIN,   PLAIN,   PLAIN,   PLAIN,  PLAIN,  SKEWED,
-                                SKEWED,  SKEWED,  HEAVY,   BOUNDED, BOUNDED, ROUNDED,
-                                ROUNDED, BINARY,  BINARY,  LEVEL };
+    static const int of[16] = { PLAIN,   PLAIN,  PLAIN,  PLAIN,   PLAIN,   SKEWED,
+                                SKEWED,  SKEWED, HEAVY,  BOUNDED, BOUNDED, ROUNDED,
+                                ROUNDED, BINARY, BINARY, LEVEL };
     return of[il_below(rng, 16)];
 }
 
@@ -121,13 +121,20 @@ static double show(const column *k, double z)
 {
     double s = k->strength;
     switch (k->kind) {
-    case SKEWED: return il_grow(s * z);
-    case HEAVY: return z + s * z * z * z / 4;
-    case BOUNDED: return il_squash(2 * s * z);
-    case ROUNDED: return floor(z / s + 0.5) * s;
-    case BINARY: return z > k->from;
-    case LEVEL: return z > k->from && z <= k->to;
-    default: return z;
+    case SKEWED:
+        return il_grow(s * z);
+    case HEAVY:
+        return z + s * z * z * z / 4;
+    case BOUNDED:
+        return il_squash(2 * s * z);
+    case ROUNDED:
+        return floor(z / s + 0.5) * s;
+    case BINARY:
+        return z > k->from;
+    case LEVEL:
+        return z > k->from && z <= k->to;
+    default:
+        return z;
     }
 }
 
@@ -155,12 +162,15 @@ static double draw_noise(const law *l, il_rng *rng, const double *u)
 {
     double e = il_normal(rng), more = il_normal(rng), rare = il_uniform(rng), a;
     switch (l->noise_kind) {
-    case TAILS: return l->noise * e * (0.5 + more * more / 2);
-    case OUTLIERS: return l->noise * e * (rare < 0.04 ? 8 : 1);
+    case TAILS:
+        return l->noise * e * (0.5 + more * more / 2);
+    case OUTLIERS:
+        return l->noise * e * (rare < 0.04 ? 8 : 1);
     case GROWING:
         a = u[l->noise_column];
         return l->noise * e * (0.2 + (a < 0 ? -a : a));
-    default: return l->noise * e;
+    default:
+        return l->noise * e;
     }
 }
 
@@ -212,9 +222,7 @@ static void standardise(il_real *x, int apart, int n, int examples)
     least = 1e-9 * (1 + mean * mean);
     for (int i = 0; i < n; i++)
         x[i * apart] =
-            squares > least
-                ? (il_real)(((double)x[i * apart] - mean) / sqrt(squares))
-                : 0;
+            squares > least ? (il_real)(((double)x[i * apart] - mean) / sqrt(squares)) : 0;
 }
 
 static void standardise_all(il_table_prompt *t, int columns)

@@ -16,7 +16,16 @@ expect 0 '' predict good.csv
 check 'a header and nine predictions' bash -c '[ "$(grep -cE "^[0-9]+,-?[0-9.e-]+,[0-9]+$" .stdout)" = 9 ]'
 check 'text is noted' grep -q "^note: column 'kind' is text" .stderr
 expect 0 '' predict good.csv good.csv y --score
-check 'four predictors' bash -c '[ "$(awk "{print \$1}" .stdout | tr "\n" " ")" = "predictor model ridge ols mean " ]'
+check 'six predictors' bash -c '[ "$(awk "{print \$1}" .stdout | tr "\n" " ")" = "predictor model ridge ols knn trees mean " ]'
+check 'y = i + 2 is what least squares answers' bash -c 'awk "/^ols/ { exit !(\$2 < 1e-9 && \$3 < 1e-9) }" .stdout'
+check 'and the best is named' grep -qE '^note: on examples that are left out in turn (ols|ridge) is best$' .stderr
+expect 0 '' predict good.csv good.csv y --predictor best
+check 'ridge answers, as the note says' bash -c 'grep -q "^note: on examples that are left out in turn the model has an rmse of .*: ridge answers$" .stderr &&
+    awk -F, "NR > 1 && (\$2 - \$3) ^ 2 > .01 { exit 1 }" .stdout'
+expect 0 '' predict good.csv good.csv y --quantiles 0.05,0.5,0.95
+check 'three quantiles that rise' bash -c 'awk -F, "NR > 1 && !(\$4 < \$5 && \$5 < \$6) { exit 1 }" .stdout && grep -q "^row,prediction,target,q0.05,q0.5,q0.95$" .stdout'
+expect 3 "quantiles: '1.5' is no number between 0 and 1" predict good.csv good.csv y --quantiles 0.5,1.5
+expect 3 '2 examples are too few to leave one out' predict <(head -3 good.csv) good.csv y --predictor best
 expect 0 '' predict good.csv good.csv y --json
 json '--json is one object' .stdout '"answers" in json.dumps(o)'
 expect 0 '' predict good.csv good.csv y --loops auto --tolerance .5
@@ -89,7 +98,7 @@ expect 0 '' predict good.csv empty.csv
 printf 'a,y\n0,1e307\n1,2e307\n2,3e307\n' >steep.csv
 printf 'a,y\n1000,2e307\n' >beyond.csv
 expect 0 '' predict steep.csv beyond.csv y --score
-check 'ridge and ols are empty, and why' bash -c 'grep -qE "^ols +-$" .stdout && grep -q "^note: the answer of ols is no finite number in row 1" .stderr'
+check 'ridge and ols are empty, and why' bash -c 'grep -qE "^ols +- " .stdout && grep -q "^note: the answer of ols is no finite number in row 1" .stderr'
 printf 'gr\366\337e,y\n1,2\n2,4\n' >latin.csv
 expect 3 "latin.csv:1: the name of column 1, 'gr\?\?e', is not text in UTF-8; save the file as UTF-8" \
     predict latin.csv unknown.csv

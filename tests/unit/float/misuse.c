@@ -754,6 +754,16 @@ static void prediction(void **state)
     FAILS(il_predict(m, t, t, loops, 2, &out, &s, err));
     FAILS(il_predict(m, t, t, prompts, 2, &out, &s, err));
     FAILS(il_predict(m, t, t, none, 1, &out, &s, err));
+    NEEDS(il_predict_compare(NULL, t, t, o, 1, &out, err));
+    NEEDS(il_predict_compare(m, NULL, t, o, 1, &out, err));
+    NEEDS(il_predict_compare(m, t, NULL, o, 1, &out, err));
+    NEEDS(il_predict_compare(m, t, t, NULL, 1, &out, err));
+    NEEDS(il_predict_compare(m, t, t, o, 1, NULL, err));
+    FAILS(il_predict_compare(m, t, t, o, -1, &out, err));
+    FAILS_SAYING("target", il_predict_compare(m, t, t, NULL, 0, &out, err));
+    FAILS(il_predict_compare(m, empty, empty, o, 1, &out, err));
+    FAILS(il_predict_compare(m, t, empty, o, 1, &out, err));
+    FAILS(il_predict_compare(bytes, t, t, o, 1, &out, err));
     SAFE(il_prediction_free(NULL));
     assert_null(out);
     il_table_free(t);

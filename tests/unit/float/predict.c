@@ -565,9 +565,79 @@ static void refuses_a_classifier(void **state)
     il_table_free(q);
 }
 
+/* `six` without row i, and that row */
+static void split_six(int i, char *others, char *alone)
+{
+    const char *at = six;
+    *others = *alone = 0;
+    for (int line = -1; *at; line++) {
+        size_t size = strcspn(at, "\n") + 1;
+        if (line != i) strncat(others, at, size);
+        if (line == i || line < 0) strncat(alone, at, size);
+        at += size;
+    }
+}
+
+/* Model, least squares and mean are what they answer to each row from a table of the others. */
+static void left_out_means_left_out(void **state)
+{
+    (void)state;
+    il_table *e = table_of(six), *t;
+    const il_model *m = model;
+    double squares[3] = { 0 };
+    static const char *const names[] = { "model", "ols", "mean" };
+    CHECK_OK(il_predict_compare(m, e, e, &of_y, 1, &t, &err));
+    for (int i = 0; i < 6; i++) {
+        char others[128], alone[64];
+        il_prediction s;
+        split_six(i, others, alone);
+        double *got = predict(others, alone, &s);
+        free(got);
+        double rmse[] = { s.rmse, s.rmse_ols, s.rmse_mean };
+        for (int k = 0; k < 3; k++) squares[k] += rmse[k] * rmse[k] / 6;
+    }
+    for (int k = 0; k < 3; k++)
+        for (int row = 0; row < il_table_rows(t); row++)
+            if (!strcmp(il_table_text(t, row, 0), names[k]))
+                CHECK_NEAR(il_table_number(t, row, il_table_find(t, "left_out")),
+                           sqrt(squares[k]), 1e-9, names[k]);
+    assert_int_equal(il_table_rows(t), 6);
+    il_table_free(e);
+    il_table_free(t);
+}
+
+/* Of more examples than two prompts hold, an answer is the mean of the prompts that do not hold its example: one that
+ * stands far off is in none of those that answer it, and so is left out with an error as far. */
+static void left_out_of_many_prompts(void **state)
+{
+    (void)state;
+    enum { ROWS = 30 };
+    char text[1024] = "a,b,y\n";
+    il_table *e, *t, *answers;
+    il_prediction s;
+    static const char *const settings[] = { "target=y", "quantiles=0.5,0.999" };
+    for (int i = 0; i < ROWS; i++)
+        snprintf(text + strlen(text), 32, "%d,%d,%d\n", i, i * i % 7,
+                 i == 4 ? 1000 : i % 3);
+    e = table_of(text);
+    CHECK_OK(il_predict_compare(model, e, e, &of_y, 1, &t, &err));
+    double error = il_table_number(t, 0, 2) * sqrt(ROWS);
+    CHECK(error > 900 && error < 1500, "the error is %g", error);
+    CHECK_OK(il_predict(model, e, e, settings, 2, &answers, &s, &err));
+    double most = il_table_number(answers, 0, il_table_find(answers, "q0.999")) -
+                  il_table_number(answers, 0, il_table_find(answers, "prediction"));
+    CHECK(most > 900 && most < 1500, "the largest error is %g", most);
+    il_prediction_free(&s);
+    il_table_free(e);
+    il_table_free(t);
+    il_table_free(answers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(left_out_means_left_out),
+        cmocka_unit_test(left_out_of_many_prompts),
         cmocka_unit_test(is_the_models_answer),
         cmocka_unit_test(units_do_not_matter),
         cmocka_unit_test(many_examples_become_prompts),

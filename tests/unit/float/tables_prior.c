@@ -73,8 +73,7 @@ static void halves_are_standardised(void **state)
             CHECK_NEAR(squares, 1, 1e-5, "variance");
         else
             constant += c == D;
-        for (int n = N / 2; n < N && c == D; n++)
-            assert_true(fabs((double)x[n]) <= 6);
+        for (int n = N / 2; n < N && c == D; n++) assert_true(fabs((double)x[n]) <= 6);
     }
     CHECK(constant < PROMPTS / 20, "%d targets of %d are constant", constant, PROMPTS);
     il_batch_free(batch);
@@ -128,9 +127,9 @@ static void shifts_are_refused(void **state)
     il_batch *batch;
     il_error why;
     CHECK_OK(il_batch_new(&batch, 2, 4, D, &err));
-    assert_int_equal(il_batch_draw(batch, il_task_find("tables_prior"), NULL, "skewed", D,
-                                   here, &why),
-                     IL_ECONFIG);
+    assert_int_equal(
+        il_batch_draw(batch, il_task_find("tables_prior"), NULL, "skewed", D, here, &why),
+        IL_ECONFIG);
     CHECK(strstr(why.text, "tables_prior draws both together"), "%s", why.text);
     il_batch_free(batch);
 }
