@@ -43,7 +43,7 @@ TABLES = {
     "star98": ("statsmodels", "NABOVE", "NBELOW"), "fair": ("statsmodels", "rate_marriage", "affairs"),
     "grunfeld": ("statsmodels", "invest", "firm"), "randhie": ("statsmodels", "mdvis", ""),
     "Boston": ("MASS", "medv", ""), "UScrime": ("MASS", "y", ""), "birthwt": ("MASS", "bwt", "low"),
-    "Cars93": ("MASS", "Price", "Manufacturer Model Min.Price Max.Price Make"), "UScereal": ("MASS", "calories", ""),
+    "Cars93": ("MASS", "Price", "Manufacturer Model Min.Price Max.Price Make Cylinders"), "UScereal": ("MASS", "calories", ""),
     "crabs": ("MASS", "CW", "index"), "mammals": ("MASS", "brain", ""), "cats": ("MASS", "Hwt", ""),
     "quine": ("MASS", "Days", ""), "Insurance": ("MASS", "Claims", ""), "cabbages": ("MASS", "VitC", ""),
     "iris": ("datasets", "Sepal.Length", ""), "quakes": ("datasets", "mag", ""),
