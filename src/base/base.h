@@ -70,8 +70,10 @@ typedef struct {
 /* The generator at (seed, stream, step, index); its draws are numbered by counter[0]. */
 il_rng il_rng_at(uint64_t seed, uint32_t stream, uint32_t step, uint32_t index);
 uint32_t il_bits(il_rng *rng);
-double il_uniform(il_rng *rng);   /* in (0,1), 53 bits, never 0 or 1 */
-double il_normal(il_rng *rng);    /* N(0,1): inverse distribution function of one uniform */
+double il_uniform(il_rng *rng); /* in (0,1), 53 bits, never 0 or 1 */
+double il_normal(il_rng *rng);  /* N(0,1): inverse distribution function of one uniform */
+double il_gamma(il_rng *rng,
+                double shape);    /* of scale 1: mean and variance are `shape` > 0 */
 int il_below(il_rng *rng, int n); /* uniform in 0..n-1, without bias */
 
 /* ---- options (innerloop.h has the others) ------------------------------------------------------ */

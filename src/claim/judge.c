@@ -4,6 +4,7 @@
  * number of runs the median is the mean of the two in the middle.
  */
 #include "claim/claim.h"
+#include "la/order.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -18,12 +19,6 @@ static int holds(const il_claim_row *r, double value)
     if (!isfinite(value)) return 0;
     if (!isnan(r->expect) && fabs(value - r->expect) > slack) return 0;
     return !(value < r->least) && !(value > r->most);
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 typedef struct {
@@ -42,10 +37,10 @@ static spread spread_of(const il_claim_row *r, int runs)
         s.held += holds(r, v[i]);
     }
     if (!finite) return s;
-    qsort(v, (size_t)runs, sizeof *v, ascending);
+    il_sort(v, runs);
     s.least = v[0];
     s.most = v[runs - 1];
-    s.median = runs % 2 ? v[runs / 2] : v[runs / 2 - 1] / 2 + v[runs / 2] / 2;
+    s.median = il_quantile(v, runs, 0.5);
     return s;
 }
 

@@ -26,8 +26,7 @@ static il_status measure_one(il_table **table, const il_claim *c,
         int m = t->subject[i];
         subject[i] = (il_measured){ .name = c->model[m].name,
                                     .config = &r->config[m],
-                                    .model = r->model[m],
-                                    .folder = r->model[m] ? r->folder[m] : NULL };
+                                    .model = r->model[m] };
     }
     il_error inner = { 0 };
     il_status status = il_measure_table(table, t->measure, t->opts, subject, t->n_subjects,

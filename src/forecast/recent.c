@@ -1,5 +1,6 @@
 /* recent.c - the latest values of a sequence, kept in order of time and of size */
 #include "forecast/forecast.h"
+#include "la/order.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -46,12 +47,6 @@ double il_recent_quantile(const il_recent *r, double q)
     return n ? r->sorted[(int)(q * (n - 1) + 0.5)] : 0;
 }
 
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 int il_recent_restore(il_recent *r)
 {
     if (!(*r->taken >= 0 && *r->taken < 0x1p53 && *r->taken == floor(*r->taken))) return 0;
@@ -59,6 +54,6 @@ int il_recent_restore(il_recent *r)
     for (int i = 0; i < n; i++)
         if (!isfinite(r->ring[i])) return 0;
     memcpy(r->sorted, r->ring, sizeof *r->ring * (size_t)n);
-    qsort(r->sorted, (size_t)n, sizeof *r->sorted, rising);
+    il_sort(r->sorted, n);
     return 1;
 }

@@ -13,6 +13,7 @@
  * 90 % quantile, so that a few absurd ones do not decide.
  */
 #include "forecast/forecast.h"
+#include "la/order.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -72,12 +73,6 @@ static void take(il_forecast *f, int c, int64_t t)
 
 /* ---- the search for a period ------------------------------------------------------------------- */
 
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Brings n changes to at most 1, around their mean and in units of where they are cut off. 0: none moves. */
 static int standardise(double *change, int n, double *work)
 {
@@ -86,7 +81,7 @@ static int standardise(double *change, int n, double *work)
     if (!(most > 0)) return 0;
     for (int i = 0; i < n; i++) mean += change[i] / most / n;
     for (int i = 0; i < n; i++) work[i] = fabs(change[i] = change[i] / most - mean);
-    qsort(work, (size_t)n, sizeof *work, rising);
+    il_sort(work, n);
     double cut = fmax(4 * work[n / 2], work[(int)(0.9 * n)]);
     for (int i = 0; i < n; i++)
         change[i] = cut > 0 ? fmin(fmax(change[i] / cut, -1), 1) : 0;

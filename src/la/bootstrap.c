@@ -5,16 +5,11 @@
  */
 #include "la/bootstrap.h"
 #include "base/base.h"
+#include "la/order.h"
 
 #include <stdlib.h>
 
 enum { RESAMPLES = 1000 };
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 void il_bootstrap_mean(const double *e, int n, uint64_t seed, double *low, double *high)
 {
@@ -25,7 +20,7 @@ void il_bootstrap_mean(const double *e, int n, uint64_t seed, double *low, doubl
         for (int i = 0; i < n; i++) sum += e[il_below(&rng, n)];
         means[r] = sum / n;
     }
-    qsort(means, RESAMPLES, sizeof *means, compare);
+    il_sort(means, RESAMPLES);
     *low = means[RESAMPLES / 20];
     *high = means[RESAMPLES - 1 - RESAMPLES / 20];
 }

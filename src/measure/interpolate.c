@@ -26,13 +26,11 @@ enum { TRAINED = 1, INTERPOLATED, COMPRESSED };
 typedef struct {
     int by, prompts;
     uint64_t seed;
-    const char *run;
 } options;
 static const il_opt opts[] = {
     IL_MEASURE_KEY(CHOICE, by, BY_WEIGHT, 0, 1,
                    "from one model to the other, or halfway along the run's checkpoints",
                    "weight|checkpoint"),
-    IL_MEASURE_KEY(STRING, run, 0, 0, 0, "folder of the run, by checkpoint", NULL),
     IL_MEASURE_KEY(INT, prompts, 1280, 1, 1e8, "for the losses", NULL),
     IL_MEASURE_KEY(SEED, seed, 1, 0, 0, "which prompts", NULL),
     { 0 },
@@ -132,22 +130,15 @@ static il_status by_checkpoint(il_table *table, const options *o, const il_measu
                                il_error *err)
 {
     const il_config *c = model->config;
-    const char *folder = o->run ? o->run : model->folder;
-    il_model *start;
     IL_TRY(il_table_set_caption(table, il_task_metric(il_task_find(c->training.task_name)),
                                 err));
-    if (!folder)
-        return il_fail(err, IL_ECONFIG,
-                       "interpolate: by = checkpoint needs `run`, the folder of the run");
-    IL_TRY(il_model_new(&start, c, err));
-    il_status status = set_row(table, 0, o, start, model->model, err);
-    il_model_free(start);
-    for (int i = 1; i < il_table_rows(table) && !status; i++) {
+    il_status status = IL_OK;
+    for (int i = 0; i < il_table_rows(table) && !status; i++) {
         char path[4096];
         il_model *m;
-        snprintf(path, sizeof path, "%s/checkpoints/step-%09d.safetensors", folder,
-                 i * c->training.keep_every_steps);
-        status = il_model_load(&m, path, err);
+        status = il_measured_kept(path, sizeof path, model,
+                                  i * c->training.keep_every_steps, err);
+        if (!status) status = i ? il_model_load(&m, path, err) : il_model_new(&m, c, err);
         if (status) break;
         status = set_row(table, i, o, m, model->model, err);
         il_model_free(m);
@@ -182,11 +173,7 @@ static il_status outline(il_table *table, const void *opt, const il_measured *mo
                        "interpolate: by = checkpoint takes one model, not %d", n);
     IL_TRY(il_observe_product_shape_of(&shape, model->model, err));
     IL_TRY(il_table_add_cols(table, "step trained interpolated compressed", err));
-    int every = model->config->training.keep_every_steps,
-        kept = every ? model->config->training.train_steps / every : 0;
-    for (int i = 0; i <= kept; i++)
-        IL_TRY(il_outline_number(table, (double)i * every, err));
-    return IL_OK;
+    return il_outline_kept(table, model->config, err);
 }
 
 static il_status fill(il_table *table, const void *opt, const il_measured *model, int n,

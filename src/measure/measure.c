@@ -86,6 +86,28 @@ il_status il_measured_copy(il_model **copy, const il_model *m, il_error *err)
     return IL_OK;
 }
 
+il_status il_outline_kept(il_table *table, const il_config *c, il_error *err)
+{
+    int every = c->training.keep_every_steps,
+        kept = every ? c->training.train_steps / every : 0;
+    for (int i = 0; i <= kept; i++)
+        IL_TRY(il_outline_number(table, (double)i * every, err));
+    return IL_OK;
+}
+
+il_status il_measured_kept(char *path, size_t size, const il_measured *model, int step,
+                           il_error *err)
+{
+    const char *folder = model->model->run;
+    if (!folder)
+        return il_fail(err, IL_ECONFIG,
+                       "the checkpoints that the run of %s kept are not known: give the "
+                       "run's folder in place of a file",
+                       il_measured_name(model));
+    snprintf(path, size, "%s/checkpoints/step-%09d.safetensors", folder, step);
+    return IL_OK;
+}
+
 void il_measure_set(il_table *table, int row, const double *numbers, int n)
 {
     for (int i = 0; i < n; i++) il_table_set(table, row, 1 + i, numbers[i]);

@@ -17,8 +17,7 @@ typedef struct {
     const char *name; /* NULL: it has none */
     const il_config *config;
     const il_model
-        *model;         /* NULL if only recipes are needed; for outlines without weights */
-    const char *folder; /* of its run; NULL if unknown */
+        *model; /* NULL if only recipes are needed; for outlines without weights */
 } il_measured;
 
 enum { IL_MEASURE_MODELS = 24 }; /* at most, of one measure */
@@ -76,6 +75,8 @@ il_status il_outline_name(il_table *table, const char *name, il_error *err);
 il_status il_outline_number(il_table *table, double number, il_error *err);
 il_status il_outline_models(il_table *table, const il_measured *model, int n,
                             il_error *err);
+/* A row for step 0, and for every step of which a run of the recipe keeps a checkpoint. */
+il_status il_outline_kept(il_table *table, const il_config *config, il_error *err);
 /* An outline that leaves the rows open, and the columns too where `columns` does not name them. */
 il_status il_outline_open(il_table *table, const void *opts, const il_measured *model,
                           int n, il_error *err);
@@ -85,6 +86,11 @@ const char *il_measured_name(const il_measured *model);
 
 /* A model of the same plan, recipe and weights, of which a measure may change the weights: il_model_pack then. */
 il_status il_measured_copy(il_model **copy, const il_model *model, il_error *err);
+
+/* The checkpoint of the model's run at a step that il_outline_kept numbers. Errors: IL_ECONFIG when the model was not
+ * loaded by its run's folder. */
+il_status il_measured_kept(char *path, size_t size, const il_measured *model, int step,
+                           il_error *err);
 
 /* Sets `n` numbers of a row, from column 1 on. */
 void il_measure_set(il_table *table, int row, const double *numbers, int n);

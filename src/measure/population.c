@@ -124,3 +124,15 @@ il_population_point il_population_step(il_population *p)
     p->step++;
     return at;
 }
+
+il_status il_population_follow(il_population_point **points, const il_population_options *o,
+                               int steps, il_error *err)
+{
+    il_population *p;
+    IL_TRY(il_population_new(&p, o, err));
+    *points = malloc(sizeof **points * ((size_t)steps + 1));
+    il_status status = *points ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for steps");
+    for (int i = 0; i <= steps && !status; i++) (*points)[i] = il_population_step(p);
+    il_population_free(p);
+    return status;
+}

@@ -35,5 +35,8 @@ il_status il_population_new(il_population **out, const il_population_options *o,
 void il_population_free(il_population *p);
 /* The point where the scores are now, and a step of gradient descent from there. */
 il_population_point il_population_step(il_population *p);
+/* Points 0..steps of such a descent; free(*points). */
+il_status il_population_follow(il_population_point **points, const il_population_options *o,
+                               int steps, il_error *err);
 
 #endif

@@ -60,8 +60,7 @@ static void add_neurons(unit *list, int *n, const il_model *m, const il_op *map)
         unit u = { .at = w->offset + (size_t)i * (size_t)w->cols, .n = (size_t)w->cols };
         for (size_t j = 0; j < u.n; j++)
             u.size += (double)m->weights[u.at + j] * (double)m->weights[u.at + j];
-        if (map->par[1] != IL_NONE)
-            u.bias = m->plan.params[map->par[1]].offset + (size_t)i;
+        if (map->par[1] != IL_NONE) u.bias = m->plan.params[map->par[1]].offset + (size_t)i;
         list[*n] = u;
     }
 }
@@ -83,8 +82,7 @@ static int list_units(unit *list, const il_model *m, int of)
     int n = 0;
     for (int i = 0; of == NEURONS && i < m->plan.n_ops; i++)
         add_neurons(list, &n, m, &m->plan.ops[i]);
-    for (int i = 0; of == WEIGHTS && i < m->plan.n_params; i++)
-        add_weights(list, &n, m, i);
+    for (int i = 0; of == WEIGHTS && i < m->plan.n_params; i++) add_weights(list, &n, m, i);
     return n;
 }
 
@@ -174,11 +172,11 @@ static il_status fill(il_table *table, const void *opt, const il_measured *model
     for (int order = SMALLEST; order < ORDERS && !status; order++)
         status = fill_order(table, o, m, list, units, order, err);
     free(list);
-    return status ? status
-                  : il_table_set_caption(
-                        table,
-                        il_task_metric(il_task_find(model->config->training.task_name)),
-                        err);
+    return status
+               ? status
+               : il_table_set_caption(
+                     table, il_task_metric(il_task_find(model->config->training.task_name)),
+                     err);
 }
 
 const il_measure_kind il_measure_prune = {

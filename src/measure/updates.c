@@ -122,11 +122,12 @@ static il_status fill(il_table *table, const void *opt, const il_measured *model
                        "what training changed is unknown",
                        il_measured_name(model));
     IL_TRY(il_model_new(&start, model->config, err));
-    il_status status = start->plan.n_weights == model->model->plan.n_weights
-                           ? fill_rows(table, opt, model->model, start, err)
-                           : il_fail(err, IL_ECONFIG,
-                                     "updates: %s has other weights than its recipe's model",
-                                     il_measured_name(model));
+    il_status status =
+        start->plan.n_weights == model->model->plan.n_weights
+            ? fill_rows(table, opt, model->model, start, err)
+            : il_fail(err, IL_ECONFIG,
+                      "updates: %s has other weights than its recipe's model",
+                      il_measured_name(model));
     il_model_free(start);
     return status;
 }

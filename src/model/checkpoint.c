@@ -419,9 +419,10 @@ il_status il_model_load(il_model **out, const char *path, il_error *err)
 {
     IL_GIVEN(err, "model path", out, path);
     char newest[4096];
+    const char *folder = NULL;
     struct stat info;
     if (!stat(path, &info) && S_ISDIR(info.st_mode)) {
-        const char *folder = path;
+        folder = path;
         il_checkpoint_path(newest, sizeof newest, folder);
         if (stat(newest, &info))
             il_checkpoint_kept(newest, sizeof newest, folder, INT64_MAX);
@@ -431,5 +432,9 @@ il_status il_model_load(il_model **out, const char *path, il_error *err)
     IL_TRY(il_tensors_read(&file, path, err));
     il_status status = load(out, file, path, err);
     il_tensors_free(file);
-    return status;
+    if (status || !folder) return status;
+    (*out)->run = strdup(folder);
+    if ((*out)->run) return IL_OK;
+    il_model_free(*out);
+    return il_fail(err, IL_EFAIL, "out of memory for the path of %s", folder);
 }

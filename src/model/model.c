@@ -38,6 +38,7 @@ void il_model_free(il_model *m)
     il_plan_free(&m->plan);
     il_arena_free(&m->arena);
     free(m->program);
+    free(m->run);
     free(m);
 }
 

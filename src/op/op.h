@@ -235,6 +235,7 @@ struct il_model {
     char *program;          /* text of a built model's program, or NULL */
     il_registers registers; /* of a built model's stream; n = 0: of any other */
     const char *dtype;      /* of the weights where they were read; NULL: il_real's */
+    char *run; /* the run folder that it was loaded by; NULL: by a file, or made here */
     int64_t step;
     il_arena arena;
     size_t sketched; /* bytes of addresses that il_model_sketch put in place of weights */

@@ -206,7 +206,7 @@ static void the_way_begins_and_ends_at_the_models(void **state)
     refused("interpolate", gpt2, a, "prompts=4", "use different tokens");
     refused("interpolate", gpt2, NULL, "prompts=4", "as a second model");
     refused("interpolate", a, b, "by=checkpoint", "one model");
-    refused("interpolate", a, NULL, "by=checkpoint", "the folder of the run");
+    refused("interpolate", a, NULL, "by=checkpoint", "the run's folder");
     il_model_free(gpt2);
     il_model_free(a);
     il_model_free(b);

@@ -62,6 +62,8 @@ static void least_squares_reaches_the_stated_error(void **state)
         { "noisy_linear_regression", "noise_std=1 clean=true", 20 },
         { "dictionary", "", 20 },
         { "dictionary", "dominant=0.5", 9 },
+        { "radial_linear_regression", "radius_shape=2", 20 },
+        { "radial_linear_regression", "radius_shape=0", 9 },
     };
     for (int i = 0; i < IL_COUNT(cases); i++) {
         const il_task *task = il_task_find(cases[i].task);

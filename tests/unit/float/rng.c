@@ -93,6 +93,35 @@ static void normals_have_their_moments(void **state)
     CHECK_NEAR(lag, 0, 4 * se, "neighbours");
 }
 
+/* Of scale 1: mean and variance are the shape, the third central moment is twice that; and the law of |z|^2. */
+static void gammas_have_their_moments(void **state)
+{
+    (void)state;
+    enum { COUNT = 400000 };
+    static const double shapes[] = { 0.1, 0.5, 1, 2.5, 40 };
+    for (int i = 0; i < IL_COUNT(shapes); i++) {
+        double a = shapes[i], m1 = 0, m2 = 0, m3 = 0;
+        il_rng rng = il_rng_at(8, 1, 2, (uint32_t)i);
+        for (int n = 0; n < COUNT; n++) {
+            double g = il_gamma(&rng, a);
+            assert_true(g >= 0);
+            m1 += g / COUNT;
+            m2 += (g - a) * (g - a) / COUNT;
+            m3 += (g - a) * (g - a) * (g - a) / COUNT;
+        }
+        /* the m-th cumulant is (m-1)! a */
+        double se = 1 / sqrt(COUNT);
+        CHECK_NEAR(m1, a, 4 * se * sqrt(a), "mean");
+        CHECK_NEAR(m2, a, 4 * se * sqrt(6 * a + 2 * a * a), "variance");
+        CHECK_NEAR(m3, 2 * a, 4 * se * sqrt(120 * a + 130 * a * a + 15 * a * a * a),
+                   "third");
+    }
+    int below = 0;
+    il_rng rng = il_rng_at(8, 1, 2, 9);
+    for (int n = 0; n < COUNT; n++) below += 2 * il_gamma(&rng, 0.5) < 1; /* z^2 < 1 */
+    CHECK_NEAR(below / (double)COUNT, erf(1 / sqrt(2)), 4 * 0.47 / sqrt(COUNT), "z^2");
+}
+
 static void integers_have_no_bias(void **state)
 {
     (void)state;
@@ -126,6 +155,13 @@ static void bits_are_the_same_everywhere(void **state)
     }
     CHECK(hash == 12587222548315140704ull, "hash of 10000 normals is now %llu",
           (unsigned long long)hash);
+    hash = IL_HASH_START;
+    for (int i = 0; i < 10000; i++) {
+        double g = il_gamma(&rng, i % 2 ? 0.1 : 2.5);
+        hash = il_hash(hash, &g, sizeof g);
+    }
+    CHECK(hash == 3418376951927429941ull, "hash of 10000 gammas is now %llu",
+          (unsigned long long)hash);
 }
 
 int main(void)
@@ -136,6 +172,7 @@ int main(void)
         cmocka_unit_test(uniforms_stay_inside),
         cmocka_unit_test(normals_invert_the_distribution),
         cmocka_unit_test(normals_have_their_moments),
+        cmocka_unit_test(gammas_have_their_moments),
         cmocka_unit_test(integers_have_no_bias),
         cmocka_unit_test(bits_are_the_same_everywhere),
     };

@@ -185,6 +185,9 @@ static void answers_have_the_stated_power(void **state)
         { "linear_classification", "", 20, 1, 1 },
         { "dictionary", "", 20, 1, 1 },
         { "dictionary", "dominant=0.5", 7, 1, 1 },
+        { "radial_linear_regression", "", 20, 1, 1 },
+        { "radial_linear_regression", "radius_shape=0 scale=3", 5, 9, 9 },
+        { "radial_linear_regression", "radius_shape=3.5 radius_scale=2", 7, 7, 7 },
     };
     for (int i = 0; i < IL_COUNT(cases); i++) {
         const il_task *task = il_task_find(cases[i].name);
@@ -249,6 +252,42 @@ static void inputs_are_features(void **state)
             double p = d == 0 ? cases[i].first : d < DIMS ? cases[i].other : 0;
             CHECK_NEAR(seen[d] / count, p, 4 * sqrt(p * (1 - p) / count), cases[i].opts);
         }
+        il_batch_free(batch);
+    }
+}
+
+/* Directions are uniform, and so every coordinate has the same share of |x|^2; lengths have their law. */
+static void inputs_have_their_lengths(void **state)
+{
+    (void)state;
+    enum { PROMPTS = 4000, DIMS = 5 };
+    static const struct {
+        const char *opts;
+        double mean, variance, fourth; /* of |x|^2; the fourth central moment */
+    } cases[] = { { "radius_shape=0", 1, 0, 0 },
+                  { "radius_shape=2.5 radius_scale=2", 5, 10, 16 * (15 + 3 * 6.25) },
+                  { "radius_shape=0.5 radius_scale=4", 2, 8, 256 * (3 + 0.75) } };
+    for (int i = 0; i < IL_COUNT(cases); i++) {
+        il_batch *batch =
+            drawn("radial_linear_regression", cases[i].opts, PROMPTS, N, DIMS, here);
+        double mean = 0, variance = 0, share[D] = { 0 };
+        int count = PROMPTS * N;
+        for (int r = 0; r < count; r++) {
+            double square = 0;
+            const il_real *x = batch->x + (size_t)r * D;
+            for (int d = 0; d < D; d++) square += (double)x[d] * (double)x[d];
+            mean += square / count;
+            variance += (square - cases[i].mean) * (square - cases[i].mean) / count;
+            for (int d = 0; d < D && square > 0; d++)
+                share[d] += (double)x[d] * (double)x[d] / square / count;
+        }
+        double se = 1 / sqrt(count), v = cases[i].variance;
+        CHECK_NEAR(mean, cases[i].mean, 4 * se * sqrt(v) + 1e-6, cases[i].opts);
+        CHECK_NEAR(variance, v, 4 * se * sqrt(fmax(cases[i].fourth - v * v, 0)) + 1e-6,
+                   cases[i].opts);
+        for (int d = 0; d < D; d++)
+            CHECK_NEAR(share[d], d < DIMS ? 1.0 / DIMS : 0, d < DIMS ? 4 * se * 0.26 : 0,
+                       cases[i].opts);
         il_batch_free(batch);
     }
 }
@@ -542,6 +581,7 @@ int main(void)
         cmocka_unit_test(answers_have_the_stated_power),
         cmocka_unit_test(inputs_are_normal_where_alive),
         cmocka_unit_test(inputs_are_features),
+        cmocka_unit_test(inputs_have_their_lengths),
         cmocka_unit_test(inputs_have_their_variances),
         cmocka_unit_test(wrong_variances_get_a_sentence),
         cmocka_unit_test(variances_are_as_many_as_inputs),
