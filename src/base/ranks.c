@@ -89,6 +89,35 @@ il_status il_ranks_compare(const il_same *mine, il_error *err)
     return status;
 }
 
+/* ---- shares ---------------------------------------------------------------------------------------- */
+
+static il_parcel share_of(char *items, size_t n, size_t bytes, int of, int to, int ranks)
+{
+    size_t from = il_rank_share(n, of, ranks), end = il_rank_share(n, of + 1, ranks);
+    return (il_parcel){ .data = items + from * bytes,
+                        .bytes = (end - from) * bytes,
+                        .rank = to };
+}
+
+il_status il_ranks_complete(il_status status, void *items, size_t n, size_t bytes,
+                            il_error *err)
+{
+    il_ranks r = il_ranks_about();
+    if (r.ranks == 1) return status;
+    size_t others = (size_t)r.ranks - 1;
+    il_parcel *out = calloc(2 * others, sizeof *out), *in = out ? out + others : NULL;
+    if (!out && !status) status = il_fail(err, IL_EFAIL, "out of memory for messages");
+    status = il_ranks_agree(status, NULL, err);
+    for (int i = 0, k = 0; i < r.ranks && !status; i++) {
+        if (i == r.rank) continue;
+        out[k] = share_of(items, n, bytes, r.rank, i, r.ranks);
+        in[k++] = share_of(items, n, bytes, i, i, r.ranks);
+    }
+    if (!status) status = il_ranks_exchange(out, (int)others, in, (int)others, err);
+    free(out);
+    return status;
+}
+
 /* ---- joining and leaving ------------------------------------------------------------------------- */
 
 /* How many processes MPI's launcher says that it started, and which of them this is; 0 where none started it.

@@ -41,6 +41,17 @@ il_status il_ranks_exchange(const il_parcel *out, int n_out, const il_parcel *in
 /* Rank `from` gives its bytes to all. */
 il_status il_ranks_copy(void *data, size_t bytes, int from, il_error *err);
 
+/* Of n things rank r has those from il_rank_share(n, r, ranks) to il_rank_share(n, r + 1, ranks) - 1. */
+static inline size_t il_rank_share(size_t n, int r, int ranks)
+{
+    return (size_t)((uint64_t)n * (uint64_t)r / (uint64_t)ranks);
+}
+
+/* Each rank has computed its share of n items of `bytes` each, or failed, as `status` says: all agree on that, and
+ * get the items of the others. */
+il_status il_ranks_complete(il_status status, void *items, size_t n, size_t bytes,
+                            il_error *err);
+
 /* ---- for ranks.c: how it travels -------------------------------------------------------------- */
 
 /* What a rank says in every agreement: always of this size, so that a rank that fails early is heard by the

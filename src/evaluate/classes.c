@@ -4,6 +4,7 @@
  * one row covers all positions. Positions without a target are ignored, and so are ranges without any target.
  * The confidence interval is that of evaluate.c, over prompts.
  */
+#include "base/ranks.h"
 #include "evaluate/evaluate.h"
 #include "la/bootstrap.h"
 #include "report/report.h"
@@ -13,11 +14,18 @@
 
 enum { RANGES = 24 };
 
+/* Sums over the positions of each range of a prompt */
+typedef struct {
+    double loss[RANGES], wrong[RANGES], asked[RANGES];
+} sums;
+
 typedef struct {
     const il_model *model;
     const il_batch *batch;
     int whole;                    /* one range holds all positions */
-    double *loss, *wrong, *asked; /* (ranges, B): sums over a range's positions */
+    sums *of;                     /* (B) */
+    sums *at;                     /* the first of those that are counted now */
+    double *loss, *wrong, *asked; /* (ranges, B): the same, range by range */
 } job;
 
 /* The range of a position (from 0): 0, 1, 2-3, 4-7, ... */
@@ -45,15 +53,37 @@ static void count(const il_shard *q, il_state *s)
     const il_real *target = s->value[p->target], *loss = s->value[p->ops[p->n_ops - 1].out];
     for (int m = 0; m < s->rows; m++) {
         if (weight[m] == 0) continue;
-        size_t at =
-            (size_t)(j->whole ? RANGES - 1 : range_of(m % T)) * (size_t)j->batch->prompts +
-            q->first + (size_t)(m / T);
-        j->asked[at] += 1;
-        j->loss[at] += (double)loss[m];
-        j->wrong[at] += !isfinite(loss[m])
-                            ? NAN /* without finite scores none is the largest */
-                            : largest(z + (size_t)m * (size_t)V, V) != (int)target[m];
+        sums *to = &j->at[q->first + (size_t)(m / T)];
+        int at = j->whole ? RANGES - 1 : range_of(m % T);
+        to->asked[at] += 1;
+        to->loss[at] += (double)loss[m];
+        to->wrong[at] += !isfinite(loss[m])
+                             ? NAN /* without finite scores none is the largest */
+                             : largest(z + (size_t)m * (size_t)V, V) != (int)target[m];
     }
+}
+
+/* Each rank runs its share of the prompts where ranks do it together, or all of them. */
+static il_status run(job *j, int together, il_error *err)
+{
+    il_ranks r = together ? il_ranks_about() : (il_ranks){ .ranks = 1 };
+    size_t B = (size_t)j->batch->prompts, from = il_rank_share(B, r.rank, r.ranks),
+           end = il_rank_share(B, r.rank + 1, r.ranks);
+    il_batch own = il_eval_part(j->batch, (int)from, (int)(end - from));
+    il_pass pass = {
+        .loops = j->model->plan.loops, .post = 1, .after = count, .context = j
+    };
+    il_status status = IL_OK;
+    j->at = j->of + from;
+    if (own.prompts) status = il_run_prompts(j->model, &own, &pass, err);
+    if (together) status = il_ranks_complete(status, j->of, B, sizeof *j->of, err);
+    for (size_t b = 0; b < B; b++)
+        for (size_t range = 0; range < RANGES; range++) {
+            j->loss[range * B + b] = j->of[b].loss[range];
+            j->wrong[range * B + b] = j->of[b].wrong[range];
+            j->asked[range * B + b] = j->of[b].asked[range];
+        }
+    return status;
 }
 
 static double sum(const double *e, int n)
@@ -109,29 +139,34 @@ static il_status fill(il_table *table, const job *j, uint64_t seed, il_error *er
     return IL_OK;
 }
 
-il_status il_eval_classes(const il_model *model, const il_batch *batch, int whole,
-                          uint64_t seed, il_table **out, il_error *err)
+static il_status tabulate(il_table **table, job *j, const il_eval_setting *s, il_error *err)
 {
-    size_t B = (size_t)batch->prompts, size = RANGES * B;
+    size_t B = (size_t)j->batch->prompts, size = RANGES * B;
+    IL_TRY(run(j, s->together, err));
+    double asked = sum(j->asked, (int)size);
+    double nats = sum(j->loss, (int)size) / asked;
+    IL_TRY(new_table(table, isfinite(nats) ? nats : NAN, sum(j->wrong, (int)size) / asked,
+                     err));
+    IL_TRY(fill(*table, j, s->seed, err));
+    for (size_t at = B; at < size; at++)
+        j->loss[at % B] += j->loss[at]; /* over all ranges */
+    return il_note_prior(*table, j->batch, il_model_classes(j->model), j->loss, s->seed,
+                         err);
+}
+
+il_status il_eval_classes(const il_eval_setting *s, il_table **out, il_error *err)
+{
+    size_t B = (size_t)s->batch->prompts, size = RANGES * B;
     il_table *table = NULL;
-    job j = { .model = model, .batch = batch, .whole = whole };
+    job j = { .model = s->model, .batch = s->batch, .whole = s->over_points };
+    j.of = calloc(B, sizeof *j.of);
     j.loss = calloc(3 * size, sizeof *j.loss);
-    if (!j.loss) return il_fail(err, IL_EFAIL, "out of memory for an evaluation");
-    j.wrong = j.loss + size;
-    j.asked = j.wrong + size;
-    il_status status = il_run_prompts(
-        model, batch,
-        &(il_pass){ .loops = model->plan.loops, .post = 1, .after = count, .context = &j },
-        err);
-    double asked = sum(j.asked, (int)size);
-    double nats = sum(j.loss, (int)size) / asked;
-    if (status == IL_OK)
-        status = new_table(&table, isfinite(nats) ? nats : NAN,
-                           sum(j.wrong, (int)size) / asked, err);
-    if (status == IL_OK) status = fill(table, &j, seed, err);
-    for (size_t at = B; at < size; at++) j.loss[at % B] += j.loss[at]; /* over all ranges */
-    if (status == IL_OK)
-        status = il_note_prior(table, batch, il_model_classes(model), j.loss, seed, err);
+    j.wrong = j.loss ? j.loss + size : NULL;
+    j.asked = j.loss ? j.wrong + size : NULL;
+    il_status status = j.of && j.loss
+                           ? tabulate(&table, &j, s, err)
+                           : il_fail(err, IL_EFAIL, "out of memory for an evaluation");
+    free(j.of);
     free(j.loss);
     return il_table_hand_over(out, table, status);
 }

@@ -6,6 +6,7 @@
  * Source of metric and interval: Garg et al. 2022, arXiv:2208.01066.
  */
 #include "evaluate/evaluate.h"
+#include "base/ranks.h"
 #include "la/bootstrap.h"
 #include "report/report.h"
 
@@ -40,21 +41,6 @@ static il_status new_errors(errors *to, const setting *s, int rows, il_error *er
                    s->batch->prompts);
 }
 
-static il_batch block_at(const il_batch *batch, int first)
-{
-    il_batch block = *batch;
-    size_t at = (size_t)first * (size_t)batch->points, D = (size_t)batch->dim,
-           O = (size_t)batch->outs;
-    block.prompts = il_min(BLOCK, batch->prompts - first);
-    block.x += at * D;
-    block.y += at * O;
-    block.w += (size_t)first * O * D;
-    if (batch->xq) block.xq += at * D;
-    if (batch->yq) block.yq += at * O;
-    if (batch->noise) block.noise += first;
-    return block;
-}
-
 /* yhat, y (O) */
 static double error_of(const setting *s, const il_real *yhat, const il_real *y)
 {
@@ -79,6 +65,21 @@ static void mean_over_points(const setting *s, double *e)
     }
 }
 
+/* Those after one loop, each rank's to its share of the block */
+static il_status answer_together(il_real *yhat, const setting *s, const il_batch *block,
+                                 int loop, il_error *err)
+{
+    il_ranks r = il_ranks_about();
+    size_t B = (size_t)block->prompts, each = (size_t)block->points * (size_t)block->outs,
+           from = il_rank_share(B, r.rank, r.ranks),
+           end = il_rank_share(B, r.rank + 1, r.ranks);
+    il_batch own = il_eval_part(block, (int)from, (int)(end - from));
+    il_status status = IL_OK;
+    if (own.prompts)
+        status = il_model_answer(s->model, &own, loop, loop, yhat + from * each, err);
+    return il_ranks_complete(status, yhat, B, each * sizeof *yhat, err);
+}
+
 /* The model's answers to a block of prompts from `at` on, and of loops that stop by themselves how many they
  * took; by loops, the answers are those after every loop. */
 static il_status answer(errors *to, const setting *s, const il_batch *block, int at,
@@ -92,6 +93,8 @@ static il_status answer(errors *to, const setting *s, const il_batch *block, int
             for (size_t n = 0; n < N; n++)
                 to->took[n * B + (size_t)at + b] = took[b * N + n];
         if (!s->by_loops) return IL_OK;
+    } else if (s->together && first == last) {
+        return answer_together(to->yhat, s, block, last, err);
     }
     return il_model_answer(s->model, block, first, last, to->yhat, err);
 }
@@ -103,7 +106,7 @@ static il_status measure(errors *to, const setting *s, const il_algo *algo, int 
     size_t B = (size_t)s->batch->prompts, O = (size_t)s->batch->outs;
     int N = s->batch->points, rows = s->by_loops ? last - first + 1 : N;
     for (int at = 0; at < s->batch->prompts; at += BLOCK) {
-        il_batch block = block_at(s->batch, at);
+        il_batch block = il_eval_part(s->batch, at, BLOCK);
         const il_real *y = block.yq ? block.yq : block.y;
         IL_TRY(algo ? il_algo_predict(algo, &block, first, last, to->yhat, NULL, err)
                     : answer(to, s, &block, at, first, last, err));
@@ -286,20 +289,22 @@ static il_status note_beyond(il_table *table, const setting *s, il_error *err)
     return il_table_note(table, err, "%s", note);
 }
 
-/* `outline`: the table before it is filled */
+typedef enum { OUTLINE, ALONE, TOGETHER } manner;
+
+/* OUTLINE: the table before it is filled */
 static il_status evaluate(const il_model *model, const il_eval_options *o, il_eval_by by,
-                          int outline, il_table **out, il_error *err)
+                          manner how, il_table **out, il_error *err)
 {
     setting s;
     il_table *table = NULL;
     il_status status = il_eval_find(&s, model, o, by, err);
-    int classes = !status && s.task->ids;
+    int classes = !status && s.task->ids, outline = how == OUTLINE;
+    s.together = how == TOGETHER;
     if (classes) status = check_classes(&s, err);
     if (!status && !outline) status = il_eval_draw(&s, o, err);
     if (!status && !classes) status = new_table(&table, &s, err);
     if (!status && classes && outline) status = il_eval_classes_outline(&table, err);
-    if (!status && classes && !outline)
-        status = il_eval_classes(s.model, s.batch, s.over_points, s.seed, &table, err);
+    if (!status && classes && !outline) status = il_eval_classes(&s, &table, err);
     if (!status && !classes && !outline) status = fill(table, &s, err);
     if (!status && model && !outline) status = note_beyond(table, &s, err);
     il_eval_end(&s);
@@ -309,11 +314,17 @@ static il_status evaluate(const il_model *model, const il_eval_options *o, il_ev
 il_status il_eval_outline(il_table **table, const il_model *model,
                           const il_eval_options *options, il_eval_by by, il_error *err)
 {
-    return evaluate(model, options, by, 1, table, err);
+    return evaluate(model, options, by, OUTLINE, table, err);
 }
 
 il_status il_eval(il_table **table, const il_model *model, const il_eval_options *options,
                   il_eval_by by, il_error *err)
 {
-    return evaluate(model, options, by, 0, table, err);
+    return evaluate(model, options, by, ALONE, table, err);
+}
+
+il_status il_eval_together(il_table **table, const il_model *model,
+                           const il_eval_options *options, il_eval_by by, il_error *err)
+{
+    return evaluate(model, options, by, TOGETHER, table, err);
 }

@@ -44,6 +44,9 @@ il_status il_eval(il_table **table, const il_model *model, const il_eval_options
  * nor weights read. */
 il_status il_eval_outline(il_table **table, const il_model *model,
                           const il_eval_options *options, il_eval_by by, il_error *err);
+/* il_eval by all ranks, each of which answers its share of the prompts: the same table on all of them. */
+il_status il_eval_together(il_table **table, const il_model *model,
+                           const il_eval_options *options, il_eval_by by, il_error *err);
 
 /* ---- what it is made of (private) --------------------------------------------------------------- */
 
@@ -54,6 +57,7 @@ typedef struct {
     il_batch *batch;
     const il_task *task;
     double opts[IL_TASK_OPTS], scale;
+    int together; /* every rank answers its share */
     int by_loops, over_points, loops, loops_to, n_algos;
     int stops;      /* loops stop by themselves */
     il_until until; /* when */
@@ -69,6 +73,9 @@ il_status il_eval_find(il_eval_setting *setting, const il_model *model,
 il_status il_eval_draw(il_eval_setting *setting, const il_eval_options *options,
                        il_error *err);
 void il_eval_end(il_eval_setting *setting);
+
+/* A view of at most `most` prompts of a batch, from `first` on */
+il_batch il_eval_part(const il_batch *batch, int first, int most);
 
 static inline double il_mean(const double *x, int n)
 {
@@ -89,10 +96,9 @@ il_status il_note_prior(il_table *table, const il_batch *batch, int classes,
 /* Errors: IL_ECONFIG for an il_eval_options.against that is not a list of algorithms. */
 il_status il_eval_check_against(const char *text, il_error *err);
 
-/* Loss and share of wrong answers of a token-id model by position, or over the `whole` prompt: see
+/* Loss and share of wrong answers of a token-id model by position, or over the whole prompt (over_points): see
  * il_eval. The outline has its columns; its rows depend on the prompts. */
-il_status il_eval_classes(const il_model *model, const il_batch *batch, int whole,
-                          uint64_t seed, il_table **table, il_error *err);
+il_status il_eval_classes(const il_eval_setting *setting, il_table **table, il_error *err);
 il_status il_eval_classes_outline(il_table **table, il_error *err);
 
 #endif

@@ -136,6 +136,21 @@ il_status il_eval_draw(il_eval_setting *s, const il_eval_options *o, il_error *e
                               given(o->prompts, 1280), s->points, dim, s->dims, at, err);
 }
 
+il_batch il_eval_part(const il_batch *batch, int first, int most)
+{
+    il_batch part = *batch;
+    size_t at = (size_t)first * (size_t)batch->points, D = (size_t)batch->dim,
+           O = (size_t)batch->outs;
+    part.prompts = il_min(most, batch->prompts - first);
+    part.x += at * D;
+    part.y += at * O;
+    part.w += (size_t)first * O * D;
+    if (batch->xq) part.xq += at * D;
+    if (batch->yq) part.yq += at * O;
+    if (batch->noise) part.noise += first;
+    return part;
+}
+
 void il_eval_end(il_eval_setting *s)
 {
     il_batch_free(s->batch);

@@ -24,7 +24,7 @@ static il_status tabulate(il_table **table, il_trainer *t, il_eval_by by, il_err
 {
     il_model *m;
     IL_TRY(answering(&m, t, err));
-    il_status status = il_eval(table, m, &options, by, err);
+    il_status status = il_eval_together(table, m, &options, by, err);
     il_model_free(m);
     return status;
 }
@@ -41,9 +41,14 @@ il_status il_trainer_evaluate(il_trainer *t, double *error, il_error *err)
 
 void il_trainer_note(il_trainer *t, const il_watch *watch)
 {
-    il_table *table;
-    if (!watch || !watch->note || watch->draw) return;
-    if (tabulate(&table, t, IL_EVAL_MEAN, NULL)) return;
+    il_table *table = NULL;
+    int64_t listeners = watch && watch->note && !watch->draw;
+    int listens = listeners && !il_ranks_about().rank;
+    if (il_ranks_agree(IL_OK, &listeners, NULL) || !listeners) return;
+    if (il_ranks_agree(tabulate(&table, t, IL_EVAL_MEAN, NULL), NULL, NULL) || !listens) {
+        il_table_free(table);
+        return;
+    }
     const char *at = il_table_notes(table);
     for (size_t n; *at; at += n + 1) {
         il_error line;

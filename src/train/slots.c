@@ -12,20 +12,16 @@ enum {
     LINE = 16        /* elements of a cache line: where parts begin */
 };
 
-static size_t share(size_t n, int r, int ranks)
-{
-    return (size_t)((uint64_t)n * (uint64_t)r / (uint64_t)ranks);
-}
-
 static int slot_of(const il_slots *s, int r)
 {
-    return (int)share((size_t)s->slots, r, s->ranks);
+    return (int)il_rank_share((size_t)s->slots, r, s->ranks);
 }
 
 /* Where rank r's part of the weights begins; a part may be empty. */
 static size_t part_of(const il_slots *s, int r)
 {
-    size_t lines = (s->weights + LINE - 1) / LINE, at = share(lines, r, s->ranks) * LINE;
+    size_t lines = (s->weights + LINE - 1) / LINE,
+           at = il_rank_share(lines, r, s->ranks) * LINE;
     return at < s->weights ? at : s->weights;
 }
 

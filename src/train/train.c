@@ -101,7 +101,7 @@ static il_status run(runner *r, const il_config *c, il_trained *result, il_error
                                 .bytes = il_trainer_bytes(r->t),
                                 .sent = il_trainer_sent(r->t),
                                 .hash = il_checkpoint_hash(m, il_trainer_moments(r->t)) };
-    if (!r->rank && isfinite(r->loss)) il_trainer_note(r->t, r->watch);
+    if (isfinite(r->loss)) il_trainer_note(r->t, r->watch);
     return IL_OK;
 }
 

@@ -88,10 +88,10 @@ il_status il_trainer_compare(il_trainer *trainer, il_error *err);
 il_status il_trainer_start(il_trainer *trainer, const il_watch *watch, il_error *err);
 
 /* The error at the last point of 256 prompts of the recipe's task, always the same, of the model that a
- * checkpoint would hold now; of token ids the loss. Cost: about a step. */
+ * checkpoint would hold now; of token ids the loss. All ranks evaluate together. Cost: about a step. */
 il_status il_trainer_evaluate(il_trainer *trainer, double *error, il_error *err);
-/* Passes on what such an evaluation notes, as that the model is no better than zero: a courtesy, which fails nothing;
- * not for prompts of the caller's own. */
+/* Passes on, on rank 0, what such an evaluation notes, as that the model is no better than zero: a courtesy, which
+ * fails nothing; not for prompts of the caller's own. */
 void il_trainer_note(il_trainer *trainer, const il_watch *watch);
 
 /* Draws the step's prompts, of which each rank needs those of its slots, and sums the gradient of their mean loss.

@@ -96,6 +96,17 @@ interrupted() {
 }
 expect_show() { il show $folder >/dev/null; }
 
+# What rank 0 logs of the evaluations that all ranks do together is what one process finds.
+errors() { sed -n 's/^{"step": \([0-9]*\),.*"error": \([^,]*\),.*/\1 \2/p' "$1/metrics.jsonl"; }
+evaluated() { # evaluated RECIPE...
+    new
+    il train "$@" training.eval_every_steps=2 --out $folder-alone >/dev/null 2>&1
+    ranks 3 train "$@" training.eval_every_steps=2 --out $folder >out 2>err
+    errors $folder-alone >alone
+    errors $folder >together
+    check "$mpi: 3 ranks evaluate $1 as one process" eval '[ "$(wc -l <alone)" -ge 2 ] && cmp -s alone together'
+}
+
 refused() {
     new
     expect 3 'training.slots = 2.*3 ranks' ranks 3 train tiny.yaml training.slots=2 --out $folder
@@ -129,6 +140,8 @@ for mpi in openmpi mpich; do
     same "$of_whole" 3 tiny.yaml $whole
     same "$of_odd" 4 tiny.yaml $odd
     same "$of_bytes" 3 bytes.yaml
+    evaluated tiny.yaml training.train_steps=6
+    evaluated bytes.yaml
     interrupted
     refused
     unset IL_THREADS
