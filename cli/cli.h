@@ -162,9 +162,29 @@ typedef struct {
 il_status cli_train(const cli_training *training, char folder[CLI_PATH], il_trained *result,
                     il_error *err);
 il_status cli_read_recipe(il_config *config, const cli_training *training, il_error *err);
-/* The same of a recipe that was read, in a folder. */
-il_status cli_train_in(const il_config *config, const char *folder, int resume,
+/* The same of a recipe that was read, in a folder; `silent`: without the line. */
+il_status cli_train_in(const il_config *config, const char *folder, int resume, int silent,
                        il_trained *result, il_error *err);
+
+/* The run folder OUT/<hash of the recipe> */
+il_status cli_run_folder(char folder[CLI_PATH], const char *out, const il_config *config,
+                         il_error *err);
+/* Is a folder's model of that recipe, and trained to its end? */
+int cli_is_trained(const char *folder, const il_config *config);
+/* Trains what is left of it. IL_EINTERRUPT: the sentence says how to continue. */
+il_status cli_train_on(const il_config *config, const char *folder, int silent,
+                       il_error *err);
+
+/* Pieces 0 .. n-1 of work, each done by one(context, i), by several processes that take the next one until none is
+ * left. A piece that fails does not keep the others from being done, unless it was asked to stop (IL_EINTERRUPT) or
+ * could not write (IL_EIO). Errors: the last piece's where this process does it all, else what a worker ended with. */
+enum { CLI_WORKERS = 256 };
+typedef struct {
+    il_status (*one)(void *context, int i, il_error *err);
+    void *context;
+    int n;
+} cli_work;
+il_status cli_share_out(const cli_work *work, int workers, il_error *err);
 
 typedef struct cli_progress cli_progress;
 cli_progress *cli_progress_new(void); /* NULL without memory, which the others accept */

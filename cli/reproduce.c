@@ -64,16 +64,6 @@ static il_status list(const options *o, il_error *err)
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
-static int is_finished(const char *folder, const il_config *config)
-{
-    il_model *model;
-    if (il_model_load(&model, folder, NULL)) return 0;
-    int finished = il_model_step(model) >= config->training.train_steps &&
-                   il_config_hash(il_model_config(model)) == il_config_hash(config);
-    il_model_free(model);
-    return finished;
-}
-
 /* A finished run of the recipe in runs/, whatever its name. */
 static int find_elsewhere(char folder[CLI_PATH], const il_config *config)
 {
@@ -86,20 +76,11 @@ static int find_elsewhere(char folder[CLI_PATH], const il_config *config)
         if (cli_join(folder, "runs", e->d_name, NULL)) continue;
         if (cli_join(path, folder, "config.yaml", NULL) || !cli_is_file(path)) continue;
         if (il_config_read(&other, path, NULL, 0, NULL)) continue;
-        found =
-            il_config_hash(&other) == il_config_hash(config) && is_finished(folder, config);
+        found = il_config_hash(&other) == il_config_hash(config) &&
+                cli_is_trained(folder, config);
     }
     if (dir) closedir(dir);
     return found;
-}
-
-static il_status train(const il_config *config, const char *folder, il_error *err)
-{
-    il_trained trained;
-    il_status status = cli_train_in(config, folder, 1, &trained, err);
-    if (status != IL_EINTERRUPT) return status;
-    return il_fail(err, status, "%.300s in %.120s; run the same command again to continue",
-                   err->text, folder);
 }
 
 /* "quick", "quick of seed 2" */
@@ -116,18 +97,17 @@ static il_status provide(char folder[CLI_PATH], const il_claim *claim, int i, in
 {
     il_config config = il_claim_config(claim, i, run);
     const char *name = il_claim_about(claim).name;
-    char key[32], own[CLI_PATH], model[CLI_PATH];
+    char own[CLI_PATH], model[CLI_PATH];
     name_model(model, claim, i, run);
-    snprintf(key, sizeof key, "%016" PRIx64, il_config_hash(&config));
-    CLI_TRY(cli_join(own, out, key, err));
+    CLI_TRY(cli_run_folder(own, out, &config, err));
     snprintf(folder, CLI_PATH, "%s", own);
-    if (is_finished(own, &config) || find_elsewhere(folder, &config)) {
+    if (cli_is_trained(own, &config) || find_elsewhere(folder, &config)) {
         fprintf(stderr, "%s: %s is there: %s\n", name, model, folder);
         return IL_OK;
     }
     snprintf(folder, CLI_PATH, "%s", own);
     fprintf(stderr, "%s: training %s\n", name, model);
-    return train(&config, folder, err);
+    return cli_train_on(&config, folder, 0, err);
 }
 
 /* The run folders of all models, run by run, as il_claim_measure takes them */

@@ -123,10 +123,10 @@ static void on_note(void *context, const char *text)
     cli_note("%s", text);
 }
 
-il_status cli_train_in(const il_config *config, const char *folder, int resume,
+il_status cli_train_in(const il_config *config, const char *folder, int resume, int silent,
                        il_trained *result, il_error *err)
 {
-    watcher w = { .line = cli_progress_new(), .folder = folder };
+    watcher w = { .line = silent ? NULL : cli_progress_new(), .folder = folder };
     il_watch watch = { .start = on_start,
                        .progress = on_progress,
                        .context = &w,
@@ -146,7 +146,7 @@ il_status cli_train(const cli_training *training, char folder[CLI_PATH], il_trai
     il_config config;
     CLI_TRY(cli_read_recipe(&config, training, err));
     CLI_TRY(choose_folder(folder, training, &config, err));
-    return cli_train_in(&config, folder, training->resume, result, err);
+    return cli_train_in(&config, folder, training->resume, 0, result, err);
 }
 
 static il_status run(const cli_call *call, il_error *err)

@@ -333,6 +333,28 @@ typedef struct {
 IL_API il_status il_train(const il_config *config, const char *folder, int resume, const il_watch *watch,
                           il_trained *result, il_error *err);
 
+/* ---- sweeps: many runs of one recipe ------------------------------------------------------------ */
+
+typedef struct il_sweep il_sweep;
+
+/* Reads a sweep: `recipe` (relative to the file), `set` (keys of all runs), `grid` (lists of values of keys),
+ * `variants` (named lists of keys), `seeds`; every combination is a run. All runs are checked.
+ * Errors: IL_EIO for a file; IL_ECONFIG with file, line and column, or the run; two runs of one recipe. */
+IL_API il_status il_sweep_read(il_sweep **sweep, const char *path, il_error *err);
+
+/* The same from memory, where `inherit` and `recipe` are refused; `name` stands for the file. */
+IL_API il_status il_sweep_parse(il_sweep **sweep, const char *text, size_t bytes, const char *name,
+                                il_error *err);
+IL_API void il_sweep_free(il_sweep *sweep);
+IL_API int il_sweep_runs(const il_sweep *sweep);
+
+/* The recipe of run 0 .. runs-1, seeds counting fastest. Errors: IL_ECONFIG where there is no such run. */
+IL_API il_status il_sweep_config(il_config *config, const il_sweep *sweep, int run, il_error *err);
+
+/* A row for every run: column run, then a column of text for everything that varies: the grid's keys, `variant`,
+ * `seed`. */
+IL_API il_status il_sweep_table(il_table **table, const il_sweep *sweep, il_error *err);
+
 /* ---- training on several processes --------------------------------------------------------------- */
 
 /* Processes that MPI started together (mpirun, srun) train one model: once they have joined, il_train, which all

@@ -246,7 +246,7 @@ typedef struct il_yaml il_yaml;
  * relative to this one, whose leaves come first; a later leaf of the same path replaces an
  * earlier one, however both are spelt; `respell` NULL: as they stand. Errors: IL_EIO for a file,
  * IL_ECONFIG with file, line and column for its text: sequences, anchors, aliases, tags and keys given
- * twice are refused, so are the limits above. A list under `seeds` at the top is one leaf, "1, 2, 3". */
+ * twice are refused, so are the limits above. A list of `seeds` at the top, or beneath `grid`, is one leaf, "1, 2, 3". */
 il_status il_yaml_read(il_yaml **yaml, const char *path, il_respell *respell,
                        il_error *err);
 

@@ -191,20 +191,30 @@ static il_status inherit(reader *r, il_error *err)
     }
 }
 
-/* `seeds` at the top is a list of scalars, and one leaf: "1, 2, 3". */
-static il_status seeds(reader *r, const yaml_mark_t *at, il_error *err)
+/* May a key have a list of scalars, which is one leaf, "1, 2, 3"? */
+static int may_be_list(const char *path)
+{
+    return !strcmp(path, "seeds") || !strncmp(path, "grid.", 5);
+}
+
+static il_status list(reader *r, const yaml_mark_t *at, il_error *err)
 {
     char text[IL_TEXT] = "";
+    int seeds = !strcmp(r->path, "seeds");
     for (size_t used = 0;;) {
         IL_TRY(next(r, err));
         if (r->event.type == YAML_SEQUENCE_END_EVENT)
             return note(r, IL_YAML_LEAF, at, text, err);
         const char *value =
             r->event.type == YAML_SCALAR_EVENT ? scalar_value(&r->event) : NULL;
-        if (!value) return fail_here(r, err, "seeds wants whole numbers: [1, 2, 3]");
+        if (!value && seeds)
+            return fail_here(r, err, "seeds wants whole numbers: [1, 2, 3]");
+        if (!value || strchr(value, ','))
+            return fail_here(r, err,
+                             "a list wants numbers or words without commas: [0.1, 0.3]");
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "",
                                  value);
-        if (used >= sizeof text) return fail_here(r, err, "these are too many seeds");
+        if (used >= sizeof text) return fail_here(r, err, "this list is too long");
     }
 }
 
@@ -222,9 +232,8 @@ static il_status mapping(reader *r, int depth, il_error *err)
         IL_TRY(next(r, err));
         if (!length && !strcmp(r->path, "inherit")) {
             IL_TRY(inherit(r, err));
-        } else if (!length && !strcmp(r->path, "seeds") &&
-                   r->event.type == YAML_SEQUENCE_START_EVENT) {
-            IL_TRY(seeds(r, &at, err));
+        } else if (r->event.type == YAML_SEQUENCE_START_EVENT && may_be_list(r->path)) {
+            IL_TRY(list(r, &at, err));
         } else if (r->event.type == YAML_SCALAR_EVENT) {
             IL_TRY(note(r, IL_YAML_LEAF, &at, scalar_value(&r->event), err));
         } else if (r->event.type == YAML_MAPPING_START_EVENT) {
@@ -233,8 +242,8 @@ static il_status mapping(reader *r, int depth, il_error *err)
         } else {
             return fail_here(
                 r, err,
-                "a list is not expected here; only inherit, and a claim's seeds, may be "
-                "a list");
+                "a list is not expected here; only inherit, the seeds of a claim, and the "
+                "seeds and the grid of a sweep may be lists");
         }
     }
 }

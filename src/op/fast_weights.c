@@ -143,11 +143,11 @@ static void forward_head(const head *a, il_real *S)
     r.delta = is_delta(a->o);
     r.e = r.delta ? a->saved : NULL, r.lde = a->v.ld;
     if (a->o->rule != MLSTM) {
-        il_sweep(S, r, rows_of(a->k), a->values, rows_of(a->q), a->y, a->v.ld);
+        il_recur(S, r, rows_of(a->k), a->values, rows_of(a->q), a->y, a->v.ld);
         return;
     }
     il_real *out = a->rows;
-    il_sweep(S, r, rows_of(a->k), a->values, rows_of(a->q), out, a->W);
+    il_recur(S, r, rows_of(a->k), a->values, rows_of(a->q), out, a->W);
     for (size_t t = 0; t < (size_t)a->T; t++, out += a->W) {
         il_real n = out[a->V], m = at_least_1(n), *y = a->y + t * (size_t)a->v.ld;
         for (int c = 0; c < a->V; c++) y[c] = out[c] / m;
@@ -179,7 +179,7 @@ static void sweep_back(const head *a, int rows, int cols, il_real sign, il_rows_
     r.add = add;
     r.reverse = 1;
     il_matrix_set(a->S, NULL, rows, cols, 0);
-    il_sweep(a->S, r, b, c, read, y, ldy);
+    il_recur(a->S, r, b, c, read, y, ldy);
 }
 
 /* y_t += sign G_t^T a_t, with G learning c from k */
@@ -193,7 +193,7 @@ static void read_again(const head *a, il_real sign, il_rows_of c, il_rows_of rea
     for (size_t i = 0, n = il_matrix_size(a->W, a->K); i < n && sign < 0; i++)
         a->S[i] = -a->S[i];
     r.scale = sign;
-    il_sweep(a->S, r, c, rows_of(a->k), read, y, ldy);
+    il_recur(a->S, r, c, rows_of(a->k), read, y, ldy);
 }
 
 /* gamma: gamma_s dgamma_s = sum_{t >= s} dlog_t */
@@ -261,7 +261,7 @@ static void backward_delta(const head *a, il_real *dstart)
     r.gain = a->beta.x, r.ld_gain = a->beta.ld;
     r.delta = r.reverse = 1;
     il_matrix_set(a->S, NULL, a->K, a->V, 0);
-    il_sweep(a->S, r, q, dy, k, r_t, a->V);
+    il_recur(a->S, r, q, dy, k, r_t, a->V);
     if (dstart) il_matrix_add(dstart, a->S, a->K, a->V);
     memset(dd, 0, sizeof *dd * T * V);
     for (size_t t = 0; t < T; t++)

@@ -81,11 +81,11 @@ static void sweep(const head *a, il_real *S, il_recurrence r, il_rows_of b, il_r
     r.T = a->T;
     r.scale = (il_real)a->o->scale;
     if (a->o->causal) {
-        il_sweep(S, r, b, c, read, y, ldy);
+        il_recur(S, r, b, c, read, y, ldy);
         return;
     }
-    il_sweep(S, r, b, c, (il_rows_of){ 0 }, NULL, 0);
-    il_sweep(S, r, (il_rows_of){ 0 }, (il_rows_of){ 0 }, read, y, ldy);
+    il_recur(S, r, b, c, (il_rows_of){ 0 }, NULL, 0);
+    il_recur(S, r, (il_rows_of){ 0 }, (il_rows_of){ 0 }, read, y, ldy);
 }
 
 static void forward(const il_op *op, il_state *s)

@@ -300,7 +300,7 @@ static void forward_heads(const il_op *op, il_state *s, const il_mix *m, int b, 
         il_recurrence g = recurrence(a, m->K, m->V);
         g.gain = a->gain, g.ld_gain = a->ld_gain;
         if (!recurrent || s->past == 0) il_matrix_set(S[i], a->start, m->K, m->V, 0);
-        il_sweep(S[i], g, rows_of(a->k), rows_of(a->v), (il_rows_of){ a->x, a->q.ld }, a->y,
+        il_recur(S[i], g, rows_of(a->k), rows_of(a->v), (il_rows_of){ a->x, a->q.ld }, a->y,
                  a->v.ld);
     }
 }
@@ -322,7 +322,7 @@ static void solve_adjoint(const head *a)
     il_real *g = a->step;
     r.gain = a->gain, r.ld_gain = a->ld_gain;
     il_matrix_set(a->S, a->start, a->V, a->K, 1);
-    il_sweep(a->S, r, rows_of(a->v), rows_of(a->k), (il_rows_of){ a->dy, a->v.ld }, g,
+    il_recur(a->S, r, rows_of(a->v), rows_of(a->k), (il_rows_of){ a->dy, a->v.ld }, g,
              a->K);
     set_start(a, a->P);
     set_ridge(a);
@@ -360,10 +360,10 @@ static void adjoint_of_solution(const head *a)
     r.d = a->k.x, r.ldd = a->k.ld;
     r.e = a->e, r.lde = a->V;
     set_solution(a, 1);
-    il_sweep(a->S, r, step, rows_of(a->v), (il_rows_of){ 0 }, NULL, 0);
+    il_recur(a->S, r, step, rows_of(a->v), (il_rows_of){ 0 }, NULL, 0);
     r = (il_recurrence){ .T = a->T, .rows = a->V, .cols = a->K, .scale = 1 };
     set_solution(a, 0);
-    il_sweep(a->S, r, e, step, (il_rows_of){ a->dy, a->v.ld }, a->u, a->K);
+    il_recur(a->S, r, e, step, (il_rows_of){ a->dy, a->v.ld }, a->u, a->K);
 }
 
 /* Against time: y_t (+)= sign (sum_{i >= t} zeta_it b_i c_i^T)^T a_t */
@@ -375,7 +375,7 @@ static void sweep_back(const head *a, int rows, int cols, il_real sign, il_rows_
     r.add = add;
     r.reverse = 1;
     il_matrix_set(a->S, NULL, rows, cols, 0);
-    il_sweep(a->S, r, b, c, read, y, ldy);
+    il_recur(a->S, r, b, c, read, y, ldy);
 }
 
 /* H_0 = W^T W:  dW += W (D_0 + D_0^T), with D_0^T in a->S */

@@ -45,7 +45,7 @@ void il_matrix_add(il_real *to, const il_real *S, int rows, int cols)
         il_kernel()->add(to, to, S + il_matrix_size(i, cols), (size_t)cols);
 }
 
-void il_sweep(il_real *S, il_recurrence r, il_rows_of b, il_rows_of c, il_rows_of a,
+void il_recur(il_real *S, il_recurrence r, il_rows_of b, il_rows_of c, il_rows_of a,
               il_real *y, int ldy)
 {
     r.b = b.at, r.ldb = b.ld;

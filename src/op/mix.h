@@ -71,7 +71,7 @@ typedef struct {
     const il_real *at;
     int ld;
 } il_rows_of;
-void il_sweep(il_real *S, il_recurrence r, il_rows_of b, il_rows_of c, il_rows_of a,
+void il_recur(il_real *S, il_recurrence r, il_rows_of b, il_rows_of c, il_rows_of a,
               il_real *y, int ldy);
 
 #endif

@@ -859,6 +859,36 @@ static void reports(void **state)
     il_table_free(empty);
 }
 
+static void sweeps(void **state)
+{
+    (void)state;
+    il_sweep *s = NULL;
+    il_table *table = NULL;
+    il_config c;
+    static const char text[] = "seeds: [1, 2]\n";
+    NEEDS(il_sweep_read(NULL, nowhere, err));
+    NEEDS(il_sweep_read(&s, NULL, err));
+    FAILS(il_sweep_read(&s, nowhere, err));
+    NEEDS(il_sweep_parse(NULL, "", 0, "x", err));
+    NEEDS(il_sweep_parse(&s, NULL, 0, "x", err));
+    NEEDS(il_sweep_parse(&s, "", 0, NULL, err));
+    FAILS(il_sweep_parse(&s, "", 0, "x", err));
+    FAILS_SAYING("recipe", il_sweep_parse(&s, "recipe: a", 9, "x", err));
+    assert_null(s);
+    SAFE(il_sweep_free(NULL));
+    GIVES(il_sweep_runs(NULL), == 0);
+    CHECK_OK(il_sweep_parse(&s, text, sizeof text - 1, "x", &err));
+    GIVES(il_sweep_runs(s), == 2);
+    NEEDS(il_sweep_config(NULL, s, 0, err));
+    NEEDS(il_sweep_config(&c, NULL, 0, err));
+    FAILS(il_sweep_config(&c, s, -1, err));
+    FAILS_SAYING("no run 2", il_sweep_config(&c, s, 2, err));
+    NEEDS(il_sweep_table(NULL, s, err));
+    NEEDS(il_sweep_table(&table, NULL, err));
+    assert_null(table);
+    il_sweep_free(s);
+}
+
 static void claims(void **state)
 {
     (void)state;
@@ -963,6 +993,7 @@ int main(void)
         cmocka_unit_test(prediction),
         cmocka_unit_test(forecasts),
         cmocka_unit_test(reports),
+        cmocka_unit_test(sweeps),
         cmocka_unit_test(claims),
         cmocka_unit_test(every_function),
     };
