@@ -107,6 +107,27 @@ evaluated() { # evaluated RECIPE...
     check "$mpi: 3 ranks evaluate $1 as one process" eval '[ "$(wc -l <alone)" -ge 2 ] && cmp -s alone together'
 }
 
+# The bytes of a step that train prints are those that MPI is handed in eight more steps.
+sent_in() { # sent_in N STEPS: what rank 0 of N sent goes to `sent`
+    new
+    "${MPIRUN[@]}" -n "$1" env LD_PRELOAD="$PWD/sent.so" "$program" train tiny.yaml training.train_steps="$2" --out $folder \
+        2>err >/dev/null
+    sent=$(sed -n 's/^sent //p' err)
+}
+counted() { # counted N
+    local said
+    if ! mpicc.$mpi -shared -fPIC "$ROOT/tests/mpi_sent.c" -o sent.so 2>/dev/null; then
+        skip "$mpi: bytes" 'they cannot be counted here'
+        return
+    fi
+    sent_in "$1" 11
+    local few=$sent
+    sent_in "$1" 19
+    said=$(sed -n 's/^rank 0 sent \(.*\) MB a step/\1/p' err)
+    check "$mpi: rank 0 of $1 sends what it says" awk -v a="$few" -v b="$sent" -v s="$said" \
+        'BEGIN { d = (b - a) / 8 - 1e6 * s; exit !(a > 0 && d * d <= 1) }'
+}
+
 refused() {
     new
     expect 3 'training.slots = 2.*3 ranks' ranks 3 train tiny.yaml training.slots=2 --out $folder
@@ -142,6 +163,7 @@ for mpi in openmpi mpich; do
     same "$of_bytes" 3 bytes.yaml
     evaluated tiny.yaml training.train_steps=6
     evaluated bytes.yaml
+    counted 3
     interrupted
     refused
     unset IL_THREADS
