@@ -104,9 +104,14 @@ il_status il_frame_ask(const il_frame *f, int who, int out, double *answers, il_
 {
     switch (who) {
     case IL_BY_RIDGE:
-    case IL_BY_OLS: return linear(f, who, out, answers, err);
-    case IL_BY_KNN: return learnt(f, &il_algo_knn, out, answers, err);
-    case IL_BY_TREES: return learnt(f, &il_algo_boosted_trees, out, answers, err);
-    default: mean(f, out, answers); return IL_OK;
+    case IL_BY_OLS:
+        return linear(f, who, out, answers, err);
+    case IL_BY_KNN:
+        return learnt(f, &il_algo_knn, out, answers, err);
+    case IL_BY_TREES:
+        return learnt(f, &il_algo_boosted_trees, out, answers, err);
+    default:
+        mean(f, out, answers);
+        return IL_OK;
     }
 }

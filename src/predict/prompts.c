@@ -157,9 +157,7 @@ il_status il_table_ask(il_asked_table *r, il_error *err)
 {
     int queries = r->asks == IL_ASKS_QUERIES, Q = r->frame->Q;
     IL_TRY(deal_all(r, err));
-    r->asked = queries                       ? Q + r->per_prompt
-               : r->asks == IL_ASKS_EXAMPLES ? r->frame->M
-                                             : 1;
+    r->asked = queries ? Q + r->per_prompt : r->asks == IL_ASKS_EXAMPLES ? r->frame->M : 1;
     r->answers = calloc((size_t)r->prompts * (size_t)r->asked, sizeof *r->answers);
     r->mean = calloc((size_t)Q, sizeof *r->mean);
     r->took = calloc((size_t)Q, sizeof *r->took);
@@ -191,4 +189,3 @@ void il_table_ask_free(il_asked_table *r)
     free(r->mean);
     free(r->took);
 }
-
