@@ -296,19 +296,12 @@ typedef struct {
 IL_API void il_prediction_free(il_prediction *summary);
 
 /* Predicts the target of every row of `queries` in context of `examples`; settings: target, which must be
- * given, loops, tolerance, most_loops, prompts, seed, predictor (who answers), quantiles. `answers` gets the columns row,
- * prediction, target where queries hold it, loops with loops=auto, and q0.05, ... for quantiles=0.05,... docs/predict.md: missing cells, text, larger tables. Cost: that of
- * the examples once a prompt, and of a token a query and prompt. */
+ * given, loops, tolerance, most_loops, prompts, seed, predictor (who answers), quantiles. `answers` gets the columns
+ * row, prediction, target where queries hold it, loops with loops=auto, q0.05 with quantiles=0.05. docs/predict.md:
+ * missing cells, text, larger tables. Cost: the examples once a prompt, a token a query and prompt. */
 IL_API il_status il_predict(const il_model *model, const il_table *examples, const il_table *queries,
                             const char *const *settings, int n_settings, il_table **answers,
                             il_prediction *summary, il_error *err);
-
-/* Model, ridge, least squares, nearest neighbours, boosted trees and the mean beside each other, with il_predict's
- * settings: `table` gets the columns predictor$, rmse over the queries that have a target (else NaN) and left_out, the
- * rmse over the examples when each is left out in turn; a note says which is best there. Cost: M more prompts.
- * Of fewer than 3 examples none is left out. Errors: il_predict's. */
-IL_API il_status il_predict_compare(const il_model *model, const il_table *examples, const il_table *queries,
-                                    const char *const *settings, int n_settings, il_table **table, il_error *err);
 
 /* ---- forecasting a series, row by row ------------------------------------------------------------ */
 

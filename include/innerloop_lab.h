@@ -457,6 +457,15 @@ IL_API il_status il_measure(il_table **table, const char *name, const il_model *
                             const char *const *names, int n, const char *const *settings, int n_settings,
                             il_error *err);
 
+/* ---- predictors beside each other, on the user's own table ---------------------------------------- */
+
+/* Model, ridge, least squares, nearest neighbours, boosted trees and the mean, with il_predict's settings: `table`
+ * gets the columns predictor$, rmse over the queries that have a target (else NaN) and left_out, the rmse over the
+ * examples when each is left out in turn, of at least 3; a note says which is best there. Cost: as many more prompts as
+ * there are examples. Errors: il_predict's. */
+IL_API il_status il_predict_compare(const il_model *model, const il_table *examples, const il_table *queries,
+                                    const char *const *settings, int n_settings, il_table **table, il_error *err);
+
 /* ---- figures and reports ------------------------------------------------------------------------ */
 
 /* How a table is drawn. IL_FIGURE_LINES: its first column is x, every other column of numbers a line. A column
