@@ -67,6 +67,14 @@ static int is_rival(const il_explain_match *m, const il_explain_match *best)
             !contains(best->family, m->family));
 }
 
+/* Has a family with parameters of its own in each layer as many of them as polynomials of A, one degree more after every
+ * layer, have coefficients? Two steps with a momentum of their own are any two such polynomials. */
+static int is_any_polynomial(const il_explain_match *m, const il_explain_matches *all)
+{
+    int steps = m->layer[all->layers - 1].step;
+    return m->family->own && steps > 1 && 2 * m->free >= steps * (steps + 1);
+}
+
 /* The first rival; else the other algorithm that leaves least; the best itself where there is none */
 const il_explain_match *il_explain_verdict_runner_up(const il_explain_matches *m)
 {
@@ -252,6 +260,11 @@ static void say_doubt(sentence *to, const il_explain_judged *s)
     else if (best->score > IL_EXACT)
         say(to, "Not sure, for %s %% is more than the rounding of a model that runs it.",
             il_digits_short(100 * best->score).text);
+    else
+        say(to,
+            "Not sure, for with %d numbers it would explain any polynomials of A of as many "
+            "coefficients.",
+            best->free);
 }
 
 /* What no filter can explain is not held against the best one. */
@@ -279,6 +292,13 @@ static int has_rival(const il_explain_matches *all)
     return 0;
 }
 
+static int is_sure(const il_explain_matches *all)
+{
+    const il_explain_match *best = &all->match[0];
+    return best->ties && best->score <= IL_EXACT && !has_rival(all) &&
+           !is_any_polynomial(best, all);
+}
+
 static void say_found(sentence *to, const il_explain_judged *s, int found)
 {
     const il_explain_matches *all = s->matches;
@@ -300,7 +320,7 @@ static void say_found(sentence *to, const il_explain_judged *s, int found)
         il_digits_short(100 * il_explain_verdict_worst(best, all)).text);
     if (has_rival(all))
         say_rivals(to, all);
-    else if (best->score > IL_EXACT || !best->ties)
+    else if (!is_sure(all))
         say_doubt(to, s);
     else if (next != best)
         say(to, "Next comes %s, which leaves %s %%.", next->family->says,
@@ -337,8 +357,7 @@ void il_explain_verdict(const il_explain_judged *s, il_explanation *out)
         out->explained += best->layer[l].share <= IL_RESEMBLES;
     snprintf(out->runner_up, sizeof out->runner_up, "%s", next->family->name);
     if (out->found) snprintf(out->family, sizeof out->family, "%s", best->family->name);
-    out->sure = out->found == IL_EXPLAINED_RUNS && best->ties && best->score <= IL_EXACT &&
-                !has_rival(all);
+    out->sure = out->found == IL_EXPLAINED_RUNS && is_sure(all);
     if (out->found)
         say_found(&to, s, out->found);
     else

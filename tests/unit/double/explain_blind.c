@@ -376,7 +376,8 @@ static void ask(drawn *s, const char *data, uint64_t prompts, counts *to)
 }
 
 /* Programs that were once called by a wrong name: over-relaxed Newton on three kinds of data, ridge regression whose
- * penalty falls, grows or stays, gradient descent before Newton and with a mild Huber clip. All constants are found. */
+ * penalty falls, grows or stays, gradient descent before Newton and with a mild Huber clip, two normalised steps. All
+ * constants are found. */
 static void names_what_was_mistaken(void **state)
 {
     static const struct {
@@ -393,6 +394,8 @@ static void names_what_was_mistaken(void **state)
         { "ridge", "kappa=30", { 20, 20, 20, 20 }, 0, 4 },
         { "gd, then newton", "isotropic", { 0.4, 0.4, 0.4, 0.4, 0.4 }, 0, 5 },
         { "huber", "isotropic", { 0.5, 0.5, 0.5, 0.5 }, 0.5, 4 },
+        { "normalised", "half_subspace", { 0.1, 0.1 }, 0, 2 },
+        { "normalised", "kappa=10", { 0.05, 0.05 }, 0, 2 },
     };
     (void)state;
     for (int i = 0; i < IL_COUNT(rows); i++) {
