@@ -262,7 +262,8 @@ static void say_doubt(sentence *to, const il_explain_judged *s)
             il_digits_short(100 * best->score).text);
     else
         say(to,
-            "Not sure, for with %d numbers it would explain any polynomials of A of as many "
+            "Not sure, for with %d numbers it would explain any polynomials of A of as "
+            "many "
             "coefficients.",
             best->free);
 }

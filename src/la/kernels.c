@@ -63,6 +63,7 @@ const il_kernels JOIN(il_kernels_, IL_ISA) = {
     .gelu_forward = gelu_forward,
     .gelu_backward = gelu_backward,
     .gelu_scale = gelu_scale,
+    .gelu_both = gelu_both,
     .dot = dot,
     .axpy = axpy,
     .add = add,

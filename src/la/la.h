@@ -127,6 +127,8 @@ typedef struct {
                           size_t n); /* dx += */
 
     void (*gelu_scale)(il_real *dy, const il_real *x, size_t n); /* dy *= gelu'(x) */
+    /* y = gelu(x) and x = gelu'(x), the bits of gelu_forward and gelu_scale with half of their exponentials */
+    void (*gelu_both)(il_real *y, il_real *x, size_t n);
 
     il_real (*dot)(const il_real *x, const il_real *y, int n);
     void (*axpy)(il_real *y, il_real a, const il_real *x, size_t n); /* y += a x, fused */

@@ -33,6 +33,18 @@ static void gelu_scale(il_real *dy, const il_real *x, size_t n)
     EACH_VECTOR(n) STORE(dy, LOAD(dy) * vgelu_slope(LOAD(x)));
 }
 
+/* vgelu_exp falls with x, so that of an x within +- GELU_FLAT is its own within these bounds. */
+static void gelu_both(il_real *y, il_real *x, size_t n)
+{
+    vf low = vgelu_exp(vsplat(GELU_FLAT)), high = vgelu_exp(vsplat(-GELU_FLAT));
+    EACH_VECTOR(n)
+    {
+        vf v = LOAD(x), e = vgelu_exp(v);
+        STORE(y, v / (1 + e));
+        STORE(x, vgelu_slope_of(vgelu_flat(v), vmax(low, vmin(high, e))));
+    }
+}
+
 static void axpy(il_real *y, il_real a, const il_real *x, size_t n)
 {
     EACH_VECTOR(n) STORE(y, vfma(vsplat(a), LOAD(x), LOAD(y)));

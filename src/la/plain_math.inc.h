@@ -136,3 +136,11 @@ static void gelu_scale(il_real *dy, const il_real *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) dy[i] *= gelu_slope(x[i]);
 }
+
+static void gelu_both(il_real *y, il_real *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] = gelu_of(x[i]);
+        x[i] = gelu_slope(x[i]);
+    }
+}

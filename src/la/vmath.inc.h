@@ -27,14 +27,24 @@ INLINE vf horner(vf x, const float *c, const int n)
     return p;
 }
 
+/* p 2^n, p near 1, n a whole number: in two factors, of which the first is exact, so it is rounded once */
+INLINE vf vscale(vf p, vf n)
+{
+#if IL_LEVEL == LEVEL_avx512
+    return _mm512_scalef_ps(p, n);
+#else
+    vi whole = (vi)((vu)(n + ROUND) - (vu)vsplat(ROUND)), half = whole >> 1;
+    return p * (vf)((vu)(half + 127) << 23) * (vf)((vu)(whole - half + 127) << 23);
+#endif
+}
+
 INLINE vf vexp(vf x)
 {
     x = vmax(vsplat(EXP_MIN), vmin(vsplat(EXP_MAX), x));
     vf t = vfma(x, vsplat(LOG2_E), vsplat(ROUND)), n = t - ROUND;
     vf r = vfma(n, vsplat(-LN2_LO), vfma(n, vsplat(-LN2_HI), x));
     vf p = vfma(horner(r, EXP_Q, IL_COUNT(EXP_Q)), r * r, r) + 1;
-    vi whole = (vi)((vu)t - (vu)vsplat(ROUND)), half = whole >> 1;
-    return p * (vf)((vu)(half + 127) << 23) * (vf)((vu)(whole - half + 127) << 23);
+    return vscale(p, n);
 }
 
 INLINE vf vtanh(vf x)
@@ -70,9 +80,17 @@ INLINE vf vgelu_exp(vf x) { return vexp(x * vfma(x * x, vsplat(GELU_3), vsplat(G
 
 INLINE vf vgelu(vf x) { return x / (1 + vgelu_exp(x)); }
 
+/* e: vgelu_exp(x), |x| <= GELU_FLAT */
+INLINE vf vgelu_slope_of(vf x, vf e)
+{
+    vf s = 1 / (1 + e);
+    return vfma(x * s * (e * s), vfma(x * x, vsplat(-3 * GELU_3), vsplat(-GELU_1)), s);
+}
+
+INLINE vf vgelu_flat(vf x) { return vmax(vsplat(-GELU_FLAT), vmin(vsplat(GELU_FLAT), x)); }
+
 INLINE vf vgelu_slope(vf x)
 {
-    x = vmax(vsplat(-GELU_FLAT), vmin(vsplat(GELU_FLAT), x));
-    vf e = vgelu_exp(x), s = 1 / (1 + e);
-    return vfma(x * s * (e * s), vfma(x * x, vsplat(-3 * GELU_3), vsplat(-GELU_1)), s);
+    x = vgelu_flat(x);
+    return vgelu_slope_of(x, vgelu_exp(x));
 }

@@ -147,7 +147,8 @@ il_status il_context_ask_from(il_context *context, const il_real *x, int first,
 
 /* Forward adds the loss to s->loss. Backward, after a forward with the same run, adds the
  * gradient of s->loss_scale * loss over the last `window` loops to s->grad; what the window's
- * first loop carried in counts as a constant, unless the window holds all loops. */
+ * first loop carried in counts as a constant, unless the window holds all loops. It may change what forward kept, so
+ * there is one backward to a forward. */
 void il_forward(il_state *s, const il_run *run);
 void il_backward(il_state *s, const il_run *run);
 

@@ -156,10 +156,11 @@ static void forward(const il_op *op, il_state *s)
                             s->work);
 }
 
+/* z is read once more alone, for act'(z), which takes its place. */
 static void again(const il_op *op, il_state *s)
 {
-    il_kernel()->gelu_forward(il_y(op, s), il_save(op, s, 0),
-                              (size_t)il_rows(s) * (size_t)of(op)->out);
+    il_kernel()->gelu_both(il_y(op, s), il_save(op, s, 0),
+                           (size_t)il_rows(s) * (size_t)of(op)->out);
 }
 
 /* dW += the projection of dz^T x on the form that W keeps */
@@ -195,7 +196,10 @@ static void backward(const il_op *op, il_state *s)
         il_real *dresidual = il_dx(op, s, 1);
         k->add(dresidual, dresidual, dz, (size_t)M * (size_t)out);
     }
-    if (of(op)->gelu) k->gelu_scale(dz, il_save(op, s, 0), (size_t)M * (size_t)out);
+    if (of(op)->gelu && op->recomputed)
+        k->mul(dz, dz, il_save(op, s, 0), (size_t)M * (size_t)out);
+    else if (of(op)->gelu)
+        k->gelu_scale(dz, il_save(op, s, 0), (size_t)M * (size_t)out);
     if (of(op)->bias) k->colsum(il_dw(op, s, 1), dz, out, M, out);
     if (of(op)->split)
         backward_form(of(op), il_dw(op, s, 0), dz, il_x(op, s, 0), M, products, s->work);

@@ -44,9 +44,10 @@ typedef struct {
         par[4]; /* slots; slots; weights; IL_NONE where there is none */
     unsigned
         reads; /* bit i: backward reads the value of input i; IL_READS_OUT: its output */
-    unsigned again_reads;  /* likewise for `again` */
-    int cheap;             /* `again` can recompute the output from saves and again_reads */
-    size_t packed[2];      /* linear: offsets of the packed weights, forward and backward */
+    unsigned again_reads; /* likewise for `again` */
+    int cheap;            /* `again` can recompute the output from saves and again_reads */
+    int recomputed;       /* and does so once before `backward`, and may change its saves */
+    size_t packed[2];     /* linear: offsets of the packed weights, forward and backward */
     int memory, remembers; /* columns remembered of every token: the first, how many */
     int recurrent, recurs; /* numbers of recurrent state: the first, how many */
     void *opts;            /* the kind's options struct */

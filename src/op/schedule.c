@@ -53,6 +53,7 @@ static void need(scheduler *s, int slot)
                 if (op->again_reads >> i & 1) need(s, op->in[i]);
         extend(&s->value[slot], 1, s->time);
         emit(s, IL_DO_AGAIN, producer);
+        p->ops[producer].recomputed = 1;
         s->valid[slot] = 1;
     }
     extend(&s->value[slot], 1, s->time);
@@ -247,6 +248,7 @@ il_status il_plan_finish(il_plan *p, int recompute, il_error *err)
         for (size_t i = 0; i < 2 * n; i++)
             lives[i] = (life){ .from = { 1, 1 }, .to = { 0, 0 } }; /* empty */
         for (int i = 0; i < p->n_slots; i++) p->slots[i].kept = 0;
+        for (int i = 0; i < p->n_ops; i++) p->ops[i].recomputed = 0;
         mark_kept(p, recompute);
         forward_lives(&s);
         backward_lives(&s);

@@ -103,6 +103,28 @@ static void gelu_and_its_slope(void **unused)
     }
 }
 
+/* Both at once have the bits of one by one, also next to where the slope is cut off. */
+static void gelu_both_is_each(void **unused)
+{
+    (void)unused;
+    const il_kernels *k = il_kernel();
+    for (int i = -40000; i <= 40000; i++) {
+        float x = (float)i * 1e-3f, one = 1, y;
+        int near = i % 2000; /* so many steps of float from 10 */
+        if (i % 2) {
+            x = copysignf(10, (float)i);
+            for (int j = 0; j < abs(near); j++)
+                x = nextafterf(x, near > 0 ? INFINITY : -INFINITY);
+        }
+        float both, slope = x;
+        k->gelu_forward(&y, &x, 1);
+        k->gelu_scale(&one, &x, 1);
+        k->gelu_both(&both, &slope, 1);
+        CHECK(both == y && slope == one, "gelu_both(%.9g) = %.9g, %.9g", (double)x,
+              (double)both, (double)slope);
+    }
+}
+
 /* ---- products and attention ----------------------------------------------------------------------- */
 
 /* A chain of K fused multiply-adds errs by at most K 2^-24 of the sum of |a b| (and far less). */
@@ -259,6 +281,7 @@ int main(void)
         cmocka_unit_test(functions_are_as_exact_as_stated),
         cmocka_unit_test(functions_keep_their_limits),
         cmocka_unit_test(gelu_and_its_slope),
+        cmocka_unit_test(gelu_both_is_each),
         cmocka_unit_test(products_match_double),
         cmocka_unit_test(attention_and_its_gradient),
         cmocka_unit_test(attention_is_causal),

@@ -258,6 +258,9 @@ static void map_case(const il_kernels *k, const int *size)
     k->gelu_forward(out(n), x, n);
     k->gelu_backward(out(n), y, x, n);
     k->gelu_scale(out(n), x, n);
+    float *slope = out(n);
+    memcpy(slope, x, n * sizeof *x);
+    k->gelu_both(out(n), slope, n);
     k->axpy(out(n), 0.3f, x, n);
     k->add(out(n), x, y, n);
     k->mul(out(n), x, y, n);
@@ -405,7 +408,7 @@ static void regression_case(const il_kernels *k, const int *size)
 static void are_the_bits_of_every_machine(void **unused)
 {
     (void)unused;
-    CHECK(hash_of_plain == 0x490eeaa28568ed64u, "the hash of all results is %016llx",
+    CHECK(hash_of_plain == 0xcac9b23dcbbe1ab2u, "the hash of all results is %016llx",
           (unsigned long long)hash_of_plain);
 }
 
