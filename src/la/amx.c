@@ -166,7 +166,7 @@ static void gemm(il_real *C, int ldc, const il_real *A, int lda, const il_real *
                 int n = il_min(BLOCK, N - n0), nv = vectors(n);
                 if (pairs % EDGE) pad_last(last, B, pairs, nv);
                 multiply(rows, n, pairs, left, B, last, C + n0, ldc, add || k0 > 0, work);
-                if (e && k0 + kc == K) finish(C + n0, ldc, e, m, n0, rows, n);
+                if (e && k0 + kc == K) finish(C + n0, ldc, C + n0, ldc, e, m, n0, rows, n);
                 B += (size_t)pairs * nv * VL;
             }
         }

@@ -73,6 +73,8 @@ static void gemm(il_real *C, int ldc, const il_real *A, int lda, const il_real *
                  int M, int N, int K, int add, const il_epilogue *e, il_real *work)
 {
     pair *left = (pair *)(void *)work;
+    il_real *sums = work + MR * STRIDE;
+    int apart = e && !add && K <= 2 * PAIRS;
     for (int m = 0; m < M; m += MR, A += (size_t)MR * lda, C += (size_t)MR * ldc) {
         int mr = il_min(MR, M - m);
         const pair *B = (const pair *)(const void *)packed;
@@ -84,8 +86,10 @@ static void gemm(il_real *C, int ldc, const il_real *A, int lda, const il_real *
                         row_pairs(A + (size_t)i * lda + k0 + k, kc - k));
             for (int n0 = 0; n0 < N; n0 += NR) {
                 int n = il_min(NR, N - n0), nv = vectors(n);
-                tile_by_rows(mr, nv, pairs, left, B, C + n0, ldc, n, add || k0 > 0);
-                if (e && k0 + kc == K) finish(C + n0, ldc, e, m, n0, mr, n);
+                il_real *to = apart ? sums : C + n0;
+                int ld = apart ? NR : ldc;
+                tile_by_rows(mr, nv, pairs, left, B, to, ld, n, add || k0 > 0);
+                if (e && k0 + kc == K) finish(C + n0, ldc, to, ld, e, m, n0, mr, n);
                 B += (size_t)pairs * nv * VL;
             }
         }

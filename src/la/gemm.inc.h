@@ -2,12 +2,14 @@
  *
  * The loops around the tile (after Goto & van de Geijn 2008, "Anatomy of high-performance matrix
  * multiplication"). gemm: MR rows of A, copied to a fixed stride, stay in the first cache while the
- * panels of B, KC by NR, stream by from the second. gemm_tn: a panel of Y stays, X streams.
+ * panels of B, KC by NR, stream by from the second. Rows of C that lie a power of two apart compete for few cache
+ * sets, so an epilogue finds its sums apart from C where they are complete after one run. gemm_tn: a panel of Y stays,
+ * X streams.
  */
 
 enum {
-    KB = 264 / MR * MR,   /* columns of X in a block of gemm_tn */
-    GEMM_WORK = MR * AST, /* MR rows of A */
+    KB = 264 / MR * MR,             /* columns of X in a block of gemm_tn */
+    GEMM_WORK = MR * AST + MR * NR, /* MR rows of A, a tile of C */
     TN_LEFT =
         KC * KB + (KB / MR) * VL, /* the block of X, a spare vector after each panel */
     TN_WORK = TN_LEFT + KC * NR   /* and one panel of Y */
@@ -34,6 +36,8 @@ static void pack(il_real *packed, const il_real *W, int ldw, int K, int N, int t
 static void gemm(il_real *C, int ldc, const il_real *A, int lda, const il_real *packed,
                  int M, int N, int K, int add, const il_epilogue *e, il_real *work)
 {
+    il_real *sums = work + MR * AST;
+    int apart = e && !add && K <= KC;
     for (int m = 0; m < M; m += MR, A += (size_t)MR * lda, C += (size_t)MR * ldc) {
         int mr = il_min(MR, M - m);
         const il_real *B = packed;
@@ -42,8 +46,10 @@ static void gemm(il_real *C, int ldc, const il_real *A, int lda, const il_real *
             copy_rows(work, AST, A + k0, lda, mr, kc, padded(kc));
             for (int n0 = 0; n0 < N; n0 += NR) {
                 int n = il_min(NR, N - n0), nv = panel_vectors(n);
-                tile_by_rows(mr, nv, kc, work, B, C + n0, ldc, n, add || k0 > 0);
-                if (e && k0 + kc == K) finish(C + n0, ldc, e, m, n0, mr, n);
+                il_real *to = apart ? sums : C + n0;
+                int ld = apart ? NR : ldc;
+                tile_by_rows(mr, nv, kc, work, B, to, ld, n, add || k0 > 0);
+                if (e && k0 + kc == K) finish(C + n0, ldc, to, ld, e, m, n0, mr, n);
                 B += (size_t)kc * nv * VL;
             }
         }
