@@ -97,6 +97,32 @@ static void try_family(void *context, int i, int worker)
         }
 }
 
+/* A search can end in a local minimum that a family which contains this one, with a parameter more, goes around. Where
+ * such a family explains the answers exactly, its parameters are where this one is tried once more. */
+static void follow_one(void *context, int i, int worker)
+{
+    const job *j = context;
+    il_explain_match *mine = &j->trial[i * IL_LAWS * IL_VARIANTS];
+    char item[IL_TEXT];
+    snprintf(item, sizeof item, "|%s|", mine->family->name);
+    for (int k = 0; il_explain_family_at(k); k++) {
+        const il_explain_family *other = il_explain_family_at(k);
+        if (!other->contains || !strstr(other->contains, item)) continue;
+        if (other->own || other->then || other->layerwise) continue;
+        for (int t = 0; t < IL_LAWS * IL_VARIANTS; t++) {
+            const il_explain_match *from = &j->trial[k * IL_LAWS * IL_VARIANTS + t];
+            il_explain_match *m = mine + t, was = *m;
+            if (!(from->score <= IL_EXACT && fmax(from->score, found) < m->score)) continue;
+            int step[IL_LAYERS];
+            for (int l = 0; l < j->fit->layers; l++) step[l] = m->layer[l].step;
+            il_explain_search_from(j->fit, m, from, j->work[worker]);
+            if (m->score < was.score) continue;
+            *m = was;
+            for (int l = 0; l < j->fit->layers; l++) m->layer[l].step = step[l];
+        }
+    }
+}
+
 /* Does a polynomial of its own in each layer resemble them? */
 static int any_polynomial_explains(const job *j)
 {
@@ -348,6 +374,7 @@ il_status il_explain_matches_new(il_explain_matches **out, const il_observe_prom
         project_all(&s, all, r);
         if (sift) all->sifted = !any_polynomial_explains(&s.j);
         il_parallel(s.families, try_family, &s.j);
+        il_parallel(s.families, follow_one, &s.j);
         choose(&s, all);
         status = finish(&s, all, err);
     }

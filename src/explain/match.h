@@ -158,6 +158,9 @@ typedef struct {
 void il_explain_search(const il_explain_fit *fit, il_explain_match *m,
                        il_explain_starts *starts, double *scratch);
 size_t il_explain_search_work(const il_explain_fit *fit);
+/* The same by least squares alone, from the parameters, steps and factor of a candidate whose family contains this one */
+void il_explain_search_from(const il_explain_fit *fit, il_explain_match *m,
+                            const il_explain_match *from, double *work);
 /* A parameter's unit: the mean over prompts of 1 / largest eigenvalue, and so on, with the law's factor taken
  * out: unit (IL_FREE) */
 void il_explain_units(const il_explain_fit *fit, const il_explain_family *family,

@@ -349,3 +349,19 @@ void il_explain_search(const il_explain_fit *fit, il_explain_match *m,
     }
     m->free += numbers_of_steps(fit, m);
 }
+
+void il_explain_search_from(const il_explain_fit *fit, il_explain_match *m,
+                            const il_explain_match *from, double *work)
+{
+    for (int i = 0; i < m->family->n_free; i++) {
+        const char *name = m->family->free[i].name;
+        int k = 0;
+        while (k < from->family->n_free && strcmp(from->family->free[k].name, name)) k++;
+        if (k < from->family->n_free) m->value[i] = from->value[k];
+    }
+    m->law = from->law, m->scale = from->scale;
+    m->rate = from->rate, m->offset = from->offset;
+    for (int l = 0; l < fit->layers; l++) m->layer[l].step = from->layer[l].step;
+    m->score = il_explain_least_squares(fit, m, ROUNDS, 2, work);
+    m->free += numbers_of_steps(fit, m);
+}

@@ -376,14 +376,16 @@ static void ask(drawn *s, const char *data, uint64_t prompts, counts *to)
 }
 
 /* Programs that were once called by a wrong name: over-relaxed Newton on three kinds of data, ridge regression whose
- * penalty falls, grows or stays, gradient descent before Newton and with a mild Huber clip, two normalised steps. All
- * constants are found. */
+ * penalty falls, grows or stays, gradient descent before Newton and with a mild Huber clip, two normalised steps, Newton's
+ * iteration from a multiple of A with its answers times a factor. All constants are found. */
 static void names_what_was_mistaken(void **state)
 {
     static const struct {
         const char *program, *data;
         double a[5], b;
         int layers;
+        double scale; /* 0: 1 */
+        int prompts;  /* 0: 3 */
     } rows[] = {
         { "newton relaxed", "isotropic", { 0.4, 0.4, 0.4, 0.4, 0.4 }, 0.8, 5 },
         { "newton relaxed", "kappa=10", { 0.4, 0.4, 0.4, 0.4, 0.4 }, 0.8, 5 },
@@ -396,16 +398,31 @@ static void names_what_was_mistaken(void **state)
         { "huber", "isotropic", { 0.5, 0.5, 0.5, 0.5 }, 0.5, 4 },
         { "normalised", "half_subspace", { 0.1, 0.1 }, 0, 2 },
         { "normalised", "kappa=10", { 0.05, 0.05 }, 0, 2 },
+        { "newton start=gram",
+          "kappa=10",
+          { 0.681724, 0.681724, 0.681724 },
+          0,
+          3,
+          0.622429,
+          190 },
+        { "newton start=gram",
+          "skewed",
+          { 0.681724, 0.681724, 0.681724 },
+          0,
+          3,
+          0.622429,
+          190 },
     };
     (void)state;
     for (int i = 0; i < IL_COUNT(rows); i++) {
         counts got = { 0 };
-        drawn s = { .layers = rows[i].layers, .dim = 5, .scale = 1 };
+        drawn s = { .layers = rows[i].layers, .dim = 5 };
+        s.scale = rows[i].scale ? rows[i].scale : 1;
         s.program = programs;
         while (strcmp(s.program->name, rows[i].program)) s.program++;
         s.c.rate = 1, s.c.change = 3;
         for (int l = 0; l < s.layers; l++) s.c.a[l] = rows[i].a[l], s.c.b[l] = rows[i].b;
-        ask(&s, rows[i].data, 3, &got);
+        ask(&s, rows[i].data, (uint64_t)(rows[i].prompts ? rows[i].prompts : 3), &got);
         CHECK(s.program->outside ? got.refused && !got.wrong
                                  : got.parameters && !got.unsure,
               "%s on %s", rows[i].program, rows[i].data);
