@@ -381,6 +381,32 @@ IL_API il_status il_ranks_end(il_status status, il_error *err);
  * makes the launcher end the others. */
 IL_API void il_ranks_leave(void);
 
+/* ---- what training costs ---------------------------------------------------------------------------- */
+
+/* One step of a recipe, and what is known or measured of it. Bytes are those of one process; seconds are NaN where
+ * nothing was measured. */
+typedef struct {
+    int64_t step, steps; /* which, from 0, of how many */
+    int prompts, points, loops, window, shards, threads;
+    int64_t parameters;
+    double flop, training_flop; /* of the step; of all steps (docs/performance.md) */
+    double weights, packed, moments, gradients, states, prompts_bytes, rest, memory;
+    double shard_seconds;  /* forward and backward of a shard on one thread, all threads at work */
+    double slots_seconds;  /* setting the gradient sums to zero, and adding them up */
+    double update_seconds; /* the optimiser, and packing the weights */
+    double gflops;         /* of a thread: measured, or as given */
+} il_cost_facts;
+
+/* What training a recipe takes, without training it: il_options("plan", NULL) are the settings. A row for one process,
+ * one for `ranks`, and those for 8 to 1,024 cores; columns ranks, threads, cores, slots (as many as keep all
+ * cores at work, where there are as many shards), memory_bytes and sent_bytes (of the rank with the most; of a
+ * step), compute_seconds, update_seconds, network_seconds, seconds (their sum), speedup (over one process), hours (of
+ * all steps), weak_seconds and weak_efficiency (the same with `ranks` times the prompts). docs/scaling.md says how.
+ * Cost: a few steps of one and of two shards a thread, which are timed; none where gflops is given.
+ * Errors: IL_EUSAGE; IL_ECONFIG; IL_EFAIL without memory; IL_ENUMERIC. */
+IL_API il_status il_cost(const il_config *config, const char *const *settings, int n_settings,
+                         il_cost_facts *facts, il_table **table, il_error *err);
+
 /* ---- constructions: algorithms compiled into weights -------------------------------------------- */
 
 /* `text` is a row of il_list("constructions") with options: "newton dims=5 loops=12". */

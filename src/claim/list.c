@@ -67,6 +67,7 @@ static const struct {
     { "recipes", il_config_opts },  { "explain", il_explain_opts },
     { "predict", il_predict_opts }, { "forecast", il_forecast_opts },
     { "bench", il_bench_opts },     { "problems", il_problems_opts },
+    { "plan", il_cost_opts },
 };
 
 const il_opt *il_options(const char *kind, const char *name)

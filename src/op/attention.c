@@ -291,6 +291,12 @@ static void heads(const il_op *op, const il_plan *p, il_heads *h)
     }
 }
 
+/* Scores and their sums of values, T x T each */
+static double flop(const il_op *op, const il_plan *p, int tokens)
+{
+    return 4.0 * tokens * il_width(p, op->out);
+}
+
 const il_op_kind il_op_attention = {
     .name = "attention",
     .summary = "softmax attention of H heads, causal or not",
@@ -302,5 +308,6 @@ const il_op_kind il_op_attention = {
     .heads = heads,
     .forward = forward,
     .backward = backward,
+    .flop = flop,
     .mixes = 1,
 };

@@ -86,6 +86,12 @@ static void backward(const il_op *op, il_state *s)
         }
 }
 
+static double flop(const il_op *op, const il_plan *p, int tokens)
+{
+    (void)tokens;
+    return 2.0 * taps_of(op) * il_width(p, op->out);
+}
+
 const il_op_kind il_op_conv = {
     .name = "conv",
     .summary = "short causal convolution over time, channel by channel",
@@ -97,5 +103,6 @@ const il_op_kind il_op_conv = {
     .forward = forward,
     .again = forward,
     .backward = backward,
+    .flop = flop,
     .mixes = 1,
 };

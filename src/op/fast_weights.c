@@ -310,6 +310,14 @@ static void heads(const il_op *op, const il_plan *p, il_heads *h)
     if (of(op)->rule != DELTA) h->input[IL_ROLE_GAMMA] = 4;
 }
 
+/* The matrix's update and its reading, twice where there is a delta */
+static double flop(const il_op *op, const il_plan *p, int tokens)
+{
+    (void)tokens;
+    int H = of(op)->heads, K = il_width(p, op->in[0]) / H, V = il_width(p, op->in[2]) / H;
+    return (is_delta(of(op)) ? 6.0 : 4.0) * H * K * inside(of(op), V);
+}
+
 const il_op_kind il_op_fast_weights = {
     .name = "fast_weights",
     .summary = "gated linear attention, the delta rule, gated or not, and mLSTM",
@@ -321,5 +329,6 @@ const il_op_kind il_op_fast_weights = {
     .heads = heads,
     .forward = forward,
     .backward = backward,
+    .flop = flop,
     .mixes = 1,
 };

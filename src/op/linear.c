@@ -211,6 +211,12 @@ static void backward(const il_op *op, il_state *s)
                        in, out, 1, NULL, s->work);
 }
 
+static double flop(const il_op *op, const il_plan *p, int tokens)
+{
+    (void)tokens;
+    return 2.0 * in_width(op, p) * of(op)->out;
+}
+
 const il_op_kind il_op_linear = {
     .name = "linear",
     .summary = "affine map of every token, with fused gelu and residual add",
@@ -225,5 +231,6 @@ const il_op_kind il_op_linear = {
     .backward = backward,
     .pack = pack,
     .settle = settle,
+    .flop = flop,
     .skips = 1,
 };

@@ -171,6 +171,13 @@ static void heads(const il_op *op, const il_plan *p, il_heads *h)
     if (op->n_in == 4) h->input[IL_ROLE_MASK] = 3;
 }
 
+/* The matrix's update and its reading */
+static double flop(const il_op *op, const il_plan *p, int tokens)
+{
+    (void)tokens;
+    return 4.0 * il_width(p, op->in[0]) * il_width(p, op->in[2]) / of(op)->heads;
+}
+
 const il_op_kind il_op_linear_attention = {
     .name = "linear_attention",
     .summary = "attention without softmax, H heads, causal or not",
@@ -183,5 +190,6 @@ const il_op_kind il_op_linear_attention = {
     .forward = forward,
     .backward = backward,
     .skips = 1,
+    .flop = flop,
     .mixes = 1,
 };

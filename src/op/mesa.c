@@ -545,6 +545,18 @@ static void heads(const il_op *op, const il_plan *p, il_heads *h)
     if (of(op)->form != PLAIN) h->input[IL_ROLE_GAMMA] = op->n_in - 1;
 }
 
+/* R k, R's update and R q, or what another solver takes for P x = q; the matrix's update and its reading */
+static double flop(const il_op *op, const il_plan *p, int tokens)
+{
+    (void)tokens;
+    const options *o = of(op);
+    double H = o->heads, K = il_width(p, op->in[0]) / H, V = il_width(p, op->in[2]) / H,
+           solve[] = { [RECURSION] = 2 * K * K,
+                       [CHOLESKY] = K * K * K / 6 + K * K,
+                       [CG] = o->steps * K * K };
+    return 2 * H * (K * K + solve[solver_of(o)] + 2 * K * V);
+}
+
 const il_op_kind il_op_mesa = {
     .name = "mesa",
     .summary = "ridge regression on all pairs so far, applied to the query, at every token",
@@ -556,5 +568,6 @@ const il_op_kind il_op_mesa = {
     .heads = heads,
     .forward = forward,
     .backward = backward,
+    .flop = flop,
     .mixes = 1,
 };

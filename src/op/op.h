@@ -111,6 +111,9 @@ struct il_op_kind {
     il_form form;
     int (*picks)(const il_op *op);
     void (*heads)(const il_op *op, const il_plan *plan, il_heads *heads); /* or NULL */
+    /* Operations of the forward pass for one token, in prompts of `tokens`: a multiply-add is 2, tokens x tokens products
+     * are dense; NULL for what norms, activations and sums take, which is not counted */
+    double (*flop)(const il_op *op, const il_plan *plan, int tokens);
     int mixes; /* tokens. Such an op declares what it remembers of each (il_memory_new) or of
                   all (il_recurrent_new), or a model cannot run token by token. */
 };

@@ -26,6 +26,8 @@ int il_points_at(const il_config *config, int64_t step);
  * are random, a function of seed and step. */
 il_run il_run_at(const il_model *model, int64_t step);
 
+enum { IL_SLOTS = 1024 }; /* training.slots at most */
+
 /* ---- slots: the gradients of a step that are summed in order (slots.c) -------------------------- */
 
 typedef struct {
@@ -78,6 +80,18 @@ il_model *il_trainer_model(il_trainer *trainer);
 il_moments il_trainer_moments(il_trainer *trainer);
 size_t il_trainer_bytes(const il_trainer *trainer); /* of the plan: all of the above */
 double il_trainer_sent(const il_trainer *trainer);  /* bytes to other ranks in a step */
+
+/* What a trainer will hold on a rank of that many threads, and send in a step; nothing of it is made. Bytes.
+ * Errors: IL_ECONFIG. */
+typedef struct {
+    double weights, packed, moments, gradients, states, prompts, rest;
+    double sent;
+    size_t n_weights;
+} il_room;
+double il_room_bytes(const il_room *room); /* of all that it holds */
+il_status il_trainer_room(il_room *room, const il_config *config, int rank, int ranks,
+                          int threads, il_error *err);
+
 /* Weights, moments and step of rank 0 to all. Errors: those of il_ranks_copy. */
 il_status il_trainer_share(il_trainer *trainer, il_error *err);
 /* Fails on all ranks where recipe, version, weights or moments are not those of rank 0. */
@@ -104,6 +118,13 @@ void il_trainer_read_gradient(const il_trainer *trainer, int i, il_real *grad);
 /* il_trainer_gradient, then clipping, the optimiser's step and packing; the model's step rises by one. The
  * gradient's norm is measured if the recipe clips or `norm` is set, else it is NaN. */
 il_status il_trainer_step(il_trainer *trainer, int norm, il_progress *p, il_error *err);
+
+/* ---- what it costs (cost.c) --------------------------------------------------------------------- */
+
+const il_opt *il_cost_opts(void);
+
+/* Operations of a step by the model in docs/performance.md, with read-in and read-out */
+double il_step_flop(const il_model *model, int64_t step);
 
 /* ---- the run folder (folder.c) ------------------------------------------------------------------ */
 

@@ -22,7 +22,7 @@ typedef struct {
 struct il_trainer {
     il_model *model;
     il_state **states; /* one a thread */
-    int n_states;
+    int n_states, workers;
     il_batch *batch;
     const il_task *task;
     const il_watch *drawn_by; /* NULL: the task draws the prompts */
@@ -50,7 +50,7 @@ static void layout(il_trainer *t)
         t->moments.data[k] = il_take(&t->arena, il_real, p->n_weights);
     if (t->model->config.training.average > 0)
         t->moments.average = il_take(&t->arena, il_real, p->n_weights);
-    t->work = il_take(&t->arena, il_real, il_product(t->n_work, (size_t)il_workers()));
+    t->work = il_take(&t->arena, il_real, il_product(t->n_work, (size_t)t->workers));
     t->squares = il_take(&t->arena, double, t->n_chunks);
     t->chunks = il_take(&t->arena, chunk, t->n_chunks);
     t->states = il_take(&t->arena, il_state *, t->n_states);
@@ -162,16 +162,20 @@ static il_status draw(il_trainer *t, int64_t step, int points, int dims, il_erro
                               pool, err);
 }
 
+static double state_bytes(const il_trainer *t)
+{
+    const il_config *c = &t->model->config;
+    return (double)il_state_bytes(
+        t->model, most_prompts(c),
+        il_model_tokens(t->model, c->training.curriculum.points.end),
+        most_window(t->model));
+}
+
 /* Of all there is by now, and of the states */
 static double bytes_of(const il_trainer *t)
 {
-    const il_config *c = &t->model->config;
-    size_t state =
-        il_state_bytes(t->model, most_prompts(c),
-                       il_model_tokens(t->model, c->training.curriculum.points.end),
-                       most_window(t->model));
     return (double)t->arena.size + (double)t->model->arena.size +
-           (double)state * t->n_states;
+           state_bytes(t) * t->n_states;
 }
 
 static il_status deal_slots(il_trainer *t, il_error *err)
@@ -187,17 +191,24 @@ static il_status deal_slots(il_trainer *t, il_error *err)
         slots, r.ranks, slots);
 }
 
+/* What is known of the memory once model and slots are */
+static void measure_room(il_trainer *t)
+{
+    t->n_states = il_min(t->workers, t->slots.n);
+    t->moments.of = il_optimizer_find(t->model->config.training.optimizer);
+    cut_chunks(t);
+    layout(t);
+}
+
 static il_status fill(il_trainer *t, const il_config *c, il_error *err)
 {
     IL_TRY(il_model_new(&t->model, c, err));
     if (c->training.precision == IL_BF16) IL_TRY(use_bf16(t->model, err));
     t->task = il_task_find(c->training.task_name);
     IL_TRY(deal_slots(t, err));
-    t->n_states = il_min(il_workers(), t->slots.n);
-    t->moments.of = il_optimizer_find(c->training.optimizer);
+    t->workers = il_workers();
+    measure_room(t);
     IL_TRY(il_decay_new(&t->decay, t->model, err));
-    cut_chunks(t);
-    layout(t);
     IL_TRY(il_memory_ask((double)t->arena.peak + bytes_of(t), "training",
                          "training.shard, training.n_loop_window, the points or the model",
                          err));
@@ -237,6 +248,42 @@ void il_trainer_free(il_trainer *t)
     il_arena_free(&t->arena);
     il_model_free(t->model);
     free(t);
+}
+
+il_status il_trainer_room(il_room *room, const il_config *config, int rank, int ranks,
+                          int threads, il_error *err)
+{
+    il_trainer t = { .workers = threads };
+    IL_TRY(il_model_sketch(&t.model, config, err));
+    const il_plan *p = &t.model->plan;
+    const il_task *task = il_task_find(config->training.task_name);
+    t.slots = il_slots_of(config->training.slots, p->n_weights, rank, ranks);
+    measure_room(&t);
+    il_arena slots = { 0 };
+    il_slots_layout(&t.slots, &slots);
+    double real = sizeof(il_real), weights = real * (double)p->n_weights,
+           D = config->model.n_dims,
+           O = il_task_outs(task, config->training.task_opts, config->model.n_dims),
+           N = config->training.curriculum.points.end;
+    *room = (il_room){ .weights = weights,
+                       .packed = real * (double)p->n_packed,
+                       .moments = config->training.average > 0 ? weights : 0,
+                       .gradients = (double)slots.peak,
+                       .states = state_bytes(&t) * t.n_states,
+                       .prompts =
+                           real * config->training.batch_size * (N * (D + O) + D * O),
+                       .sent = il_slots_sent(&t.slots),
+                       .n_weights = p->n_weights };
+    for (int k = 0; t.moments.of->moments[k].name; k++) room->moments += weights;
+    room->rest = (double)t.arena.peak - room->gradients - room->moments;
+    il_model_free(t.model);
+    return IL_OK;
+}
+
+double il_room_bytes(const il_room *r)
+{
+    return r->weights + r->packed + r->moments + r->gradients + r->states + r->prompts +
+           r->rest;
 }
 
 void il_trainer_draw_by(il_trainer *t, const il_watch *watch)
