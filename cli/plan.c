@@ -41,8 +41,9 @@ static void show_memory(const il_cost_facts *f)
     show_part("optimiser", f->moments, "moments, and the average of the weights");
     show_part("gradients", f->gradients, "a sum for every slot");
     show_part("states", f->states, "activations of a shard, for every thread");
-    show_part("prompts", f->prompts_bytes, "");
+    show_part("prompts", f->prompts_bytes, "of a step");
     show_part("rest", f->rest, "scratch of the update");
+    show_part("evaluation", f->evaluation, "a copy of the model, and its states");
     show_part("all", f->memory, "beside some 10 MB of the program");
 }
 
@@ -87,6 +88,7 @@ static void write_json(const il_cost_facts *f, const il_table *t)
     write_number("states", f->states, ", ");
     write_number("prompts", f->prompts_bytes, ", ");
     write_number("rest", f->rest, ", ");
+    write_number("evaluation", f->evaluation, ", ");
     write_number("all", f->memory, "},\n \"speed\": {");
     write_number("threads", f->threads, ", ");
     write_number("gflops", f->gflops, ", ");

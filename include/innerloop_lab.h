@@ -390,7 +390,7 @@ typedef struct {
     int prompts, points, loops, window, shards, threads;
     int64_t parameters;
     double flop, training_flop; /* of the step; of all steps (docs/performance.md) */
-    double weights, packed, moments, gradients, states, prompts_bytes, rest, memory;
+    double weights, packed, moments, gradients, states, prompts_bytes, rest, evaluation, memory;
     double shard_seconds;  /* forward and backward of a shard on one thread, all threads at work */
     double slots_seconds;  /* setting the gradient sums to zero, and adding them up */
     double update_seconds; /* the optimiser, and packing the weights */

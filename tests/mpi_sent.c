@@ -1,6 +1,6 @@
-/* mpi_sent.c - counts the bytes that rank 0 hands to MPI for one other rank at a time, by MPI's profiling interface
+/* mpi_sent.c - counts the bytes that every rank hands to MPI for one other rank at a time, by MPI's profiling interface
  *
- * To be preloaded; in the end rank 0 says "sent N" on stderr.
+ * To be preloaded; in the end every rank says "rank R sent N" on stderr.
  */
 #include <mpi.h>
 #include <stdio.h>
@@ -20,6 +20,6 @@ int MPI_Finalize(void)
 {
     int rank;
     PMPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    if (!rank) fprintf(stderr, "sent %.0f\n", sent);
+    fprintf(stderr, "rank %d sent %.0f\n", rank, sent);
     return PMPI_Finalize();
 }

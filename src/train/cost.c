@@ -289,6 +289,7 @@ static il_status count(il_cost_facts *f, const il_config *c, il_error *err)
     f->states = room.states;
     f->prompts_bytes = room.prompts;
     f->rest = room.rest;
+    f->evaluation = room.evaluation;
     f->memory = il_room_bytes(&room);
     return IL_OK;
 }

@@ -274,6 +274,9 @@ il_status il_trainer_room(il_room *room, const il_config *config, int rank, int 
                            real * config->training.batch_size * (N * (D + O) + D * O),
                        .sent = il_slots_sent(&t.slots),
                        .n_weights = p->n_weights };
+    room->evaluation = room->weights + room->packed +
+                       threads * (double)il_state_bytes(
+                                     t.model, 4, il_model_tokens(t.model, (int)N), 0);
     for (int k = 0; t.moments.of->moments[k].name; k++) room->moments += weights;
     room->rest = (double)t.arena.peak - room->gradients - room->moments;
     il_model_free(t.model);
@@ -283,7 +286,7 @@ il_status il_trainer_room(il_room *room, const il_config *config, int rank, int 
 double il_room_bytes(const il_room *r)
 {
     return r->weights + r->packed + r->moments + r->gradients + r->states + r->prompts +
-           r->rest;
+           r->rest + r->evaluation;
 }
 
 void il_trainer_draw_by(il_trainer *t, const il_watch *watch)

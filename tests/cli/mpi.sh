@@ -107,12 +107,13 @@ evaluated() { # evaluated RECIPE...
     check "$mpi: 3 ranks evaluate $1 as one process" eval '[ "$(wc -l <alone)" -ge 2 ] && cmp -s alone together'
 }
 
-# The bytes of a step that train prints are those that MPI is handed in eight more steps.
-sent_in() { # sent_in N STEPS: what rank 0 of N sent goes to `sent`
+# The bytes of a step that train and plan print are those that MPI is handed in eight more steps.
+sent_in() { # sent_in N STEPS: what rank 0 of N sent goes to `sent`, what the one that sent most to `most`
     new
     "${MPIRUN[@]}" -n "$1" env LD_PRELOAD="$PWD/sent.so" "$program" train tiny.yaml training.train_steps="$2" --out $folder \
         2>err >/dev/null
-    sent=$(sed -n 's/^sent //p' err)
+    sent=$(sed -n 's/^rank 0 sent \([0-9]*\)$/\1/p' err)
+    most=$(sed -n 's/^rank [0-9]* sent \([0-9]*\)$/\1/p' err | sort -n | tail -n 1)
 }
 counted() { # counted N
     local said
@@ -121,11 +122,14 @@ counted() { # counted N
         return
     fi
     sent_in "$1" 11
-    local few=$sent
+    local few=$sent least=$most planned
     sent_in "$1" 19
     said=$(sed -n 's/^rank 0 sent \(.*\) MB a step/\1/p' err)
     check "$mpi: rank 0 of $1 sends what it says" awk -v a="$few" -v b="$sent" -v s="$said" \
         'BEGIN { d = (b - a) / 8 - 1e6 * s; exit !(a > 0 && d * d <= 1) }'
+    planned=$(il plan tiny.yaml --ranks "$1" --threads 1 --gflops 1 --csv | awk -F, -v n="$1" '$1 == n { print $6 }')
+    check "$mpi: the rank of $1 that sends most sends what was planned" awk -v a="$least" -v b="$most" -v p="$planned" \
+        'BEGIN { exit !(a > 0 && (b - a) / 8 == p) }'
 }
 
 refused() {
@@ -163,7 +167,7 @@ for mpi in openmpi mpich; do
     same "$of_bytes" 3 bytes.yaml
     evaluated tiny.yaml training.train_steps=6
     evaluated bytes.yaml
-    counted 3
+    for n in 2 3 4; do counted $n; done
     interrupted
     refused
     unset IL_THREADS
