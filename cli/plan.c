@@ -21,9 +21,10 @@ static const il_opt *keys(int words, char *const *word)
 
 static void show_step(const il_cost_facts *f)
 {
-    char number[32], weights[32];
-    printf("step        %s of %" PRId64 ": %d prompts of %d points in %d shards",
-           cli_grouped(number, f->step + 1), f->steps, f->prompts, f->points, f->shards);
+    char number[32], all[32], weights[32];
+    printf("step        %s of %s: %d prompts of %d points in %d shards",
+           cli_grouped(number, f->step + 1), cli_grouped(all, f->steps), f->prompts,
+           f->points, f->shards);
     if (f->loops > 1) printf("; %d loops, window %d", f->loops, f->window);
     printf("\nparameters  %s\noperations  %.4g a step, %.4g in all steps\n",
            cli_grouped(weights, f->parameters), f->flop, f->training_flop);
@@ -36,7 +37,8 @@ static void show_part(const char *name, double bytes, const char *what)
 
 static void show_memory(const il_cost_facts *f)
 {
-    printf("\nmemory of one process, %d thread%s\n", f->threads, f->threads == 1 ? "" : "s");
+    printf("\nmemory of one process, %d thread%s\n", f->threads,
+           f->threads == 1 ? "" : "s");
     show_part("weights", f->weights + f->packed, "with those packed for the products");
     show_part("optimiser", f->moments, "moments, and the average of the weights");
     show_part("gradients", f->gradients, "a sum for every slot");
@@ -135,11 +137,12 @@ const cli_command cmd_plan = {
     .words = "RECIPE [key=value ...]",
     .least = 1,
     .most = 1000,
-    .help = "Trains nothing. Times a few steps here, unless --gflops says how fast a thread "
-            "is, and says from that and from a network as it is given what a step takes on "
-            "one process, on --ranks of them, and on 8 to 1,024 cores: seconds with the "
-            "recipe's prompts, and, as weak_seconds, with as many prompts for every rank. "
-            "docs/scaling.md says how it is reckoned.",
+    .help =
+        "Trains nothing. Times a few steps here, unless --gflops says how fast a thread "
+        "is, and says from that and from a network as it is given what a step takes on "
+        "one process, on --ranks of them, and on 8 to 1,024 cores: seconds with the "
+        "recipe's prompts, and, as weak_seconds, with as many prompts for every rank. "
+        "docs/scaling.md says how it is reckoned.",
     .options = opts,
     .size = sizeof(options),
     .kind = "plan",

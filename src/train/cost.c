@@ -171,7 +171,8 @@ static double network(const plan *of, const il_slots *s, double sent)
     if (s->ranks == 1) return 0;
     double others = s->ranks - 1, messages = others * (s->n + 2),
            waits = 2 + 2 * ceil(log2(s->ranks));
-    return 1e-6 * (o->latency * waits + o->overhead * messages) + sent / (o->bandwidth * 1e9);
+    return 1e-6 * (o->latency * waits + o->overhead * messages) +
+           sent / (o->bandwidth * 1e9);
 }
 
 /* As many slots as keep all threads at work; the recipe's at least, and one a rank */
@@ -205,8 +206,8 @@ static il_status weigh(part *p, const plan *of, int prompts, il_error *err)
     }
     p->memory = il_room_bytes(&room);
     p->compute = most * f->shard_seconds;
-    p->update = f->update_seconds +
-                f->slots_seconds * p->slots / ((double)of->config->training.slots * p->ranks);
+    p->update = f->update_seconds + f->slots_seconds * p->slots /
+                                        ((double)of->config->training.slots * p->ranks);
     return IL_OK;
 }
 

@@ -85,7 +85,8 @@ double il_trainer_sent(const il_trainer *trainer);  /* bytes to other ranks in a
  * Errors: IL_ECONFIG. */
 typedef struct {
     double weights, packed, moments, gradients, states, prompts, rest;
-    double evaluation; /* a copy of the model and its states, while it is evaluated: at the end, if not before */
+    double
+        evaluation; /* a copy of the model and its states, while it is evaluated: at the end, if not before */
     double sent;
     size_t n_weights;
 } il_room;

@@ -265,18 +265,18 @@ il_status il_trainer_room(il_room *room, const il_config *config, int rank, int 
            D = config->model.n_dims,
            O = il_task_outs(task, config->training.task_opts, config->model.n_dims),
            N = config->training.curriculum.points.end;
-    *room = (il_room){ .weights = weights,
-                       .packed = real * (double)p->n_packed,
-                       .moments = config->training.average > 0 ? weights : 0,
-                       .gradients = (double)slots.peak,
-                       .states = state_bytes(&t) * t.n_states,
-                       .prompts =
-                           real * config->training.batch_size * (N * (D + O) + D * O),
-                       .sent = il_slots_sent(&t.slots),
-                       .n_weights = p->n_weights };
-    room->evaluation = room->weights + room->packed +
-                       threads * (double)il_state_bytes(
-                                     t.model, 4, il_model_tokens(t.model, (int)N), 0);
+    *room =
+        (il_room){ .weights = weights,
+                   .packed = real * (double)p->n_packed,
+                   .moments = config->training.average > 0 ? weights : 0,
+                   .gradients = (double)slots.peak,
+                   .states = state_bytes(&t) * t.n_states,
+                   .prompts = real * config->training.batch_size * (N * (D + O) + D * O),
+                   .sent = il_slots_sent(&t.slots),
+                   .n_weights = p->n_weights };
+    room->evaluation =
+        room->weights + room->packed +
+        threads * (double)il_state_bytes(t.model, 4, il_model_tokens(t.model, (int)N), 0);
     for (int k = 0; t.moments.of->moments[k].name; k++) room->moments += weights;
     room->rest = (double)t.arena.peak - room->gradients - room->moments;
     il_model_free(t.model);

@@ -119,6 +119,20 @@ static void check_roles(const il_op_kind *kind, const char *text)
     bench_free(&b);
 }
 
+/* Maps and what mixes tokens say how many operations they take: no fewer than a pass over their weights. */
+static void check_flop(const il_op_kind *kind, const char *text)
+{
+    bench b = bench_new(kind, text, PROMPTS, TOKENS, 1);
+    const il_plan *p = &b.model->plan;
+    const il_op *op = &p->ops[0];
+    assert_int_equal(kind->flop != NULL, kind->form == IL_FORM_MAP || kind->mixes);
+    if (kind->flop) assert_true(kind->flop(op, p, TOKENS) >= 2.0 * il_width(p, op->out));
+    if (kind->form == IL_FORM_MAP)
+        assert_true(kind->flop(op, p, TOKENS) ==
+                    2.0 * (double)il_param_size(&p->params[op->par[0]]));
+    bench_free(&b);
+}
+
 static void op_gradient(void **state)
 {
     const il_op_kind *kind = *state;
@@ -128,6 +142,7 @@ static void op_gradient(void **state)
             check_case(kind, kind->cases[i], recompute);
         if (!(kind->ids & 1)) check_adds(kind, kind->cases[i]);
         check_roles(kind, kind->cases[i]);
+        check_flop(kind, kind->cases[i]);
         bench_in_pieces(kind, kind->cases[i], 7, 1, 1e-11);
     }
 }

@@ -273,6 +273,45 @@ static void pools_are_finite(void **state)
     }
 }
 
+/* What a trainer holds and sends is what was planned; only its blocks are of whole huge pages. */
+static void memory_is_planned(void **state)
+{
+    (void)state;
+    static const char *const more[] = {
+        "",
+        "training.optimizer=muon training.slots=3",
+        "training.average=0.9",
+        "training.optimizer=sgd model.n_embd=64 training.recompute=2",
+        "model.family=gpt2 model.n_layer=3 training.clip=1 training.slots=5",
+    };
+    for (int i = 0; i < IL_COUNT(more); i++) {
+        il_config c = recipe(more[i]);
+        il_trainer *t;
+        il_room room;
+        CHECK_OK(il_trainer_new(&t, &c, &err));
+        CHECK_OK(il_trainer_room(&room, &c, 0, 1, il_workers(), &err));
+        double held = (double)il_trainer_bytes(t),
+               planned = il_room_bytes(&room) - room.prompts - room.evaluation;
+        assert_true(held >= planned && held < planned + 2 * (2 << 20));
+        assert_true(room.sent == 0 &&
+                    room.n_weights == il_trainer_model(t)->plan.n_weights);
+        il_trainer_free(t);
+    }
+}
+
+/* A model of one block and one loop, counted by hand: read-in D to C, q k v, attention, its map, the MLP, read-out */
+static void operations_are_counted(void **state)
+{
+    (void)state;
+    il_config c = recipe("model.family=gpt2");
+    il_model *m;
+    CHECK_OK(il_model_new(&m, &c, &err));
+    double C = 8, D = 3, T = 8, token = 2 * D * C + 24 * C * C + 4 * T * C + 2 * C;
+    CHECK_NEAR(il_step_flop(m, 0), 3 * 6 * T * token, 1e-6,
+               "forward, and backward twice that");
+    il_model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +322,8 @@ int main(void)
         cmocka_unit_test(loops_are_drawn),
         cmocka_unit_test(batches_grow),
         cmocka_unit_test(pools_are_finite),
+        cmocka_unit_test(memory_is_planned),
+        cmocka_unit_test(operations_are_counted),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
