@@ -116,6 +116,15 @@ static void pack_rows(pair *to, const il_real *X, int ldx, int rows, int cols, i
             }
 }
 
+/* Gradients of weights are as large as the second cache, so the next tile of them is asked for while one is computed. */
+INLINE void fetch_tile(const il_real *C, int ldc, int rows, int n)
+{
+    for (int i = 0; i < rows; i++, C += ldc) {
+        __builtin_prefetch(C, 1, 3);
+        __builtin_prefetch(C + n - 1, 1, 3);
+    }
+}
+
 static void gemm_tn(il_real *C, int ldc, const il_real *X, int ldx, const il_real *Y,
                     int ldy, int M, int K, int N, il_real *work)
 {
@@ -129,10 +138,13 @@ static void gemm_tn(il_real *C, int ldc, const il_real *X, int ldx, const il_rea
             for (int n0 = 0; n0 < N; n0 += NR) {
                 int n = il_min(NR, N - n0), nv = vectors(n);
                 pack_rows(right, y + n0, ldy, rows, n, nv * VL);
-                for (int i = 0; i < cols; i += MR)
+                for (int i = 0; i < cols; i += MR) {
+                    il_real *c = C + (size_t)(k0 + i) * ldc + n0;
+                    fetch_tile(c + (size_t)MR * ldc, ldc, il_min(MR, cols - i - MR), n);
                     tile_by_panels(il_min(MR, cols - i), nv, pairs,
                                    left + (size_t)(i / MR) * panel_size(pairs, MR), right,
-                                   C + (size_t)(k0 + i) * ldc + n0, ldc, n, 1);
+                                   c, ldc, n, 1);
+                }
             }
         }
     }
