@@ -128,6 +128,7 @@ struct il_explain_match {
         *heat; /* (layers,n_steps) similarity of errors; NULL where it was not asked for */
     double score;    /* trimmed mean of `prompt` over held-out prompts */
     double high;     /* the 95 % quantile of its bootstrap */
+    double fitted;   /* the trimmed mean over the prompts that were fitted */
     double of_error; /* mean over the layers, each at most 1 */
     double
         wins; /* fraction of the held-out prompts that this match explains better than the best does */

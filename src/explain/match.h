@@ -118,8 +118,11 @@ double il_explain_fit_score(const il_explain_fit *fit, const il_explain_match *m
 /* ---- all limits of the verdict, fractions of the layer answers' mean square, and what set them ------ */
 
 #define IL_ROUNDING 1e-11 /* of single precision: 400 random programs leave up to 2e-12 */
-/* A name stands without reserve. Programs of no family leave 1e-5 (an inverse root of a polynomial) or more. */
+/* A name stands without reserve. Models that are built of many layers leave 1e-8 of what they run, all of it rounding, of
+ * which polynomials of A that were fitted to the same prompts leave 70 to 85 %. Of the 5e-10 that GD++ leaves of
+ * five normalised steps they leave a millionth. */
 #define IL_EXACT 1e-7
+#define IL_PART  4
 /* The least error of all candidates is that of a model that runs none of them, or was trained. Models that are built
  * for sequences leave 1e-6 of what they run. */
 #define IL_INEXACT 1e-5

@@ -23,16 +23,16 @@ typedef struct {
     int n;
 } sample;
 
-enum { ALL = -1, LAST = -2 };
+enum { ALL = -1, LAST = -2, FITTED = -3 };
 
-/* The held-out prompts of a cell, or of all, or their last layer, without the largest sixteenth */
+/* The held-out prompts of a cell, or of all, or their last layer, without the largest sixteenth; or the others of all */
 static void judge(const il_explain_fit *fit, const il_explain_match *m, int cell, sample *s)
 {
     int B = fit->e->B, from = cell < 0 ? 0 : cell * B,
         to = cell < 0 ? fit->prompts : from + B;
     s->n = 0;
     for (int p = from; p < to; p++)
-        if (il_explain_is_held_out(p) || fit->prompts == 1)
+        if (il_explain_is_held_out(p) != (cell == FITTED) || fit->prompts == 1)
             s->value[s->n++] = cell == LAST ? m->last[p] : m->prompt[p];
     s->score = il_explain_trimmed(s->value, s->n);
 }
@@ -100,6 +100,8 @@ il_status il_explain_select(const il_explain_fit *fit, il_explain_matches *all,
     sample s = { .value = malloc(sizeof *s.value * (size_t)fit->prompts) };
     if (!s.value) return il_fail(err, IL_EFAIL, "out of memory for a comparison");
     for (int i = 0; i < all->n; i++) {
+        judge(fit, &all->match[i], FITTED, &s);
+        all->match[i].fitted = s.score;
         judge(fit, &all->match[i], ALL, &s);
         all->match[i].score = s.score;
         find_high(&s);

@@ -75,6 +75,17 @@ static int is_any_polynomial(const il_explain_match *m, const il_explain_matches
     return m->family->own && steps > 1 && 2 * m->free >= steps * (steps + 1);
 }
 
+/* Is what the best leaves more than rounding: do polynomials of A explain most of it on the prompts that were fitted? */
+static int leaves_a_polynomial(const il_explain_matches *all)
+{
+    const il_explain_match *best = &all->match[0];
+    if (!(best->fitted > IL_ROUNDING)) return 0;
+    for (int i = 1; i < all->n; i++)
+        if (all->match[i].family->any && best->fitted > IL_PART * all->match[i].fitted)
+            return 1;
+    return 0;
+}
+
 /* The first rival; else the other algorithm that leaves least; the best itself where there is none */
 const il_explain_match *il_explain_verdict_runner_up(const il_explain_matches *m)
 {
@@ -260,6 +271,8 @@ static void say_doubt(sentence *to, const il_explain_judged *s)
     else if (best->score > IL_EXACT)
         say(to, "Not sure, for %s %% is more than the rounding of a model that runs it.",
             il_digits_short(100 * best->score).text);
+    else if (leaves_a_polynomial(all))
+        say(to, "Not sure, for polynomials of A explain most of what it leaves.");
     else
         say(to,
             "Not sure, for with %d numbers it would explain any polynomials of A of as "
@@ -297,7 +310,7 @@ static int is_sure(const il_explain_matches *all)
 {
     const il_explain_match *best = &all->match[0];
     return best->ties && best->score <= IL_EXACT && !has_rival(all) &&
-           !is_any_polynomial(best, all);
+           !is_any_polynomial(best, all) && !leaves_a_polynomial(all);
 }
 
 static void say_found(sentence *to, const il_explain_judged *s, int found)
