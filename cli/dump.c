@@ -1,12 +1,11 @@
 /* dump.c - innerloop dump MODEL -o FILE: what a model computes on prompts, as a file of arrays
  *
- * The file is safetensors: an array (loops,prompts,tokens,width) for every slot, or (loops,prompts,heads,tokens,tokens)
- * for a pattern, and the prompts x, y and w. Its metadata say which loops these are, and at which token each point is
- * answered.
+ * An array (loops,prompts,tokens,width) for every slot, or (loops,prompts,heads,tokens,tokens) for a pattern, and the
+ * prompts x, y and w. Settings beside them say which loops these are, and at which token each point is answered.
  */
 #include "cli.h"
 
-enum { SLOTS = 1024, DIMS = 5 };
+enum { SLOTS = 1024 };
 
 typedef struct {
     const char *out, *slots;
@@ -14,8 +13,8 @@ typedef struct {
     uint64_t seed;
 } options;
 static const il_opt opts[] = {
-    { "o", IL_OPT_STRING, offsetof(options, out), .help = "the file: FILE.safetensors",
-      .value = "FILE" },
+    { "o", IL_OPT_STRING, offsetof(options, out),
+      .help = "the file: FILE.safetensors, or FILE.npz for numpy", .value = "FILE" },
     CLI_STRING(slots, NULL, "NAME,...",
                "what is recorded (the residual stream and the answers; `all`)"),
     CLI_INT(prompts, 16, 1, "B", "prompts, drawn as in training"),
@@ -26,14 +25,6 @@ static const il_opt opts[] = {
     { 0 },
 };
 
-/* An array of the file */
-typedef struct {
-    const char *name;
-    const il_real *data;
-    size_t shape[DIMS];
-    int dims;
-} array;
-
 typedef struct {
     const il_model *model;
     il_batch *batch;
@@ -41,75 +32,41 @@ typedef struct {
     int points, loops, tokens, n;
     const char *name[SLOTS];
     il_real *data[SLOTS];
-    array array[SLOTS + 3]; /* the prompts come last */
+    il_array array[SLOTS + 3]; /* the prompts come last */
 } dumping;
 
-static size_t size_of(const array *a)
+static size_t size_of(const il_array *a)
 {
     size_t size = 1;
-    for (int i = 0; i < a->dims; i++) size *= a->shape[i];
+    for (int i = 0; i < a->ndim; i++) size *= (size_t)a->shape[i];
     return size;
 }
 
-/* ---- the file ------------------------------------------------------------------------------------ */
-
-static void add(void *context, const char *bytes, size_t n)
+/* "tokens=[1,3,5]": at which token each point is answered */
+static il_status list_tokens(char **text, const dumping *d, il_error *err)
 {
-    fwrite(bytes, 1, n, context);
-}
-
-static void write_header(FILE *f, const dumping *d, int arrays)
-{
-    size_t at = 0;
-    fprintf(f,
-            "{\"__metadata__\":{\"format\":\"innerloop.trace\",\"loops\":\"%d\",\"model\":"
-            "\"%016" PRIx64 "\",\"tokens\":\"[",
-            d->loops, il_model_hash(d->model));
+    enum { WIDEST = 12 };
+    size_t size = sizeof "tokens=[]" + (size_t)d->points * WIDEST, at = 0;
+    *text = malloc(size);
+    if (!*text) return il_fail(err, IL_EFAIL, "out of memory for a dump");
+    at += (size_t)snprintf(*text, size, "tokens=[");
     for (int n = 0; n < d->points; n++)
-        fprintf(f, "%s%d", n ? "," : "", il_model_tokens(d->model, n));
-    fprintf(f, "]\"}");
-    for (int i = 0; i < arrays; i++) {
-        const array *a = &d->array[i];
-        fprintf(f, ",");
-        il_json_write_text(a->name, add, f);
-        fprintf(f, ":{\"dtype\":\"%s\",\"shape\":[", sizeof(il_real) == 4 ? "F32" : "F64");
-        for (int k = 0; k < a->dims; k++) fprintf(f, "%s%zu", k ? "," : "", a->shape[k]);
-        size_t end = at + sizeof(il_real) * size_of(a);
-        fprintf(f, "],\"data_offsets\":[%zu,%zu]}", at, end);
-        at = end;
-    }
-    fprintf(f, "}");
-}
-
-static int write_all(FILE *f, const dumping *d, int arrays)
-{
-    char *text;
-    size_t size;
-    FILE *memory = open_memstream(&text, &size);
-    if (!memory) return 0;
-    write_header(memory, d, arrays);
-    while (!fflush(memory) && size % 8) fputc(' ', memory);
-    if (fclose(memory)) return 0;
-    uint64_t length = size;
-    fwrite(&length, sizeof length, 1, f);
-    fwrite(text, 1, size, f);
-    free(text);
-    for (int i = 0; i < arrays; i++)
-        fwrite(d->array[i].data, sizeof(il_real), size_of(&d->array[i]), f);
-    return !ferror(f);
+        at += (size_t)snprintf(*text + at, size - at, "%s%d", n ? "," : "",
+                               il_model_tokens(d->model, n));
+    snprintf(*text + at, size - at, "]");
+    return IL_OK;
 }
 
 static il_status save(const dumping *d, const char *path, int arrays, il_error *err)
 {
-    char temporary[CLI_PATH];
-    if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >= CLI_PATH)
-        return il_fail(err, IL_EIO, "%.64s...: the path is too long", path);
-    FILE *f = fopen(temporary, "wb");
-    if (!f) return il_fail_io(err, "cannot write %s", path);
-    int written = write_all(f, d, arrays);
-    if (!fclose(f) && written && !rename(temporary, path)) return IL_OK;
-    il_status status = il_fail_io(err, "cannot write %s", path);
-    remove(temporary);
+    char loops[32], model[32], *tokens;
+    snprintf(loops, sizeof loops, "loops=%d", d->loops);
+    snprintf(model, sizeof model, "model=%016" PRIx64, il_model_hash(d->model));
+    CLI_TRY(list_tokens(&tokens, d, err));
+    const char *settings[] = { "format=innerloop.trace", loops, model, tokens };
+    il_status status = il_arrays_write(path, d->array, arrays, settings,
+                                       (int)(sizeof settings / sizeof *settings), err);
+    free(tokens);
     return status;
 }
 
@@ -154,14 +111,14 @@ static il_status check_names(const dumping *d, const char *names, il_error *err)
 
 static il_status make_room(dumping *d, const char *names, il_error *err)
 {
-    size_t R = (size_t)d->loops, B = (size_t)d->batch->prompts, T = (size_t)d->tokens;
+    int64_t R = d->loops, B = d->batch->prompts, T = d->tokens;
     for (int row = 0; row < il_table_rows(d->slots) && d->n < SLOTS; row++) {
         if (!is_wanted(d, names, row)) continue;
-        size_t width = (size_t)il_table_number(d->slots, row, 1);
+        int64_t width = (int64_t)il_table_number(d->slots, row, 1);
         int pattern = !strcmp(il_table_text(d->slots, row, 3), "pattern");
-        array *a = &d->array[d->n];
-        *a = pattern ? (array){ .shape = { R, B, width, T, T }, .dims = 5 }
-                     : (array){ .shape = { R, B, T, width }, .dims = 4 };
+        il_array *a = &d->array[d->n];
+        *a = pattern ? (il_array){ .shape = { R, B, width, T, T }, .ndim = 5 }
+                     : (il_array){ .shape = { R, B, T, width }, .ndim = 4 };
         a->name = d->name[d->n] = il_table_text(d->slots, row, 0);
         a->data = d->data[d->n] = malloc(sizeof(il_real) * size_of(a));
         if (!a->data)
@@ -175,12 +132,11 @@ static il_status make_room(dumping *d, const char *names, il_error *err)
 static int add_prompts(dumping *d)
 {
     const il_batch *b = d->batch;
-    size_t B = (size_t)b->prompts, N = (size_t)b->points, D = (size_t)b->dim,
-           O = (size_t)b->outs;
+    int64_t B = b->prompts, N = b->points, D = b->dim, O = b->outs;
     int ids = il_model_classes(d->model) > 0;
-    d->array[d->n] = (array){ "x", b->x, { B, N, D }, 3 };
-    d->array[d->n + 1] = (array){ "y", b->y, { B, N, O }, 3 };
-    d->array[d->n + 2] = (array){ "w", b->w, { B, O, D }, 3 };
+    d->array[d->n] = (il_array){ "x", b->x, 3, { B, N, D } };
+    d->array[d->n + 1] = (il_array){ "y", b->y, 3, { B, N, O } };
+    d->array[d->n + 2] = (il_array){ "w", b->w, 3, { B, O, D } };
     return d->n + (ids ? 2 : 3);
 }
 
@@ -208,9 +164,10 @@ static il_status dump(dumping *d, const options *o, il_error *err)
     int arrays = add_prompts(d);
     CLI_TRY(save(d, o->out, arrays, err));
     for (int i = 0; i < arrays; i++) {
-        const array *a = &d->array[i];
+        const il_array *a = &d->array[i];
         printf("%-28s", a->name);
-        for (int k = 0; k < a->dims; k++) printf("%s%zu", k ? " x " : " ", a->shape[k]);
+        for (int k = 0; k < a->ndim; k++)
+            printf("%s%" PRId64, k ? " x " : " ", a->shape[k]);
         printf("\n");
     }
     printf("\nwrote %s\n", o->out);
@@ -223,7 +180,7 @@ static il_status run(const cli_call *call, il_error *err)
     il_model *model;
     if (!o->out)
         return il_fail(err, IL_EUSAGE,
-                       "dump: where to? Name a file with -o FILE.safetensors");
+                       "dump: where to? Name a file with -o FILE.safetensors, or FILE.npz");
     CLI_TRY(cli_load(&model, call->word[1], err));
     dumping *d = calloc(1, sizeof *d);
     il_status status = d ? IL_OK : il_fail(err, IL_EFAIL, "out of memory for a dump");
@@ -241,13 +198,13 @@ const cli_command cmd_dump = {
     .words = "MODEL",
     .least = 1,
     .most = 1,
-    .help = "Writes what the model computes on prompts drawn as in training, after every "
-            "loop: a safetensors file "
-            "with an array (loops, prompts, tokens, width) for every slot, or (loops, "
-            "prompts, heads, tokens, tokens) "
-            "for an attention pattern, and the prompts. Point n is answered at token n of "
-            "the list `tokens` in the "
-            "file's metadata.",
+    .help =
+        "Writes what the model computes on prompts drawn as in training, after every "
+        "loop: an array (loops, prompts, tokens, width) for every slot, or (loops, "
+        "prompts, heads, tokens, tokens) for an attention pattern, and the prompts, in "
+        "a safetensors file or an archive of numpy's (.npz). Point n is answered at "
+        "token n of the list `tokens` in the file's metadata, or in the archive's array "
+        "`settings`.",
     .options = opts,
     .size = sizeof(options),
     .run = run,

@@ -63,6 +63,23 @@ typedef struct il_lock il_lock;
 IL_API il_status il_lock_take(il_lock **lock, const char *path, il_error *err);
 IL_API void il_lock_give(il_lock *lock); /* NULL is fine */
 
+/* ---- arrays in files ----------------------------------------------------------------------------- */
+
+enum { IL_ARRAY_DIMS = 8 };
+typedef struct {
+    const char *name;
+    const il_real *data; /* dense, row-major */
+    int ndim;            /* 0: a scalar */
+    int64_t shape[IL_ARRAY_DIMS];
+} il_array;
+
+/* Writes arrays to a file, which is replaced as a whole or left as it was: numpy's archive of arrays if `path` ends in
+ * .npz, else a safetensors file. settings: n_settings texts "key=value" that are kept with them, as the file's metadata
+ * or as the archive's array `settings`. Errors: IL_EIO; IL_ECONFIG for a name that is given twice or is not UTF-8, and
+ * for an archive of more than 2 GiB. */
+IL_API il_status il_arrays_write(const char *path, const il_array *arrays, int n, const char *const *settings,
+                                 int n_settings, il_error *err);
+
 /* ---- options: a struct described by a table ------------------------------------------------------ */
 
 typedef enum {

@@ -43,7 +43,7 @@ class Library:
             return self.words[of]
         return (ctypes.c_char if of == "text" else self.words[of]) * int(size)
 
-    def struct(self, name: str, **fields: Any) -> Any:
+    def struct(self, name: str, /, **fields: Any) -> Any:
         return self.words[name](**fields)
 
     def callback(self, name: str, function: Callable[..., Any]) -> Any:

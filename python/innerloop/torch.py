@@ -32,9 +32,16 @@ from .model import Model, load
 class Arithmetic:
     """The arithmetic of `ops.py`, on tensors of PyTorch."""
 
-    tanh, sigmoid, sqrt, relu = map(staticmethod, (torch.tanh, torch.sigmoid, torch.sqrt, torch.relu))
-    absolute, clip, sum_all = map(staticmethod, (torch.abs, torch.clamp, torch.sum))
-    linear, einsum, softplus = map(staticmethod, (functional.linear, torch.einsum, functional.softplus))
+    tanh = staticmethod(torch.tanh)
+    sigmoid = staticmethod(torch.sigmoid)
+    sqrt = staticmethod(torch.sqrt)
+    relu = staticmethod(torch.relu)
+    absolute = staticmethod(torch.abs)
+    clip = staticmethod(torch.clamp)
+    sum_all = staticmethod(torch.sum)
+    linear = staticmethod(functional.linear)
+    einsum = staticmethod(torch.einsum)
+    softplus = staticmethod(functional.softplus)
 
     def __init__(self, most_tokens: int, point: Callable[[str, Tensor], Tensor]) -> None:
         self.most_tokens, self.point = most_tokens, point

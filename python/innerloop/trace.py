@@ -2,11 +2,11 @@
 
 import json
 import os
-from typing import Any, Dict, Iterator, List, Mapping, Sequence
+from typing import Dict, Iterator, List, Mapping, Sequence
 
 import numpy as np
 
-from ._library import Array
+from ._library import Array, address, library, settings
 from .errors import UsageError
 
 
@@ -37,33 +37,22 @@ class Trace(Mapping[str, Array]):
         return len(self._arrays)
 
     def save(self, path: "os.PathLike[str] | str") -> None:
-        """Writes all arrays to an .npz (numpy.load reads it) or a .safetensors file."""
-        text = os.fspath(path)
-        if text.endswith(".npz"):
-            np.savez(text, **{name: array for name, array in self.items()})  # type: ignore[arg-type, unused-ignore]
-        elif text.endswith(".safetensors"):
-            _write_safetensors(text, self._arrays, self._metadata())
-        else:
-            raise UsageError(f"{text}: the name of a trace ends in .npz or .safetensors", 2)
+        """Writes all arrays to an .npz (numpy.load reads it) or a .safetensors file, as a whole or not at all.
 
-    def _metadata(self) -> Dict[str, str]:
-        return {"model": self.model, "loops": json.dumps(self.loops), "tokens": json.dumps(self.tokens)}
+        The model's hash, `loops` and `tokens` are kept with them: as the file's metadata, or as an array `settings` of
+        texts. Raises FileError.
+        """
+        text = os.fspath(path)
+        if not text.endswith((".npz", ".safetensors")):
+            raise UsageError(f"{text}: the name of a trace ends in .npz or .safetensors", 2)
+        kept = {name: np.ascontiguousarray(array) for name, array in self.items()}
+        lib = library(next(iter(kept.values())).dtype if kept else "float32")
+        rows = [lib.struct("il_array", name=name.encode(), data=address(array), ndim=array.ndim, shape=array.shape)
+                for name, array in kept.items()]
+        about = {"format": "innerloop.trace", "loops": json.dumps(self.loops), "model": self.model,
+                 "tokens": json.dumps(self.tokens)}
+        lib.call("il_arrays_write", os.fsencode(text), (lib.words["il_array"] * len(rows))(*rows), len(rows), *settings(about))
 
     def __repr__(self) -> str:
         lines: List[str] = [f"<innerloop.Trace of model {self.model}, loops {self.loops[0]} to {self.loops[-1]}"]
         return "\n".join(lines + [f"  {name} {array.shape}" for name, array in self.items()]) + ">"
-
-
-def _write_safetensors(path: str, arrays: Dict[str, Array], metadata: Dict[str, str]) -> None:
-    header: Dict[str, Any] = {"__metadata__": metadata}
-    offset = 0
-    for name, array in arrays.items():
-        kind = {"float32": "F32", "float64": "F64"}[array.dtype.name]
-        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
-        offset += array.nbytes
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for array in arrays.values():
-            file.write(np.ascontiguousarray(array).tobytes())

@@ -278,7 +278,7 @@ typedef enum {
 } il_dtype;
 
 #define IL_DTYPE_REAL (sizeof(il_real) == 4 ? IL_DTYPE_F32 : IL_DTYPE_F64)
-enum { IL_TENSOR_DIMS = 8 };
+enum { IL_TENSOR_DIMS = IL_ARRAY_DIMS };
 
 typedef struct {
     const char *name;

@@ -88,41 +88,21 @@ static il_status gather(il_real **all, const il_observe_prompts *e, il_error *er
     return IL_OK;
 }
 
-static int is_npz(const char *path)
-{
-    size_t size = strlen(path);
-    return size >= 4 && !strcmp(path + size - 4, ".npz");
-}
-
 il_status il_problems_write(const char *path, const char *const *settings, int n_settings,
                             il_error *err)
 {
-    enum { KEPT = 16 };
     il_observe_prompts *e;
     il_real *all = NULL;
-    il_meta meta[KEPT];
-    char key[KEPT][IL_NAME];
     IL_GIVEN(err, "path", path);
     IL_TRY(draw(&e, settings, n_settings, err));
     il_status status = gather(&all, e, err);
     int64_t P = e->cells * e->B, D = e->D, Q = e->Q, n = e->cell[0].n;
-    const il_tensor tensors[] = {
-        { "x", IL_DTYPE_REAL, 3, { P, n, D }, all },
-        { "y", IL_DTYPE_REAL, 2, { P, n }, all + (all ? P * n * D : 0) },
-        { "query", IL_DTYPE_REAL, 3, { P, Q, D }, all + (all ? P * n * (D + 1) : 0) },
+    const il_array arrays[] = {
+        { "x", all, 3, { P, n, D } },
+        { "y", all + (all ? P * n * D : 0), 2, { P, n } },
+        { "query", all + (all ? P * n * (D + 1) : 0), 3, { P, Q, D } },
     };
-    int kept = 0;
-    for (int i = 0; i < n_settings && kept < KEPT; i++) {
-        const char *value = strchr(settings[i], '=');
-        if (!value) continue;
-        snprintf(key[kept], sizeof key[kept], "%.*s", (int)(value - settings[i]),
-                 settings[i]);
-        meta[kept] = (il_meta){ key[kept], value + 1 };
-        kept++;
-    }
-    if (!status)
-        status = (is_npz(path) ? il_npz_write : il_tensors_write)(path, tensors, 3, meta,
-                                                                  kept, err);
+    if (!status) status = il_arrays_write(path, arrays, 3, settings, n_settings, err);
     free(all);
     il_observe_prompts_free(e);
     return status;

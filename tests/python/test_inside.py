@@ -78,6 +78,8 @@ def test_a_trace_is_saved(model, linear, tmp_path, ending):
     trace.save(path)
     if ending == "npz":
         read = dict(np.load(path))
+        about = dict(text.decode().split("=", 1) for text in read.pop("settings"))
+        assert about["model"] == model.hash and about["loops"] == str(trace.loops) and about["tokens"] == str(trace.tokens)
     else:
         numpy_of = pytest.importorskip("safetensors.numpy")
         read = numpy_of.load_file(path)
@@ -86,6 +88,8 @@ def test_a_trace_is_saved(model, linear, tmp_path, ending):
         np.testing.assert_array_equal(read[name], trace[name])
     with pytest.raises(innerloop.UsageError, match="npz"):
         trace.save(tmp_path / "trace.txt")
+    with pytest.raises(innerloop.FileError, match="no/trace"):
+        trace.save(tmp_path / "no" / f"trace.{ending}")
 
 
 def test_explain_and_measure(tmp_path):
