@@ -87,6 +87,14 @@ def library(dtype: "npt.DTypeLike" = "float32") -> Library:
         return _libraries[name]
 
 
+def unknown(kind: str, name: str, known: Sequence[str]) -> Error:
+    """The error for a name that is neither a file nor one that comes with the package."""
+    words = (ctypes.c_char_p * len(known))(*(word.encode() for word in known))
+    near: Optional[bytes] = library().c.il_nearest(name.encode(), words, len(known))
+    hint = f"; did you mean '{near.decode()}'?" if near else f": {', '.join(known) or 'there are none'}"
+    return error_of(5, f"no {kind} '{name}': neither a file nor one of the package's{hint}")
+
+
 def address(array: Optional[Array]) -> Optional[int]:
     """Where a contiguous array begins; None for none."""
     return None if array is None else array.__array_interface__["data"][0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, 
 import numpy.typing as npt
 
 from ._declared import CONSTANTS
-from ._library import NATIVE, Library, library, value_text, warn
+from ._library import NATIVE, Library, library, unknown, value_text, warn
 
 if TYPE_CHECKING:
     from .model import Model
@@ -127,9 +127,13 @@ def overridden(lib: Library, struct: Any, settings: Mapping[str, Any], fresh: bo
 
 def recipe_path(name: "os.PathLike[str] | str") -> Path:
     """A recipe's file: a path, or the name of one that comes with the package."""
-    path = Path(name)
-    shipped = NATIVE / "share" / "innerloop" / "recipes" / f"{name}.yaml"
-    return shipped if not path.exists() and shipped.exists() else path
+    path, folder = Path(name), NATIVE / "share" / "innerloop" / "recipes"
+    if path.exists() or os.sep in str(name) or path.suffix:
+        return path
+    shipped = folder / f"{name}.yaml"
+    if not shipped.exists():
+        raise unknown("recipe", str(name), sorted(other.stem for other in folder.glob("*.yaml")))
+    return shipped
 
 
 def recipe(name: "os.PathLike[str] | str", dtype: npt.DTypeLike = "float32", **settings: Any) -> Config:

@@ -12,7 +12,7 @@ from . import _library
 from ._library import Array, Library, address, library, pointers, value_text
 from .config import Config
 from .context import Context
-from .errors import ConfigError, FileError
+from .errors import ConfigError
 from .measures import Explanation, evaluate, explain, measure
 from .patch import Patched, Patches
 from .table import Table
@@ -160,7 +160,8 @@ class Model:
         if array.ndim == 2:
             array = array[np.newaxis]
         if array.ndim != 3:
-            raise ConfigError(f"{name} must be (prompts, points, dimensions), not of shape {np.shape(x)}", 3)
+            raise ConfigError(f"{name} must be (prompts, points, dimensions), or (points, dimensions) of a single prompt, and "
+                              f"is of shape {np.shape(x)}", 3)
         if array.shape[2] > self.n_dims:
             raise ConfigError(
                 f"{name} has {array.shape[2]} dimensions, and the model takes {self.n_dims}: leave some out, or "
@@ -412,15 +413,11 @@ def load(name: "os.PathLike[str] | str", dtype: npt.DTypeLike = "float32") -> Mo
     lib = library(dtype)
     path = Path(name)
     shipped = SHIPPED / f"{name}.safetensors"
-    if not path.exists() and shipped.exists():
+    if not path.exists() and os.sep not in str(name) and not path.suffix:
+        if not shipped.exists():
+            raise _library.unknown("model", str(name), models())
         path = shipped
-    try:
-        return Model(lib, lib.new("il_model_load", os.fsencode(path)))
-    except FileError as error:
-        if path.exists() or os.sep in str(name):
-            raise
-        raise FileError(f"{error}; it is none of the package's models either: {', '.join(models()) or 'there are none'}",
-                        error.status) from None
+    return Model(lib, lib.new("il_model_load", os.fsencode(path)))
 
 
 def models() -> List[str]:

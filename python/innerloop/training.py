@@ -229,7 +229,7 @@ class _Training:
             self._stop.value = 1
 
     def _note(self, _context: Any, text: bytes) -> None:
-        warn(text.decode(), 5)
+        warn(text.decode(), 6)
 
     def run(self, struct: Any, folder: Path, resume: bool) -> None:
         lib = self._lib

@@ -170,18 +170,19 @@ static void put(const observing *w, const il_patch *patch, int op, const il_shar
         patch->edit(patch->context, before ? 0 : s->loop + 1, s->value[slot]);
 }
 
-/* patched (n_patches): after which ops */
+/* patched (n_patches): after which ops of a run of `last` loops */
 static il_status find_patches(int *patched, const il_model *m, const il_patch *patches,
-                              int n, il_error *err)
+                              int n, int last, il_error *err)
 {
     for (int i = 0; i < n; i++) {
         observed of;
         if (!patches[i].name || (!patches[i].value && !patches[i].edit))
             return il_fail(err, IL_ECONFIG, "patch %d needs a name, and a value or an edit",
                            i);
-        if (patches[i].loop < 0)
-            return il_fail(err, IL_ECONFIG, "there is no loop %d to patch",
-                           patches[i].loop);
+        if (patches[i].loop < 0 || patches[i].loop > last)
+            return il_fail(err, IL_ECONFIG,
+                           "there is no loop %d to patch '%s' in: this run has 1 to %d",
+                           patches[i].loop, patches[i].name, last);
         IL_TRY(find(&of, m, patches[i].name, err));
         patched[i] = of.op;
         if (of.op == IL_NONE || of.heads)
@@ -283,7 +284,7 @@ il_status il_observe_patched(const il_model *m, const il_batch *batch, int point
         if (!status) status = find(&of[i], m, names[i], err);
         of[i].out = out[i];
     }
-    if (!status) status = find_patches(patched, m, patches, n_patches, err);
+    if (!status) status = find_patches(patched, m, patches, n_patches, last, err);
     int T = il_model_tokens(m, point < 0 ? batch->points : point + 1);
     observing w = { batch, of, n, first, last, T, patches, patched, n_patches };
     if (!status) status = run(m, batch, point, &w, err);

@@ -60,6 +60,10 @@ def test_a_patch_that_raises_is_raised(model, linear):
         model.run(x, y, patch={"h.0.mlp.out": np.zeros(7)})
     with pytest.raises(innerloop.ConfigError, match="no op puts it out"):
         model.run(x, y, patch={"carry": 0.0})
+    with pytest.raises(innerloop.ConfigError, match=f"no loop 99 .*: this run has 1 to {model.loops}"):
+        model.run(x, y, patch={("h.0.mlp.out", 99): 0.0})
+    with pytest.raises(innerloop.ConfigError, match="no loop 2 .*: this run has 1 to 1"):
+        model.trace(x, y, loops=1, patch={("h.0.mlp.out", 2): 0.0})
 
 
 def test_patterns_weigh_the_values(linear):

@@ -87,7 +87,12 @@ def test_weights_are_views_that_outlive_the_model():
     "call, kind, status, sentence",
     [
         (lambda: innerloop.load("/nowhere/x.safetensors"), OSError, 5, "/nowhere/x.safetensors"),
-        (lambda: innerloop.load("nosuch"), innerloop.FileError, 5, "the package's models"),
+        (lambda: innerloop.load("nosuch"), innerloop.FileError, 5, "one of the package's: quick"),
+        (lambda: innerloop.load("quik"), innerloop.FileError, 5, "did you mean 'quick'"),
+        (lambda: innerloop.recipe("quik"), innerloop.FileError, 5, "did you mean 'quick'"),
+        (lambda: innerloop.recipe("no/quick"), innerloop.FileError, 5, "no/quick"),
+        (lambda: innerloop.build("newton", dims=5)(np.ones((4, 5)), np.ones(4), np.ones(5)), ValueError, 3,
+         "of a single prompt"),
         (lambda: innerloop.build("newtn"), ValueError, 3, "newton"),
         (lambda: innerloop.build("newton", dims=0), innerloop.ConfigError, 3, "dims"),
         (lambda: innerloop.build("newton", dims=5)(np.ones((1, 4, 6)), np.ones((1, 4))), ValueError, 3, "6 dimensions"),

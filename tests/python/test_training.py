@@ -116,6 +116,12 @@ print(run.model.hash)
     assert said[1] == innerloop.train("quick", tmp_path / "whole", set=TINY).model.hash
 
 
+def test_what_is_noted_points_at_the_caller(tmp_path):
+    with pytest.warns(innerloop.InnerloopWarning) as said:
+        innerloop.train("quick", tmp_path / "run", set={**TINY, "training.eval_every_steps": 30})
+    assert said[0].filename == __file__
+
+
 def test_runs(tmp_path):
     innerloop.train("quick", tmp_path / "a", set=TINY)
     (tmp_path / "b").mkdir()
