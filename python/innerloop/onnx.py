@@ -250,6 +250,21 @@ class Arithmetic:
         x = x + self.node("Trilu", [never, self.held(np.array(1))], x.shape[2:], upper=1)
         return self.node("Softmax", [x], x.shape, axis=-1)
 
+    def softmax(self, x, mask=None):
+        """Of all tokens; key j counts mask_j times, and where none counts all is 0."""
+        if mask is None:
+            return self.node("Softmax", [x], x.shape, axis=-1)
+        seen = self.where_zero(mask, np.finfo(self.dtype).min, x)
+        away = x - self.node("ReduceMax", [seen, self.whole(-1)], (*x.shape[:-1], 1))
+        e = self.node("Exp", [self.where_zero(mask, -np.inf, away)], x.shape) * mask
+        total = self.sum(e)
+        return e / self.where_zero(total, 1, total)
+
+    def where_zero(self, what, value, x):
+        """`value` where `what` is 0, and elsewhere x."""
+        none = self.node("Equal", [what, self.constant(0)], what.shape)
+        return self.node("Where", [none, self.constant(value), x], x.shape)
+
     def of_keys(self, mask):
         turned = self.node("Transpose", [mask], (mask.shape[0], 1, mask.shape[1]), perm=[0, 2, 1])
         return self.node("Unsqueeze", [turned, self.whole(1)], (mask.shape[0], 1, 1, mask.shape[1]))
@@ -360,7 +375,7 @@ class _Export:
             x = xp.node("Cast", [column], (None, None, 1), to=xp.type)
             return self.answers(*ops.tokens(xp, self.layout, x, None, width)), ["batch", "points", self.outs]
         x = self.input("x", "batch", "points", self.dims)
-        if self.layout not in ("pairs", "columns", "led"):
+        if self.layout not in ("pairs", "columns", "led", "halves"):
             return self.answers(*ops.tokens(xp, self.layout, x, None, width)), ["batch", "points", self.outs]
         return self.last(x, width)
 

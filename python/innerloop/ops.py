@@ -132,9 +132,14 @@ def conv(xp, o, w, x):
 
 @kind
 def attention(xp, o, w, *inputs):
+    """Of all tokens where it is not causal; then a mask, the fourth input, multiplies the weights of the keys."""
     H = o["heads"]
-    q, k, v = (xp.heads(x, H) for x in (inputs if len(inputs) == 3 else xp.thirds(inputs[0])))
-    pattern = xp.causal_softmax(xp.einsum("bhik,bhjk->bhij", q, k) / math.sqrt(xp.width(q)))
+    q, k, v = (xp.heads(x, H) for x in (inputs[:3] if len(inputs) > 1 else xp.thirds(inputs[0])))
+    pattern = xp.einsum("bhik,bhjk->bhij", q, k) / math.sqrt(xp.width(q))
+    if o["causal"]:
+        pattern = xp.causal_softmax(pattern)
+    else:
+        pattern = xp.softmax(pattern, xp.of_keys(inputs[3]) if len(inputs) > 3 else None)
     return xp.joined(xp.einsum("bhij,bhjv->bhiv", xp.point("pattern", pattern), v))
 
 
@@ -229,9 +234,10 @@ def tokens(xp, layout: str, x, y, width: int):
     """
     if layout == "pairs":
         return xp.interleaved(xp.padded(x, width), xp.padded(y, width)), None
-    if layout in ("columns", "led"):
-        t = xp.padded(xp.beside(x, xp.longer(y, 1)), width)
+    if layout in ("columns", "led", "halves"):
+        t = xp.beside(x, xp.longer(y, 1))
         mask = xp.longer(xp.columns(y, 0, 1) * 0 + 1, 1)
+        t = xp.padded(xp.beside(t, mask) if layout == "halves" else t, width)
         if layout == "led":
             D = xp.width(x)
             t, mask = xp.led(t, D, 0), xp.led(mask, D, 1)

@@ -101,6 +101,16 @@ class Arithmetic:
         future = torch.ones(x.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
         return x.masked_fill(future, -torch.inf).softmax(-1)
 
+    def softmax(self, x, mask=None):
+        """Of all tokens; key j counts mask_j times, and where none counts all is 0."""
+        if mask is None:
+            return x.softmax(-1)
+        none = mask == 0
+        largest = x.detach().masked_fill(none, torch.finfo(x.dtype).min).amax(-1, keepdim=True)
+        e = mask * (x - largest).masked_fill(none, -torch.inf).exp()
+        total = e.sum(-1, keepdim=True)
+        return e / total.masked_fill(total == 0, 1)
+
     def of_keys(self, mask):
         return mask[:, None, None, :, 0]
 
@@ -287,7 +297,7 @@ class PlanModule(nn.Module):
         if xq is not None:
             queries = self._tensor(xq)
             answers = [self._last(torch.cat([x, q[:, None]], 1), y, loops) for q in queries.unbind(1)]
-        elif self.layout in ("columns", "led"):
+        elif self.layout in ("columns", "led", "halves"):
             assert y is not None
             answers = [self._last(x[:, : n + 1], y[:, :n], loops) for n in range(x.shape[1])]
         else:

@@ -46,7 +46,7 @@ def prompts(model, layout, rng):
     """What a model is asked in the tests: x, y and queries xq; y and xq are None for sequences, all for its own tokens."""
     points = min(6, model.n_positions - 1)
     x = rng.normal(size=(3, points, model.n_dims)) * 0.7
-    if layout in ("pairs", "columns", "led"):
+    if layout in ("pairs", "columns", "led", "halves"):
         return x, rng.normal(size=(3, points)), rng.normal(size=(3, 2, model.n_dims)) * 0.7
     if layout == "ids":
         return rng.integers(0, model.classes, (3, points, 1)), None, None

@@ -57,7 +57,8 @@ def test_every_slot_and_gradient_is_that_of_the_core(kind, name, dtype, tmp_path
 
 
 @pytest.mark.parametrize("kind,name", [("recipe", n) for n in (
-    "quick", "small_tied", "linear_columns", "mesa1", "tf7", "lm_mesa", "small_mesanet", "partial_tf7", "full_mesa",
+    "quick", "small_tied", "linear_columns", "small_dictionary", "small_table", "mesa1", "tf7", "lm_mesa", "small_mesanet",
+    "partial_tf7", "full_mesa",
 )] + [("build", n) for n in ("newton", "gd", "rank_one", "rescaling", "mesa_gd", "chebyshev")])  # fmt: skip
 def test_the_answers_are_the_models(kind, name, tmp_path, rng):
     path, _ = made(kind, name, "double", tmp_path)
