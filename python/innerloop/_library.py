@@ -1,6 +1,7 @@
 """The C library by ctypes: in single precision, and its twin in double."""
 
 import ctypes
+import operator
 import threading
 import warnings
 from pathlib import Path
@@ -10,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _declared
-from .errors import Error, error_of
+from .errors import ConfigError, Error, error_of
 
 NATIVE = Path(__file__).with_name("_native")
 FILES = {"float32": "libinnerloop.so", "float64": "libinnerloop-double.so"}
 Array = npt.NDArray[Any]
+WHOLE = {"i32": (-(1 << 31), 1 << 31), "u32": (0, 1 << 32), "i64": (-(1 << 63), 1 << 63), "u64": (0, 1 << 64)}
 
 
 class Library:
@@ -44,6 +46,9 @@ class Library:
         return (ctypes.c_char if of == "text" else self.words[of]) * int(size)
 
     def struct(self, name: str, /, **fields: Any) -> Any:
+        for field, word in _declared.STRUCTS[name]:
+            if field in fields:
+                checked(word, fields[field])
         return self.words[name](**fields)
 
     def callback(self, name: str, function: Callable[..., Any]) -> Any:
@@ -54,6 +59,8 @@ class Library:
     def call(self, name: str, *arguments: Any) -> None:
         """Calls a function whose last argument is an error. Raises what it says."""
         error = self.error_type()
+        for word, value in zip(_declared.FUNCTIONS[name][1], arguments):
+            checked(word, value)
         if getattr(self.c, name)(*arguments, ctypes.byref(error)):
             raise error_of(error.status, error.text.decode())
 
@@ -95,6 +102,30 @@ def unknown(kind: str, name: str, known: Sequence[str]) -> Error:
     return error_of(5, f"no {kind} '{name}': neither a file nor one of the package's{hint}")
 
 
+def checked(word: str, value: Any) -> None:
+    """Raises ConfigError for what ctypes would cut down: a whole number that is too large, a text with a NUL in it."""
+    if word in WHOLE:
+        try:
+            number = operator.index(value)
+        except TypeError:
+            raise ConfigError(f"{value!r} is no whole number", 3) from None
+        least, end = WHOLE[word]
+        if not least <= number < end:
+            raise ConfigError(f"{number} is not between {least} and {end - 1}", 3)
+    elif word == "text" and isinstance(value, bytes) and b"\0" in value:
+        raise ConfigError(f"{value.decode(errors='replace')!r} holds a byte 0x00", 3)
+
+
+def encoded(text: str) -> bytes:
+    """A text as the C library takes it. Raises ConfigError for what is none: a NUL, half a character."""
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{text!r} is no text: it has a character that UTF-8 has not", 3) from None
+    checked("text", data)
+    return data
+
+
 def address(array: Optional[Array]) -> Optional[int]:
     """Where a contiguous array begins; None for none."""
     return None if array is None else array.__array_interface__["data"][0]
@@ -102,7 +133,7 @@ def address(array: Optional[Array]) -> Optional[int]:
 
 def settings(options: Dict[str, Any]) -> Tuple[Any, int]:
     """Options as the C library takes them: n texts "key=value". A list becomes values between commas."""
-    texts = [f"{key}={value_text(value)}".encode() for key, value in options.items() if value is not None]
+    texts = [encoded(f"{key}={value_text(value)}") for key, value in options.items() if value is not None]
     return (ctypes.c_char_p * max(len(texts), 1))(*texts), len(texts)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, 
 import numpy.typing as npt
 
 from ._declared import CONSTANTS
-from ._library import NATIVE, Library, library, unknown, value_text, warn
+from ._library import NATIVE, Library, encoded, library, unknown, value_text, warn
 
 if TYPE_CHECKING:
     from .model import Model
@@ -120,7 +120,7 @@ def overridden(lib: Library, struct: Any, settings: Mapping[str, Any], fresh: bo
     """An il_config after settings "key=value", which win over what it has; a fresh one has the defaults."""
     if fresh:
         lib.c.il_config_init(ctypes.byref(struct))
-    texts = [f"{key}={value_text(value)}".encode() for key, value in settings.items()]
+    texts = [encoded(f"{key}={value_text(value)}") for key, value in settings.items()]
     lib.call("il_config_override", ctypes.byref(struct), (ctypes.c_char_p * max(len(texts), 1))(*texts), len(texts))
     return struct
 

@@ -57,11 +57,17 @@ class Context:
         return other
 
     def _input(self, x: npt.ArrayLike) -> Array:
-        first: Array = self._inputs(np.atleast_2d(np.asarray(x, dtype=self._lib.dtype)))[0]
+        rows = self._inputs(np.atleast_2d(self.model._plain(x, "x")))
+        if len(rows) != 1:
+            raise ConfigError(f"x is one point, of shape (dimensions,), and not of {np.shape(x)}", 3)
+        first: Array = rows[0]
         return first
 
     def _inputs(self, xs: npt.ArrayLike) -> Array:
-        prompt: Array = self.model._points_of(np.asarray(xs, dtype=self._lib.dtype), "x")[0]
+        prompts = self.model._points_of(xs, "x")
+        if len(prompts) != 1:
+            raise ConfigError(f"a context is one prompt, and x of shape {np.shape(xs)} is of {len(prompts)}", 3)
+        prompt: Array = prompts[0]
         return prompt
 
     def _note(self) -> None:
@@ -72,13 +78,17 @@ class Context:
     def add(self, x: npt.ArrayLike, y: float) -> None:
         """One more example: x (d), y a number. Raises ConfigError when the context is full."""
         at = self._input(x)
+        try:
+            y = float(y)
+        except (TypeError, ValueError):
+            raise ConfigError(f"y is one number, and not {y!r}", 3) from None
         self._lib.call("il_context_add", self._handle, address(at), y)
         self._given.append(("add", at, y))
         self._note()
 
     def ask(self, x: npt.ArrayLike) -> float:
         """The model's answer at x (d); the context stays as it is."""
-        return float(self.ask_many(np.atleast_2d(np.asarray(x)))[0])
+        return float(self.ask_many(self._input(x)[np.newaxis])[0])
 
     def ask_many(self, xs: npt.ArrayLike) -> Array:
         """The answers (q) at xs (q, d), each as if it were the only one."""

@@ -16,13 +16,16 @@ import io
 import json
 import os
 import tempfile
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 import numpy.typing as npt
 
-from ._library import Array, Library, address, library, settings, warn
+from ._files import whole
+from ._library import Array, Library, address, encoded, library, settings, warn
 from .errors import ConfigError
 from .model import Model
 from .table import Table
@@ -56,7 +59,8 @@ class Forecaster:
                  model: Optional[Model] = None, **options: Any) -> None:  # fmt: skip
         self.horizon, self.period, self.freq, self.model, self.options = horizon, period, freq, model, options
         self.columns: List[str] = []
-        self.last: Any = None  # the latest time of a DatetimeIndex
+        self.last: Any = None  # the latest time of a DatetimeIndex,
+        self._step = freq  # whose rows are so far apart
         self._lib: Library = library() if model is None else model._lib
         self._handle = 0
         self._named = False
@@ -77,7 +81,7 @@ class Forecaster:
 
     def _start(self, names: Sequence[str]) -> None:
         texts, n = settings(self._given())
-        c_names = (ctypes.c_char_p * len(names))(*(name.encode() for name in names))
+        c_names = (ctypes.c_char_p * len(names))(*(encoded(name) for name in names))
         model = self.model._handle if self.model else None
         self._handle = self._lib.new("il_forecast_new", len(names), c_names, model, texts, n)
         self.columns = list(names)
@@ -134,7 +138,7 @@ class Forecaster:
         says how many there are. Without a DatetimeIndex the rows are taken as they come.
         """
         self._free()
-        self.last = None
+        self.last, self._step = None, self.freq
         return self.update(y)
 
     def update(self, y: Any) -> "Forecaster":
@@ -142,11 +146,18 @@ class Forecaster:
         import pandas
 
         frame = y.to_frame(y.name if y.name is not None else "y") if isinstance(y, pandas.Series) else pandas.DataFrame(y)
-        if isinstance(frame.index, pandas.DatetimeIndex):
-            frame = self._regular(frame, pandas)
         names = [str(name) for name in frame.columns]
-        for row in frame.to_numpy(dtype=float, na_value=np.nan):
+        if len(set(names)) < len(names):
+            twice = next(name for at, name in enumerate(names) if name in names[:at])
+            raise ConfigError(f"two columns are named '{twice}'", 3)
+        frame = pandas.DataFrame({name: _numbers(name, frame.iloc[:, at]) for at, name in enumerate(names)}, frame.index)
+        timed = isinstance(frame.index, pandas.DatetimeIndex)
+        if timed:
+            frame = self._regular(frame, pandas)
+        for time, row in zip(frame.index, frame.to_numpy(dtype=float)):
             self.learn_one(dict(zip(names, row)))
+            if timed:
+                self.last = time  # where a later row is refused, too
         return self
 
     def _regular(self, frame: Any, pandas: Any) -> Any:
@@ -156,24 +167,24 @@ class Forecaster:
         if twice:
             warn(f"{twice} rows are at the time of another: of these the last counts", 4)
             frame = frame[~frame.index.duplicated(keep="last")]
-        step = self.freq or frame.index.freqstr or (pandas.infer_freq(frame.index) if len(frame) > 2 else None)
+        step = self._step or frame.index.freqstr or (pandas.infer_freq(frame.index) if len(frame) > 2 else None)
         if step is None:
             if len(frame) < 2:
                 raise ConfigError("a single row has no frequency: give freq", 3)
             step = pandas.Series(frame.index[1:] - frame.index[:-1]).mode()[0]
-        self.freq = step if isinstance(step, str) else pandas.tseries.frequencies.to_offset(step).freqstr
-        first = frame.index[0] if self.last is None else pandas.date_range(self.last, periods=2, freq=self.freq)[1]
+        freq = step if isinstance(step, str) else pandas.tseries.frequencies.to_offset(step).freqstr
+        first = frame.index[0] if self.last is None else pandas.date_range(self.last, periods=2, freq=freq)[1]
         if frame.index[0] < first:
             raise ConfigError(f"the rows begin at {frame.index[0]}, and those up to {self.last} are learnt already", 3)
-        whole = pandas.date_range(first, frame.index[-1], freq=self.freq)
-        beside = ~frame.index.isin(whole)
+        times = pandas.date_range(first, frame.index[-1], freq=freq)
+        beside = ~frame.index.isin(times)
         if beside.any():
-            raise ConfigError(f"{frame.index[beside][0]} is at no time of the frequency {self.freq} from {first} on: give "
+            raise ConfigError(f"{frame.index[beside][0]} is at no time of the frequency {freq} from {first} on: give "
                               "freq, or resample", 3)  # fmt: skip
-        if len(whole) > len(frame):
-            warn(f"{len(whole) - len(frame)} times have no row, and count as missing", 4)
-        self.last = whole[-1]
-        return frame.reindex(whole)
+        if len(times) > len(frame):
+            warn(f"{len(times) - len(frame)} times have no row, and count as missing", 4)
+        self._step = freq
+        return frame.reindex(times)
 
     def predict(self, horizon: Optional[int] = None) -> Any:
         """A DataFrame of the next rows: forecast, low_80, high_80, low_95, high_95; of several series by name, then these.
@@ -186,7 +197,7 @@ class Forecaster:
         tables = {name: pandas.DataFrame(self._latest[i, :n], columns=list(PARTS)) for i, name in enumerate(self.columns)}
         frame = next(iter(tables.values())) if len(tables) == 1 else pandas.concat(tables, axis=1)
         if self.last is not None:
-            frame.index = pandas.date_range(self.last, periods=n + 1, freq=self.freq)[1:]
+            frame.index = pandas.date_range(self.last, periods=n + 1, freq=self._step)[1:]
         else:
             frame.index = pandas.RangeIndex(1, n + 1, name="ahead")
         return frame
@@ -207,8 +218,13 @@ class Forecaster:
     # ---- files -----------------------------------------------------------------------------------------
 
     def save(self, path: "os.PathLike[str] | str") -> None:
-        """Write all it knows to a file (npz); what is loaded from it goes on with the same bits."""
-        Path(path).write_bytes(self._bytes())
+        """Write all it knows to a file (npz), as a whole or not at all; what is loaded from it goes on with the same bits.
+
+        Raises FileError.
+        """
+        data = self._bytes()
+        with whole(path) as file:
+            file.write(data)
 
     @classmethod
     def load(cls, path: "os.PathLike[str] | str", model: Optional[Model] = None) -> "Forecaster":
@@ -217,7 +233,7 @@ class Forecaster:
 
     def _bytes(self) -> bytes:
         self._ahead(None)
-        facts = {"horizon": self.horizon, "period": self.period, "freq": self.freq, "options": self.options,
+        facts = {"horizon": self.horizon, "period": self.period, "freq": self.freq, "step": self._step, "options": self.options,
                  "columns": self.columns, "named": self._named, "last": None if self.last is None else self.last.isoformat(),
                  "model": self.model is not None}  # fmt: skip
         with tempfile.TemporaryDirectory() as folder:
@@ -233,16 +249,21 @@ class Forecaster:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 facts, latest, state = json.loads(str(arrays["facts"])), arrays["latest"], arrays["state"].tobytes()
-        except (ValueError, KeyError, OSError) as error:
-            raise ConfigError(f"this is no file of a forecaster: {error}", 3) from None
-        if facts["model"] and model is None:
-            raise ConfigError("the forecaster was made with a model: give it", 3)
-        made = cls(facts["horizon"], facts["period"], facts["freq"], model, **facts["options"])
-        made.columns, made._named, made._latest = facts["columns"], facts["named"], latest
-        if facts["last"] is not None:
-            import pandas
+            if facts["model"] and model is None:
+                raise ConfigError("the forecaster was made with a model: give it", 3)
+            made = cls(facts["horizon"], facts["period"], facts["freq"], model, **facts["options"])
+            made.columns, made._named, made._latest = facts["columns"], facts["named"], latest
+            made._step = facts.get("step", made.freq)
+            if facts["last"] is not None:
+                import pandas
 
-            made.last = pandas.Timestamp(facts["last"])
+                made.last = pandas.Timestamp(facts["last"])
+            if latest.shape != (len(made.columns), made.horizon, len(PARTS)) or latest.dtype != float:
+                raise ValueError(f"its forecasts have the shape {latest.shape}")
+        except ConfigError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+            raise ConfigError(f"this is no file of a forecaster, or it is damaged: {error}", 3) from None
         with tempfile.TemporaryDirectory() as folder:
             file = os.path.join(folder, "state")
             Path(file).write_bytes(state)
@@ -266,6 +287,21 @@ class Forecaster:
     def __repr__(self) -> str:
         what = ", ".join(f"{key}={value!r}" for key, value in self._given().items() if value is not None)
         return f"Forecaster({what})"
+
+
+def _numbers(name: str, column: Any) -> Array:
+    """A column as numbers, NaN where a value is missing."""
+    try:
+        found: Array = column.to_numpy(dtype=float, na_value=np.nan)
+        return found
+    except (ValueError, TypeError):
+        for at, value in enumerate(column):
+            try:
+                column.iloc[at : at + 1].to_numpy(dtype=float, na_value=np.nan)
+            except (ValueError, TypeError):
+                raise ConfigError(f"column '{name}' holds {value!r} in row {at + 1}; a number or a missing one is expected",
+                                  3) from None  # fmt: skip
+        raise
 
 
 def forecast(y: npt.ArrayLike, horizon: int = 1, **options: Any) -> List[Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
-from ._library import Array, Library, library, settings
+from ._library import Array, Library, encoded, library, settings
 from .errors import ConfigError, Error
 from .table import Table
 from .tasks import view
@@ -177,7 +177,7 @@ def measure(name: str, models: "Sequence[Model] | Dict[str, Model]", **options: 
     names: Any = None
     if named or len(given) > 1:
         texts = list(named) if named else [f"model {i + 1}" for i in range(len(given))]
-        names = (ctypes.c_char_p * len(given))(*(text.encode() for text in texts))
+        names = (ctypes.c_char_p * len(given))(*(encoded(text) for text in texts))
     handles = (ctypes.c_void_p * len(given))(*(model._handle for model in given))
     options_given, n = settings(options)
     handle = lib.new("il_measure", name.encode(), handles, names, len(given), options_given, n)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _library
-from ._library import Array, Library, address, library, pointers, value_text
+from ._library import Array, Library, address, encoded, library, pointers, value_text
 from .config import Config
 from .context import Context
 from .errors import ConfigError
@@ -152,9 +152,15 @@ class Model:
 
     # ---- prompts ----
 
+    def _plain(self, values: npt.ArrayLike, name: str) -> Array:
+        """Numbers of the model's type; entries that are masked would count with whatever lies beneath."""
+        if np.ma.is_masked(values):
+            raise ConfigError(f"{name} has masked entries, and every number of a prompt counts: leave them out, or fill them", 3)
+        return np.asarray(values, dtype=self.dtype)
+
     def _points_of(self, x: npt.ArrayLike, name: str) -> Array:
         """(B,N,n_dims) of an (B,N,d) or (N,d), padded with zeros where d is smaller."""
-        array = np.asarray(x, dtype=self.dtype)
+        array = self._plain(x, name)
         if self.classes:
             array = array[..., np.newaxis] if array.ndim < 3 else array
         if array.ndim == 2:
@@ -184,7 +190,7 @@ class Model:
             return self.loops, self.loops
         if loops == "all":
             return 1, self.loops
-        if isinstance(loops, str) or loops < 1:
+        if not isinstance(loops, (int, np.integer)) or loops < 1:
             raise ConfigError(f"loops = {loops!r} is neither a number from 1 nor 'all'; queries and plain calls of a "
                               "model of numbers take 'auto', too", 3)
         return int(loops), int(loops)
@@ -239,7 +245,7 @@ class Model:
             self._lib.call("il_model_answer", self._handle, ctypes.byref(self._batch(xs, ys)), first, last,
                            address(out))
         else:
-            out = self._ask(xs, ys, self._queries_of(xs, xq), first, last)
+            out = self._ask(xs, ys, self._queries_of(x, xs, xq), first, last)
         if single:
             out = out[:, 0]
         return out if loops == "all" else out[0]
@@ -250,7 +256,7 @@ class Model:
         ys = self._answers_of(xs, y)
         batch = self._batch(xs, ys)
         self._warn(xs.shape[1] + (xq is not None), int(np.shape(x)[-1]), self.loops)
-        queries = None if xq is None else self._queries_of(xs, xq)
+        queries = None if xq is None else self._queries_of(x, xs, xq)
         shape = xs.shape[:2] if queries is None else queries.shape[:2]
         out, took = np.empty((*shape, *ys.shape[2:]), dtype=self.dtype), np.empty(shape, dtype=np.intc)
         if queries is None:
@@ -260,8 +266,10 @@ class Model:
                            address(out), address(took))
         return out, took
 
-    def _queries_of(self, xs: Array, xq: npt.ArrayLike) -> Array:
+    def _queries_of(self, x: npt.ArrayLike, xs: Array, xq: npt.ArrayLike) -> Array:
         queries = self._points_of(xq, "xq")
+        if np.shape(xq)[-1] != np.shape(x)[-1]:
+            raise ConfigError(f"xq has {np.shape(xq)[-1]} dimensions, and x has {np.shape(x)[-1]}", 3)
         if queries.shape[0] != xs.shape[0]:
             raise ConfigError(f"xq holds queries of {queries.shape[0]} prompts, and x of {xs.shape[0]}", 3)
         return queries
@@ -279,8 +287,10 @@ class Model:
             ys[:, :-1] = xs[:, 1:]
             return ys
         wanted = (B, N) if self.outs == 1 else (B, N, self.outs)
-        ys = np.ascontiguousarray(y, dtype=self.dtype)
-        if ys.size != int(np.prod(wanted)):
+        ys = np.ascontiguousarray(self._plain(y, "y"))
+        shapes = [wanted] if B > 1 else [wanted, wanted[1:]]
+        shapes += [(*shape, 1) for shape in shapes if self.outs == 1]  # a column
+        if ys.shape not in shapes:  # as many numbers in another shape are others' answers
             raise ConfigError(f"y must be {wanted}, as x has it, and is {np.shape(y)}", 3)
         return ys.reshape(wanted)
 
@@ -432,4 +442,4 @@ def build(name: str, dtype: npt.DTypeLike = "float32", **options: Any) -> Model:
     """
     lib = library(dtype)
     text = " ".join([name, *(f"{key}={value_text(value)}" for key, value in options.items())])
-    return Model(lib, lib.new("il_build", text.encode()))
+    return Model(lib, lib.new("il_build", encoded(text)))

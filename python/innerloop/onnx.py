@@ -27,6 +27,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from . import ops
 from . import plan as plans
+from ._files import whole
 
 OPSET = 18
 Shape = Tuple[Optional[int], ...]
@@ -422,5 +423,6 @@ def export(source: Any, path: str | os.PathLike[str] | None = None, *, loops: in
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="innerloop", ir_version=9)
     onnx.checker.check_model(proto)
     if path is not None:
-        onnx.save(proto, os.fspath(path))
+        with whole(path) as file:
+            file.write(proto.SerializeToString())
     return proto

@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ._files import whole
+
 Value = TypeVar("Value")
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"}
 
@@ -227,6 +229,7 @@ def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray
         blobs.append(blob)
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    temporary = Path(f"{os.fspath(path)}.part")
-    temporary.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
-    temporary.replace(path)
+    with whole(path) as out:
+        out.write(struct.pack("<Q", len(text)) + text)
+        for blob in blobs:
+            out.write(blob)

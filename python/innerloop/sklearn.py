@@ -87,9 +87,8 @@ class InContextRegressor(_Examples):
     def predict(self, X: Any) -> Any:
         """Answers (n) to the rows of X (n, features), each alone in context of the examples."""
         X = self._queries(X)
-        same = np.ptp(self.X_, axis=0) == 0
-        if len(self.y_) == 1 or same.all():
-            return np.full(len(X), self.y_.mean())  # nothing to learn from
+        if len(self.y_) == 1 or _same(self.X_).all():
+            return np.full(len(X), _mean(self.y_))  # nothing to learn from
         given = {"target": "y", "prompts": self.prompts, "seed": self.seed}
         if self.loops is not None:
             given["loops"] = self.loops
@@ -140,8 +139,9 @@ class AlgorithmRegressor(_Examples):
 
     def fit(self, X: Any, y: Any) -> Any:
         super().fit(X, y)
-        self.x_mean_ = self.X_.mean(0) if self.centre else np.zeros(self.n_features_in_)
-        self.y_mean_ = self.y_.mean() if self.centre else 0.0
+        self.x_mean_ = _mean(self.X_) if self.centre else np.zeros(self.n_features_in_)
+        self.y_mean_ = _mean(self.y_) if self.centre else 0.0
+        self._varies = ~_same(self.X_) | (not self.centre)
         self.coef_ = None
         try:
             self.coef_ = self._run(self.X_[:1], weights=True)
@@ -167,6 +167,7 @@ class AlgorithmRegressor(_Examples):
             B, N, D = len(queries), len(self.y_) + 1, queries.shape[1]
             x, y = np.empty((B, N, D)), np.zeros((B, N))
             x[:, :-1], x[:, -1], y[:, :-1] = self.X_ - self.x_mean_, queries - self.x_mean_, self.y_ - self.y_mean_
+            x[:, :-1] *= self._varies  # what rounding leaves of a column of equal numbers is none of its values
             noise, none = np.zeros(B), np.zeros((B, D))
             batch = lib.struct("il_batch", prompts=B, points=N, dim=D, outs=1, x=address(x), y=address(y),
                                w=address(none), noise=address(noise))  # fmt: skip
@@ -176,6 +177,19 @@ class AlgorithmRegressor(_Examples):
         finally:
             lib.c.il_algo_free(handle)
         return out[:, -1] if what is None else what[0, -1]
+
+
+def _same(X: Any) -> Any:
+    """Which columns hold one number in all rows, but for rounding (4 units in the last place), as for `predict`."""
+    low, high = X.min(0), X.max(0)
+    with np.errstate(over="ignore"):
+        return high - low <= 4 * np.finfo(float).eps * np.maximum(abs(low), abs(high))
+
+
+def _mean(values: Any) -> Any:
+    """The mean over rows, also where their sum is more than a double holds."""
+    scale = 2.0 ** np.ceil(np.log2(len(values))) if np.abs(values).max() > 1e290 else 1.0
+    return (values / scale).mean(0) * scale
 
 
 # ---- tables and models for the library ---------------------------------------------------------------------

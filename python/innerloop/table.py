@@ -45,9 +45,9 @@ class Table(Mapping[str, Array]):
             else:
                 cells = np.array([c.il_table_number(handle, row, col) for row in rows], dtype=float)
             columns[c.il_table_col(handle, col).decode()] = cells
-        notes = c.il_table_notes(handle).decode().splitlines()
+        notes = c.il_table_notes(handle).decode().split("\n")
         text = lib.written("il_table_write", handle, 1)
-        return cls(c.il_table_name(handle).decode(), c.il_table_caption(handle).decode(), notes, columns, text)
+        return cls(c.il_table_name(handle).decode(), c.il_table_caption(handle).decode(), [n for n in notes if n], columns, text)
 
     @classmethod
     def of(cls, lib: Library, name: str, columns: Mapping[str, Sequence[Any]]) -> "Table":

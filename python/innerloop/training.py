@@ -69,10 +69,17 @@ class Run:
     def metrics(self) -> Table:
         """What was logged: step, loss, floor, grad_norm, rate, seconds, dims, points, loops; with
         training.eval_every_steps also error, NaN at steps without an evaluation."""
-        lines = (self.folder / "metrics.jsonl").read_text().splitlines()
-        rows: List[Dict[str, Any]] = [json.loads(line) for line in lines]
+        file = self.folder / "metrics.jsonl"
+        lines = file.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]  # what has no end is being written
+        rows: List[Dict[str, Any]] = []
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                rows.append({name: np.nan if value is None else float(value) for name, value in row.items()})
+            except (ValueError, TypeError, AttributeError):
+                raise ConfigError(f"{file}:{number}: is no line of metrics", 3) from None
         names = dict.fromkeys(name for row in rows for name in row)
-        columns = {name: [np.nan if row.get(name) is None else row[name] for row in rows] for name in names}
+        columns = {name: [row.get(name, np.nan) for row in rows] for name in names}
         return Table.of(library(self._dtype), self.folder.name, columns)
 
     def to_tensorboard(self, folder: "os.PathLike[str] | str") -> None:
@@ -109,7 +116,7 @@ class _Prompts:
             self._one = task
         else:
             xs, ys = (np.asarray(array, dtype=lib.dtype) for array in task)
-            if xs.ndim != 3 or ys.shape[:2] != xs.shape[:2]:
+            if xs.ndim != 3 or ys.shape[:2] != xs.shape[:2] or not len(xs):
                 raise ConfigError(f"a task of arrays is x (prompts, points, dimensions) and y (prompts, points), not "
                                   f"{xs.shape} and {ys.shape}", 3)
             self._wants = []
@@ -146,6 +153,8 @@ class _Prompts:
         x[...] = 0
         x[:, :px.shape[1]] = px[:len(x)]
         x[:, dims:] = 0
+        if py[:len(x)].size != y.size:
+            raise ConfigError(f"the task's prompt has y of {py.shape}; {y.shape[-1]} numbers a point are asked for", 3)
         y[...] = py[:len(x)].reshape(y.shape)
 
 

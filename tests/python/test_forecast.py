@@ -99,3 +99,33 @@ def test_river_evaluates_it(series):
     rows = [(None, float(y)) for y in series]
     score = time_series.evaluate(rows, Forecaster(3, period=24), metrics.MAE(), horizon=3)
     assert score.metrics[2].get() < 0.5 * np.abs(series[3:] - series[:-3]).mean()  # of persistence, start included
+
+
+def test_a_row_that_is_refused_leaves_the_rows_before_it(series):
+    load = hours(series[:30])
+    forecaster = Forecaster().fit(load[:10])
+    words = load[10:20].astype(object)
+    words.iloc[5] = "oops"
+    with pytest.raises(innerloop.errors.ConfigError, match="column 'load' holds 'oops' in row 6"):
+        forecaster.update(words)
+    assert forecaster.rows == 10
+    huge = load[10:20].copy()
+    huge.iloc[5] = np.inf
+    with pytest.raises(innerloop.errors.ConfigError, match="holds inf"):
+        forecaster.update(huge)
+    assert forecaster.rows == 15 and forecaster.predict().index[0] == load.index[15]
+    assert forecaster.update(load[15:]).rows == 30
+    assert forecaster.forecast() == Forecaster().fit(load).forecast()
+
+
+def test_columns_of_one_name_are_refused(series):
+    for names in (["a", "a"], [1, "1"]):
+        with pytest.raises(innerloop.errors.ConfigError, match=f"two columns are named '{names[0]}'"):
+            Forecaster().fit(pandas.DataFrame(series.reshape(-1, 2), columns=names))
+
+
+def test_a_fit_forgets_the_frequency_before(series):
+    days = pandas.Series(series[:30], pandas.date_range("2024-01-01", periods=30, freq="D"), name="load")
+    forecaster = Forecaster().fit(hours(series)).fit(days)
+    assert forecaster.rows == 30 and forecaster.freq is None
+    assert forecaster.predict().index[0] == pandas.Timestamp("2024-01-31")

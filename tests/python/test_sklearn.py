@@ -67,3 +67,16 @@ def test_a_model_in_context_is_pickled_with_its_weights(table):
     assert np.array_equal(found.predict(X[:7])[:3], found.predict(X[:3]))
     other = InContextRegressor(MODEL, prompts=3, seed=5).fit(X, y)
     assert not np.array_equal(other.predict(X[:7]), found.predict(X[:7]))
+
+
+def test_a_column_that_is_equal_but_for_rounding_says_nothing():
+    X, y = np.array([[0.1], [0.1], [np.nextafter(0.1, 1)], [0.1]]), np.array([1.0, 2, 3, 4])
+    for regressor in (InContextRegressor(), AlgorithmRegressor("ols"), AlgorithmRegressor("ridge alpha=1e-9")):
+        np.testing.assert_allclose(regressor.fit(X, y).predict([[0.2], [7]]), [2.5, 2.5])
+
+
+def test_means_of_the_largest_numbers():
+    X, y = np.random.default_rng(0).normal(size=(5, 2)), np.full(5, 1.7e308)
+    for regressor in (AlgorithmRegressor("ols"), AlgorithmRegressor("knn k=2")):
+        np.testing.assert_allclose(regressor.fit(X, y).predict(X), y)
+    np.testing.assert_allclose(InContextRegressor().fit(np.ones((5, 1)), y).predict([[2.0]]), y[:1])
