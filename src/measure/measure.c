@@ -146,6 +146,19 @@ static il_status outline(il_table *table, const il_measure_kind *kind, const voi
                          : il_outline_models(table, model, n, err);
 }
 
+/* A column is found by its name, in JSON too: of two with one name the last would hide the first. */
+static il_status check_names(const il_table *table, const char *what, il_error *err)
+{
+    for (int c = 1; c < il_table_cols(table); c++)
+        for (int b = 0; b < c; b++)
+            if (!strcmp(il_table_col(table, b), il_table_col(table, c)))
+                return il_fail(err, IL_ECONFIG,
+                               "%s: two columns are named '%s': give each model and "
+                               "algorithm once, by a name of its own",
+                               what, il_show(il_table_col(table, c)).text);
+    return IL_OK;
+}
+
 il_status il_measure_outline(il_table **out, const il_measure_kind *kind, const void *opts,
                              const il_measured *model, int n, const char *name,
                              il_error *err)
@@ -153,6 +166,7 @@ il_status il_measure_outline(il_table **out, const il_measure_kind *kind, const 
     il_table *table;
     IL_TRY(il_table_new(&table, name, err));
     il_status status = outline(table, kind, opts, model, n, err);
+    if (!status) status = check_names(table, kind->name, err);
     return il_table_hand_over(out, table, status);
 }
 

@@ -616,6 +616,7 @@ static void measures(void **state)
         { "points", "task=linear_dynamics" },
         { "points", "shift=no such shift" },
         { "points", "against=no such algorithm" },
+        { "points", "against=ols,ols" },
         { "mean", "against=ols@3" },
         { "loops", "seed=-1" },
         { "lens", "prompts=-1" },
@@ -656,6 +657,14 @@ static void measures(void **state)
     FAILS(il_measure(&t, "points", NULL, NULL, 0, setting, 1, err)); /* no task */
     FAILS(il_measure(&t, "lens", NULL, NULL, 0, setting, 1, err));
     FAILS(il_measure(&t, "loops", classes, NULL, 1, setting, 1, err));
+    const il_model *two[] = { m, m };
+    static const char *const alike[][2] = {
+        { "m", "m" }, { "ols", "m" }, { "m", "k" }, { "m_low", "m" }
+    };
+    for (size_t i = 0; i < sizeof alike / sizeof *alike; i++) { /* columns of one name */
+        setting[0] = "against=ols";
+        FAILS(il_measure(&t, "points", two, alike[i], 2, setting, 1, err));
+    }
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         setting[0] = wrong[i].setting;
         FAILS(il_measure(&t, wrong[i].name, one, name, 1, setting, 1, err));
