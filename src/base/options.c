@@ -121,11 +121,11 @@ static il_status set_number(const il_opt *o, char *field, const char *name,
         return il_fail(err, IL_ECONFIG, "%s = %s is out of its range %s to %s (%s)", name,
                        il_show(value).text, il_digits(o->min).text, il_digits(o->max).text,
                        o->help);
-    int number = (int)real;
-    if (o->type == IL_OPT_REAL)
-        memcpy(field, &real, sizeof real);
-    else
+    int number = whole ? (int)real : 0; /* a real one may be far from any int */
+    if (whole)
         memcpy(field, &number, sizeof number);
+    else
+        memcpy(field, &real, sizeof real);
     return IL_OK;
 }
 

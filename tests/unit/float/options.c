@@ -6,7 +6,7 @@
 
 typedef struct {
     int count, flag, way;
-    double rate, unset;
+    double rate, unset, far;
     char text[IL_TEXT];
     const char *path;
     uint64_t seed;
@@ -21,6 +21,7 @@ static const il_opt table[] = {
     { "text", IL_OPT_TEXT, offsetof(options, text), .help = "a word", .words = "word" },
     { "path", IL_OPT_STRING, offsetof(options, path), .help = "a file", .value = "FILE" },
     { "seed", IL_OPT_SEED, offsetof(options, seed), 1, .help = "which" },
+    { "far", IL_OPT_REAL, offsetof(options, far), 2, 0, 1e300, "beyond any int" },
     { 0 },
 };
 
@@ -34,7 +35,8 @@ static void printed(const options *o, const char *name, const char *want)
 static void every_type_has_its_default(void **state)
 {
     (void)state;
-    static const char *const want[] = { "3", "false", "down", "0.5", "0", "word", "", "1" };
+    static const char *const want[] = { "3",    "false", "down", "0.5", "0",
+                                        "word", "",      "1",    "2" };
     options o;
     memset(&o, 0xff, sizeof o);
     il_opt_init(table, &o);
@@ -48,11 +50,13 @@ static void settings_are_read_and_printed(void **state)
 {
     (void)state;
     static const char *const settings[] = {
-        "count=9", "flag=yes", "way=left",   "rate=1e-2",
-        "unset=1", "text=",    "path=a = b", "seed=18446744073709551614"
+        "count=9",   "flag=yes", "way=left",   "rate=1e-2",
+        "unset=1",   "text=",    "path=a = b", "seed=18446744073709551614",
+        "far=7e+200"
     };
-    static const char *const want[] = { "9", "true", "left",  "0.01",
-                                        "1", "",     "a = b", "18446744073709551614" };
+    static const char *const want[] = { "9",     "true", "left",  "0.01",
+                                        "1",     "",     "a = b", "18446744073709551614",
+                                        "7e+200" };
     options o;
     il_opt_init(table, &o);
     CHECK_OK(il_opt_apply(table, &o, settings, IL_COUNT(settings), "test", &err));
