@@ -141,7 +141,6 @@ il_status cli_list_recipes(il_table *table, il_error *err);
 /* What its models/ hold: name, hash of the weights, task, width of an input, points, parameters. */
 il_status cli_list_trained(il_table *table, il_error *err);
 int cli_is_folder(const char *path);
-il_status cli_make_folders(const char *path, il_error *err); /* those that are missing */
 int cli_is_file(const char *path);
 int cli_ends_with(const char *text, const char *tail);
 il_status cli_join(char path[CLI_PATH], const char *folder, const char *name,
@@ -169,7 +168,10 @@ il_status cli_train_in(const il_config *config, const char *folder, int resume, 
 /* The run folder OUT/<hash of the recipe> */
 il_status cli_run_folder(char folder[CLI_PATH], const char *out, const il_config *config,
                          il_error *err);
-/* Is a folder's model of that recipe, and trained to its end? */
+/* Is a folder's model of that recipe, and trained to its end? Errors: what is there cannot be read now. */
+il_status cli_find_trained(int *trained, const char *folder, const il_config *config,
+                           il_error *err);
+/* The same, where what cannot be read is as good as untrained. */
 int cli_is_trained(const char *folder, const il_config *config);
 /* Trains what is left of it. IL_EINTERRUPT: the sentence says how to continue. */
 il_status cli_train_on(const il_config *config, const char *folder, int silent,

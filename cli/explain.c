@@ -121,7 +121,7 @@ static il_status draw(const il_explanation *e, const char *folder, il_error *err
           .y_label = "the model",
           .kind = IL_FIGURE_POINTS },
     };
-    CLI_TRY(cli_make_folders(folder, err));
+    CLI_TRY(il_folders_make(folder, err));
     for (int i = 0; i < CLI_COUNT(figures); i++) {
         char path[CLI_PATH];
         int drawn;

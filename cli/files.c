@@ -1,7 +1,6 @@
 /* files.c - file-system helpers */
 #include "cli.h"
 
-#include <errno.h>
 #include <sys/stat.h>
 
 int cli_is_folder(const char *path)
@@ -26,19 +25,4 @@ il_status cli_join(char path[CLI_PATH], const char *folder, const char *name, il
 {
     if (snprintf(path, CLI_PATH, "%s/%s", folder, name) < CLI_PATH) return IL_OK;
     return il_fail(err, IL_EIO, "%.64s...: the path is too long", folder);
-}
-
-il_status cli_make_folders(const char *path, il_error *err)
-{
-    char part[CLI_PATH];
-    snprintf(part, sizeof part, "%s", path);
-    for (char *at = part + 1;; at++) {
-        char end = *at;
-        if (end && end != '/') continue;
-        *at = 0;
-        if (mkdir(part, 0777) && errno != EEXIST)
-            return il_fail_io(err, "%.200s: the folder cannot be made", part);
-        *at = end;
-        if (!end) return IL_OK;
-    }
 }

@@ -70,7 +70,7 @@ il_status cli_page(char path[CLI_PATH], const char *folder, const cli_part *part
     const il_table *tables[CLI_PARTS];
     char figures[CLI_PATH], name[CLI_PATH];
     CLI_TRY(cli_join(figures, folder, "figures", err));
-    CLI_TRY(cli_make_folders(figures, err));
+    CLI_TRY(il_folders_make(figures, err));
     il_status drawn = IL_OK;
     il_error why = { 0 };
     for (int i = 0; i < n; i++) {

@@ -157,7 +157,7 @@ static il_status write_results(const il_claim *claim, const il_table *rows,
 {
     char path[CLI_PATH];
     int all_drawn = 1;
-    CLI_TRY(cli_make_folders(folder, err));
+    CLI_TRY(il_folders_make(folder, err));
     CLI_TRY(write_csv(rows, folder, "claim", err));
     for (int i = 0; i < il_claim_about(claim).tables; i++) {
         il_figure figure;

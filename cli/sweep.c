@@ -6,8 +6,6 @@
  */
 #include "cli.h"
 
-#include <errno.h>
-
 typedef struct {
     const char *out, *slurm;
     int jobs, run, table, json, csv;
@@ -42,13 +40,16 @@ static il_status find_run(const job *j, int run, il_config *config, char folder[
     return cli_run_folder(folder, j->out, config, err);
 }
 
-/* The lock of who trains a run, beside its folder; IL_EFAIL: another has it. */
-static il_status take(il_lock **lock, const char *folder, il_error *err)
+/* The lock of who trains a run, beside its folder; *taken: another has it. */
+static il_status take(il_lock **lock, int *taken, const char *folder, il_error *err)
 {
     char path[CLI_PATH];
+    il_error why = { 0 };
     if (snprintf(path, sizeof path, "%s.run", folder) >= (int)sizeof path)
         return il_fail(err, IL_EIO, "%.64s...: the path is too long", folder);
-    return il_lock_take(lock, path, err);
+    il_status status = il_lock_take(lock, path, &why);
+    *taken = status == IL_EFAIL && strstr(why.text, " is in use by ");
+    return !status || *taken ? IL_OK : il_fail(err, status, "%s", why.text);
 }
 
 static il_status train_run(void *context, int run, il_error *err)
@@ -61,11 +62,11 @@ static il_status train_run(void *context, int run, il_error *err)
     if (j->o->run >= 0) run = j->o->run;
     CLI_TRY(find_run(j, run, &config, folder, err));
     if (cli_is_trained(folder, &config)) return IL_OK;
-    il_status status = take(&lock, folder, err);
-    if (status == IL_EFAIL) return IL_OK;
-    CLI_TRY(status);
+    int taken;
+    CLI_TRY(take(&lock, &taken, folder, err));
+    if (taken) return IL_OK;
     fprintf(stderr, "run %d of %d\n", run, j->runs);
-    status = cli_train_on(&config, folder, j->o->jobs > 1, &why);
+    il_status status = cli_train_on(&config, folder, j->o->jobs > 1, &why);
     il_lock_give(lock);
     return status ? il_fail(err, status, "run %d: %s", run, why.text) : IL_OK;
 }
@@ -119,14 +120,20 @@ static void name_run(cli_run *run, const il_table *table, int row, int cols)
     if (!used) snprintf(run->name, sizeof run->name, "run");
 }
 
-static const char *state_of(const char *folder, const il_config *config)
+static il_status state_of(const char **state, const char *folder, const il_config *config,
+                          il_error *err)
 {
     il_lock *lock;
-    il_error why;
-    if (cli_is_trained(folder, config)) return "trained";
-    il_status status = take(&lock, folder, &why);
-    if (!status) il_lock_give(lock);
-    return status == IL_EFAIL ? "in training" : cli_is_folder(folder) ? "begun" : "waiting";
+    int trained, taken = 0;
+    CLI_TRY(cli_find_trained(&trained, folder, config, err));
+    il_status status = trained ? IL_OK : take(&lock, &taken, folder, err);
+    if (status && status != IL_EIO) return status; /* where no lock can be, nobody trains */
+    if (!status && !trained && !taken) il_lock_give(lock);
+    *state = trained                 ? "trained"
+             : taken                 ? "in training"
+             : cli_is_folder(folder) ? "begun"
+                                     : "waiting";
+    return IL_OK;
 }
 
 /* How many runs are trained, and how many are in the hands of another process */
@@ -142,7 +149,8 @@ static il_status fill(il_table *table, const job *j, cli_run *runs, tally *n, il
         il_config config;
         char folder[CLI_PATH];
         CLI_TRY(find_run(j, i, &config, folder, err));
-        const char *state = state_of(folder, &config);
+        const char *state;
+        CLI_TRY(state_of(&state, folder, &config, err));
         n->trained += !strcmp(state, "trained");
         n->taken += !strcmp(state, "in training");
         CLI_TRY(il_table_set_text(table, i, cols + FOLDER, strrchr(folder, '/') + 1, err));
@@ -249,13 +257,19 @@ static void write_script(FILE *f, const job *j, const char *program)
 static il_status write_slurm(const job *j, il_error *err)
 {
     char *program = cli_executable(NULL);
-    errno = 0;
-    FILE *f = fopen(j->o->slurm, "w");
-    if (f) write_script(f, j, program ? program : "innerloop");
+    const char *named = program ? program : "innerloop";
+    size_t room = 4096 + 4 * (strlen(named) + strlen(j->spec) + strlen(j->out));
+    char *text = calloc(1, room);
+    FILE *f = text ? fmemopen(text, room, "w") : NULL;
+    if (f) {
+        write_script(f, j, named);
+        fclose(f);
+    }
+    il_status status = f ? il_text_save(j->o->slurm, text, err)
+                         : il_fail(err, IL_EFAIL, "out of memory for a script");
+    free(text);
     free(program);
-    int bad = !f || ferror(f);
-    if (f) bad |= fclose(f) != 0;
-    if (bad) return il_fail_io(err, "%.200s cannot be written", j->o->slurm);
+    CLI_TRY(status);
     fprintf(
         stderr,
         "sbatch %s trains %d runs; then `innerloop sweep %s --out %s` shows the table\n",
@@ -284,7 +298,7 @@ static il_status sweep(job *j, il_error *err)
     CLI_TRY(choose_folder(j, err));
     if (j->o->slurm) return write_slurm(j, err);
     if (j->o->table) return tabulate(j, 0, err);
-    CLI_TRY(cli_make_folders(j->out, err));
+    CLI_TRY(il_folders_make(j->out, err));
     cli_work all = { .one = train_run, .context = j, .n = j->o->run < 0 ? j->runs : 1 };
     il_status status = cli_share_out(&all, j->o->jobs, err);
     if (status == IL_EINTERRUPT)

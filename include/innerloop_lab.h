@@ -56,6 +56,11 @@ IL_API int il_cell_hint(const char *cell, char *hint, size_t size);
 IL_API void il_json_write_text(const char *text, il_write_fn *write, void *context);
 IL_API void il_json_write_number(double value, il_write_fn *write, void *context);
 
+/* Makes a folder and those above it that are missing; their names last through a power cut. Errors: IL_EIO. */
+IL_API il_status il_folders_make(const char *path, il_error *err);
+/* Replaces a file by a text, at once and so that it lasts; what was there stays where that fails. Errors: IL_EIO. */
+IL_API il_status il_text_save(const char *path, const char *text, il_error *err);
+
 /* Takes a file or folder for this process, under all its names, until it is given back or the process ends,
  * however that happens: two that write it would undo each other's work. Readers need no lock. It is
  * FOLDER/lock or FILE.lock. Errors: IL_EFAIL naming the process that has it; IL_EIO. */

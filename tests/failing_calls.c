@@ -3,14 +3,16 @@
  *   cc -shared -fPIC tests/failing_calls.c -o failing_calls.so
  *   FAIL_AT=12 FAIL_AS=ENOSPC LD_PRELOAD=./failing_calls.so innerloop ...
  *
- * FAIL_AS is EIO, ENOSPC, EINTR (read, write, open, close, fsync and rename fail with it), or SHORT (a read or write
- * does only half of it). Counted from where main begins, standard error left out; FAIL_AT=0 fails none. At the end
+ * FAIL_AS is EIO, ENOSPC, EINTR (read, write, open, close, fsync, rename and mkdir fail with it), or SHORT (a read or write
+ * does only half of it), or NONE, with which FAIL_LOG names a file that gets a line for every call that went well, in
+ * their order: "open FD FLAGS PATH", "write FD", "sync FD", "close FD", "rename FROM\tTO", "mkdir PATH". Counted from where main begins, standard error left out; FAIL_AT=0 fails none. At the end
  * the number of calls goes to the file $FAIL_COUNT. A filter (seccomp) hands every such call to a handler, which
  * makes it, marked by an argument that these calls do not have, or says that it failed. Programs that the program
  * starts would be lost: none may be. Linux on x86-64.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -24,10 +26,10 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { OURS = 0x1db71064, SHORT = -1 };
+enum { OURS = 0x1db71064, SHORT = -1, NONE = -2 };
 
 static long count, fail_at;
-static int fail_as;
+static int fail_as, log_to = -1;
 static const char *report;
 
 static long make(long number, long a, long b, long c, long d)
@@ -41,11 +43,30 @@ static long make(long number, long a, long b, long c, long d)
     return result;
 }
 
+static void tell(long number, const greg_t *r, long result)
+{
+    char line[8500];
+    int size = 0;
+    if (log_to < 0 || result < 0) return;
+    const char *first = (const char *)r[REG_RDI];
+    if (number == SYS_openat)
+        size = snprintf(line, sizeof line, "open %ld %lld %s\n", result,
+                        (long long)r[REG_RDX], (const char *)r[REG_RSI]);
+    if (number == SYS_write) size = snprintf(line, sizeof line, "write %ld\n", (long)first);
+    if (number == SYS_fsync) size = snprintf(line, sizeof line, "sync %ld\n", (long)first);
+    if (number == SYS_close) size = snprintf(line, sizeof line, "close %ld\n", (long)first);
+    if (number == SYS_mkdir) size = snprintf(line, sizeof line, "mkdir %s\n", first);
+    if (number == SYS_rename)
+        size =
+            snprintf(line, sizeof line, "rename %s\t%s\n", first, (const char *)r[REG_RSI]);
+    make(SYS_write, log_to, (long)line, size, 0);
+}
+
 static int counts(long number, const greg_t *r)
 {
-    int moves = number == SYS_read || number == SYS_write;
-    if (number != SYS_openat && number != SYS_rename && r[REG_RDI] == STDERR_FILENO)
-        return 0;
+    int moves = number == SYS_read || number == SYS_write,
+        named = number == SYS_openat || number == SYS_rename || number == SYS_mkdir;
+    if (!named && r[REG_RDI] == STDERR_FILENO) return 0;
     return fail_as != SHORT || (moves && r[REG_RDX] > 1);
 }
 
@@ -63,6 +84,7 @@ static void on_call(int signal_number, siginfo_t *info, void *context)
         return;
     }
     long result = make(number, r[REG_RDI], r[REG_RSI], size, r[REG_R10]);
+    tell(number, r, result);
     r[REG_RAX] = fails && number == SYS_close ? -fail_as
                                               : result; /* a close that fails has closed */
 }
@@ -84,6 +106,7 @@ static int filter(void)
         TRAP(SYS_close),
         TRAP(SYS_fsync),
         TRAP(SYS_rename),
+        TRAP(SYS_mkdir),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = { sizeof code / sizeof *code, code };
@@ -96,10 +119,13 @@ __attribute__((constructor)) static void arm(void)
     static const struct {
         const char *name;
         int is;
-    } kinds[] = {
-        { "EIO", EIO }, { "ENOSPC", ENOSPC }, { "EINTR", EINTR }, { "SHORT", SHORT }
-    };
-    const char *at = getenv("FAIL_AT"), *as = getenv("FAIL_AS");
+    } kinds[] = { { "EIO", EIO },
+                  { "ENOSPC", ENOSPC },
+                  { "EINTR", EINTR },
+                  { "SHORT", SHORT },
+                  { "NONE", NONE } };
+    const char *at = getenv("FAIL_AT"), *as = getenv("FAIL_AS"), *log = getenv("FAIL_LOG");
+    if (log) log_to = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     fail_at = at ? atol(at) : 0;
     report = getenv("FAIL_COUNT");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

@@ -113,6 +113,25 @@ void il_file_settle_name(const char *path)
     free(folder);
 }
 
+il_status il_folders_make(const char *path, il_error *err)
+{
+    IL_GIVEN(err, "path", path);
+    char *part = strdup(path);
+    if (!part) return il_fail(err, IL_EFAIL, "out of memory for a path");
+    il_status status = IL_OK;
+    for (char *at = part, end = *at; end && !status; *at = end) {
+        at += strcspn(at + 1, "/") + 1;
+        end = *at;
+        *at = 0;
+        if (!mkdir(part, 0777))
+            il_file_settle_name(part);
+        else if (errno != EEXIST)
+            status = il_fail_io(err, "%.200s: the folder cannot be made", part);
+    }
+    free(part);
+    return status;
+}
+
 /* Removes what writers of `path` that died have left beside it. */
 static void sweep(const char *path)
 {
@@ -232,6 +251,19 @@ il_status il_file_write_atomic(const char *path, il_fill *fill, const void *cont
     il_draft draft;
     IL_TRY(il_draft_write(&draft, path, fill, context, err));
     return il_draft_keep(&draft, err);
+}
+
+static il_status fill_text(const void *text, FILE *f, il_error *err)
+{
+    (void)err;
+    fputs(text, f);
+    return IL_OK;
+}
+
+il_status il_text_save(const char *path, const char *text, il_error *err)
+{
+    IL_GIVEN(err, "path text", path, text);
+    return il_file_write_atomic(path, fill_text, text, err);
 }
 
 /* Into memory of a fixed size, which a stream of memory that grows would not do: there a piece

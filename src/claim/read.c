@@ -190,7 +190,9 @@ static il_status read_recipe(il_claim *c, const place *at, int from_file, il_err
         return il_claim_fail(leaf, err, "the path of the recipe is too long");
     il_status status =
         il_config_read(&c->model[find_model(c, at->name)].config, path, NULL, 0, &inner);
-    if (status == IL_EIO) return il_claim_fail(leaf, err, "recipe: %s", inner.text);
+    if (status == IL_EIO) /* as of what a recipe inherits */
+        return il_fail(err, status, "%s:%d:%d: recipe: %s", leaf->file, leaf->line,
+                       leaf->column, inner.text);
     return status ? il_fail(err, status, "%s", inner.text) : IL_OK;
 }
 

@@ -313,8 +313,7 @@ static il_status draw_loss(const page *p, il_error *err)
                          .log_y = 1 };
     char path[1100];
     snprintf(path, sizeof path, "%s/figures", p->folder);
-    if (mkdir(path, 0777) && errno != EEXIST)
-        return il_fail_io(err, "%s: the folder cannot be made", path);
+    IL_TRY(il_folders_make(path, err));
     snprintf(path, sizeof path, "%s/figures/loss", p->folder);
     return il_figure_write(&figure, p->loss, path, NULL, err);
 }

@@ -304,7 +304,7 @@ static il_status begin(il_cost_facts *f, const options *o, const il_config *conf
         return il_fail(err, IL_EUSAGE, "step: the recipe has the steps 0 to %d, not %d",
                        config->training.train_steps - 1, o->step);
     IL_TRY(count(f, config, err));
-    if (!o->gflops) return measure(f, config, err);
+    if (o->gflops == 0) return measure(f, config, err);
     f->gflops = o->gflops;
     f->shard_seconds = f->flop / f->shards / (o->gflops * 1e9);
     return IL_OK;

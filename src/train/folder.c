@@ -19,26 +19,6 @@ static const char *in_folder(char path[PATH], const il_run_folder *r, const char
     return path;
 }
 
-/* Makes a folder and those above it. */
-static il_status make_folder(const char *path, il_error *err)
-{
-    char part[PATH];
-    if (strlen(path) >= sizeof part - 64)
-        return il_fail(err, IL_EIO, "the path of the run folder is too long");
-    snprintf(part, sizeof part, "%s", path);
-    for (char *at = part + 1;; at++) {
-        char end = *at;
-        if (end && end != '/') continue;
-        *at = 0;
-        int made = !mkdir(part, 0777);
-        if (!made && errno != EEXIST)
-            return il_fail_io(err, "cannot make the folder %s", part);
-        if (made) il_file_settle_name(part);
-        *at = end;
-        if (!end) return IL_OK;
-    }
-}
-
 /* Of the step that the model is at */
 static const char *kept_path(char path[PATH], const il_run_folder *r)
 {
@@ -227,7 +207,7 @@ il_status il_folder_open(il_run_folder *r, const il_config *config, int resume,
                          il_error *err)
 {
     char path[PATH];
-    IL_TRY(make_folder(in_folder(path, r, "checkpoints"), err));
+    IL_TRY(il_folders_make(in_folder(path, r, "checkpoints"), err));
     IL_TRY(il_lock_take(&r->lock, r->folder, err));
     il_temporary_sweep(r->folder, NULL);
     il_temporary_sweep(path, NULL);

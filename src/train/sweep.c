@@ -152,7 +152,9 @@ static il_status read_recipe(il_sweep *s, const il_leaf *leaf, int from_file, il
         (int)sizeof path)
         return fail_at(leaf, err, "the path of the recipe is too long");
     il_status status = il_config_read(&s->base, path, NULL, 0, &inner);
-    if (status == IL_EIO) return fail_at(leaf, err, inner.text);
+    if (status == IL_EIO) /* as of what a recipe inherits */
+        return il_fail(err, status, "%s:%d:%d: recipe: %s", leaf->file, leaf->line,
+                       leaf->column, inner.text);
     return status ? il_fail(err, status, "%s", inner.text) : IL_OK;
 }
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# faults.sh - a read, write, open, close, sync or rename fails: the same result, or one sentence and nothing lost
+# faults.sh - a read, write, open, close, sync, rename or new folder fails: the same result, or one sentence and nothing lost
 #
 # Every command is run again and again, each time with another of its calls on a file failing (EIO, ENOSPC, EINTR) or
 # done by half: a sample of them here, every one by tests/slow/faults.sh (IL_EVERY=1). What ends well printed and
@@ -87,6 +87,10 @@ for kind in EIO ENOSPC EINTR SHORT; do
     sweep $kind predict trained --examples examples.csv --queries queries.csv --target y
     sweep $kind forecast series.csv --state new
     sweep $kind forecast series.csv --state state --resume --json
+    sweep $kind sweep widths.yaml --out runs
+    sweep $kind sweep widths.yaml --out runs --slurm job.sh
+    sweep $kind plan tiny.yaml --gflops 50 --json
+    IL_DATA=data sweep $kind reproduce small --out runs
     sweep $kind report trained
     sweep $kind show trained --json
     program=$INNERLOOP-double

@@ -106,7 +106,7 @@ whole() {
     done
 }
 
-# A folder `there`: a recipe, runs that were trained or begun, tables, a series and its state, a construction, a claim
+# A folder `there`: a recipe, runs that were trained or begun, a sweep, tables, a series and its state, a construction, a claim
 make_there() {
     mkdir there && cd there || exit 1
     tiny_recipe >tiny.yaml
@@ -126,6 +126,7 @@ training: {task_name: bytes, path: text, held_out: 0.2, batch_size: 2, train_ste
     curriculum: {dims: {start: 1, end: 1}, points: {start: 16, end: 16}, loops: {start: 1, end: 1}}}
 YAML
     il train bytes.yaml --out bytes >/dev/null 2>&1
+    printf 'recipe: tiny.yaml\ngrid: {model.n_embd: [8, 16]}\n' >widths.yaml
     mkdir -p data/recipes/claims && cp tiny.yaml data/recipes/
     cat >data/recipes/claims/small.yaml <<'YAML'
 title: A tiny model has an error

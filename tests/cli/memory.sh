@@ -75,4 +75,7 @@ sweep explain "$DOUBLE" explain built.safetensors --prompts 4
 sweep build "$DOUBLE" build newton dims=3 points=6 loops=3 -o new.safetensors
 sweep 'build --verify' "$DOUBLE" build gd dims=3 points=6 loops=3 --verify --json
 sweep list "$INNERLOOP" list tasks
+sweep plan "$INNERLOOP" plan tiny.yaml --gflops 50
+sweep sweep "$INNERLOOP" sweep widths.yaml --out runs
+sweep 'sweep --slurm' "$INNERLOOP" sweep widths.yaml --out runs --slurm job.sh
 IL_DATA=data sweep reproduce "$INNERLOOP" reproduce small --out runs

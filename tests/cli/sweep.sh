@@ -29,14 +29,14 @@ check '0 of 12 runs are trained' says '0 of 12 runs are trained' sweep --table -
 check 'without training there is no folder' test ! -e none
 refuse() { # refuse LINE PATTERN: a spec with that line is refused in a sentence
     printf '%s\n' "$1" >bad.yaml
-    expect 3 "$2" il sweep bad.yaml --out none
+    expect ${3:-3} "$2" il sweep bad.yaml --out none
 }
 refuse 'grids: {a: 1}' "bad.yaml:1:.*no key 'grids.a'.*grid"
 refuse 'grid: {training.train_steps: [1, 1]}' 'bad.yaml:1:.*twice'
 refuse 'grid: {training.train_stepz: [1, 2]}' 'bad.yaml: run 0 .*train_stepz'
 refuse 'grid: {model.n_head: [4, 3]}' 'bad.yaml: run 1 \(model.n_head=3\): .*n_head'
 refuse 'grid: {training.log_every_steps: [1, 2]}' 'bad.yaml: runs 0 and 1 are of the same recipe'
-refuse 'recipe: nowhere.yaml' 'bad.yaml:1:.*nowhere.yaml'
+refuse 'recipe: nowhere.yaml' 'bad.yaml:1:.*nowhere.yaml' 5
 refuse 'variants: {small: 3}' 'bad.yaml:1:.*keys beneath'
 expect 2 'no run 12' sweep --run 12
 expect 5 'spec' il sweep nospec.yaml
