@@ -199,17 +199,20 @@ static void layout(il_forecast *f)
     f->run.work = f->work;
 }
 
-/* The parts of a key that are solved alone: smoothed levels and seasons; the rest but for changes, then with
- * 1, 3, 7 and all of these */
+/* The parts of a key that are solved alone: the constant; with smoothed levels and seasons; with the rest but for changes,
+ * then with 1, 3, 7 and all of these; 1, 3, 7 changes alone */
 static void set_run(il_forecast *f)
 {
     il_forecaster_run *run = &f->run;
     int means = 1 + IL_GAPS + f->S, rest = means + 1 + 2 * f->S;
-    int sizes[IL_NESTS] = { means, rest, rest + 1, rest + 3, rest + 7, f->n };
+    int sizes[] = { 1, means, rest, rest + 1, rest + 3, rest + 7, f->n },
+        alone[] = { 1, 3, 7 };
     *run = (il_forecaster_run){ f->o.forget, f->o.ridge, NULL, f->model, .repeats = f->S };
-    for (int i = 0; i < IL_NESTS; i++)
-        if (sizes[i] <= f->n && (!run->nests || sizes[i] > run->nest[run->nests - 1]))
-            run->nest[run->nests++] = sizes[i];
+    for (int i = 0; i < IL_COUNT(sizes); i++)
+        if (sizes[i] <= f->n && (!run->parts || sizes[i] > run->part[run->parts - 1].n))
+            run->part[run->parts++] = (il_key_part){ 0, sizes[i] };
+    for (int i = 0; i < IL_COUNT(alone); i++)
+        if (alone[i] < f->o.lags) run->part[run->parts++] = (il_key_part){ rest, alone[i] };
 }
 
 static il_status set_up(il_forecast *f, const char *const *names, il_error *err)

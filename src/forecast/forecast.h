@@ -10,8 +10,8 @@
 #include "base/base.h"
 
 enum { IL_PERIODS = 4 };
-enum { IL_GAPS = 3 };  /* smoothed levels that a forecast reads */
-enum { IL_NESTS = 6 }; /* sizes of key that are solved side by side */
+enum { IL_GAPS = 3 };   /* smoothed levels that a forecast reads */
+enum { IL_PARTS = 10 }; /* parts of a key that are solved side by side */
 
 typedef struct {
     int lags;    /* newest values of its own column that a forecast reads */
@@ -55,12 +55,19 @@ void il_forecast_model_free(il_forecast_model *model);
 int il_forecast_model_window(const il_forecast_model *model); /* values it reads */
 uint64_t il_forecast_model_hash(const il_forecast_model *model);
 
+/* Entries from .. from + n - 1 */
+typedef struct {
+    int from, n;
+} il_key_part;
+
 typedef struct {
     double forget, ridge;           /* il_forecast_options; ridge 0: its own choice */
     double *work;                   /* 4 (n + past + 1)^2 of scratch */
     const il_forecast_model *model; /* or NULL */
-    int nests, nest[IL_NESTS]; /* leading parts of a key that make sense alone; 0: none */
-    int repeats;               /* key[1 + IL_GAPS] on: mean changes of so many seasons */
+    int parts;                      /* of a key that are solved alone; 0: the whole key */
+    il_key_part
+        part[IL_PARTS]; /* those that begin together follow each other, the longest last */
+    int repeats;        /* key[1 + IL_GAPS] on: mean changes of so many seasons */
 } il_forecaster_run;
 
 typedef struct {

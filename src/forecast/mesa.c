@@ -17,13 +17,13 @@
  * n^3 / 6 products.
  *
  * Asked for no ridge in particular, it mixes the weights w of many experts, all linear in the key:
- *   - for each of four ridges, and for each leading part of the key that makes sense alone, the solution with that
- *     ridge on that part: one Cholesky factorisation a ridge serves all parts;
+ *   - for each of four ridges, and for each part of the key that makes sense alone, the solution with that ridge on
+ *     that part: one Cholesky factorisation a ridge serves all parts that begin together;
  *   - exponential smoothing with three rates, repeating a season, and both: single entries of the key;
  *   - no change.
- * Shares are loss^(-n/2), where a loss is the sum of n squared errors made before each pair was learnt, counted
- * 0.97 less a row, which makes n at most 33; at first "no change" counts as much as all others together. A mixture
- * is bounded as its parts are.
+ * Shares are loss^(-n/2), where a loss is the sum of n squared errors made before each pair was learnt, forgotten at
+ * 0.97 a row, which makes n at most 33. At first "no change" counts as much as all others together, after 32 errors as
+ * much as one. A mixture is bounded as its parts are.
  *
  * Source: von Oswald et al. 2023, arXiv:2309.05858; a ridge that stays: von Oswald et al. 2025,
  * arXiv:2506.05233.
@@ -34,12 +34,12 @@
 #include <math.h>
 
 enum { LANES = 4 }; /* ridges solved side by side */
-enum { SOLVED = IL_NESTS * LANES, READ = IL_GAPS + IL_PERIODS * (1 + IL_GAPS) };
+enum { SOLVED = IL_PARTS * LANES, READ = IL_GAPS + IL_PERIODS * (1 + IL_GAPS) };
 enum { EXPERTS = SOLVED + READ + 1 }; /* the last is "no change" */
 static const double ridges[LANES] = { 0.1, 1, 10, 100 };
 
 /* w (n), g (n), H (n,n) lower triangle; losses, and how many errors they are of (EXPERTS + 1); weights
- * (IL_NESTS,n,LANES); era of the newest key */
+ * (IL_PARTS,n,LANES); era of the newest key */
 static size_t size(int n, int past)
 {
     (void)past;
@@ -66,8 +66,9 @@ static inline void subtract(double sum[LANES], const double *x, const double *y,
         for (int l = 0; l < LANES; l++) sum[l] -= x[l] * y[l];
 }
 
-/* H + mu_l I = L_l L_l^T and L_l z_l = g; L (n,n,LANES) with 1 / root on its diagonal, z (n,LANES) */
-static void factorise(double *L, double *z, const double *H, const double *g,
+/* H + mu_l I = L_l L_l^T and L_l z_l = g; H (n,n) with rows ldh apart, L (n,n,LANES) with 1 / root on its diagonal,
+ * z (n,LANES) */
+static void factorise(double *L, double *z, const double *H, int ldh, const double *g,
                       const double mu[LANES], int n)
 {
     double sum[LANES];
@@ -76,7 +77,7 @@ static void factorise(double *L, double *z, const double *H, const double *g,
         for (int j = 0; j <= i; j++) {
             const double *Lj = L + (size_t)j * n * LANES;
             for (int l = 0; l < LANES; l++)
-                sum[l] = H[(size_t)i * n + j] + (i == j ? mu[l] : 0);
+                sum[l] = H[(size_t)i * ldh + j] + (i == j ? mu[l] : 0);
             subtract(sum, Li, Lj, j);
             for (int l = 0; l < LANES; l++)
                 Li[j * LANES + l] = i == j ? 1 / sqrt(sum[l] > mu[l] ? sum[l] : mu[l])
@@ -119,7 +120,7 @@ typedef struct {
 static int readers(reader *read, const il_forecaster_run *run)
 {
     int n = 0;
-    if (!run->nests) return 0;
+    if (!run->parts) return 0;
     for (int r = -1; r < run->repeats; r++)
         for (int g = -1; g < IL_GAPS; g++)
             if (g >= 0 || r >= 0)
@@ -129,33 +130,35 @@ static int readers(reader *read, const il_forecaster_run *run)
 
 static int parts_solved(const il_forecaster_run *run)
 {
-    return run->nests ? run->nests : 1;
+    return run->parts ? run->parts : 1;
 }
 
-static int part_size(const il_forecaster_run *run, int part, int n)
+static il_key_part part_of(const il_forecaster_run *run, int k, int n)
 {
-    return run->nests ? run->nest[part] : n;
+    return run->parts ? run->part[k] : (il_key_part){ 0, n };
 }
 
 /* w: the mixture of the experts' weights, by what each has lost */
 static void mix(double *w, const il_forecaster_run *run, const double *loss,
                 const double *W, int n)
 {
-    double least = INFINITY, sum = 0, part[EXPERTS];
+    double least = INFINITY, sum = 0, part[EXPERTS] = { 0 };
     reader read[READ];
     int solved = parts_solved(run) * LANES, reads = readers(read, run);
     int experts = solved + reads + 1;
+    double first = (experts - 1) * (1 - loss[EXPERTS] / 32); /* of "no change" */
     for (int e = 0; e < experts; e++) least = fmin(least, loss[e]);
-    for (int e = 0; e < experts; e++) {
-        part[e] = share(least, loss[e], loss[EXPERTS]);
-        if (e == experts - 1) part[e] *= experts - 1; /* at first, as much as all others */
-        sum += part[e];
-    }
+    for (int e = 0; e < experts; e++) part[e] = share(least, loss[e], loss[EXPERTS]);
+    part[experts - 1] *= fmax(first, 1);
+    for (int e = 0; e < experts; e++) sum += part[e];
     for (int i = 0; i < n; i++) w[i] = 0;
-    for (int p = 0; p * LANES < solved; p++)
-        for (int i = 0; i < part_size(run, p, n); i++)
+    for (int p = 0; p * LANES < solved; p++) {
+        il_key_part of = part_of(run, p, n);
+        for (int i = 0; i < of.n; i++)
             for (int l = 0; l < LANES; l++)
-                w[i] += part[p * LANES + l] / sum * W[((size_t)p * n + i) * LANES + l];
+                w[of.from + i] +=
+                    part[p * LANES + l] / sum * W[((size_t)p * n + i) * LANES + l];
+    }
     for (int e = 0; e < reads; e++) {
         if (read[e].gap >= 0) w[read[e].gap] += part[solved + e] / sum;
         if (read[e].repeat >= 0) w[read[e].repeat] += part[solved + e] / sum;
@@ -170,10 +173,13 @@ static void count(double *loss, const il_forecaster_run *run, const double *W,
     reader read[READ];
     int solved = parts_solved(run) * LANES, reads = readers(read, run);
     for (int e = 0; e <= solved + reads; e++) error[e] = v;
-    for (int p = 0; p * LANES < solved; p++)
-        for (int i = 0; i < part_size(run, p, n); i++)
+    for (int p = 0; p * LANES < solved; p++) {
+        il_key_part of = part_of(run, p, n);
+        for (int i = 0; i < of.n; i++)
             for (int l = 0; l < LANES; l++)
-                error[p * LANES + l] -= W[((size_t)p * n + i) * LANES + l] * key[i];
+                error[p * LANES + l] -=
+                    W[((size_t)p * n + i) * LANES + l] * key[of.from + i];
+    }
     for (int e = 0; e < reads; e++) {
         if (read[e].gap >= 0) error[solved + e] -= key[read[e].gap];
         if (read[e].repeat >= 0) error[solved + e] -= key[read[e].repeat];
@@ -199,14 +205,22 @@ static void learn(const il_forecaster_run *run, double *state, const il_sample *
         p.g[i] = keep * p.g[i] + v * k;
         for (int j = 0; j <= i; j++) Hi[j] = keep * Hi[j] + k * s->key[j];
     }
-    factorise(L, z, p.H, p.g, mu > 0 ? one : ridges, n);
     if (mu > 0) {
+        factorise(L, z, p.H, n, p.g, one, n);
         solve(p.W, L, z, n, n);
         for (int i = 0; i < n; i++) p.w[i] = p.W[i * LANES];
         return;
     }
-    for (int part = 0; part < parts_solved(run); part++)
-        solve(p.W + (size_t)part * n * LANES, L, z, n, part_size(run, part, n));
+    for (int k = 0, most = 0, solved = parts_solved(run); k < solved; k++) {
+        il_key_part of = part_of(run, k, n);
+        if (!k || of.from != run->part[k - 1].from) {
+            for (int j = k; j < solved && part_of(run, j, n).from == of.from; j++)
+                most = part_of(run, j, n).n;
+            factorise(L, z, p.H + (size_t)of.from * (size_t)(n + 1), n, p.g + of.from,
+                      ridges, most);
+        }
+        solve(p.W + (size_t)k * n * LANES, L, z, most, of.n);
+    }
     mix(p.w, run, p.loss, p.W, n);
 }
 

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const char FORMAT[] = "innerloop forecast 2";
+static const char FORMAT[] = "innerloop forecast 3";
 enum { MOST_META = 84 };
 
 static uint64_t hash_of(const il_forecast *f)

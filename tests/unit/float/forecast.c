@@ -115,11 +115,37 @@ static void mesa_mixes_ridges(void **state)
         }
     for (int r = 0; r < 5; r++) least = fmin(least, loss[r]);
     for (int r = 0; r < 5; r++) {
-        double share = pow(least / loss[r], floor(n / 2)) * (r < 4 ? 1 : 4);
+        double share =
+            pow(least / loss[r], floor(n / 2)) * (r < 4 ? 1 : fmax(4 * (1 - n / 32), 1));
         sum += share;
         if (r < 4) answer += share * least_squares(&p, 1, ridges[r]);
     }
     CHECK_NEAR(mesa(&p, 1, 0), answer / sum, 1e-9, "the mixture");
+}
+
+/* A part of the key is solved as if the rest were zeros. */
+static void mesa_solves_parts(void **state)
+{
+    static const il_key_part parts[] = { { 0, N }, { 1, IL_GAPS } };
+    (void)state;
+    pairs p = draw(8), rest = p;
+    double answer[2];
+    for (int t = 0; t < T; t++)
+        for (int i = 0; i < N; i++)
+            if (i < 1 || i > IL_GAPS) rest.key[t][i] = 0;
+    for (int k = 0; k < 2; k++) {
+        double work[4 * (N + 1) * (N + 1)],
+            *memory = calloc(il_forecaster_mesa.size(N, 0), sizeof *memory);
+        il_forecaster_run run = { 1, 0, work, .parts = 1, .part = { parts[k] } };
+        for (int t = 0; t < T; t++) {
+            il_sample s = sample_of(k ? p.key[t] : rest.key[t]);
+            if (t + 1 < T) il_forecaster_mesa.learn(&run, memory, &s, p.v[t]);
+            answer[k] = il_forecaster_mesa.answer(&run, memory, &s);
+        }
+        free(memory);
+    }
+    CHECK_NEAR(answer[1], answer[0], 1e-12, "a part of the key");
+    CHECK(fabs(answer[0]) > 0.01, "the answer is %g", answer[0]);
 }
 
 /* An expert that has made no error has the whole mixture: smoothing at one of the rates, or a repeated change. */
@@ -130,7 +156,9 @@ static void mesa_trusts_who_is_right(void **state)
     for (int right = 1; right < M; right++) {
         double work[4 * (M + 1) * (M + 1)];
         double *memory = calloc(il_forecaster_mesa.size(M, 0), sizeof *memory);
-        il_forecaster_run run = { 1, 0, work, .nests = 1, .nest = { M }, .repeats = 1 };
+        il_forecaster_run run = {
+            1, 0, work, .parts = 1, .part = { { 0, M } }, .repeats = 1
+        };
         double key[M] = { 1 };
         il_sample s = { .n = M, .key = key, .weight = 1, .scale = 1 };
         for (int t = 0; t < 50; t++) {
@@ -692,6 +720,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mesa_is_least_squares),
         cmocka_unit_test(mesa_mixes_ridges),
+        cmocka_unit_test(mesa_solves_parts),
         cmocka_unit_test(mesa_trusts_who_is_right),
         cmocka_unit_test(never_diverges),
         cmocka_unit_test(the_naive_recursion_diverges_and_ours_does_not),
