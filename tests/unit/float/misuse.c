@@ -154,6 +154,11 @@ static void recipes(void **state)
     GIVES(il_config_size(), == sizeof c);
     NEEDS(il_config_text(NULL, &c, err));
     NEEDS(il_config_text(&(char *){ NULL }, NULL, err));
+    il_cost_facts facts;
+    NEEDS(il_cost(NULL, NULL, 0, &facts, &(il_table *){ NULL }, err));
+    NEEDS(il_cost(&c, NULL, 0, NULL, &(il_table *){ NULL }, err));
+    NEEDS(il_cost(&c, NULL, 0, &facts, NULL, err));
+    NEEDS(il_cost(&c, NULL, 1, &facts, &(il_table *){ NULL }, err));
     GIVES(il_config_hash(NULL), == 0);
     GIVES(il_options("recipes", NULL), != NULL);
     GIVES(il_options("measures", "probe"), != NULL);
@@ -178,6 +183,8 @@ static void recipes(void **state)
         FAILS(il_config_check(&bad, err));
         FAILS(il_model_new(&m, &bad, err));
         FAILS(il_train(&bad, nowhere, 0, NULL, &(il_trained){ 0 }, err));
+        FAILS(il_cost(&bad, (const char *[]){ "gflops=1" }, 1, &facts,
+                      &(il_table *){ NULL }, err));
         char *text = NULL;
         il_config_text(&text, &bad, NULL);
         il_text_free(text);
@@ -541,6 +548,16 @@ static void tables(void **state)
     NEEDS(il_table_save(NULL, nowhere, err));
     NEEDS(il_table_save(t, NULL, err));
     FAILS(il_table_save(t, nowhere, err));
+    NEEDS(il_text_save(NULL, "", err));
+    NEEDS(il_text_save(nowhere, NULL, err));
+    FAILS(il_text_save(nowhere, "", err));
+    il_array number = { .name = "x", .data = (const float[]){ 1 } };
+    NEEDS(il_arrays_write(NULL, &number, 1, NULL, 0, err));
+    NEEDS(il_arrays_write(nowhere, NULL, 1, NULL, 0, err));
+    NEEDS(il_arrays_write(nowhere, &number, 1, NULL, 1, err));
+    FAILS(il_arrays_write(nowhere, &number, 1, NULL, 0, err));
+    NEEDS(il_folders_make(NULL, err));
+    FAILS(il_folders_make("/dev/null/folder", err));
     il_table_free(t);
 }
 
