@@ -38,8 +38,10 @@ il list measures --json >measures.json
 json 'every measure is listed with its options' measures.json \
     'len(o["rows"]) > 12 and "target" in dict((r[0], r[2]) for r in o["rows"])["probe"]'
 # several models, or none
-expect 0 '' il inspect points run run --against ols --prompts 8 --json
-json 'a band for each model, then the algorithms' .stdout 'o["columns"] == ["k", "run", "run_low", "run_high", "run", "run_low", "run_high", "ols"]'
+cp -r run again
+expect 0 '' il inspect points run again --against ols --prompts 8 --json
+json 'a band for each model, then the algorithms' .stdout 'o["columns"] == ["k", "run", "run_low", "run_high", "again", "again_low", "again_high", "ols"]'
+expect 3 "two columns are named 'run': give each model and algorithm once" il inspect points run run
 expect 0 '' il inspect multiple --dims 3 --points 7 --prompts 20 --csv
 expect 3 'lens measures one model, not 2' il inspect lens run run
 expect 0 '' il inspect interpolate run run --prompts 4 --seed 0
