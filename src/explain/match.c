@@ -98,10 +98,10 @@ static void try_family(void *context, int i, int worker)
 }
 
 /* A search can end in a local minimum that a family which contains this one, with a parameter more, goes around. Where
- * such a family explains the answers exactly, its parameters are where this one is tried once more. */
-static void follow_one(void *context, int i, int worker)
+ * such a family explains the answers exactly, its parameters are where this one is tried once more. A family may be
+ * contained in one that is itself contained, so they take turns. */
+static void follow(const job *j, int i)
 {
-    const job *j = context;
     il_explain_match *mine = &j->trial[i * IL_LAWS * IL_VARIANTS];
     char item[IL_TEXT];
     snprintf(item, sizeof item, "|%s|", mine->family->name);
@@ -115,7 +115,7 @@ static void follow_one(void *context, int i, int worker)
             if (!(from->score <= IL_EXACT && fmax(from->score, found) < m->score)) continue;
             int step[IL_LAYERS];
             for (int l = 0; l < j->fit->layers; l++) step[l] = m->layer[l].step;
-            il_explain_search_from(j->fit, m, from, j->work[worker]);
+            il_explain_search_from(j->fit, m, from, j->work[0]);
             if (m->score < was.score) continue;
             *m = was;
             for (int l = 0; l < j->fit->layers; l++) m->layer[l].step = step[l];
@@ -374,7 +374,7 @@ il_status il_explain_matches_new(il_explain_matches **out, const il_observe_prom
         project_all(&s, all, r);
         if (sift) all->sifted = !any_polynomial_explains(&s.j);
         il_parallel(s.families, try_family, &s.j);
-        il_parallel(s.families, follow_one, &s.j);
+        for (int i = 0; i < s.families; i++) follow(&s.j, i);
         choose(&s, all);
         status = finish(&s, all, err);
     }

@@ -275,9 +275,8 @@ static void say_doubt(sentence *to, const il_explain_judged *s)
         say(to, "Not sure, for polynomials of A explain most of what it leaves.");
     else
         say(to,
-            "Not sure, for with %d numbers it would explain any polynomials of A of as "
-            "many "
-            "coefficients.",
+            "Not sure, for with %d numbers it would explain any polynomials of A of "
+            "as many coefficients.",
             best->free);
 }
 
