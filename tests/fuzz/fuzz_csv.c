@@ -12,19 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* In memory, where there is such a folder: a file that is emptied and written again waits for a disk. */
-static char on_disk[] = "/tmp/innerloop-fuzz-XXXXXX",
-            in_memory[] = "/dev/shm/innerloop-fuzz-XXXXXX", *path = in_memory;
-
-static void make_file(void)
-{
-    int fd = mkstemp(path);
-    if (fd < 0) fd = mkstemp(path = on_disk);
-    if (fd < 0) abort();
-    close(fd);
-}
+#include "one_file.h"
 
 static void put(const void *data, size_t size)
 {

@@ -9,21 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "one_file.h"
 
 enum { COLUMNS = 2, HORIZON = 3, ROWS = 120 };
-
-/* In memory, where there is such a folder: a file that is emptied and written again waits for a disk. */
-static char on_disk[] = "/tmp/innerloop-fuzz-XXXXXX",
-            in_memory[] = "/dev/shm/innerloop-fuzz-XXXXXX", *path = in_memory;
-
-static void make_file(void)
-{
-    int fd = mkstemp(path);
-    if (fd < 0) fd = mkstemp(path = on_disk);
-    if (fd < 0) abort();
-    close(fd);
-}
 
 /* The settings that eight bytes stand for; returns the horizon. */
 enum { SETTINGS = 7, ROOM = 64 };
